@@ -1,0 +1,142 @@
+"""The base class to inherit when the state, the lock and the defaults shall be there already.
+
+From Caikit's ``caikit.core.module_backends.base.BackendBase``, whose names it keeps: ``config``,
+``_started`` and ``_start_lock`` are what subclasses in the field use.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Protocol
+
+from backend_contract.protocol import Backend, ConfigType
+from backend_contract.runtime_context import RuntimeServerContextType
+
+__all__ = ["BackendBase"]
+
+
+class _NamedOnTheClass(Protocol):
+    """Lets a subclass write ``backend_type = "X"``, plainly or as ``ClassVar``, in any checker."""
+
+    backend_type: ClassVar[str]
+
+
+class BackendBase(_NamedOnTheClass, Backend, ABC):
+    """A :class:`~backend_contract.protocol.Backend` with its state, its lock and its defaults.
+
+    A subclass gives ``backend_type``, ``register_config``, ``start`` and ``stop``; without one of
+    them it cannot be instantiated. It calls ``super().__init__(config)`` in a constructor of its
+    own.
+    """
+
+    # The Protocol only promises that it can be read; here it is a class variable as well.
+    backend_type: ClassVar[str]  # pyright: ignore[reportIncompatibleVariableOverride]
+    config: ConfigType
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        """Keep ``config``: an ``aconfig.Config`` as the object it is, empty or not.
+
+        Any other mapping becomes an ``aconfig.Config`` of its own, and ``None`` an empty one; no
+        environment variable is looked at. Raises :class:`TypeError` for anything else, and for keys
+        that are no ``str``.
+        """
+        import aconfig
+
+        if isinstance(config, aconfig.Config):
+            self.config = config
+        else:
+            self.config = _merged({}, {} if config is None else config)
+        self._started = False
+        self._start_lock = threading.RLock()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the backend can be used now: what ``start`` and ``stop`` wrote last."""
+        return self._started
+
+    @abstractmethod
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        """Merge ``config`` into ``self.config``; an override may do so by ``super()``.
+
+        Mappings merge, other values (lists too) are replaced, later values win. ``self.config`` is
+        replaced by a new ``aconfig.Config`` that shares nothing mutable with what was given, and
+        nothing given is changed. Concurrent calls are serialised by the start lock.
+
+        Raises :class:`TypeError` where ``config`` is no mapping, or has keys that are no ``str``;
+        the configuration then stays as it was.
+        """
+        with self._start_lock:
+            self.config = _merged(self.config, config)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Make the backend usable, and set ``self._started = True`` as the last thing.
+
+        Harmless when it is started already. This body does nothing.
+        """
+        return None
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Release what ``start`` took, and set ``self._started = False``.
+
+        Harmless when it is not started. This body does nothing.
+        """
+        return None
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        """The instance's lock, always the same one, re-entrant: ``with backend.start_lock(): ...``
+
+        ``start``, ``stop`` and ``register_config`` may be called while holding it.
+        """
+        return self._start_lock
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        """Learn what a request for ``model_id`` was made with. This one does nothing.
+
+        Called before the model is found and loaded, possibly before ``start``, and from any thread
+        (caikit pull request 735).
+        """
+
+
+def _merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> ConfigType:
+    """A new ``aconfig.Config`` of both, which shares nothing mutable with either."""
+    import aconfig
+
+    if not isinstance(later, Mapping):
+        given = f"{type(later).__module__}.{type(later).__qualname__}"
+        raise TypeError(f"a configuration is a mapping (such as an aconfig.Config), got {given}")
+    merged: dict[str, Any] = _plain_copy(earlier)
+    _merge_into(merged, _plain_copy(later))
+    # By default aconfig replaces a key like `path` by the environment variable of that name.
+    return aconfig.Config(merged, override_env_vars=False)
+
+
+def _plain_copy(value: Any, place: str = "the configuration") -> Any:
+    """``value`` with plain dicts and lists all the way down: an immutable one refuses a merge."""
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(
+                    f"the keys of a configuration are str, got {key!r} ({type(key).__name__}) in "
+                    f"{place}; aconfig cannot hold it: write it in quotes"
+                )
+        return {key: _plain_copy(item, f"{place}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain_copy(item, f"{place}[{index}]") for index, item in enumerate(value)]
+    return copy.deepcopy(value)
+
+
+def _merge_into(merged: dict[str, Any], later: dict[str, Any]) -> None:
+    for key, value in later.items():
+        present = merged.get(key)
+        if isinstance(present, dict) and isinstance(value, dict):
+            _merge_into(present, value)
+        else:
+            merged[key] = value

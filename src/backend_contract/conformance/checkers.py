@@ -1,0 +1,154 @@
+"""The type checkers that can decide a probe: one small adapter each.
+
+An adapter runs its checker on the files it is given, under a configuration that is wholly ours:
+neither the user's settings nor the checker's defaults say what is reported.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from backend_contract.conformance.sources import CouldNotCheckError
+
+__all__ = ["CHECKERS", "Checker", "Diagnostic", "Mypy", "not_installed"]
+
+TIME_LIMIT = 600
+"""Seconds after which a checker is taken to hang."""
+
+
+class Diagnostic(NamedTuple):
+    """One error that a checker reported. What it means follows from its line, never its wording."""
+
+    path: Path
+    line: int
+    message: str
+    is_import: bool
+    """Whether it says that a module, or its types, could not be found."""
+
+
+class Checker(Protocol):
+    """A type checker, as the probe needs it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line."""
+
+    def version(self) -> str:
+        """The installed version. Raises :class:`CouldNotCheckError` where there is none."""
+
+    def check(
+        self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
+    ) -> list[Diagnostic]:
+        """Check ``files``, which stand in ``directory``.
+
+        Modules are looked for below ``roots`` first, then in this interpreter's environment, typed
+        or not. Raises :class:`CouldNotCheckError` where the checker did not come to its end.
+        """
+
+
+class Mypy:
+    """mypy, in a process of its own under this interpreter."""
+
+    name = "mypy"
+
+    _CONFIGURATION = """\
+[mypy]
+# A package without py.typed would be Any as a whole, and so would be everything that uses it.
+follow_untyped_imports = True
+# `returned: None = backend.start()` is the point of the probe.
+disable_error_code = func-returns-value
+"""
+
+    def version(self) -> str:
+        spec = importlib.util.find_spec("mypy")
+        if spec is None or not spec.submodule_search_locations:
+            raise not_installed("mypy")
+        # Read, not imported: that would load all of mypy's compiled code, in this process too.
+        text = Path(spec.submodule_search_locations[0], "version.py").read_text(encoding="utf-8")
+        version = re.search(r'^__version__ = "(.+)"', text, re.MULTILINE)
+        return version[1] if version else "of an unknown version"
+
+    def check(
+        self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
+    ) -> list[Diagnostic]:
+        configuration = directory / "mypy.ini"
+        configuration.write_text(self._CONFIGURATION, encoding="utf-8")
+        run = _run(
+            [sys.executable, "-m", "mypy", "--output=json"]
+            + [f"--config-file={configuration}", f"--cache-dir={cache}", *files],
+            directory,
+            # No setting of the user's may weaken the check, such as MYPY_CACHE_DIR or MYPYPATH.
+            {name: value for name, value in os.environ.items() if not name.startswith("MYPY")}
+            | {"MYPYPATH": os.pathsep.join(map(str, roots))},
+        )
+        errors = []
+        paths: dict[str, Path] = {}
+        complaint = run.stderr
+        for line in run.stdout.splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                complaint += f"{line}\n"
+                continue
+            if row["severity"] == "error":
+                file = row["file"]
+                if file not in paths:
+                    paths[file] = (directory / file).resolve()
+                is_import = str(row["code"]).startswith("import")
+                errors.append(Diagnostic(paths[file], row["line"], row["message"], is_import))
+        if run.returncode not in (0, 1):
+            raise CouldNotCheckError(f"mypy could not run: {_last_words(errors, complaint)}")
+        return errors
+
+
+CHECKERS: dict[str, Checker] = {"mypy": Mypy()}
+"""The checkers by name, the default one first."""
+
+
+def not_installed(distribution: str) -> CouldNotCheckError:
+    """The error that says how to install what the extra ``check`` brings."""
+    return CouldNotCheckError(
+        f"{distribution} is not installed; install it with: "
+        f"{sys.executable} -m pip install 'backend-contract[check]'"
+    )
+
+
+def _run(
+    command: Sequence[str], directory: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a checker to its end. Raises :class:`CouldNotCheckError` where it does not come to one."""
+    try:
+        return subprocess.run(
+            command,
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise CouldNotCheckError(
+            f"{command[0]} did not end within {TIME_LIMIT} seconds: {' '.join(command)}"
+        ) from None
+    except OSError as error:
+        raise CouldNotCheckError(f"{command[0]} could not be started: {error}") from None
+
+
+def _last_words(errors: Sequence[Diagnostic], complaint: str) -> str:
+    """Why a checker gave up, on one line."""
+    if errors:
+        path, line, message, _ = errors[0]
+        return f"{path}:{line}: {message}" if line > 0 else f"{path}: {message}"
+    lines = complaint.strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

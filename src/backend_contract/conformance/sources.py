@@ -1,0 +1,327 @@
+"""Classes, read from the source they are written in. Nothing here imports or runs what it reads."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.util
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import TypeAlias
+
+from backend_contract.errors import ContractError
+
+__all__ = ["ClassSource", "CouldNotCheckError", "Module", "Sources", "environment_path"]
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+Assignment: TypeAlias = ast.Assign | ast.AnnAssign
+Member: TypeAlias = Function | Assignment
+
+
+class CouldNotCheckError(ContractError):
+    """There is no verdict; the message says, in one line, why and what to do."""
+
+
+class Module:
+    """One parsed source file, under the name it is imported by."""
+
+    def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
+        self.name = name
+        self.path = path
+        self.tree = tree
+
+    @cached_property
+    def bindings(self) -> dict[str, ast.stmt]:
+        """What gives each name of the module its meaning; see :func:`_bindings`."""
+        return _bindings(self.tree.body)
+
+    @property
+    def package(self) -> str:
+        """What a relative import in it starts from."""
+        return self.name if self.path.stem == "__init__" else self.name.rpartition(".")[0]
+
+
+class ClassSource:
+    """A class statement, the module it stands in, and the classes it inherits from."""
+
+    def __init__(
+        self,
+        module: Module,
+        node: ast.ClassDef,
+        bases: Sequence[ClassSource],
+        has_unknown_base: bool,
+    ) -> None:
+        self.module = module
+        self.node = node
+        self.bases = bases
+        self.has_unknown_base = has_unknown_base
+        """Whether the source of some class it inherits from, directly or not, was not found."""
+
+    @cached_property
+    def in_body(self) -> dict[str, Member]:
+        """The statements in the body of this very class that give its members."""
+        return {
+            name: statement
+            for name, statement in _bindings(self.node.body).items()
+            if isinstance(statement, Member)
+        }
+
+    @cached_property
+    def on_self(self) -> dict[str, Member]:
+        """The assignments to attributes of ``self`` in the methods of this very class."""
+        found: dict[str, Member] = {}
+        for method in self.in_body.values():
+            if isinstance(method, Function) and method.args.args:
+                instance = method.args.args[0].arg
+                for node in ast.walk(method):
+                    if isinstance(node, Assignment):
+                        for target in _assigned(node):
+                            match target:
+                                case ast.Attribute(value=ast.Name(id=name)) if name == instance:
+                                    found.setdefault(target.attr, node)
+        return found
+
+    def lineage(self) -> Iterator[ClassSource]:
+        """The class and those it inherits from, as far as their source is known, nearest first."""
+        yield self
+        for base in self.bases:
+            yield from base.lineage()
+
+    def find(self, member: str) -> tuple[ClassSource, Member] | None:
+        """The nearest class that gives ``member``, and the statement that does."""
+        for source in self.lineage():
+            statement = source.in_body.get(member) or source.on_self.get(member)
+            if statement is not None:
+                return source, statement
+        return None
+
+
+class Sources:
+    """The source files that can be imported from ``search_path``, each parsed once."""
+
+    def __init__(self, search_path: Iterable[str]) -> None:
+        self._search_path = list(search_path)
+        self._trees: dict[Path, ast.Module] = {}
+        self._modules: dict[str, Module | None] = {}
+        self._classes: dict[tuple[Path, tuple[str, ...]], ClassSource] = {}
+        self._below: dict[Path, Sources] = {}
+
+    def below(self, root: Path) -> Sources:
+        """The same, with ``root`` before everything else."""
+        if root not in self._below:
+            sources = Sources([str(root), *self._search_path])
+            sources._trees = self._trees
+            self._below[root] = sources
+        return self._below[root]
+
+    def module(self, name: str) -> Module | None:
+        """The module of that dotted name; ``None`` where there is no Python source of it.
+
+        Raises :class:`CouldNotCheckError` where there is one that cannot be parsed.
+        """
+        if name not in self._modules:
+            self._modules[name] = self._find_module(name)
+        return self._modules[name]
+
+    def _find_module(self, name: str) -> Module | None:
+        path: Sequence[str] | None = self._search_path
+        spec = None
+        parts = name.split(".")
+        if not all(parts):  # a relative import outside any package
+            return None
+        for depth in range(1, len(parts) + 1):
+            if path is None:
+                return None
+            spec = PathFinder.find_spec(".".join(parts[:depth]), path)
+            if spec is None and depth == 1 and parts[0] not in sys.modules:
+                spec = importlib.util.find_spec(parts[0])  # asks the hooks of editable installs
+            if spec is None:
+                return None
+            path = spec.submodule_search_locations
+        if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+            return None
+        return Module(name, Path(spec.origin), self.parse(Path(spec.origin)))
+
+    def parse(self, path: Path) -> ast.Module:
+        """The tree of that file. Raises :class:`CouldNotCheckError` where it has none."""
+        if path not in self._trees:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", SyntaxWarning)
+                    self._trees[path] = ast.parse(path.read_bytes())
+            except OSError as error:
+                raise CouldNotCheckError(f"{path}: {error.strerror}") from None
+            except SyntaxError as error:
+                raise CouldNotCheckError(f"{path}:{error.lineno}: {error.msg}") from None
+            except (ValueError, RecursionError, MemoryError) as error:
+                raise CouldNotCheckError(f"{path}: cannot be parsed: {error}") from None
+        return self._trees[path]
+
+    def find_class(self, module: Module, name: Sequence[str]) -> ClassSource:
+        """The class called ``name`` (a part a nesting) in ``module``, or what it imports so called.
+
+        Raises :class:`CouldNotCheckError` where that is no class, or its source is not found.
+        """
+        return self._find(module, tuple(name), ())
+
+    def _find(
+        self, module: Module, name: tuple[str, ...], seen: tuple[object, ...]
+    ) -> ClassSource:
+        here = (module.path, name)
+        if here not in self._classes:
+            self._classes[here] = self._find_anew(module, name, seen)
+        return self._classes[here]
+
+    def _find_anew(
+        self, module: Module, name: tuple[str, ...], seen: tuple[object, ...]
+    ) -> ClassSource:
+        here = (module.path, name)
+        if here in seen or len(seen) > 100:
+            raise CouldNotCheckError(f"{module.path}: {'.'.join(name)} leads back to itself")
+        seen = (*seen, here)
+        statement = module.bindings.get(name[0])
+        match statement:
+            case ast.ClassDef():
+                return self._nested(module, statement, name[1:], seen)
+            case ast.ImportFrom():
+                alias = next(a for a in statement.names if (a.asname or a.name) == name[0])
+                origin = _origin(module, statement)
+                return self._find_below(origin, (alias.name, *name[1:]), seen)
+            case ast.Import():
+                alias = next(a for a in statement.names if _bound_by_import(a) == name[0])
+                origin = alias.name if alias.asname else name[0]
+                return self._find_below(origin, name[1:], seen)
+            case ast.Assign(value=ast.Name() | ast.Attribute() as value):
+                return self._find(module, (*ast.unparse(value).split("."), *name[1:]), seen)
+            case None:
+                for star in _star_imports(module.tree.body):
+                    try:
+                        return self._find_below(_origin(module, star), name, seen)
+                    except CouldNotCheckError:
+                        continue
+                raise CouldNotCheckError(f"{module.path}: no class {'.'.join(name)!r}")
+            case _:
+                kind = "a function" if isinstance(statement, Function) else "no class statement"
+                raise CouldNotCheckError(
+                    f"{module.path}:{statement.lineno}: {name[0]!r} is {kind}; expected a class"
+                )
+
+    def _find_below(
+        self, origin: str, name: tuple[str, ...], seen: tuple[object, ...]
+    ) -> ClassSource:
+        """The class ``name``, whose first parts may be names of modules below ``origin``."""
+        module = self.module(origin)
+        if len(name) > 1 and (module is None or name[0] not in module.bindings):
+            return self._find_below(f"{origin}.{name[0]}", name[1:], seen)
+        if module is None or not name:
+            raise CouldNotCheckError(f"no source of a class {'.'.join((origin, *name))!r}")
+        return self._find(module, name, seen)
+
+    def _nested(
+        self, module: Module, node: ast.ClassDef, inner: tuple[str, ...], seen: tuple[object, ...]
+    ) -> ClassSource:
+        for part in inner:
+            statement = _bindings(node.body).get(part)
+            if not isinstance(statement, ast.ClassDef):
+                raise CouldNotCheckError(
+                    f"{module.path}:{node.lineno}: class {node.name!r} has no class {part!r}"
+                )
+            node = statement
+        bases: list[ClassSource] = []
+        unknown = False
+        for expression in node.bases:
+            base = expression.value if isinstance(expression, ast.Subscript) else expression
+            name = tuple(ast.unparse(base).split("."))
+            if not _is_of_the_standard_library(module, name[0]):
+                try:
+                    bases.append(self._find(module, name, seen))
+                except CouldNotCheckError:
+                    unknown = True
+        unknown = unknown or any(base.has_unknown_base for base in bases)
+        return ClassSource(module, node, bases, unknown)
+
+
+def environment_path() -> list[str]:
+    """Where this interpreter finds installed modules: its path without the current directory."""
+    here = os.getcwd()
+    return [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
+
+
+def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of one scope, those below an ``if``, ``try`` or ``with`` among them."""
+    for statement in body:
+        yield statement
+        if not isinstance(statement, ast.ClassDef | Function):
+            for _, inner in ast.iter_fields(statement):
+                if isinstance(inner, list):
+                    blocks = [i.body if isinstance(i, ast.ExceptHandler) else [i] for i in inner]
+                    for block in blocks:
+                        yield from _flat(s for s in block if isinstance(s, ast.stmt))
+
+
+def _assigned(statement: Assignment) -> list[ast.expr]:
+    return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+
+
+def _bound_by_import(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def _bound_names(statement: ast.stmt) -> list[str]:
+    """The names that a statement gives a meaning in its scope."""
+    match statement:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return [name]
+        case ast.Assign() | ast.AnnAssign():
+            return [target.id for target in _assigned(statement) if isinstance(target, ast.Name)]
+        case ast.ImportFrom(names=names):
+            return [alias.asname or alias.name for alias in names]
+        case ast.Import(names=names):
+            return [_bound_by_import(alias) for alias in names]
+        case _:
+            return []
+
+
+def _bindings(body: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
+    """What gives each name its meaning: classes and imports before anything else, the last one."""
+    telling: dict[str, ast.stmt] = {}
+    others: dict[str, ast.stmt] = {}
+    for statement in _flat(body):
+        tells = isinstance(statement, ast.ClassDef | ast.ImportFrom | ast.Import)
+        for name in _bound_names(statement):
+            (telling if tells else others)[name] = statement
+    return others | telling
+
+
+def _star_imports(body: Iterable[ast.stmt]) -> Iterator[ast.ImportFrom]:
+    for statement in _flat(body):
+        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
+            yield statement
+
+
+def _origin(module: Module, statement: ast.ImportFrom) -> str:
+    """The dotted name of the module that a ``from`` import takes from."""
+    if not statement.level:
+        return statement.module or ""
+    package = module.package.split(".")
+    parts = [*package[: len(package) - statement.level + 1], statement.module or ""]
+    return ".".join(part for part in parts if part)
+
+
+def _is_of_the_standard_library(module: Module, name: str) -> bool:
+    """Whether ``name`` means something that can give a backend none of its members."""
+    match module.bindings.get(name):
+        case ast.ImportFrom(level=0, module=str(origin)):
+            top = origin.partition(".")[0]
+        case ast.Import(names=names):
+            top = next(a.name for a in names if _bound_by_import(a) == name).partition(".")[0]
+        case None:
+            return hasattr(builtins, name)
+        case _:
+            return False
+    return top in sys.stdlib_module_names or top == "typing_extensions"

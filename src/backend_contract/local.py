@@ -1,0 +1,28 @@
+"""The backend for models that run in the runtime's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backend_contract.base import BackendBase
+
+__all__ = ["LocalBackend"]
+
+
+class LocalBackend(BackendBase):
+    """Runs nothing of its own: keeps its configuration, and whether it was started."""
+
+    backend_type = "LOCAL"
+
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        """Merge ``config``, as :meth:`BackendBase.register_config` does."""
+        super().register_config(config)
+
+    def start(self) -> None:
+        """Set the flag, and nothing else."""
+        self._started = True
+
+    def stop(self) -> None:
+        """Take back the flag, and nothing else."""
+        self._started = False
