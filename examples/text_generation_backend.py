@@ -65,7 +65,7 @@ class TextGenerationBackend(BackendBase):
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        """Remember where the request wants to be routed; a request that does not say changes nothing."""
+        """Remember where the request wants to go; one that does not say changes nothing."""
         route = get_metadata(runtime_context, ROUTE_KEY)
         if route is not None:
             self._routes[model_id] = route

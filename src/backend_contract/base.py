@@ -9,9 +9,9 @@ from __future__ import annotations
 import copy
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from backend_contract.protocol import Backend, ConfigType
 from backend_contract.runtime_context import RuntimeServerContextType
@@ -25,7 +25,8 @@ class _NamedOnTheClass(Protocol):
     backend_type: ClassVar[str]
 
 
-class BackendBase(_NamedOnTheClass, Backend, ABC):
+# The Protocol only promises that `backend_type` can be read; here it is a class variable as well.
+class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportIncompatibleVariableOverride]
     """A :class:`~backend_contract.protocol.Backend` with its state, its lock and its defaults.
 
     A subclass gives ``backend_type``, ``register_config``, ``start`` and ``stop``; without one of
@@ -33,8 +34,6 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):
     own.
     """
 
-    # The Protocol only promises that it can be read; here it is a class variable as well.
-    backend_type: ClassVar[str]  # pyright: ignore[reportIncompatibleVariableOverride]
     config: ConfigType
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -89,7 +88,7 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):
         return None
 
     def start_lock(self) -> AbstractContextManager[object]:
-        """The instance's lock, always the same one, re-entrant: ``with backend.start_lock(): ...``
+        """The instance's lock: always the same one, and re-entrant.
 
         ``start``, ``stop`` and ``register_config`` may be called while holding it.
         """
@@ -105,14 +104,14 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):
         """
 
 
-def _merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> ConfigType:
+def _merged(earlier: Mapping[str, Any], later: object) -> ConfigType:
     """A new ``aconfig.Config`` of both, which shares nothing mutable with either."""
     import aconfig
 
     if not isinstance(later, Mapping):
         given = f"{type(later).__module__}.{type(later).__qualname__}"
         raise TypeError(f"a configuration is a mapping (such as an aconfig.Config), got {given}")
-    merged: dict[str, Any] = _plain_copy(earlier)
+    merged = _plain_copy(earlier)
     _merge_into(merged, _plain_copy(later))
     # By default aconfig replaces a key like `path` by the environment variable of that name.
     return aconfig.Config(merged, override_env_vars=False)
@@ -121,22 +120,23 @@ def _merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> ConfigType:
 def _plain_copy(value: Any, place: str = "the configuration") -> Any:
     """``value`` with plain dicts and lists all the way down: an immutable one refuses a merge."""
     if isinstance(value, Mapping):
-        for key in value:
+        mapping = cast("Mapping[object, Any]", value)
+        for key in mapping:
             if not isinstance(key, str):
                 raise TypeError(
                     f"the keys of a configuration are str, got {key!r} ({type(key).__name__}) in "
                     f"{place}; aconfig cannot hold it: write it in quotes"
                 )
-        return {key: _plain_copy(item, f"{place}.{key}") for key, item in value.items()}
+        return {key: _plain_copy(item, f"{place}.{key}") for key, item in mapping.items()}
     if isinstance(value, list):
-        return [_plain_copy(item, f"{place}[{index}]") for index, item in enumerate(value)]
+        elements = cast("Sequence[Any]", value)
+        return [_plain_copy(item, f"{place}[{index}]") for index, item in enumerate(elements)]
     return copy.deepcopy(value)
 
 
 def _merge_into(merged: dict[str, Any], later: dict[str, Any]) -> None:
     for key, value in later.items():
-        present = merged.get(key)
-        if isinstance(present, dict) and isinstance(value, dict):
-            _merge_into(present, value)
+        if isinstance(merged.get(key), dict) and isinstance(value, dict):
+            _merge_into(merged[key], later[key])
         else:
             merged[key] = value

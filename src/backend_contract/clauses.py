@@ -125,8 +125,8 @@ class Mine(LocalBackend):
     ),
     Clause(
         id="BC201",
-        text="the class can be called with no argument, with `None` and with exactly one positional "
-        "`aconfig.Config` (further parameters have defaults)",
+        text="the class can be called with no argument, with `None` and with exactly one "
+        "positional `aconfig.Config` (further parameters have defaults)",
         why="The runtime makes every backend in this way, knowing nothing but its configuration.",
         fix="Take one optional configuration first; give every further parameter a default.",
         expected="def __init__(self, config: aconfig.Config | None = None) -> None",
@@ -182,7 +182,8 @@ class Mine(LocalBackend):
     Clause(
         id="BC203",
         text="`register_config` can be called again and again before `start` (after it: not "
-        "promised); a backend without dynamic configuration raises `NotImplementedError` every time",
+        "promised); a backend without dynamic configuration raises `NotImplementedError` every "
+        "time",
         why="Each module of a model may register something before the backend is started.",
         fix="Accept every call, or raise `NotImplementedError` in every call.",
         expected="def register_config(self, config: aconfig.Config) -> None",
@@ -237,8 +238,8 @@ class Mine(LocalBackend):
     ),
     Clause(
         id="BC205",
-        text="neither the constructor nor any `register_config`, then or later, changes a mapping the "
-        "caller gave",
+        text="neither the constructor nor any `register_config`, then or later, changes a mapping "
+        "the caller gave",
         why="The same mapping configures the next backend, or is the runtime's own configuration.",
         fix="Copy what was given before changing it; replace `self.config`, never merge in place.",
         expected="super().register_config(config)",
@@ -457,7 +458,8 @@ class Mine(LocalBackend):
     ),
     Clause(
         id="BC308",
-        text="a `start()` that raises leaves `is_started` `False`, and a later `start()` can succeed",
+        text="a `start()` that raises leaves `is_started` `False`, and a later `start()` can "
+        "succeed",
         why="A server that is down for a minute must not cost a restart of the runtime.",
         fix="Set `self._started = True` last, and take back what a failed start had begun.",
         expected="self._started = True",
@@ -491,7 +493,7 @@ class Mine(LocalBackend):
         id="BC309",
         text="`start` and `stop` can be called without arguments and return `None`",
         why="The runtime starts and stops every backend in the same way; `async` is never awaited.",
-        fix="Define both as plain methods without parameters; the configuration has what they need.",
+        fix="Define both as plain methods without parameters; take the rest from `self.config`.",
         expected="def start(self) -> None, def stop(self) -> None",
         layers="SR",
         members=("start", "stop"),
@@ -538,8 +540,8 @@ class Mine(LocalBackend):
     ),
     Clause(
         id="BC402",
-        text="while one thread is inside `start_lock()`, no other enters, whichever call returned its "
-        "context manager",
+        text="while one thread is inside `start_lock()`, no other enters, whichever call returned "
+        "its context manager",
         why="Two requests that arrive together would start the backend twice.",
         fix="Make one lock an instance, in `__init__`, and always return that one.",
         expected="return self._start_lock",
@@ -770,8 +772,8 @@ class Mine(LocalBackend):
     ),
     Clause(
         id="BC504",
-        text="`handle_runtime_context` accepts a context whose client sent no metadata of its own, and "
-        "a model id it has never seen",
+        text="`handle_runtime_context` accepts a context whose client sent no metadata of its own, "
+        "and a model id it has never seen",
         why="Most clients send nothing special, and the first request for a model is always new.",
         fix="Treat what is missing as missing: `get_metadata` returns `None` for it.",
         expected="get_metadata(runtime_context, key)",
@@ -832,8 +834,8 @@ class Mine(LocalBackend):
     ),
     Clause(
         id="BC506",
-        text="concurrent calls of `handle_runtime_context` for different models all return, and each "
-        "pair arrives once",
+        text="concurrent calls of `handle_runtime_context` for different models all return, and "
+        "each pair arrives once",
         why="Servers answer on many threads; a request must not be given another one's route.",
         fix="Keep what belongs to a model under its id, or guard what is shared with a lock.",
         expected="self.contexts[model_id] = runtime_context",

@@ -16,7 +16,7 @@ from backend_contract._typing import TypeAliasType
 from backend_contract.runtime_context import RuntimeServerContextType
 
 if TYPE_CHECKING:
-    import aconfig
+    import aconfig  # noqa: F401 - named in the alias below
 
 __all__ = ["Backend", "ConfigType", "conforms"]
 

@@ -91,8 +91,8 @@ def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]
         return ((key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in headers)
     given = f"{type(context).__module__}.{type(context).__qualname__}"
     raise TypeError(
-        f"expected a grpc.ServicerContext or a fastapi.Request, got {given}; a grpc.aio context and "
-        "a WebSocket are neither: pass what they hold to the backend in another way"
+        f"expected a grpc.ServicerContext or a fastapi.Request, got {given}; a grpc.aio context "
+        "and a WebSocket are neither: a backend has to be told what they hold in another way"
     )
 
 

@@ -1,6 +1,7 @@
 # alchemy-config 1.x, which ships no types. PyPI's distribution *named* aconfig is something else.
 
 from typing import Any, NoReturn
+
 from typing_extensions import Self
 
 class AttributeAccessDict(dict[str, Any]):

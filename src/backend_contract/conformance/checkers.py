@@ -40,9 +40,11 @@ class Checker(Protocol):
     @property
     def name(self) -> str:
         """What it is called on the command line."""
+        ...
 
     def version(self) -> str:
         """The installed version. Raises :class:`CouldNotCheckError` where there is none."""
+        ...
 
     def check(
         self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
@@ -52,6 +54,7 @@ class Checker(Protocol):
         Modules are looked for below ``roots`` first, then in this interpreter's environment, typed
         or not. Raises :class:`CouldNotCheckError` where the checker did not come to its end.
         """
+        ...
 
 
 class Mypy:
@@ -68,6 +71,7 @@ disable_error_code = func-returns-value
 """
 
     def version(self) -> str:
+        """See :class:`Checker`."""
         spec = importlib.util.find_spec("mypy")
         if spec is None or not spec.submodule_search_locations:
             raise not_installed("mypy")
@@ -79,17 +83,18 @@ disable_error_code = func-returns-value
     def check(
         self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
     ) -> list[Diagnostic]:
+        """See :class:`Checker`."""
         configuration = directory / "mypy.ini"
         configuration.write_text(self._CONFIGURATION, encoding="utf-8")
+        arguments = ["--output=json", f"--config-file={configuration}", f"--cache-dir={cache}"]
         run = _run(
-            [sys.executable, "-m", "mypy", "--output=json"]
-            + [f"--config-file={configuration}", f"--cache-dir={cache}", *files],
+            [sys.executable, "-m", "mypy", *arguments, *files],
             directory,
             # No setting of the user's may weaken the check, such as MYPY_CACHE_DIR or MYPYPATH.
             {name: value for name, value in os.environ.items() if not name.startswith("MYPY")}
             | {"MYPYPATH": os.pathsep.join(map(str, roots))},
         )
-        errors = []
+        errors: list[Diagnostic] = []
         paths: dict[str, Path] = {}
         complaint = run.stderr
         for line in run.stdout.splitlines():
@@ -124,7 +129,7 @@ def not_installed(distribution: str) -> CouldNotCheckError:
 def _run(
     command: Sequence[str], directory: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run a checker to its end. Raises :class:`CouldNotCheckError` where it does not come to one."""
+    """Run a checker. Raises :class:`CouldNotCheckError` where it does not come to its end."""
     try:
         return subprocess.run(
             command,

@@ -121,7 +121,7 @@ def _check(options: argparse.Namespace) -> int:
     verdicts = {finding.verdict for report in reports for finding in report.findings}
     if any(report.error is not None for report in reports):
         return COULD_NOT_CHECK
-    failing = {Verdict.VIOLATED} | ({Verdict.UNCHECKED} if options.strict else set())
+    failing = {Verdict.VIOLATED, Verdict.UNCHECKED} if options.strict else {Verdict.VIOLATED}
     return VIOLATED if verdicts & failing else OK
 
 
@@ -155,7 +155,9 @@ def _explain(options: argparse.Namespace) -> int:
         ("Layers", " ".join(clause.layers)),
         ("Needs", " ".join(clause.requires) or "no other clause"),
     ):
-        print(textwrap.fill(text, 80, initial_indent=f"{label + ':':10}", subsequent_indent=" " * 10))
+        print(
+            textwrap.fill(text, 80, initial_indent=f"{label + ':':10}", subsequent_indent=" " * 10)
+        )
     for label, example in (("Bad", clause.bad), ("Good", clause.good)):
         print(f"\n{label}:\n\n{textwrap.indent(example, '    ')}", end="")
     return OK

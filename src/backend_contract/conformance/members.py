@@ -98,5 +98,7 @@ def _decorators(source: ClassSource) -> set[str]:
 
 def _may_be_given_elsewhere(source: ClassSource) -> bool:
     return bool(
-        source.node.keywords or _decorators(source) - _INERT or "__init_subclass__" in source.in_body
+        source.node.keywords
+        or _decorators(source) - _INERT
+        or "__init_subclass__" in source.in_body
     )

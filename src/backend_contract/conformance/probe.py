@@ -76,13 +76,11 @@ def decide(clause: Clause, errors: Errors) -> Decision:
     """What the probe in which ``errors`` were reported shows of ``clause``."""
     marks = [mark for mark in _MARKS if mark.clause == clause.id]
     # A class with abstract members of somebody else's can never be made: that is BC201's alone.
-    idle = {"defined"} if _CAN_BE_MADE.line in errors else set()
+    telling = ("use",) if _CAN_BE_MADE.line in errors else ("use", "defined")
     broken = [
         mark
         for mark in marks
-        if mark.line in errors
-        and mark.kind != "typed"
-        and (mark.kind not in idle or mark is _CAN_BE_MADE)
+        if mark.line in errors and (mark.kind in telling or mark == _CAN_BE_MADE)
     ]
     if broken:
         return Decision(Verdict.VIOLATED, broken)

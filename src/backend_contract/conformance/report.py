@@ -42,7 +42,9 @@ def full(reports: Iterable[Report], decided_by: str, color: bool) -> Iterator[st
             yield _painted(report.target, _BOLD, color)
             for finding in report.findings:
                 verdict = _painted(f"{finding.verdict.value:9}", _STYLES[finding.verdict], color)
-                yield from _column(f"  {finding.clause.id}  {verdict}  ", finding.clause.text, width, 20)
+                yield from _column(
+                    f"  {finding.clause.id}  {verdict}  ", finding.clause.text, width, 20
+                )
                 for label, text in _details(finding):
                     head = " " * 20 + _painted(f"{label:8}", _BOLD, color) + "  "
                     yield from _column(head, text, width, 30)

@@ -81,9 +81,12 @@ class ClassSource:
                 for node in ast.walk(method):
                     if isinstance(node, Assignment):
                         for target in _assigned(node):
-                            match target:
-                                case ast.Attribute(value=ast.Name(id=name)) if name == instance:
-                                    found.setdefault(target.attr, node)
+                            if (
+                                isinstance(target, ast.Attribute)
+                                and isinstance(target.value, ast.Name)
+                                and target.value.id == instance
+                            ):
+                                found.setdefault(target.attr, node)
         return found
 
     def lineage(self) -> Iterator[ClassSource]:
@@ -169,9 +172,7 @@ class Sources:
         """
         return self._find(module, tuple(name), ())
 
-    def _find(
-        self, module: Module, name: tuple[str, ...], seen: tuple[object, ...]
-    ) -> ClassSource:
+    def _find(self, module: Module, name: tuple[str, ...], seen: tuple[object, ...]) -> ClassSource:
         here = (module.path, name)
         if here not in self._classes:
             self._classes[here] = self._find_anew(module, name, seen)
@@ -252,16 +253,13 @@ def environment_path() -> list[str]:
     return [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
 
 
-def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+def _flat(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
     """The statements of one scope, those below an ``if``, ``try`` or ``with`` among them."""
-    for statement in body:
-        yield statement
-        if not isinstance(statement, ast.ClassDef | Function):
-            for _, inner in ast.iter_fields(statement):
-                if isinstance(inner, list):
-                    blocks = [i.body if isinstance(i, ast.ExceptHandler) else [i] for i in inner]
-                    for block in blocks:
-                        yield from _flat(s for s in block if isinstance(s, ast.stmt))
+    for node in body:
+        if isinstance(node, ast.stmt):
+            yield node
+        if not isinstance(node, ast.ClassDef | Function | ast.expr):
+            yield from _flat(ast.iter_child_nodes(node))
 
 
 def _assigned(statement: Assignment) -> list[ast.expr]:

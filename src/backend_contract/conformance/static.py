@@ -1,4 +1,7 @@
-"""Layer S: what a type checker can decide, by a probe that uses the class. No target is imported."""
+"""Layer S: what a type checker can decide, by a probe that uses the class.
+
+No target is imported: its source is read here, and its types are read by the checker.
+"""
 
 from __future__ import annotations
 
@@ -52,14 +55,13 @@ def _groups(targets: Iterable[Target]) -> list[list[Target]]:
         if root is not None and root not in names_below:
             names_below[root] = {entry.partition(".")[0] for entry in os.listdir(root)}
         names = names_below[root] | {target.module.partition(".")[0]}
-        for roots, group in groups:
+        for roots, sharing in groups:
             if all(roots.get(name, root) == root for name in names):
+                roots.update(dict.fromkeys(names, root))
+                sharing.append(target)
                 break
         else:
-            roots, group = {}, []
-            groups.append((roots, group))
-        roots.update(dict.fromkeys(names, root))
-        group.append(target)
+            groups.append((dict.fromkeys(names, root), [target]))
     return [group for _, group in groups]
 
 
@@ -136,9 +138,9 @@ def _require_the_known(canary: str, errors: Errors, checker: Checker) -> None:
             messages = [m for mark in marks for m in errors.get(mark.line, ())]
             said = cannot_import(errors) or next(iter(messages), "nothing")
             raise CouldNotCheckError(
-                f"{checker.name} {checker.version()} cannot be relied on here: {clause.id} came out "
-                f"{verdict.value} for a backend of our own ({canary}) for which it is "
-                f"{known.value}; {checker.name} said: {said}"
+                f"{checker.name} {checker.version()} cannot be relied on here: {clause.id} is "
+                f"{known.value} in a backend of our own ({canary}), and came out {verdict.value}; "
+                f"{checker.name} said: {said}"
             )
 
 

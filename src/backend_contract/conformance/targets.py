@@ -88,7 +88,7 @@ def _module_of_file(location: str, sources: Sources) -> tuple[Module, Path | Non
         )
     if parts[0] in sys.stdlib_module_names:
         raise CouldNotCheckError(
-            f"{location}: shadows the standard module {parts[0]!r}, which checkers refuse: rename it"
+            f"{location}: rename it; no checker reads what shadows the standard module {parts[0]!r}"
         )
     return Module(name, path, tree), root
 
