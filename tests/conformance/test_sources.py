@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend_contract.conformance import members
+from backend_contract.conformance.sources import ClassSource, CouldNotCheckError
+from backend_contract.conformance.targets import Target, find_targets
+
+FILES = {
+    "package/__init__.py": "from .inner import Direct as Renamed\nfrom .star import *\n",
+    "package/inner.py": """\
+import package.star as module
+from external import Unknown
+from package import star
+
+class Direct:
+    plain = 1
+    annotated: int
+    if True:
+        conditional = 2
+
+    def __init__(this):
+        this.on_instance = 3
+
+    def method(self, first, second: int = 0, *rest: str) -> None: ...
+
+    class Nested:
+        pass
+
+class Child(Direct):
+    pass
+
+class Stranger(Unknown, Direct):
+    pass
+
+class OfModule(module.Starred): ...
+class OfPackage(star.Starred): ...
+
+Alias = Child
+Alias.attribute = 1
+value = 3
+made = type("made", (), {})
+def function(): ...
+class Circle(Circle): ...
+class Generic(Direct[int]): ...
+""",
+    "package/star.py": "try:\n    class Starred: ...\nexcept ImportError:\n    Starred = None\n",
+    "package/broken.py": "def (:\n",
+    "circular.py": "from circular import Round\n",
+    "namespace/module.py": "class Below: ...\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def find(text: str) -> Target:
+    (target,) = find_targets([text])
+    if isinstance(target, CouldNotCheckError):
+        raise target
+    return target
+
+
+def source(text: str) -> ClassSource:
+    return find(text).source
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "file"),
+    [
+        ("package.inner:Direct", "Direct", "package/inner.py"),
+        ("package/inner.py:Direct", "Direct", "package/inner.py"),
+        ("package.inner:Direct.Nested", "Nested", "package/inner.py"),
+        ("package.inner:Alias", "Child", "package/inner.py"),
+        ("package:Renamed", "Direct", "package/inner.py"),
+        ("package/__init__.py:Renamed", "Direct", "package/inner.py"),
+        ("package:Renamed.Nested", "Nested", "package/inner.py"),
+        ("package:Starred", "Starred", "package/star.py"),
+        ("namespace.module:Below", "Below", "namespace/module.py"),
+        ("namespace/module.py:Below", "Below", "namespace/module.py"),
+    ],
+)
+def test_a_class_is_found_where_it_is_written(tree: Path, text: str, name: str, file: str) -> None:
+    found = source(text)
+    assert found.node.name == name
+    assert found.module.path == tree / file
+
+
+@pytest.mark.parametrize(
+    ("text", "module", "root"),
+    [
+        ("package.inner:Direct", "package.inner", "."),
+        ("package/inner.py:Direct", "package.inner", "."),
+        ("package/__init__.py:Renamed", "package", "."),
+        ("namespace/module.py:Below", "module", "namespace"),
+        ("backend_contract:LocalBackend", "backend_contract", None),
+    ],
+)
+def test_a_target_knows_how_it_is_imported(
+    tree: Path, text: str, module: str, root: str | None
+) -> None:
+    target = find(text)
+    assert target.module == module
+    assert target.root == (root and (tree / root).absolute())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected package.module:Class or path/to/file.py:Class, got ''"),
+        ("package", "expected package.module:Class"),
+        (":Class", "expected package.module:Class"),
+        ("package:", "expected package.module:Class"),
+        ("package:not a name", "expected package.module:Class"),
+        ("package:X\nimport os", "expected package.module:Class"),
+        ("package:class", "expected package.module:Class"),
+        ("pack age:Class", "expected package.module:Class"),
+        ("package..inner:Direct", "expected package.module:Class"),
+        ("absent:Class", "no Python source of a module 'absent'"),
+        ("package.absent:Class", "no Python source of a module 'package.absent'"),
+        ("namespace:Below", "no Python source of a module 'namespace'"),
+        ("math:Class", "no Python source of a module 'math'"),
+        ("absent.py:Class", "No such file or directory"),
+        ("a\0b.py:Class", "expected package.module:Class"),
+        ("package/:Class", "Is a directory"),
+        ("package.inner:Drect", "no class 'Drect'; did you mean 'Direct'?"),
+        ("package.inner:Direct.Netsed", "class 'Direct' has no class 'Netsed'"),
+        ("package.inner:function", "'function' is a function; expected a class"),
+        ("package.inner:value", "'value' is no class statement; expected a class"),
+        ("package.inner:made", "'made' is no class statement; expected a class"),
+        ("package.inner:Unknown", "no source of a class 'external.Unknown'"),
+        ("package.inner:star", "no class 'star'"),
+        ("package.broken:Class", "broken.py:1: "),
+        ("circular:Round", "Round leads back to itself"),
+    ],
+)
+def test_what_is_no_class_is_one_clear_line(tree: Path, text: str, message: str) -> None:
+    with pytest.raises(CouldNotCheckError) as caught:
+        find(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["my-backend.py", "class.py", "1.py", "typing.py", "json.py"])
+def test_a_file_that_cannot_be_imported_by_its_name_is_refused(tree: Path, name: str) -> None:
+    (tree / name).write_text("class Mine: ...\n")
+    with pytest.raises(CouldNotCheckError, match="rename"):
+        find(f"{name}:Mine")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\x00", b"\xff\xfe\xfa", b"# coding: nonsense\n", b"(" * 5000, b"x = '\n"],
+    ids=["null", "not utf-8", "coding", "deep", "quote"],
+)
+def test_a_file_that_cannot_be_parsed_is_named(tree: Path, content: bytes) -> None:
+    (tree / "mine.py").write_bytes(content)
+    with pytest.raises(CouldNotCheckError, match=r"mine\.py"):
+        find("mine.py:Mine")
+
+
+def test_one_mistake_does_not_hide_the_other_targets(tree: Path) -> None:
+    found = find_targets(["absent:Class", "package.inner:Direct", "package:Class"])
+    assert [type(each) for each in found] == [CouldNotCheckError, Target, CouldNotCheckError]
+
+
+def test_nothing_is_imported(tree: Path) -> None:
+    (tree / "mine.py").write_text("raise SystemExit('executed')\nclass Mine: ...\n")
+    assert source("mine.py:Mine").node.lineno == 2
+    assert source("mine:Mine").node.lineno == 2
+
+
+@pytest.mark.parametrize("name", ["OfModule", "OfPackage"])
+def test_bases_are_followed_through_modules(tree: Path, name: str) -> None:
+    lineage = [each.node.name for each in source(f"package.inner:{name}").lineage()]
+    assert lineage == [name, "Starred"]
+
+
+@pytest.mark.parametrize(
+    ("name", "unknown"),
+    [("Direct", False), ("Child", False), ("Stranger", True), ("Circle", True), ("Generic", False)],
+)
+def test_a_base_that_was_not_found_is_known_to_be_missing(
+    tree: Path, name: str, unknown: bool
+) -> None:
+    assert source(f"package.inner:{name}").has_unknown_base is unknown
+
+
+@pytest.mark.parametrize(
+    ("member", "line", "words"),
+    [
+        ("plain", 6, "plain = 1"),
+        ("annotated", 7, "annotated: int"),
+        ("conditional", 9, "conditional = 2"),
+        ("on_instance", 12, "this.on_instance = 3"),
+        ("method", 14, "def method(self, first, second: int=0, *rest: str) -> None"),
+        ("absent", 5, "no `absent`"),
+    ],
+)
+def test_a_member_is_placed_and_described(tree: Path, member: str, line: int, words: str) -> None:
+    direct = source("package.inner:Direct")
+    assert members.place(direct, member) == (tree / "package/inner.py", line)
+    assert members.describe(direct, member) == words
+
+
+def test_an_inherited_member_is_placed_in_the_same_file_and_says_where_it_is_from(
+    tree: Path,
+) -> None:
+    child = source("package.inner:Child")
+    assert members.place(child, "plain")[1] == 6
+    assert members.describe(child, "plain") == "plain = 1  (from package.inner.Direct)"
+
+
+def test_a_member_from_another_file_is_placed_at_the_class(tree: Path) -> None:
+    (tree / "mine.py").write_text("from package.inner import Direct\n\nclass Mine(Direct): ...\n")
+    assert members.place(source("mine.py:Mine"), "plain") == (tree / "mine.py", 3)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("result", None),
+        ("parameter 1", "parameter `first` of `method` has no annotation"),
+        ("parameter 2", None),
+        ("parameter 3", None),
+    ],
+)
+def test_a_missing_annotation_is_named(tree: Path, part: str, words: str | None) -> None:
+    direct = source("package.inner:Direct")
+    assert members.missing_annotation(direct, "method", part) == words
+
+
+BOTH, CLASS, NOWHERE = {"the class", "an instance"}, {"the class"}, set[str]()
+
+
+@pytest.mark.parametrize(
+    ("text", "lacking"),
+    [
+        ("class Mine:\n    name: str", BOTH),
+        ("class Mine:\n    name: str = 'X'", NOWHERE),
+        ("class Mine:\n    name = 'X'", NOWHERE),
+        ("class Mine:\n    name: str\n    def __init__(self): self.name = 'X'", CLASS),
+        ("class Mine:\n    def __init__(self): self.name = 'X'", NOWHERE),
+        ("class Base:\n    name: str\nclass Mine(Base): ...", BOTH),
+        ("class Base:\n    name: str\nclass Mine(Base):\n    name = 'X'", NOWHERE),
+        ("class Base:\n    name = 'X'\nclass Mine(Base):\n    name: str", NOWHERE),
+        ("from abc import ABC\nclass Mine(ABC):\n    name: str", BOTH),
+        ("@dataclass\nclass Mine:\n    name: str", CLASS),
+        ("@dataclass(frozen=True)\nclass Mine:\n    name: str = 'X'", NOWHERE),
+        ("@register('X')\nclass Mine:\n    name: str", NOWHERE),
+        ("class Mine(metaclass=Naming):\n    name: str", NOWHERE),
+        ("from elsewhere import Base\nclass Mine(Base):\n    name: str", NOWHERE),
+        ("class Mine:\n    @property\n    def name(self): ...", NOWHERE),
+        ("class Mine:\n    @property\n    @abstractmethod\n    def name(self): ...", BOTH),
+        ("class Mine: ...", NOWHERE),
+    ],
+)
+def test_a_declaration_without_a_value_is_seen(
+    tmp_path: Path, text: str, lacking: set[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    assert members.without_value(source(f"{path}:Mine"), "name") == lacking
