@@ -109,7 +109,7 @@ disable_error_code = func-returns-value
                     paths[file] = (directory / file).resolve()
                 is_import = str(row["code"]).startswith("import")
                 errors.append(Diagnostic(paths[file], row["line"], row["message"], is_import))
-        if run.returncode not in (0, 1):
+        if run.returncode not in (0, 1) or (complaint and not errors):
             raise CouldNotCheckError(f"mypy could not run: {_last_words(errors, complaint)}")
         return errors
 
@@ -155,5 +155,5 @@ def _last_words(errors: Sequence[Diagnostic], complaint: str) -> str:
     if errors:
         path, line, message, _ = errors[0]
         return f"{path}:{line}: {message}" if line > 0 else f"{path}: {message}"
-    lines = complaint.strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    lines = complaint.strip().splitlines() or ["it said nothing"]
+    return next((line for line in lines if "error" in line.lower()), lines[-1])

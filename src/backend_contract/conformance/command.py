@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 def _check(options: argparse.Namespace) -> int:
     checker = CHECKERS[options.checker]
     decided_by = f"{checker.name} {checker.version()}"
-    cache = None if options.no_cache else _cache() / checker.name
+    cache = None if options.no_cache else _cache(checker.name)
 
     found = find_targets(options.targets)
     checked = iter(check([t for t in found if isinstance(t, Target)], checker, cache))
@@ -125,13 +125,20 @@ def _check(options: argparse.Namespace) -> int:
     return VIOLATED if verdicts & failing else OK
 
 
-def _cache() -> Path:
-    """Where a checker keeps what it knows from one run to the next."""
+def _cache(checker: str) -> Path:
+    """The directory where a checker keeps what it knows from one run to the next."""
     try:
         import platformdirs
-    except ModuleNotFoundError as error:
-        raise not_installed("platformdirs") from error
-    return platformdirs.user_cache_path("backend-contract")
+    except ModuleNotFoundError:
+        raise not_installed("platformdirs") from None
+    cache = platformdirs.user_cache_path("backend-contract") / checker
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CouldNotCheckError(
+            f"no cache can be kept in {cache}: {error.strerror}; use --no-cache to do without"
+        ) from None
+    return cache
 
 
 def _clauses(_: argparse.Namespace) -> int:

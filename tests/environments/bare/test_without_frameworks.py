@@ -1,0 +1,92 @@
+"""What holds where neither gRPC nor FastAPI is installed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import subprocess
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import backend_contract
+from backend_contract.conformance.command import main
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("name", ["grpc", "fastapi", "starlette"])
+def test_this_environment_has_no_framework(name: str) -> None:
+    assert importlib.util.find_spec(name) is None
+
+
+def public_objects() -> Iterator[object]:
+    """Every public function, method and class of every module of the core, and their wrappees."""
+    for info in pkgutil.walk_packages(backend_contract.__path__, "backend_contract."):
+        if not info.name.endswith("__main__"):
+            module = importlib.import_module(info.name)
+            for name in getattr(module, "__all__", ()):
+                value = getattr(module, name)
+                if inspect.isclass(value):
+                    yield value
+                    for member in vars(value).values():
+                        if isinstance(member, property):
+                            yield member.fget
+                        elif inspect.isfunction(member):
+                            yield member
+                elif inspect.isfunction(value):
+                    yield value
+
+
+@pytest.mark.parametrize(
+    "value", list(public_objects()), ids=lambda v: f"{v.__module__}.{v.__qualname__}"
+)
+def test_type_hints_resolve(value: object) -> None:
+    typing.get_type_hints(value)
+
+
+def test_the_hints_stop_at_the_aliases() -> None:
+    hints = typing.get_type_hints(backend_contract.Backend.handle_runtime_context)
+    assert hints == {
+        "model_id": str,
+        "runtime_context": backend_contract.RuntimeServerContextType,
+        "return": type(None),
+    }
+    assert backend_contract.RuntimeServerContextType.__name__ == "RuntimeServerContextType"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["structural_backend.py:EchoBackend", "text_generation_backend.py:TextGenerationBackend"],
+)
+def test_the_examples_are_checked_on_the_bundled_stubs(
+    target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--strict", f"{ROOT}/examples/{target}"]) == 0
+    assert "8 ok (layer S" in capsys.readouterr().out
+
+
+def test_half_of_the_context_union_is_seen_though_neither_half_is_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import grpc\nfrom backend_contract import LocalBackend\n\n"
+        "class Mine(LocalBackend):\n"
+        "    def handle_runtime_context(\n"
+        "        self, model_id: str, runtime_context: grpc.ServicerContext\n"
+        "    ) -> None: ...\n"
+    )
+    assert main(["check", f"{path}:Mine"]) == 1
+    assert "7 ok, 1 violated" in capsys.readouterr().out
+
+
+def test_the_package_installs_no_stubs_beside_itself() -> None:
+    script = "import importlib.util as u; print(u.find_spec('grpc'), u.find_spec('grpc-stubs'))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "None None\n"
