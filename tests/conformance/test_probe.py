@@ -28,7 +28,7 @@ def errors_of_canaries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, se
     probes = {name: Probe(static._CANARY_MODULE, name) for name in names}
     for each in probes.values():
         (directory / each.file).write_text(each.text)
-    stubs = static._copy_missing_stubs(directory / "stubs")
+    stubs = static.copy_missing_stubs(directory / "stubs")
     diagnostics = Mypy().check(
         [each.file for each in probes.values()], directory, [stubs], directory / "cache"
     )

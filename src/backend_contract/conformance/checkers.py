@@ -62,13 +62,14 @@ class Mypy:
 
     name = "mypy"
 
-    _CONFIGURATION = """\
+    CONFIGURATION = """\
 [mypy]
 # A package without py.typed would be Any as a whole, and so would be everything that uses it.
 follow_untyped_imports = True
 # `returned: None = backend.start()` is the point of the probe.
 disable_error_code = func-returns-value
 """
+    """All the settings that a run has."""
 
     def version(self) -> str:
         """See :class:`Checker`."""
@@ -85,7 +86,7 @@ disable_error_code = func-returns-value
     ) -> list[Diagnostic]:
         """See :class:`Checker`."""
         configuration = directory / "mypy.ini"
-        configuration.write_text(self._CONFIGURATION, encoding="utf-8")
+        configuration.write_text(self.CONFIGURATION, encoding="utf-8")
         arguments = ["--output=json", f"--config-file={configuration}", f"--cache-dir={cache}"]
         run = _run(
             [sys.executable, "-m", "mypy", *arguments, *files],

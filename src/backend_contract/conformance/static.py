@@ -22,7 +22,7 @@ from backend_contract.conformance.sources import CouldNotCheckError, environment
 from backend_contract.conformance.targets import Target
 from backend_contract.conformance.verdicts import Finding, Report, Verdict
 
-__all__ = ["check"]
+__all__ = ["check", "copy_missing_stubs"]
 
 _CANARIES = (Path(__file__).parent / "canaries.py.txt").read_text(encoding="utf-8")
 _CANARY_MODULE = "backend_contract_canaries"
@@ -93,7 +93,7 @@ def _run(targets: Sequence[Target], checker: Checker, cache: Path | None) -> dic
         files = {probe.file: probe.text for probe in (*canaries.values(), *probes.values())}
         for file, text in files.items():
             (directory / file).write_text(text, encoding="utf-8")
-        stubs = _copy_missing_stubs(directory / "stubs")
+        stubs = copy_missing_stubs(directory / "stubs")
         kept = directory / "cache" if cache is None else cache / digest(*map(str, roots))
         diagnostics = checker.check(list(files), directory, [*roots, stubs], kept)
         errors: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -108,7 +108,7 @@ def _run(targets: Sequence[Target], checker: Checker, cache: Path | None) -> dic
     }
 
 
-def _copy_missing_stubs(directory: Path) -> Path:
+def copy_missing_stubs(directory: Path) -> Path:
     """Put our stubs of what is not installed, or is installed without types, into ``directory``."""
     here = Path(__file__).parent
     bundled = here / "typings"

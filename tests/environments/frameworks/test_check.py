@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_a_typed_framework_is_used_as_it_is(tmp_path: Path) -> None:
-    stubs = static._copy_missing_stubs(tmp_path / "stubs")
+    stubs = static.copy_missing_stubs(tmp_path / "stubs")
     assert [path.name for path in stubs.iterdir()] == ["aconfig"]
 
 

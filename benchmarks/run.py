@@ -1,0 +1,150 @@
+"""Print what the package costs, each figure as a ratio to something else in the same run.
+
+`nox -s benchmarks` runs it beside Caikit, which it compares with. What is compared takes turns, and
+the median of the rounds is printed. Nothing is asserted: a figure depends on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import timeit
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from backend_contract import LocalBackend
+from backend_contract.conformance.checkers import Mypy
+from backend_contract.conformance.probe import Probe
+from backend_contract.conformance.static import copy_missing_stubs
+
+
+def in_turns(rounds: int, things: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """The median of the seconds that each of ``things`` takes."""
+    taken: dict[str, list[float]] = {name: [] for name in things}
+    for _ in range(rounds):
+        for name, thing in things.items():
+            taken[name].append(thing())
+    return {name: median(times) for name, times in taken.items()}
+
+
+def run(*command: str, cwd: Path | None = None, **variables: str) -> float:
+    """The seconds that a command takes, which may find something and must not fail."""
+    start = perf_counter()
+    process = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **variables}, capture_output=True, check=False
+    )
+    taken = perf_counter() - start
+    if process.returncode not in (0, 1) or process.stderr:
+        raise SystemExit(f"{' '.join(command)}: {process.stderr.decode()}")
+    return taken
+
+
+def line(what: str, figure: float, goal: str = "") -> None:
+    print(f"  {what:56} {figure:8.3f}  {goal}".rstrip())
+
+
+def imports(rounds: int) -> None:
+    def importing(statement: str) -> Callable[[], float]:
+        return lambda: run(sys.executable, "-c", statement)
+
+    taken = in_turns(
+        rounds,
+        {
+            "nothing": importing("pass"),
+            "standard": importing("import typing, abc, threading, contextlib"),
+            "ours": importing("import backend_contract"),
+            "caikit": importing("from caikit.core.module_backends import BackendBase"),
+        },
+    )
+    standard, ours, caikit = (
+        taken[name] - taken["nothing"] for name in ("standard", "ours", "caikit")
+    )
+    print("import, above a bare interpreter")
+    line("typing, abc, threading, contextlib (ms)", standard * 1000)
+    line("backend_contract (ms)", ours * 1000)
+    line("caikit.core.module_backends (ms)", caikit * 1000)
+    line("backend_contract / caikit", ours / caikit, "at most 0.1")
+    line("backend_contract / the four modules", ours / standard, "aim: 2")
+
+
+def lock(rounds: int) -> None:
+    number = 200_000
+    bare, backend = threading.RLock(), LocalBackend()
+    timers = {
+        "bare": timeit.Timer("with bare: pass", globals={"bare": bare}),
+        "ours": timeit.Timer("with backend.start_lock(): pass", globals={"backend": backend}),
+    }
+    taken = in_turns(
+        rounds, {name: lambda timer=timer: timer.timeit(number) for name, timer in timers.items()}
+    )
+    print("with backend.start_lock()")
+    line("with rlock (ns)", taken["bare"] / number * 1e9)
+    line("with backend.start_lock() (ns)", taken["ours"] / number * 1e9)
+    line("ratio", taken["ours"] / taken["bare"], "at most 1.6")
+
+
+def checks(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        cache = directory / "cache"
+        command = str(Path(sys.executable).parent / "backend-contract")
+        for number in range(100):
+            (directory / f"backend{number}.py").write_text(
+                "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
+            )
+        targets = [f"backend{number}.py:Mine" for number in range(100)]
+
+        probe = Probe("backend0", "Mine")
+        (directory / probe.file).write_text(probe.text)
+        (directory / "mypy.ini").write_text(Mypy.CONFIGURATION)
+        stubs = copy_missing_stubs(directory / "stubs")
+
+        def by_hand() -> float:
+            arguments = ["--config-file=mypy.ini", f"--cache-dir={cache / 'by hand'}", probe.file]
+            path = os.pathsep.join(map(str, (directory, stubs)))
+            return run(sys.executable, "-m", "mypy", *arguments, cwd=directory, MYPYPATH=path)
+
+        def check(count: int) -> float:
+            variables = {"XDG_CACHE_HOME": str(cache / str(count))}
+            return run(command, "check", *targets[:count], cwd=directory, **variables)
+
+        def cold(measured: Callable[[], float]) -> Callable[[], float]:
+            def measure() -> float:
+                shutil.rmtree(cache, ignore_errors=True)
+                return measured()
+
+            return measure
+
+        one, hundred = (lambda: check(1)), (lambda: check(100))
+        from_cold = in_turns(max(rounds // 4, 3), {"by hand": cold(by_hand), "one": cold(one)})
+        for fill_the_cache in (by_hand, one, hundred):
+            fill_the_cache()
+        warm = in_turns(rounds, {"by hand": by_hand, "one": one, "hundred": hundred})
+    print("backend-contract check, beside mypy by hand on the same probe")
+    for label, taken in (("cold", from_cold), ("warm", warm)):
+        line(f"mypy by hand, {label} (ms)", taken["by hand"] * 1000)
+        line(f"check of one target, {label} (ms)", taken["one"] * 1000)
+        line(f"ratio, {label}", taken["one"] / taken["by hand"], "at most 1.3")
+    line("check of a hundred targets, warm (ms)", warm["hundred"] * 1000)
+    line("a hundred / one, warm", warm["hundred"] / warm["one"], "at most 1.5")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=20, help="default: %(default)s")
+    rounds = parser.parse_args().rounds
+    print(f"Python {sys.version.split()[0]}, mypy {Mypy().version()}, {rounds} rounds\n")
+    for part in (imports, lock, checks):
+        part(rounds)
+        print()
+
+
+if __name__ == "__main__":
+    main()
