@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from backend_contract.clauses import CLAUSES
 from backend_contract.conformance import command as command_module
-from backend_contract.conformance.sources import CouldNotCheckError
 from backend_contract.conformance.targets import Target, find_targets
+from backend_contract.conformance.verdicts import CouldNotCheckError
 
 if TYPE_CHECKING:
     from conftest import Command

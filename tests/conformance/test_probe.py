@@ -9,8 +9,7 @@ from backend_contract.clauses import CLAUSES, in_layer
 from backend_contract.conformance import probe, static
 from backend_contract.conformance.checkers import Mypy
 from backend_contract.conformance.probe import Mark, Probe, decide
-from backend_contract.conformance.sources import CouldNotCheckError
-from backend_contract.conformance.verdicts import Verdict
+from backend_contract.conformance.verdicts import CouldNotCheckError, Verdict
 
 MARKS = probe._MARKS
 

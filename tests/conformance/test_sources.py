@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from backend_contract.conformance import members
-from backend_contract.conformance.sources import ClassSource, CouldNotCheckError
+from backend_contract.conformance.sources import ClassSource
 from backend_contract.conformance.targets import Target, find_targets
+from backend_contract.conformance.verdicts import CouldNotCheckError
 
 FILES = {
     "package/__init__.py": "from .inner import Direct as Renamed\nfrom .star import *\n",

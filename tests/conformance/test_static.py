@@ -11,10 +11,9 @@ import pytest
 
 from backend_contract.clauses import CLAUSES, in_layer
 from backend_contract.conformance.checkers import Diagnostic, Mypy
-from backend_contract.conformance.sources import CouldNotCheckError
 from backend_contract.conformance.static import check
 from backend_contract.conformance.targets import Target, find_targets
-from backend_contract.conformance.verdicts import Finding, Report, Verdict
+from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Report, Verdict
 
 SAMPLES = Path(__file__).parent / "samples.py"
 KNOWN = {

@@ -1,22 +1,20 @@
 """The type checkers that can decide a probe: one small adapter each.
 
-An adapter runs its checker on the files it is given, under a configuration that is wholly ours:
-neither the user's settings nor the checker's defaults say what is reported.
+An adapter runs its checker in a process of its own, on the files it is given, under a configuration
+that is wholly ours: neither the user's settings nor the checker's defaults say what is reported.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from backend_contract.conformance.sources import CouldNotCheckError
+from backend_contract.conformance.verdicts import CouldNotCheckError
 
 __all__ = ["CHECKERS", "Checker", "Diagnostic", "Mypy", "not_installed"]
 
@@ -46,6 +44,14 @@ class Checker(Protocol):
         """The installed version. Raises :class:`CouldNotCheckError` where there is none."""
         ...
 
+    def load(self) -> None:
+        """Begin what the next ``check`` would else have to wait for; never needed."""
+        ...
+
+    def unload(self) -> None:
+        """End what ``load`` began and no ``check`` has used."""
+        ...
+
     def check(
         self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
     ) -> list[Diagnostic]:
@@ -71,8 +77,24 @@ disable_error_code = func-returns-value
 """
     """All the settings that a run has."""
 
+    # mypy takes longer to load than to decide a probe it knows, and can load before it has one.
+    _PROGRAM = """\
+import os, sys
+from mypy.main import main
+request = sys.stdin.read()
+if request:
+    directory, os.environ["MYPYPATH"], *sys.argv[1:] = request.split("\\0")
+    os.chdir(directory)
+    main()
+"""
+
+    def __init__(self) -> None:
+        self._loading: subprocess.Popen[str] | None = None
+
     def version(self) -> str:
         """See :class:`Checker`."""
+        import re
+
         spec = importlib.util.find_spec("mypy")
         if spec is None or not spec.submodule_search_locations:
             raise not_installed("mypy")
@@ -81,24 +103,39 @@ disable_error_code = func-returns-value
         version = re.search(r'^__version__ = "(.+)"', text, re.MULTILINE)
         return version[1] if version else "of an unknown version"
 
+    def load(self) -> None:
+        """See :class:`Checker`."""
+        self._loading = self._loading or self._start()
+
+    def unload(self) -> None:
+        """See :class:`Checker`."""
+        if self._loading is not None:
+            _end(self._loading)
+            self._loading = None
+
     def check(
         self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
     ) -> list[Diagnostic]:
         """See :class:`Checker`."""
+        import json
+
         configuration = directory / "mypy.ini"
         configuration.write_text(self.CONFIGURATION, encoding="utf-8")
         arguments = ["--output=json", f"--config-file={configuration}", f"--cache-dir={cache}"]
-        run = _run(
-            [sys.executable, "-m", "mypy", *arguments, *files],
-            directory,
-            # No setting of the user's may weaken the check, such as MYPY_CACHE_DIR or MYPYPATH.
-            {name: value for name, value in os.environ.items() if not name.startswith("MYPY")}
-            | {"MYPYPATH": os.pathsep.join(map(str, roots))},
-        )
+        path = os.pathsep.join(map(str, roots))
+        process, self._loading = self._loading or self._start(), None
+        try:
+            output, complaint = process.communicate(
+                "\0".join([str(directory), path, *arguments, *files]), timeout=TIME_LIMIT
+            )
+        except subprocess.TimeoutExpired:
+            raise CouldNotCheckError(f"mypy did not end within {TIME_LIMIT} seconds") from None
+        finally:
+            _end(process)
+
         errors: list[Diagnostic] = []
         paths: dict[str, Path] = {}
-        complaint = run.stderr
-        for line in run.stdout.splitlines():
+        for line in output.splitlines():
             try:
                 row = json.loads(line)
             except json.JSONDecodeError:
@@ -110,9 +147,22 @@ disable_error_code = func-returns-value
                     paths[file] = (directory / file).resolve()
                 is_import = str(row["code"]).startswith("import")
                 errors.append(Diagnostic(paths[file], row["line"], row["message"], is_import))
-        if run.returncode not in (0, 1) or (complaint and not errors):
+        if process.returncode not in (0, 1) or (complaint and not errors):
             raise CouldNotCheckError(f"mypy could not run: {_last_words(errors, complaint)}")
         return errors
+
+    def _start(self) -> subprocess.Popen[str]:
+        # No setting of the user's may weaken the check, such as MYPYPATH or MYPY_CACHE_DIR.
+        environment = {name: v for name, v in os.environ.items() if not name.startswith("MYPY")}
+        return subprocess.Popen(
+            [sys.executable, "-c", self._PROGRAM],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
 
 
 CHECKERS: dict[str, Checker] = {"mypy": Mypy()}
@@ -127,28 +177,10 @@ def not_installed(distribution: str) -> CouldNotCheckError:
     )
 
 
-def _run(
-    command: Sequence[str], directory: Path, environment: Mapping[str, str]
-) -> subprocess.CompletedProcess[str]:
-    """Run a checker. Raises :class:`CouldNotCheckError` where it does not come to its end."""
-    try:
-        return subprocess.run(
-            command,
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=TIME_LIMIT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise CouldNotCheckError(
-            f"{command[0]} did not end within {TIME_LIMIT} seconds: {' '.join(command)}"
-        ) from None
-    except OSError as error:
-        raise CouldNotCheckError(f"{command[0]} could not be started: {error}") from None
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a process that may have ended already, and let go of its pipes."""
+    with process:
+        process.kill()
 
 
 def _last_words(errors: Sequence[Diagnostic], complaint: str) -> str:

@@ -6,21 +6,16 @@ import argparse
 import io
 import os
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from backend_contract.clauses import CLAUSES
-from backend_contract.conformance.checkers import CHECKERS, not_installed
-from backend_contract.conformance.report import FORMATS, wants_color
-from backend_contract.conformance.sources import CouldNotCheckError
-from backend_contract.conformance.static import check
-from backend_contract.conformance.targets import Target, find_targets
-from backend_contract.conformance.verdicts import Report, Verdict
+from backend_contract.conformance.checkers import CHECKERS, Checker, not_installed
+from backend_contract.conformance.verdicts import CouldNotCheckError
 
 __all__ = ["main"]
 
-OK, VIOLATED, COULD_NOT_CHECK = 0, 1, 2
+OK, VIOLATED, COULD_NOT_CHECK, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
 
 
@@ -42,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return COULD_NOT_CHECK
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return status
 
 
@@ -77,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument(
         "--output-format",
-        choices=FORMATS,
-        default=next(iter(FORMATS)),
+        choices=("full", "concise"),
+        default="full",
         help="a block a target, or a line a finding (default: %(default)s)",
     )
     check.add_argument(
@@ -105,23 +100,36 @@ def _parser() -> argparse.ArgumentParser:
 def _check(options: argparse.Namespace) -> int:
     checker = CHECKERS[options.checker]
     decided_by = f"{checker.name} {checker.version()}"
-    cache = None if options.no_cache else _cache(checker.name)
+    checker.load()  # which goes on while the rest of the command is imported, and targets are found
+    try:
+        return _check_with(checker, decided_by, options)
+    finally:
+        checker.unload()
 
+
+def _check_with(checker: Checker, decided_by: str, options: argparse.Namespace) -> int:
+    from backend_contract.conformance.report import FORMATS, wants_color
+    from backend_contract.conformance.static import check
+    from backend_contract.conformance.targets import Target, find_targets
+    from backend_contract.conformance.verdicts import Report, Verdict
+
+    cache = None if options.no_cache else _cache(checker.name)
     found = find_targets(options.targets)
     checked = iter(check([t for t in found if isinstance(t, Target)], checker, cache))
     reports = [
         next(checked) if isinstance(target, Target) else Report(text, error=str(target))
         for text, target in zip(options.targets, found, strict=True)
     ]
-    renderer = FORMATS[options.output_format]
-    lines = renderer(reports, decided_by, wants_color(options.color))
+    lines = FORMATS[options.output_format](reports, decided_by, wants_color(options.color))
     sys.stdout.writelines(f"{line}\n" for line in lines)
-    for error in (report.error for report in reports if report.error is not None):
+
+    errors = [report.error for report in reports if report.error is not None]
+    for error in errors:
         _complain(error)
-    verdicts = {finding.verdict for report in reports for finding in report.findings}
-    if any(report.error is not None for report in reports):
-        return COULD_NOT_CHECK
     failing = {Verdict.VIOLATED, Verdict.UNCHECKED} if options.strict else {Verdict.VIOLATED}
+    verdicts = {finding.verdict for report in reports for finding in report.findings}
+    if errors:
+        return COULD_NOT_CHECK
     return VIOLATED if verdicts & failing else OK
 
 
@@ -149,6 +157,8 @@ def _clauses(_: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
+    import textwrap
+
     clause = CLAUSES.get(options.clause.upper())
     if clause is None:
         raise CouldNotCheckError(

@@ -14,17 +14,13 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TypeAlias
 
-from backend_contract.errors import ContractError
+from backend_contract.conformance.verdicts import CouldNotCheckError
 
-__all__ = ["ClassSource", "CouldNotCheckError", "Module", "Sources", "environment_path"]
+__all__ = ["ClassSource", "Module", "Sources", "environment_path"]
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Assignment: TypeAlias = ast.Assign | ast.AnnAssign
 Member: TypeAlias = Function | Assignment
-
-
-class CouldNotCheckError(ContractError):
-    """There is no verdict; the message says, in one line, why and what to do."""
 
 
 class Module:

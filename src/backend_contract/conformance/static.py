@@ -18,9 +18,9 @@ from backend_contract.clauses import Clause, in_layer
 from backend_contract.conformance import members
 from backend_contract.conformance.checkers import Checker, Diagnostic
 from backend_contract.conformance.probe import Errors, Mark, Probe, cannot_import, decide, digest
-from backend_contract.conformance.sources import CouldNotCheckError, environment_path
+from backend_contract.conformance.sources import environment_path
 from backend_contract.conformance.targets import Target
-from backend_contract.conformance.verdicts import Finding, Report, Verdict
+from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Report, Verdict
 
 __all__ = ["check", "copy_missing_stubs"]
 
@@ -47,22 +47,22 @@ def _groups(targets: Iterable[Target]) -> list[list[Target]]:
 
     They can where no name of a module would mean one thing to the one and another to the other.
     """
-    # For each group: which root the name of a top-level module is taken from (None: installed).
-    groups: list[tuple[dict[str, Path | None], list[Target]]] = []
-    names_below: dict[Path | None, set[str]] = {None: set()}
+    below: dict[Path | None, list[Target]] = {}
     for target in targets:
-        root = target.root
-        if root is not None and root not in names_below:
-            names_below[root] = {entry.partition(".")[0] for entry in os.listdir(root)}
-        names = names_below[root] | {target.module.partition(".")[0]}
-        for roots, sharing in groups:
-            if all(roots.get(name, root) == root for name in names):
-                roots.update(dict.fromkeys(names, root))
-                sharing.append(target)
+        below.setdefault(target.root, []).append(target)
+    groups: list[tuple[set[str], list[Target]]] = []
+    for root, together in below.items():
+        names = {target.module.partition(".")[0] for target in together}
+        if root is not None:
+            names |= {entry.partition(".")[0] for entry in os.listdir(root)}
+        for taken, sharing in groups:
+            if taken.isdisjoint(names):
+                taken |= names
+                sharing += together
                 break
         else:
-            groups.append((dict.fromkeys(names, root), [target]))
-    return [group for _, group in groups]
+            groups.append((names, together))
+    return [sharing for _, sharing in groups]
 
 
 def _check_together(
@@ -185,7 +185,9 @@ def _finding(
             verdict = Verdict.VIOLATED
             because = [f"`{member}` is declared, and nothing gives it a value on {holder}"]
     path, line = members.place(target.source, member)
-    found = "; ".join(members.describe(target.source, name) for name in looked_at)
+    found = ""
+    if verdict is not Verdict.OK:
+        found = "; ".join(members.describe(target.source, name) for name in looked_at)
     return Finding(clause, verdict, path, line, found, tuple(dict.fromkeys(because)))
 
 

@@ -10,13 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from backend_contract.conformance.sources import (
-    ClassSource,
-    CouldNotCheckError,
-    Module,
-    Sources,
-    environment_path,
-)
+from backend_contract.conformance.sources import ClassSource, Module, Sources, environment_path
+from backend_contract.conformance.verdicts import CouldNotCheckError
 
 __all__ = ["Target", "find_targets"]
 

@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend_contract.clauses import Clause
+from backend_contract.errors import ContractError
 
-__all__ = ["Finding", "Report", "Verdict"]
+__all__ = ["CouldNotCheckError", "Finding", "Report", "Verdict"]
+
+
+class CouldNotCheckError(ContractError):
+    """There is no verdict; the message says, in one line, why and what to do."""
 
 
 class Verdict(enum.Enum):
