@@ -252,7 +252,7 @@ def test_a_mypy_that_crashes_is_exit_2(files: Path, command: Command, tmp_path: 
     (fake / "mypy").mkdir(parents=True)
     (fake / "mypy/__init__.py").touch()
     (fake / "mypy/version.py").write_text('__version__ = "0"\n')
-    (fake / "mypy/__main__.py").write_text("raise SystemExit('INTERNAL ERROR')\n")
+    (fake / "mypy/main.py").write_text("raise SystemExit('INTERNAL ERROR')\n")
     run = command("check", "good.py:Good", PYTHONPATH=str(fake))
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith("backend-contract: error: ")

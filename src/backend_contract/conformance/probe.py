@@ -42,12 +42,12 @@ class Decision(NamedTuple):
 
 
 _LINES = (Path(__file__).parent / "probe.py.txt").read_text(encoding="utf-8").splitlines()
-_MARKS = [
-    Mark(number, *match.groups(default=""))
-    for number, line in enumerate(_LINES, start=1)
-    if (match := re.search(r"\S  # (BC\d+) (use|defined|typed) (\w+)(?: (.+))?$", line))
-]
 _IMPORT, _ALIAS = (n for n, line in enumerate(_LINES, start=1) if line.endswith("  # import"))
+_MARKS = [
+    Mark(number, *mark)
+    for number, line in enumerate(_LINES, start=1)
+    for mark in re.findall(r"\S  # (BC\d+) (use|defined|typed) (\w+)(?: (.+))?$", line)
+]
 _CAN_BE_MADE = next(mark for mark in _MARKS if mark.kind == "defined" and mark.member == "__init__")
 
 

@@ -1,0 +1,83 @@
+"""The README says what is so: its code conforms, its output is what the command prints."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from backend_contract import Backend
+from backend_contract.clauses import CLAUSES
+
+if TYPE_CHECKING:
+    from conftest import Command
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+CODE = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+CONSOLE = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+BACKENDS = {
+    match[1]: code for code in CODE if (match := re.search(r"^class (\w+)", code, re.MULTILINE))
+}
+
+
+def test_every_block_of_code_defines_a_backend() -> None:
+    assert list(BACKENDS) == ["Echo", "Mine", "Cluster", "Greeter"]
+    assert len(CODE) == len(BACKENDS)
+
+
+@pytest.mark.parametrize("name", ["Echo", "Mine", "Cluster"])
+def test_a_backend_of_the_readme_keeps_every_clause_that_types_can_show(
+    name: str, tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "mine.py").write_text(BACKENDS[name])
+    run = command("check", "--strict", f"mine.py:{name}")
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["Echo", "Mine", "Cluster"])
+def test_a_backend_of_the_readme_runs(name: str) -> None:
+    names: dict[str, type[Backend]] = {}
+    exec(BACKENDS[name], names)  # noqa: S102 - it is our own text
+    backend = names[name]()
+    backend.start()
+    assert isinstance(backend, Backend)
+    assert backend.is_started
+    backend.stop()
+    assert not backend.is_started
+
+
+def test_the_violation_is_printed_as_shown(tmp_path: Path, command: Command) -> None:
+    (shown,) = [block for block in CONSOLE if block.startswith("$ ")]
+    invocation, _, output = shown.partition("\n")
+    (tmp_path / "greeter.py").write_text(BACKENDS["Greeter"])
+    run = command(*invocation.split()[2:])
+
+    def without_version(text: str) -> str:
+        return re.sub(r"by mypy [\d.]+", "by mypy", text).strip()
+
+    assert run.returncode == 1
+    assert without_version(run.stdout) == without_version(output)
+
+
+def test_the_first_command_of_the_readme_names_an_example_that_is_there() -> None:
+    (target,) = re.findall(r"check (\S+):\w+$", CONSOLE[0], re.MULTILINE)
+    assert (ROOT / target).is_file()
+
+
+def test_the_ci_runs_the_test_command_of_the_readme() -> None:
+    assert CONSOLE[1].strip() in (ROOT / ".ci/run").read_text()
+
+
+def test_every_clause_the_readme_names_exists() -> None:
+    assert set(re.findall(r"BC\d+", README)) <= set(CLAUSES)
+
+
+def test_all_public_names_are_in_the_readme() -> None:
+    import backend_contract
+    from backend_contract import runtime_context
+
+    for name in [*backend_contract.__all__, *runtime_context.__all__]:
+        assert f"`{name}`" in README
