@@ -47,13 +47,18 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests, without any framework; for each Python there is."""
     install(session, *TESTING)
-    session.run("pytest", *(session.posargs or ["tests", "tests/environments/bare"]))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+    else:
+        session.run("pytest", "tests")
+        session.run("pytest", "tests/environments/bare")
 
 
 @nox.session
 def frameworks(session: nox.Session) -> None:
-    """What needs real gRPC and FastAPI: contexts of real requests, true stubs, direct use."""
-    install(session, *TESTING, *FRAMEWORKS, "pyright[nodejs]==1.1.414")
+    """What needs real gRPC and FastAPI: contexts of real requests, true stubs, the tests' types."""
+    install(session, *TESTING, *FRAMEWORKS, "pyright[nodejs]==1.1.414", "nox")
+    session.run("mypy", "--config-file=tests/mypy.ini")
     session.run("pytest", *(session.posargs or ["tests/environments/frameworks", "tests/typing"]))
 
 

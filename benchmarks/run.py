@@ -15,6 +15,7 @@ import tempfile
 import threading
 import timeit
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -82,7 +83,7 @@ def lock(rounds: int) -> None:
         "ours": timeit.Timer("with backend.start_lock(): pass", globals={"backend": backend}),
     }
     taken = in_turns(
-        rounds, {name: lambda timer=timer: timer.timeit(number) for name, timer in timers.items()}
+        rounds, {name: partial(timer.timeit, number) for name, timer in timers.items()}
     )
     print("with backend.start_lock()")
     line("with rlock (ns)", taken["bare"] / number * 1e9)
@@ -122,7 +123,7 @@ def checks(rounds: int) -> None:
 
             return measure
 
-        one, hundred = (lambda: check(1)), (lambda: check(100))
+        one, hundred = partial(check, 1), partial(check, 100)
         from_cold = in_turns(max(rounds // 4, 3), {"by hand": cold(by_hand), "one": cold(one)})
         for fill_the_cache in (by_hand, one, hundred):
             fill_the_cache()

@@ -74,7 +74,8 @@ class TextGenerationBackend(BackendBase):
         """What the server makes of ``prompt``. Raises ``RuntimeError`` before ``start``."""
         if self._channel is None:
             raise RuntimeError(f"{self.backend_type} is not started: call start() first")
-        call = self._channel.unary_unary(f"/{model_id}/Generate")
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
+            f"/{model_id}/Generate"
+        )
         route = self._routes.get(model_id)
-        reply: bytes = call(prompt.encode(), metadata=[(ROUTE_KEY, route)] if route else None)
-        return reply.decode()
+        return call(prompt.encode(), metadata=((ROUTE_KEY, route),) if route else ()).decode()

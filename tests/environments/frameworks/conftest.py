@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import fastapi
 import grpc
@@ -14,7 +14,8 @@ import pytest
 import uvicorn
 
 T = TypeVar("T")
-Metadata = Sequence[tuple[str, "str | bytes"]]
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
+Metadata: TypeAlias = Sequence[tuple[str, "str | bytes"]]
 
 
 class GrpcCaller:
@@ -32,12 +33,11 @@ class GrpcCaller:
             self.seen.append(error)  # to be raised where the test can see it
         return b""
 
-    def __call__(
-        self, look: Callable[[grpc.ServicerContext], T], metadata: Metadata | None = None
-    ) -> T:
+    def __call__(self, look: Callable[[grpc.ServicerContext], T], metadata: Metadata = ()) -> T:
         self.look = look
         with grpc.insecure_channel(self.address) as channel:
-            channel.unary_unary("/test/Call")(b"", metadata=metadata, timeout=30)
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test/Call")
+            call(b"", metadata=tuple(metadata), timeout=30)
         result = self.seen.pop()
         if isinstance(result, Exception):
             raise result
@@ -48,7 +48,7 @@ class GrpcCaller:
 def grpc_call() -> Iterator[GrpcCaller]:
     server = grpc.server(ThreadPoolExecutor(4))
     caller = GrpcCaller(f"localhost:{server.add_insecure_port('localhost:0')}")
-    handler = grpc.unary_unary_rpc_method_handler(caller.serve)
+    handler: Handler = grpc.unary_unary_rpc_method_handler(caller.serve)
     server.add_generic_rpc_handlers(
         [grpc.method_handlers_generic_handler("test", {"Call": handler})]
     )

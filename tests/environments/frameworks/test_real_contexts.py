@@ -119,11 +119,9 @@ def test_any_bytes_an_http_client_can_send_read_as_fastapi_reads_them(
 
 
 def test_a_websocket_is_neither_and_the_error_says_so() -> None:
-    socket: Any = starlette.websockets.WebSocket(
-        {"type": "websocket", "headers": []},
-        receive=None,
-        send=None,  # type: ignore[arg-type]
-    )
+    nobody: Any = None  # to receive from, or to send to
+    scope = {"type": "websocket", "headers": []}
+    socket: Any = starlette.websockets.WebSocket(scope, receive=nobody, send=nobody)
     assert not is_http_context(socket)
     with pytest.raises(TypeError, match=r"got starlette\.websockets\.WebSocket; .* a WebSocket"):
         get_metadata(socket, "key")
@@ -141,13 +139,14 @@ def test_the_context_of_an_asyncio_server_is_neither_and_the_error_says_so() -> 
 
         server = grpc.aio.server()
         port = server.add_insecure_port("localhost:0")
-        handler = grpc.unary_unary_rpc_method_handler(handle)  # type: ignore[arg-type]
+        handler: Any = grpc.unary_unary_rpc_method_handler(handle)
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("test", {"Call": handler}),)
         )
         await server.start()
         async with grpc.aio.insecure_channel(f"localhost:{port}") as channel:
-            await channel.unary_unary("/test/Call")(b"", timeout=30)
+            call: Any = channel.unary_unary("/test/Call")
+            await call(b"", timeout=30)
         await server.stop(None)
         return seen[0]
 

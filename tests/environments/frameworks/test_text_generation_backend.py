@@ -36,10 +36,12 @@ def server_address() -> Iterator[str]:
         route = str(dict(context.invocation_metadata()).get("x-route-info", "nowhere"))
         return request[::-1] + b" by " + route.encode()
 
-    handlers = {"Generate": grpc.unary_unary_rpc_method_handler(generate)}
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(generate)
     server = grpc.server(ThreadPoolExecutor(4))
     port = server.add_insecure_port("localhost:0")
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("model", handlers)])
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("model", {"Generate": handler})]
+    )
     server.start()
     yield f"localhost:{port}"
     server.stop(None).wait(30)
