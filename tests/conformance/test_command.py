@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -284,6 +285,19 @@ def test_nothing_is_written_but_the_cache(
     assert snapshot(files) == before
     assert snapshot(temporary) == set()
     assert [path.name for path in cache.iterdir()] == ["backend-contract"]
+
+
+def test_checks_that_run_at_the_same_time_share_a_cache(
+    files: Path, command: Command, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cache = tmp_path_factory.mktemp("own")
+
+    def check(_: int) -> str:
+        run = command("check", "good.py:Good", XDG_CACHE_HOME=str(cache))
+        return f"{run.returncode}{run.stderr}"
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(check, range(6))) == ["0"] * 6
 
 
 def test_without_a_cache_nothing_is_left_at_all(

@@ -74,6 +74,8 @@ class Mypy:
 follow_untyped_imports = True
 # `returned: None = backend.start()` is the point of the probe.
 disable_error_code = func-returns-value
+# Checks may run at the same time: a database would be locked to all but one, files are replaced.
+sqlite_cache = False
 """
     """All the settings that a run has."""
 
