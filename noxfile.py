@@ -78,7 +78,7 @@ def distribution(session: nox.Session) -> None:
     for stale in output.glob("*"):
         stale.unlink()
     session.run("python", "-m", "build", "--outdir", str(output), ".")
-    wheel, source = sorted(output.glob("*"), reverse=True)
+    (wheel,), (source,) = output.glob("*.whl"), output.glob("*.tar.gz")
     session.run("twine", "check", "--strict", str(wheel), str(source))
     session.run("check-wheel-contents", str(wheel))
     session.install(f"backend-contract[check] @ {wheel.resolve().as_uri()}")

@@ -300,6 +300,19 @@ def test_checks_that_run_at_the_same_time_share_a_cache(
         assert list(pool.map(check, range(6))) == ["0"] * 6
 
 
+def test_a_damaged_cache_costs_no_result(
+    files: Path, command: Command, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cache = tmp_path_factory.mktemp("own")
+    assert command("check", "good.py:Good", XDG_CACHE_HOME=str(cache)).returncode == 0
+    databases = list(cache.rglob("*.db"))
+    assert databases
+    for database in databases:
+        database.write_bytes(b"no database")
+    run = command("check", "good.py:Good", XDG_CACHE_HOME=str(cache))
+    assert (run.returncode, run.stderr) == (0, "")
+
+
 def test_without_a_cache_nothing_is_left_at_all(
     files: Path, command: Command, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -7,7 +7,9 @@ that is wholly ours: neither the user's settings nor the checker's defaults say 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -74,8 +76,6 @@ class Mypy:
 follow_untyped_imports = True
 # `returned: None = backend.start()` is the point of the probe.
 disable_error_code = func-returns-value
-# Checks may run at the same time: a database would be locked to all but one, files are replaced.
-sqlite_cache = False
 """
     """All the settings that a run has."""
 
@@ -95,8 +95,6 @@ if request:
 
     def version(self) -> str:
         """See :class:`Checker`."""
-        import re
-
         spec = importlib.util.find_spec("mypy")
         if spec is None or not spec.submodule_search_locations:
             raise not_installed("mypy")
@@ -119,21 +117,15 @@ if request:
         self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
     ) -> list[Diagnostic]:
         """See :class:`Checker`."""
-        import json
-
         configuration = directory / "mypy.ini"
         configuration.write_text(self.CONFIGURATION, encoding="utf-8")
-        arguments = ["--output=json", f"--config-file={configuration}", f"--cache-dir={cache}"]
+        arguments = ["--output=json", f"--config-file={configuration}", *files]
         path = os.pathsep.join(map(str, roots))
-        process, self._loading = self._loading or self._start(), None
-        try:
-            output, complaint = process.communicate(
-                "\0".join([str(directory), path, *arguments, *files]), timeout=TIME_LIMIT
-            )
-        except subprocess.TimeoutExpired:
-            raise CouldNotCheckError(f"mypy did not end within {TIME_LIMIT} seconds") from None
-        finally:
-            _end(process)
+        request = [str(directory), path, *arguments]
+        status, output, complaint = self._run([*request, f"--cache-dir={cache}"])
+        if "sqlite3." in complaint:  # other checks hold the cache, or it is damaged: do without it
+            own = directory / "cache"
+            status, output, complaint = self._run([*request, f"--cache-dir={own}"])
 
         errors: list[Diagnostic] = []
         paths: dict[str, Path] = {}
@@ -149,9 +141,20 @@ if request:
                     paths[file] = (directory / file).resolve()
                 is_import = str(row["code"]).startswith("import")
                 errors.append(Diagnostic(paths[file], row["line"], row["message"], is_import))
-        if process.returncode not in (0, 1) or (complaint and not errors):
+        if status not in (0, 1) or (complaint and not errors):
             raise CouldNotCheckError(f"mypy could not run: {_last_words(errors, complaint)}")
         return errors
+
+    def _run(self, request: Sequence[str]) -> tuple[int, str, str]:
+        """What a process that is given ``request`` ends with, and what it says."""
+        process, self._loading = self._loading or self._start(), None
+        try:
+            output, complaint = process.communicate("\0".join(request), timeout=TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            raise CouldNotCheckError(f"mypy did not end within {TIME_LIMIT} seconds") from None
+        finally:
+            _end(process)
+        return process.returncode, output, complaint
 
     def _start(self) -> subprocess.Popen[str]:
         # No setting of the user's may weaken the check, such as MYPYPATH or MYPY_CACHE_DIR.
