@@ -52,7 +52,11 @@ def _find(text: str, sources: Sources) -> Target:
     if not location or not _is_dotted_name(qualname):
         raise CouldNotCheckError(f"{_EXPECTED}, got {text!r}")
     is_path = location.endswith(".py") or "/" in location or os.sep in location
-    module, root = (_module_of_file if is_path else _module_by_name)(location, sources)
+    module = (_module_of_file if is_path else _module_by_name)(location, sources)
+    levels = module.name.count(".") + (module.path.stem == "__init__")
+    root: Path | None = module.path.parents[levels]
+    if str(root) in environment_path():
+        root = None
     in_reach = sources if root is None else sources.below(root)
     try:
         source = in_reach.find_class(module, qualname.split("."))
@@ -66,10 +70,10 @@ def _find(text: str, sources: Sources) -> Target:
     return Target(text, module.name, qualname, root, source)
 
 
-def _module_of_file(location: str, sources: Sources) -> tuple[Module, Path | None]:
+def _module_of_file(location: str, sources: Sources) -> Module:
     if "\0" in location:
         raise CouldNotCheckError(f"{_EXPECTED}, got {location!r}")
-    path = Path(location).absolute()
+    path = Path(os.path.abspath(location))
     tree = sources.parse(path)
     parts = [] if path.stem == "__init__" else [path.stem]
     root = path.parent
@@ -85,10 +89,10 @@ def _module_of_file(location: str, sources: Sources) -> tuple[Module, Path | Non
         raise CouldNotCheckError(
             f"{location}: rename it; no checker reads what shadows the standard module {parts[0]!r}"
         )
-    return Module(name, path, tree), root
+    return Module(name, path, tree)
 
 
-def _module_by_name(name: str, sources: Sources) -> tuple[Module, Path | None]:
+def _module_by_name(name: str, sources: Sources) -> Module:
     if not _is_dotted_name(name):
         raise CouldNotCheckError(f"{_EXPECTED}, got {name!r}")
     here = Path.cwd()
@@ -98,9 +102,7 @@ def _module_by_name(name: str, sources: Sources) -> tuple[Module, Path | None]:
             f"no Python source of a module {name!r}, neither in the current directory nor in the "
             f"environment of {sys.executable}: install it there, or give the path of a file"
         )
-    levels = name.count(".") + (module.path.stem == "__init__")
-    root = module.path.parents[levels]
-    return module, None if str(root) in environment_path() else root
+    return module
 
 
 def _is_dotted_name(name: str) -> bool:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from caikit.core.module_backends import local_backend
 
 LOCAL = "caikit.core.module_backends.local_backend:LocalBackend"
 
@@ -27,7 +28,9 @@ def verdicts(report: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "target", [LOCAL, "caikit.core.module_backends:LocalBackend"], ids=["its module", "re-exported"]
+    "target",
+    [LOCAL, "caikit.core.module_backends:LocalBackend", f"{local_backend.__file__}:LocalBackend"],
+    ids=["its module", "re-exported", "its file"],
 )
 def test_caikits_local_backend(target: str, tmp_path: Path) -> None:
     run = check(target, cwd=tmp_path)
