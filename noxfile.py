@@ -5,12 +5,13 @@ Nothing is installed in editable mode: what is tested is what a user gets from t
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["lint", "types", "tests", "frameworks", "caikit", "distribution"]
+nox.options.sessions = ["lint", "types", "tests", "frameworks", "caikit", "distribution", "readme"]
 nox.options.error_on_missing_interpreters = False  # they are named at the end as skipped
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
@@ -84,6 +85,18 @@ def distribution(session: nox.Session) -> None:
     session.install(f"backend-contract[check] @ {wheel.resolve().as_uri()}")
     session.chdir(session.create_tmp())
     session.run("backend-contract", "check", "--strict", "backend_contract:LocalBackend")
+
+
+@nox.session
+def readme(session: nox.Session) -> None:
+    """The first command of the README, as it stands there, in a fresh clone."""
+    clone = Path(session.create_tmp(), "clone").resolve()
+    shutil.rmtree(clone, ignore_errors=True)
+    session.run("git", "clone", "--quiet", ".", str(clone), external=True)
+    text = (clone / "README.md").read_text(encoding="utf-8")
+    command = next(line for line in text.splitlines() if line.startswith("python3 -m pip"))
+    session.chdir(clone)
+    session.run("bash", "-c", command, external=True)
 
 
 @nox.session
