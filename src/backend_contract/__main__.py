@@ -1,6 +1,11 @@
 """``python -m backend_contract``: the same as the ``backend-contract`` command."""
 
+import os
 import sys
+
+# Python puts the current directory first, and what is there shall be checked, not imported.
+if sys.path and sys.path[0] in ("", os.getcwd()):
+    del sys.path[0]
 
 from backend_contract.conformance.command import main
 

@@ -80,8 +80,11 @@ disable_error_code = func-returns-value
     """All the settings that a run has."""
 
     # mypy takes longer to load than to decide a probe it knows, and can load before it has one.
+    # What stands in the current directory is not to be imported, whatever its name.
     _PROGRAM = """\
-import os, sys
+import sys
+sys.path[:] = filter(None, sys.path)
+import os
 from mypy.main import main
 request = sys.stdin.read()
 if request:
