@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Dict, Final, Generic, NoReturn, Optional, TypeVar, final
+from typing import Any, ClassVar, Dict, Final, Generic, NoReturn, Optional, Protocol, TypeVar, final
 
 import aconfig
 import fastapi
@@ -105,6 +105,30 @@ class NameOfAny(Whole):  # BC101u BC102u
     backend_type: Any = "X"
 
 
+class NameOfAnyInPart(Whole):  # BC101u BC102u
+    backend_type: str | Any = "X"
+
+
+class NameOfNothing(Whole):  # BC101 BC102b
+    backend_type: str = None
+
+
+class NameOfAnotherType(Whole):  # BC101 BC102b
+    backend_type: str = 7
+
+
+class NameGivenAfterwards(Nameless):  # ok
+    backend_type: ClassVar[str]
+
+
+NameGivenAfterwards.backend_type = "X"
+
+
+class NameGivenWithAnother(Whole):  # ok
+    backend_type: str
+    backend_type, version = "X", 1
+
+
 class NameOfAnUnknownType(Whole):  # BC101u BC102u
     backend_type: Unheard = "X"
 
@@ -191,6 +215,14 @@ class MadeOfAny(Whole):  # BC201u
     def __init__(self, config: Any = None) -> None: ...
 
 
+class MadeOfAnyInPart(Whole):  # BC201u
+    def __init__(self, config: int | Unheard = None) -> None: ...
+
+
+class MadeOfObjects(Whole):  # ok
+    def __init__(self, config: object = None) -> None: ...
+
+
 class MadeWithoutAnnotations(Whole):  # BC201u
     def __init__(self, config=None):
         pass
@@ -204,6 +236,17 @@ class MadeWithOneMoreWithoutAnnotations(Whole):  # BC201
 class NeverMade(Whole, ABC):  # BC201
     @abstractmethod
     def of_no_clause(self) -> None: ...
+
+
+class NeverMadeAndAbstract(Whole, ABC):  # BC201 BC309
+    @abstractmethod
+    def of_no_clause(self) -> None: ...
+    @abstractmethod
+    def start(self) -> None: ...
+
+
+class NoMoreThanAProtocol(Whole, Protocol):  # BC201
+    ...
 
 
 # ---- BC202: register_config
@@ -279,6 +322,14 @@ class RegistersAnUnknownType(Whole):  # BC202u
     def register_config(self, config: Unheard) -> None: ...
 
 
+class RegistersAnyInPart(Whole):  # BC202u
+    def register_config(self, config: int | Any) -> None: ...
+
+
+class RegistersAndAnswersAnyInPart(Whole):  # BC202u
+    def register_config(self, config: object) -> Any | None: ...
+
+
 class RegistersAndAnswersAny(Whole):  # BC202u
     def register_config(self, config: object) -> Any: ...
 
@@ -320,6 +371,18 @@ class StartedByInteger(Whole):  # BC307
 
 class StartedOrNone(Whole):  # BC307
     is_started: bool | None = None
+
+
+class StartedByAnyInPart(Whole):  # BC307u
+    is_started: bool | Any = False
+
+
+class StartedByNothing(Nameless):  # BC101 BC102b
+    started: bool
+
+
+class StartedByDeclarationAlone:  # BC101 BC102b BC201 BC202 BC307 BC309 BC401 BC501
+    is_started: bool
 
 
 class StartedByAny(Whole):  # BC307u
@@ -385,6 +448,18 @@ class StartsWithoutAnnotation(Whole):  # BC309u
         pass
 
 
+class StopsWithAnyInPart(Whole):  # BC309u
+    def stop(self) -> Any | None: ...
+
+
+class StartsAsAThread(Whole, threading.Thread):  # ok
+    pass
+
+
+class StartsAsAThreadFirst(threading.Thread, Whole):  # BC201
+    ...
+
+
 class StopsWithAny(Whole):  # BC309u
     def stop(self) -> Any: ...
 
@@ -433,6 +508,10 @@ class LocksWithAnArgument(Whole):  # BC401
 class LocksWithoutAnnotation(Whole):  # BC401u
     def start_lock(self):
         return threading.RLock()
+
+
+class LocksByAnyInPart(Whole):  # BC401u
+    def start_lock(self) -> threading.Lock | Any: ...
 
 
 class LocksByAny(Whole):  # BC401u
@@ -516,6 +595,15 @@ class HandlesAny(Whole):  # BC501u
     def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None: ...
 
 
+class HandlesAnyInPart(Whole):  # BC501u
+    def handle_runtime_context(self, model_id: str, runtime_context: int | Unheard) -> None: ...
+
+
+class HandlesStatically(Whole):  # BC501u
+    @staticmethod
+    def handle_runtime_context(model_id: str, runtime_context) -> None: ...
+
+
 class HandlesAnyModel(Whole):  # BC501u
     def handle_runtime_context(self, model_id: Any, runtime_context: object) -> None: ...
 
@@ -541,6 +629,21 @@ class Empty:  # BC101 BC102b BC201 BC202 BC307 BC309 BC401 BC501
 
 class OfAnUnknownBase(Unheard):  # BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
     pass
+
+
+class UnknownFirst(Unheard, Whole):  # BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
+    ...
+
+
+class OfAnUnknownBaseLast(Whole, Unheard):  # ok
+    ...
+
+
+class OfAnUnknownBaseThatGivesAll(Unheard, Whole):  # BC201u BC202u BC307u BC401u BC501u
+    backend_type = "X"
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 @conforms

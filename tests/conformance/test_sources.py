@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,9 @@ class Generic(Direct[int]): ...
     "package/broken.py": "def (:\n",
     "circular.py": "from circular import Round\n",
     "namespace/module.py": "class Below: ...\n",
+    "namespace/nested/deep.py": "class Deepest: ...\n",
+    "of_deepest.py": "from namespace.nested.deep import Deepest\nclass Child(Deepest): ...\n",
+    "namespace/relative.py": "from .module import Below\nclass Child(Below): ...\n",
 }
 
 
@@ -58,8 +62,9 @@ class Generic(Direct[int]): ...
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in FILES.items():
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(text)
+    os.mkfifo(tmp_path / "pipe.py")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -88,6 +93,8 @@ def source(text: str) -> ClassSource:
         ("package:Starred", "Starred", "package/star.py"),
         ("namespace.module:Below", "Below", "namespace/module.py"),
         ("namespace/module.py:Below", "Below", "namespace/module.py"),
+        ("namespace.nested.deep:Deepest", "Deepest", "namespace/nested/deep.py"),
+        ("namespace.relative:Below", "Below", "namespace/module.py"),
     ],
 )
 def test_a_class_is_found_where_it_is_written(tree: Path, text: str, name: str, file: str) -> None:
@@ -142,6 +149,8 @@ def test_a_target_knows_how_it_is_imported(
         ("package.inner:star", "no class 'star'"),
         ("package.broken:Class", "broken.py:1: "),
         ("circular:Round", "Round leads back to itself"),
+        ("namespace/relative.py:Child", "name it as package.module:Class"),
+        ("pipe.py:Class", "is neither a file nor a directory"),
     ],
 )
 def test_what_is_no_class_is_one_clear_line(tree: Path, text: str, message: str) -> None:
@@ -180,9 +189,22 @@ def test_nothing_is_imported(tree: Path) -> None:
     assert source("mine:Mine").node.lineno == 2
 
 
+def test_a_base_is_found_in_a_nested_namespace_package(tree: Path) -> None:
+    lineage = [each.node.name for each in source("of_deepest.py:Child").known_lineage]
+    assert lineage == ["Child", "Deepest"]
+
+
+def test_a_class_that_comes_twice_stands_where_python_has_it(tree: Path) -> None:
+    (tree / "mine.py").write_text(
+        "class Common: ...\nclass A(Common): ...\nclass B(Common): ...\nclass Mine(A, B): ...\n"
+    )
+    lineage = [each.node.name for each in source("mine.py:Mine").known_lineage]
+    assert lineage == ["Mine", "A", "B", "Common"]
+
+
 @pytest.mark.parametrize("name", ["OfModule", "OfPackage"])
 def test_bases_are_followed_through_modules(tree: Path, name: str) -> None:
-    lineage = [each.node.name for each in source(f"package.inner:{name}").lineage()]
+    lineage = [each.node.name for each in source(f"package.inner:{name}").known_lineage]
     assert lineage == [name, "Starred"]
 
 

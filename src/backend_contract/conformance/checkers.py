@@ -90,6 +90,7 @@ request = sys.stdin.read()
 if request:
     directory, os.environ["MYPYPATH"], *sys.argv[1:] = request.split("\\0")
     os.chdir(directory)
+    sys.path.insert(0, "")  # mypy takes the first entry for the script's, and does not search it
     main()
 """
 

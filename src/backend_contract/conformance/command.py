@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COULD_NOT_CHECK
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:  # the current directory is gone, or the disk is full
+        return _complain(f"{error.filename or 'this command'}: {error.strerror or error}")
     return status
 
 
@@ -181,5 +183,6 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _complain(problem: object) -> int:
-    print(f"backend-contract: error: {problem}", file=sys.stderr)
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(problem))
+    print(f"backend-contract: error: {line}", file=sys.stderr)
     return COULD_NOT_CHECK

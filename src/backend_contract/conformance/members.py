@@ -5,9 +5,17 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from backend_contract.conformance.sources import ClassSource, Function, Member
+from backend_contract.conformance.sources import Assignment, ClassSource, Function, Member
 
-__all__ = ["describe", "missing_annotation", "place", "without_value"]
+__all__ = [
+    "annotation",
+    "constant",
+    "describe",
+    "is_hidden",
+    "missing_annotation",
+    "place",
+    "without_value",
+]
 
 # Decorators that are known to give a class no member of a backend.
 _INERT = {"conforms", "dataclass", "final", "override", "runtime_checkable", "total_ordering"}
@@ -32,39 +40,77 @@ def describe(source: ClassSource, member: str) -> str:
     return _header(statement) + inherited
 
 
-def missing_annotation(source: ClassSource, member: str, part: str) -> str | None:
-    """Which annotation is missing for that part of ``member``; ``None`` where none is known to be.
-
-    ``part`` is ``result``, ``parameter N`` (from 1, without ``self``), or empty for all of it.
-    """
+def parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
+    """The parameter that ``part``, which is ``parameter N`` (from 1, without ``self``), means."""
     found = source.find(member)
-    if found is None or isinstance(found[1], ast.AnnAssign):
+    if found is None or not isinstance(found[1], Function):
         return None
-    function = found[1]
-    if isinstance(function, ast.Assign):
-        return f"`{member}` has no annotation"
+    function, number = found[1], int(part.removeprefix("parameter "))
+    if any(ast.unparse(decorator) == "staticmethod" for decorator in function.decorator_list):
+        number -= 1
+    positional = [*function.args.posonlyargs, *function.args.args]
+    rest = [function.args.vararg] if function.args.vararg else []
+    return (positional[number : number + 1] + rest + [None])[0]
+
+
+def annotation(source: ClassSource, member: str, part: str) -> ast.expr | None:
+    """The annotation of ``member``: of its ``result``, of ``parameter N``, or its own."""
     if part.startswith("parameter"):
-        number = int(part.removeprefix("parameter "))
-        positional = [*function.args.posonlyargs, *function.args.args]
-        rest = [function.args.vararg] if function.args.vararg else []
-        parameter = (positional[number : number + 1] + rest + [None])[0]
-        if parameter is not None and parameter.annotation is None:
-            return f"parameter `{parameter.arg}` of `{member}` has no annotation"
+        found = parameter(source, member, part)
+        return found.annotation if found is not None else None
+    match source.find(member):
+        case (_, ast.FunctionDef(returns=returns) | ast.AsyncFunctionDef(returns=returns)):
+            return returns
+        case (_, ast.AnnAssign(annotation=annotated)):
+            return annotated
+        case _:
+            return None
+
+
+def missing_annotation(source: ClassSource, member: str, part: str) -> str | None:
+    """Which annotation that part of ``member`` lacks; ``None`` where none is known to lack."""
+    found = source.find(member)
+    if found is None or annotation(source, member, part) is not None:
         return None
-    return f"`{member}` has no return annotation" if function.returns is None else None
+    if part.startswith("parameter"):
+        given = parameter(source, member, part)
+        return f"parameter `{given.arg}` of `{member}` has no annotation" if given else None
+    if isinstance(found[1], Function):
+        return f"`{member}` has no return annotation"
+    # What a class body assigns has a type of its own; in a method without annotations it has none.
+    return None if member in found[0].in_body else f"`{member}` has no annotation"
+
+
+def constant(source: ClassSource, member: str) -> ast.Constant | None:
+    """The literal that the body of a class gives ``member``, if it is one."""
+    found = source.find(member)
+    if found is not None and member in found[0].in_body and isinstance(found[1], Assignment):
+        value = found[1].value
+        return value if isinstance(value, ast.Constant) else None
+    return None
+
+
+def is_hidden(source: ClassSource, member: str) -> bool:
+    """Whether a base that was not found may give ``member``, whatever was found to give it."""
+    if not source.has_unknown_base:  # then it is the checker that does not see some base
+        return member not in source.in_body
+    known = source.lineage[: source.lineage.index(None)]
+    return not any(cls and (member in cls.in_body or member in cls.on_self) for cls in known)
 
 
 def without_value(source: ClassSource, member: str) -> set[str]:
     """Where a declared ``member`` has no value: ``"the class"``, and ``"an instance"`` if nowhere.
 
     Empty where it has one, is not even declared, or may be given one by something that cannot be
-    read here: a class decorator, a metaclass, a base whose source was not found.
+    read here: a class decorator, a metaclass, a statement of the module, a base that was not found.
     """
-    lineage = list(source.lineage())
-    if source.has_unknown_base or any(_may_be_given_elsewhere(cls) for cls in lineage):
+    lineage = source.known_lineage
+    if source.has_unknown_base or any(_may_be_given_elsewhere(cls, member) for cls in lineage):
         return set()
-    declarations = [statement for cls in lineage if (statement := cls.in_body.get(member))]
-    if not declarations or any(map(_gives_a_value, declarations)):
+    declared = [statement for cls in lineage if (statement := cls.in_body.get(member))]
+    # An abstract method takes away what a base gives; a bare annotation leaves it.
+    telling = [s for s in declared if isinstance(s, Function) or s.value is not None]
+    if not declared or (telling and not _is_abstract(telling[0])):
         return set()
     if any(member in cls.on_self or "dataclass" in _decorators(cls) for cls in lineage):
         return {"the class"}
@@ -80,14 +126,10 @@ def _header(statement: Member) -> str:
     return f"{decorators}{keyword} {statement.name}({ast.unparse(statement.args)}){returns}"
 
 
-def _gives_a_value(statement: Member) -> bool:
-    match statement:
-        case ast.AnnAssign(value=None):
-            return False
-        case ast.FunctionDef(decorator_list=decorators):
-            return not any("abstract" in ast.unparse(decorator) for decorator in decorators)
-        case _:
-            return True
+def _is_abstract(statement: Member) -> bool:
+    return isinstance(statement, Function) and any(
+        "abstract" in ast.unparse(decorator) for decorator in statement.decorator_list
+    )
 
 
 def _decorators(source: ClassSource) -> set[str]:
@@ -96,9 +138,17 @@ def _decorators(source: ClassSource) -> set[str]:
     return {ast.unparse(call).rpartition(".")[2] for call in calls}
 
 
-def _may_be_given_elsewhere(source: ClassSource) -> bool:
+def _may_be_given_elsewhere(source: ClassSource, member: str) -> bool:
     return bool(
-        source.node.keywords
+        any(
+            keyword.arg != "metaclass" or not _is_abc_meta(keyword.value)
+            for keyword in source.node.keywords
+        )
         or _decorators(source) - _INERT
         or "__init_subclass__" in source.in_body
+        or f"{source.node.name}.{member}" in source.module.set_from_outside
     )
+
+
+def _is_abc_meta(metaclass: ast.expr) -> bool:
+    return ast.unparse(metaclass).rpartition(".")[2] == "ABCMeta"

@@ -15,7 +15,16 @@ from typing import NamedTuple, TypeAlias
 from backend_contract.clauses import Clause
 from backend_contract.conformance.verdicts import Verdict
 
-__all__ = ["Decision", "Errors", "Mark", "Probe", "decide", "digest"]
+__all__ = [
+    "Decision",
+    "Errors",
+    "Mark",
+    "Probe",
+    "cannot_import",
+    "decide",
+    "digest",
+    "has_unseen_base",
+]
 
 Errors: TypeAlias = Mapping[int, Sequence[str]]
 """What a checker reported in one probe: messages by line, counted from 1."""
@@ -30,7 +39,7 @@ class Mark(NamedTuple):
     """``use``, ``defined`` or ``typed``; the head of the text explains them."""
     member: str
     part: str
-    """For ``typed``: ``result`` or ``parameter N``, or empty for the member itself."""
+    """Which part of it: ``result``, ``parameter N`` (from 1, without ``self``), or empty."""
 
 
 class Decision(NamedTuple):
@@ -43,6 +52,7 @@ class Decision(NamedTuple):
 
 _LINES = (Path(__file__).parent / "probe.py.txt").read_text(encoding="utf-8").splitlines()
 _IMPORT, _ALIAS = (n for n, line in enumerate(_LINES, start=1) if line.endswith("  # import"))
+_SEEN = next(n for n, line in enumerate(_LINES, start=1) if line.endswith("  # seen"))
 _MARKS = [
     Mark(number, *mark)
     for number, line in enumerate(_LINES, start=1)
@@ -91,6 +101,11 @@ def decide(clause: Clause, errors: Errors) -> Decision:
 def cannot_import(errors: Errors) -> str | None:
     """What the checker said where it did not find the class at all."""
     return next((errors[line][0] for line in (_IMPORT, _ALIAS) if line in errors), None)
+
+
+def has_unseen_base(errors: Errors) -> bool:
+    """Whether the class inherits, directly or not, from what is ``Any`` to the checker."""
+    return _SEEN not in errors
 
 
 def digest(*parts: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import importlib.util
 import os
 import sys
@@ -17,6 +16,8 @@ from typing import TypeAlias
 from backend_contract.conformance.verdicts import CouldNotCheckError
 
 __all__ = ["ClassSource", "Module", "Sources", "environment_path"]
+
+_TYPE_MAKERS = ("abc", "typing", "typing_extensions")
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Assignment: TypeAlias = ast.Assign | ast.AnnAssign
@@ -36,6 +37,14 @@ class Module:
         """What gives each name of the module its meaning; see :func:`_bindings`."""
         return _bindings(self.tree.body)
 
+    @cached_property
+    def set_from_outside(self) -> set[str]:
+        """What statements of the module itself set, such as ``Class.member``."""
+        targets = [
+            t for s in _flat(self.tree.body) if isinstance(s, Assignment) for t in _assigned(s)
+        ]
+        return {ast.unparse(target) for target in targets if isinstance(target, ast.Attribute)}
+
     @property
     def package(self) -> str:
         """What a relative import in it starts from."""
@@ -49,14 +58,12 @@ class ClassSource:
         self,
         module: Module,
         node: ast.ClassDef,
-        bases: Sequence[ClassSource],
-        has_unknown_base: bool,
+        bases: Sequence[ClassSource | None],
     ) -> None:
         self.module = module
         self.node = node
         self.bases = bases
-        self.has_unknown_base = has_unknown_base
-        """Whether the source of some class it inherits from, directly or not, was not found."""
+        """``None`` for a base whose source was not found."""
 
     @cached_property
     def in_body(self) -> dict[str, Member]:
@@ -85,15 +92,30 @@ class ClassSource:
                                 found.setdefault(target.attr, node)
         return found
 
-    def lineage(self) -> Iterator[ClassSource]:
-        """The class and those it inherits from, as far as their source is known, nearest first."""
-        yield self
+    @cached_property
+    def lineage(self) -> list[ClassSource | None]:
+        """The class and those it inherits from, nearest first; ``None`` where one is not known.
+
+        A class that comes more than once stands where it comes last, as in Python's own order.
+        """
+        whole: list[ClassSource | None] = [self]
         for base in self.bases:
-            yield from base.lineage()
+            whole += [None] if base is None else base.lineage
+        return list(reversed(dict.fromkeys(reversed(whole))))
+
+    @property
+    def known_lineage(self) -> list[ClassSource]:
+        """The part of its lineage whose source was found."""
+        return [source for source in self.lineage if source is not None]
+
+    @property
+    def has_unknown_base(self) -> bool:
+        """Whether the source of some class it inherits from, directly or not, was not found."""
+        return None in self.lineage
 
     def find(self, member: str) -> tuple[ClassSource, Member] | None:
         """The nearest class that gives ``member``, and the statement that does."""
-        for source in self.lineage():
+        for source in self.known_lineage:
             statement = source.in_body.get(member) or source.on_self.get(member)
             if statement is not None:
                 return source, statement
@@ -133,15 +155,16 @@ class Sources:
         parts = name.split(".")
         if not all(parts):  # a relative import outside any package
             return None
-        for depth in range(1, len(parts) + 1):
+        for part in parts:
             if path is None:
                 return None
-            spec = PathFinder.find_spec(".".join(parts[:depth]), path)
-            if spec is None and depth == 1 and parts[0] not in sys.modules:
-                spec = importlib.util.find_spec(parts[0])  # asks the hooks of editable installs
-            if spec is None:
+            # By its last name alone: for a dotted one, the parents would have to be imported.
+            found = PathFinder.find_spec(part, path)
+            if found is None and spec is None and part not in sys.modules:
+                found = importlib.util.find_spec(part)  # asks the hooks of editable installs
+            if found is None:
                 return None
-            path = spec.submodule_search_locations
+            spec, path = found, found.submodule_search_locations
         if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
             return None
         return Module(name, Path(spec.origin), self.parse(Path(spec.origin)))
@@ -150,6 +173,8 @@ class Sources:
         """The tree of that file. Raises :class:`CouldNotCheckError` where it has none."""
         if path not in self._trees:
             try:
+                if path.exists() and not (path.is_file() or path.is_dir()):
+                    raise CouldNotCheckError(f"{path}: is neither a file nor a directory")
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", SyntaxWarning)
                     self._trees[path] = ast.parse(path.read_bytes())
@@ -229,18 +254,16 @@ class Sources:
                     f"{module.path}:{node.lineno}: class {node.name!r} has no class {part!r}"
                 )
             node = statement
-        bases: list[ClassSource] = []
-        unknown = False
+        bases: list[ClassSource | None] = []
         for expression in node.bases:
             base = expression.value if isinstance(expression, ast.Subscript) else expression
             name = tuple(ast.unparse(base).split("."))
-            if not _is_of_the_standard_library(module, name[0]):
+            if not _gives_no_member(module, name[0]):
                 try:
                     bases.append(self._find(module, name, seen))
                 except CouldNotCheckError:
-                    unknown = True
-        unknown = unknown or any(base.has_unknown_base for base in bases)
-        return ClassSource(module, node, bases, unknown)
+                    bases.append(None)
+        return ClassSource(module, node, bases)
 
 
 def environment_path() -> list[str]:
@@ -272,7 +295,9 @@ def _bound_names(statement: ast.stmt) -> list[str]:
         case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
             return [name]
         case ast.Assign() | ast.AnnAssign():
-            return [target.id for target in _assigned(statement) if isinstance(target, ast.Name)]
+            targets = [node for target in _assigned(statement) for node in ast.walk(target)]
+            stored = (node for node in targets if isinstance(node, ast.Name))
+            return [node.id for node in stored if isinstance(node.ctx, ast.Store)]
         case ast.ImportFrom(names=names):
             return [alias.asname or alias.name for alias in names]
         case ast.Import(names=names):
@@ -307,15 +332,14 @@ def _origin(module: Module, statement: ast.ImportFrom) -> str:
     return ".".join(part for part in parts if part)
 
 
-def _is_of_the_standard_library(module: Module, name: str) -> bool:
-    """Whether ``name`` means something that can give a backend none of its members."""
+def _gives_no_member(module: Module, name: str) -> bool:
+    """Whether ``name`` means a class that makes types, and gives a backend none of its members."""
     match module.bindings.get(name):
         case ast.ImportFrom(level=0, module=str(origin)):
-            top = origin.partition(".")[0]
+            return origin in _TYPE_MAKERS
         case ast.Import(names=names):
-            top = next(a.name for a in names if _bound_by_import(a) == name).partition(".")[0]
+            return any(_bound_by_import(a) == name and a.name in _TYPE_MAKERS for a in names)
         case None:
-            return hasattr(builtins, name)
+            return name == "object"
         case _:
             return False
-    return top in sys.stdlib_module_names or top == "typing_extensions"

@@ -5,7 +5,7 @@ No target is imported: its source is read here, and its types are read by the ch
 
 from __future__ import annotations
 
-import os
+import ast
 import re
 import shutil
 import tempfile
@@ -17,8 +17,16 @@ from pathlib import Path
 from backend_contract.clauses import Clause, in_layer
 from backend_contract.conformance import members
 from backend_contract.conformance.checkers import Checker, Diagnostic
-from backend_contract.conformance.probe import Errors, Mark, Probe, cannot_import, decide, digest
-from backend_contract.conformance.sources import environment_path
+from backend_contract.conformance.probe import (
+    Errors,
+    Mark,
+    Probe,
+    cannot_import,
+    decide,
+    digest,
+    has_unseen_base,
+)
+from backend_contract.conformance.sources import ClassSource, environment_path
 from backend_contract.conformance.targets import Target
 from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Report, Verdict
 
@@ -36,33 +44,14 @@ def check(targets: Sequence[Target], checker: Checker, cache: Path | None) -> li
     :class:`CouldNotCheckError` where the checker cannot be relied on for any target; what is wrong
     with one target alone stands in its report.
     """
-    reports: dict[Target, Report] = {}
-    for group in _groups(targets):
-        reports.update(_check_together(group, checker, cache))
-    return [reports[target] for target in targets]
-
-
-def _groups(targets: Iterable[Target]) -> list[list[Target]]:
-    """The targets, those that can share a run of a checker together.
-
-    They can where no name of a module would mean one thing to the one and another to the other.
-    """
-    below: dict[Path | None, list[Target]] = {}
+    # One run a root: in another's, the name of a module might mean something else.
+    by_root: dict[Path | None, list[Target]] = {}
     for target in targets:
-        below.setdefault(target.root, []).append(target)
-    groups: list[tuple[set[str], list[Target]]] = []
-    for root, together in below.items():
-        names = {target.module.partition(".")[0] for target in together}
-        if root is not None:
-            names |= {entry.partition(".")[0] for entry in os.listdir(root)}
-        for taken, sharing in groups:
-            if taken.isdisjoint(names):
-                taken |= names
-                sharing += together
-                break
-        else:
-            groups.append((names, together))
-    return [sharing for _, sharing in groups]
+        by_root.setdefault(target.root, []).append(target)
+    reports: dict[Target, Report] = {}
+    for together in by_root.values():
+        reports.update(_check_together(together, checker, cache))
+    return [reports[target] for target in targets]
 
 
 def _check_together(
@@ -86,7 +75,7 @@ def _run(targets: Sequence[Target], checker: Checker, cache: Path | None) -> dic
     names = re.findall(r"^class (\w+)", _CANARIES, re.MULTILINE)
     canaries = {name: Probe(_CANARY_MODULE, name) for name in names}
     probes = {target: Probe(target.module, target.qualname) for target in targets}
-    roots = list(dict.fromkeys(target.root for target in targets if target.root is not None))
+    roots = [root for root in {target.root for target in targets} if root is not None]
     with tempfile.TemporaryDirectory(prefix="backend-contract-") as name:
         directory = Path(name).resolve()
         (directory / f"{_CANARY_MODULE}.py").write_text(_CANARIES, encoding="utf-8")
@@ -131,7 +120,9 @@ def _has_types(name: str) -> bool:
 
 def _require_the_known(canary: str, errors: Errors, checker: Checker) -> None:
     """Raise :class:`CouldNotCheckError` unless the checker says of a canary what is known of it."""
-    known = {"Good": Verdict.OK, "Untyped": Verdict.UNCHECKED}.get(canary, Verdict.VIOLATED)
+    known = Verdict.OK if canary == "Good" else Verdict.VIOLATED
+    if canary.startswith("Untyped"):
+        known = Verdict.UNCHECKED
     for clause in in_layer("S"):
         verdict, marks = decide(clause, errors)
         if verdict is not known:
@@ -171,45 +162,95 @@ def _finding(
     checker: Checker,
 ) -> Finding:
     verdict, marks = decide(clause, errors)
-    looked_at = list(dict.fromkeys(mark.member for mark in marks)) or [clause.members[0]]
-    member = looked_at[0]
+    source = target.source
     because: list[str] = []
-    if verdict is Verdict.VIOLATED:
-        because = [reason for mark in marks for reason in _why_broken(mark, errors, checker)]
-    elif verdict is Verdict.UNCHECKED:
-        because = [_why_untyped(mark, target, diagnostics, checker) for mark in marks]
-    elif member == "backend_type":
-        # Checkers take a declaration at its word, so none of them sees that the value is missing.
-        holder = "an instance" if clause.id == "BC101" else "the class"
-        if holder in members.without_value(target.source, member):
-            verdict = Verdict.VIOLATED
-            because = [f"`{member}` is declared, and nothing gives it a value on {holder}"]
-    path, line = members.place(target.source, member)
-    found = ""
-    if verdict is not Verdict.OK:
-        found = "; ".join(members.describe(target.source, name) for name in looked_at)
+    if verdict is Verdict.UNCHECKED:
+        # Who takes every object takes an Opaque as well, and means it.
+        marks = [mark for mark in marks if not _takes_every_object(mark, source)]
+        because = [_why_untyped(mark, source, diagnostics, checker) for mark in marks]
+        verdict = Verdict.UNCHECKED if marks else Verdict.OK
+    elif verdict is Verdict.VIOLATED:
+        because = [
+            reason for mark in marks for reason in _why_broken(mark, target, errors, checker)
+        ]
+    looked_at = list(dict.fromkeys(mark.member for mark in marks))
+    if verdict is Verdict.OK:
+        for member in clause.members:
+            verdict, because = _what_no_use_shows(member, clause, source, errors, checker)
+            if verdict is not Verdict.OK:
+                looked_at = [member]
+                break
+    path, line = members.place(source, (looked_at or clause.members)[0])
+    found = "; ".join(members.describe(source, member) for member in looked_at)
     return Finding(clause, verdict, path, line, found, tuple(dict.fromkeys(because)))
 
 
-def _why_broken(mark: Mark, errors: Errors, checker: Checker) -> list[str]:
+def _what_no_use_shows(
+    member: str,
+    clause: Clause,
+    source: ClassSource,
+    errors: Errors,
+    checker: Checker,
+) -> tuple[Verdict, list[str]]:
+    """What is wrong with a member that can be used as it shall: checkers believe a declaration."""
+    if has_unseen_base(errors) and members.is_hidden(source, member):
+        return Verdict.UNCHECKED, [
+            f"a base class is `Any` to {checker.name}, and may give another `{member}`"
+        ]
+    holder = "the class" if clause.id == "BC102" else "an instance"
+    if holder in members.without_value(source, member):
+        return Verdict.VIOLATED, [f"`{member}` is declared, and nothing gives it to {holder}"]
+    if member == "__init__" and any(
+        ast.unparse(base).split("[")[0].rpartition(".")[2] == "Protocol"
+        for base in source.node.bases
+    ):
+        return Verdict.VIOLATED, ["the class is a Protocol, of which there are no instances"]
+    literal = members.constant(source, member)
+    kind = {"backend_type": str, "is_started": bool}.get(member)
+    if literal is not None and kind is not None and not isinstance(literal.value, kind):
+        return Verdict.VIOLATED, [f"its value is {literal.value!r}, whatever is declared"]
+    return Verdict.OK, []
+
+
+def _takes_every_object(mark: Mark, source: ClassSource) -> bool:
+    annotation = members.annotation(source, mark.member, mark.part)
+    is_object = annotation is not None and ast.unparse(annotation).strip("'") == "object"
+    return is_object and mark.part.startswith("parameter")
+
+
+def _why_broken(mark: Mark, target: Target, errors: Errors, checker: Checker) -> list[str]:
     if mark.kind == "defined" and mark.member != "__init__":
         return [f"`{mark.member}` is abstract, and the class does not define it"]
-    return [f"{checker.name}: {message}" for message in errors[mark.line]]
+    # The probe makes instances of a subclass, whose name is nothing to the reader.
+    name = target.source.node.name
+    return [
+        f"{checker.name}: {message.replace('CompleteTarget', name)}"
+        for message in errors[mark.line]
+    ]
 
 
 def _why_untyped(
-    mark: Mark, target: Target, diagnostics: Iterable[Diagnostic], checker: Checker
+    mark: Mark, source: ClassSource, diagnostics: Iterable[Diagnostic], checker: Checker
 ) -> str:
     """Why that part of a member is ``Any``, as far as it can be told."""
-    missing = members.missing_annotation(target.source, mark.member, mark.part)
+    missing = members.missing_annotation(source, mark.member, mark.part)
     if missing is not None:
         return missing
     subject = f"`{mark.member}`"
-    if mark.part:
-        subject = f"{'what' if mark.part == 'result' else mark.part + ' of'} {subject}"
-        subject += " returns" if mark.part == "result" else ""
-    path = target.source.module.path.resolve()
+    if mark.part == "result":
+        subject = f"what {subject} returns"
+    elif mark.part:
+        subject = f"{mark.part} of {subject}"
+    reason = f"{subject} is `Any` to {checker.name}, in part at least"
+    owner = source.find(mark.member)
+    annotation = members.annotation(source, mark.member, mark.part)
+    if owner is None or annotation is None:
+        return reason
+    module = owner[0].module
+    names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+    path = module.path.resolve()
+    lines = {module.bindings[name].lineno for name in names & module.bindings.keys()}
     for diagnostic in diagnostics:
-        if diagnostic.is_import and diagnostic.path == path:
-            return f"{subject} is `Any` to {checker.name}: {diagnostic.message}"
-    return f"{subject} is `Any` to {checker.name}"
+        if diagnostic.is_import and diagnostic.path == path and diagnostic.line in lines:
+            return f"{reason}: {diagnostic.message}"
+    return reason

@@ -85,6 +85,15 @@ def _module_of_file(location: str, sources: Sources) -> Module:
         raise CouldNotCheckError(
             f"{location}: {name!r} is no name that can be imported: rename the file or its folder"
         )
+    if (
+        len(parts) == 1
+        and path.stem != "__init__"
+        and any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
+    ):
+        raise CouldNotCheckError(
+            f"{location}: imports relatively, and its folder has no __init__.py: name it as "
+            "package.module:Class, from the folder the package is in"
+        )
     if parts[0] in sys.stdlib_module_names:
         raise CouldNotCheckError(
             f"{location}: rename it; no checker reads what shadows the standard module {parts[0]!r}"

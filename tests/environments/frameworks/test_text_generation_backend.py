@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,7 @@ def server_address() -> Iterator[str]:
 def test_it_generates_on_a_real_server_by_the_route_of_the_request(
     server_address: str, grpc_call: Callable[..., Any]
 ) -> None:
-    backend = TextGenerationBackend({"connection": {"address": server_address}})
+    backend = TextGenerationBackend({"connection": {"address": server_address, "timeout": 60}})
     assert not backend.is_started
     backend.start()
     assert backend.is_started
@@ -80,7 +81,7 @@ def test_it_opens_one_channel_however_many_threads_start_it(
         return real(address)
 
     monkeypatch.setattr(grpc, "insecure_channel", counting)
-    backend = TextGenerationBackend({"connection": {"address": server_address}})
+    backend = TextGenerationBackend({"connection": {"address": server_address, "timeout": 60}})
     everybody = threading.Barrier(8)
 
     def start() -> None:
@@ -96,9 +97,12 @@ def test_it_opens_one_channel_however_many_threads_start_it(
 
 
 def test_a_server_that_is_down_fails_the_start_and_not_the_next_one(server_address: str) -> None:
-    backend = TextGenerationBackend({"connection": {"address": "localhost:1", "timeout": 0.2}})
-    with pytest.raises(grpc.FutureTimeoutError):
-        backend.start()
+    with socket.socket() as taken:  # and nobody listens on it
+        taken.bind(("127.0.0.1", 0))
+        nowhere = f"127.0.0.1:{taken.getsockname()[1]}"
+        backend = TextGenerationBackend({"connection": {"address": nowhere, "timeout": 0.2}})
+        with pytest.raises(grpc.FutureTimeoutError):
+            backend.start()
     assert not backend.is_started
     backend.register_config({"connection": {"address": server_address, "timeout": 30}})
     backend.start()
