@@ -11,7 +11,9 @@ __all__ = [
     "annotation",
     "constant",
     "describe",
+    "imports_of_annotation",
     "is_hidden",
+    "is_protocol",
     "missing_annotation",
     "place",
     "without_value",
@@ -79,6 +81,24 @@ def missing_annotation(source: ClassSource, member: str, part: str) -> str | Non
         return f"`{member}` has no return annotation"
     # What a class body assigns has a type of its own; in a method without annotations it has none.
     return None if member in found[0].in_body else f"`{member}` has no annotation"
+
+
+def imports_of_annotation(source: ClassSource, member: str, part: str) -> set[tuple[Path, int]]:
+    """File and line of what binds the names in the annotation of that part of ``member``."""
+    found = source.find(member)
+    annotated = annotation(source, member, part)
+    if found is None or annotated is None:
+        return set()
+    module = found[0].module
+    names = {node.id for node in ast.walk(annotated) if isinstance(node, ast.Name)}
+    lines = {module.bindings[name].lineno for name in names & module.bindings.keys()}
+    return {(module.path.resolve(), line) for line in lines}
+
+
+def is_protocol(source: ClassSource) -> bool:
+    """Whether the class is itself a Protocol: one that has it among its own bases."""
+    bases = [b.value if isinstance(b, ast.Subscript) else b for b in source.node.bases]
+    return any(ast.unparse(base).rpartition(".")[2] == "Protocol" for base in bases)
 
 
 def constant(source: ClassSource, member: str) -> ast.Constant | None:

@@ -1,34 +1,25 @@
-"""Layer S: what a type checker can decide, by a probe that uses the class.
+"""Layer S: a run of a type checker over the probes of targets, and of canaries beside them.
 
-No target is imported: its source is read here, and its types are read by the checker.
+No target is imported: its types are read by the checker, and its source is only parsed.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from backend_contract.clauses import Clause, in_layer
-from backend_contract.conformance import members
-from backend_contract.conformance.checkers import Checker, Diagnostic
-from backend_contract.conformance.probe import (
-    Errors,
-    Mark,
-    Probe,
-    cannot_import,
-    decide,
-    digest,
-    has_unseen_base,
-)
-from backend_contract.conformance.sources import ClassSource, environment_path
+from backend_contract.clauses import in_layer
+from backend_contract.conformance.checkers import Checker
+from backend_contract.conformance.findings import Evidence, report_on
+from backend_contract.conformance.probe import Errors, Probe, cannot_import, decide, digest
+from backend_contract.conformance.sources import environment_path
 from backend_contract.conformance.targets import Target
-from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Report, Verdict
+from backend_contract.conformance.verdicts import CouldNotCheckError, Report, Verdict
 
 __all__ = ["check", "copy_missing_stubs"]
 
@@ -92,7 +83,7 @@ def _run(targets: Sequence[Target], checker: Checker, cache: Path | None) -> dic
     for canary, probe in canaries.items():
         _require_the_known(canary, errors[probe.file], checker)
     return {
-        target: _report(target, errors[probe.file], diagnostics, checker)
+        target: report_on(Evidence(target, checker.name, errors[probe.file], diagnostics))
         for target, probe in probes.items()
     }
 
@@ -133,124 +124,3 @@ def _require_the_known(canary: str, errors: Errors, checker: Checker) -> None:
                 f"{known.value} in a backend of our own ({canary}), and came out {verdict.value}; "
                 f"{checker.name} said: {said}"
             )
-
-
-def _report(
-    target: Target, errors: Errors, diagnostics: Sequence[Diagnostic], checker: Checker
-) -> Report:
-    """What is to be said of ``target``, from its probe and its source."""
-    problem = cannot_import(errors)
-    if problem is not None:
-        return Report(target.text, error=f"{target.text}: {checker.name}: {problem}")
-    findings: dict[str, Finding] = {}
-    for clause in in_layer("S"):
-        finding = _finding(clause, target, errors, diagnostics, checker)
-        for requirement in clause.requires:
-            if findings[requirement].verdict in (Verdict.VIOLATED, Verdict.BLOCKED):
-                finding = Finding(
-                    clause, Verdict.BLOCKED, finding.path, finding.line, because=(requirement,)
-                )
-        findings[clause.id] = finding
-    return Report(target.text, tuple(findings.values()))
-
-
-def _finding(
-    clause: Clause,
-    target: Target,
-    errors: Errors,
-    diagnostics: Sequence[Diagnostic],
-    checker: Checker,
-) -> Finding:
-    verdict, marks = decide(clause, errors)
-    source = target.source
-    because: list[str] = []
-    if verdict is Verdict.UNCHECKED:
-        # Who takes every object takes an Opaque as well, and means it.
-        marks = [mark for mark in marks if not _takes_every_object(mark, source)]
-        because = [_why_untyped(mark, source, diagnostics, checker) for mark in marks]
-        verdict = Verdict.UNCHECKED if marks else Verdict.OK
-    elif verdict is Verdict.VIOLATED:
-        because = [
-            reason for mark in marks for reason in _why_broken(mark, target, errors, checker)
-        ]
-    looked_at = list(dict.fromkeys(mark.member for mark in marks))
-    if verdict is Verdict.OK:
-        for member in clause.members:
-            verdict, because = _what_no_use_shows(member, clause, source, errors, checker)
-            if verdict is not Verdict.OK:
-                looked_at = [member]
-                break
-    path, line = members.place(source, (looked_at or clause.members)[0])
-    found = "; ".join(members.describe(source, member) for member in looked_at)
-    return Finding(clause, verdict, path, line, found, tuple(dict.fromkeys(because)))
-
-
-def _what_no_use_shows(
-    member: str,
-    clause: Clause,
-    source: ClassSource,
-    errors: Errors,
-    checker: Checker,
-) -> tuple[Verdict, list[str]]:
-    """What is wrong with a member that can be used as it shall: checkers believe a declaration."""
-    if has_unseen_base(errors) and members.is_hidden(source, member):
-        return Verdict.UNCHECKED, [
-            f"a base class is `Any` to {checker.name}, and may give another `{member}`"
-        ]
-    holder = "the class" if clause.id == "BC102" else "an instance"
-    if holder in members.without_value(source, member):
-        return Verdict.VIOLATED, [f"`{member}` is declared, and nothing gives it to {holder}"]
-    if member == "__init__" and any(
-        ast.unparse(base).split("[")[0].rpartition(".")[2] == "Protocol"
-        for base in source.node.bases
-    ):
-        return Verdict.VIOLATED, ["the class is a Protocol, of which there are no instances"]
-    literal = members.constant(source, member)
-    kind = {"backend_type": str, "is_started": bool}.get(member)
-    if literal is not None and kind is not None and not isinstance(literal.value, kind):
-        return Verdict.VIOLATED, [f"its value is {literal.value!r}, whatever is declared"]
-    return Verdict.OK, []
-
-
-def _takes_every_object(mark: Mark, source: ClassSource) -> bool:
-    annotation = members.annotation(source, mark.member, mark.part)
-    is_object = annotation is not None and ast.unparse(annotation).strip("'") == "object"
-    return is_object and mark.part.startswith("parameter")
-
-
-def _why_broken(mark: Mark, target: Target, errors: Errors, checker: Checker) -> list[str]:
-    if mark.kind == "defined" and mark.member != "__init__":
-        return [f"`{mark.member}` is abstract, and the class does not define it"]
-    # The probe makes instances of a subclass, whose name is nothing to the reader.
-    name = target.source.node.name
-    return [
-        f"{checker.name}: {message.replace('CompleteTarget', name)}"
-        for message in errors[mark.line]
-    ]
-
-
-def _why_untyped(
-    mark: Mark, source: ClassSource, diagnostics: Iterable[Diagnostic], checker: Checker
-) -> str:
-    """Why that part of a member is ``Any``, as far as it can be told."""
-    missing = members.missing_annotation(source, mark.member, mark.part)
-    if missing is not None:
-        return missing
-    subject = f"`{mark.member}`"
-    if mark.part == "result":
-        subject = f"what {subject} returns"
-    elif mark.part:
-        subject = f"{mark.part} of {subject}"
-    reason = f"{subject} is `Any` to {checker.name}, in part at least"
-    owner = source.find(mark.member)
-    annotation = members.annotation(source, mark.member, mark.part)
-    if owner is None or annotation is None:
-        return reason
-    module = owner[0].module
-    names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
-    path = module.path.resolve()
-    lines = {module.bindings[name].lineno for name in names & module.bindings.keys()}
-    for diagnostic in diagnostics:
-        if diagnostic.is_import and diagnostic.path == path and diagnostic.line in lines:
-            return f"{reason}: {diagnostic.message}"
-    return reason
