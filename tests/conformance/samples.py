@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Dict, Final, Generic, NoReturn, Optional, Prot
 import aconfig
 import fastapi
 import grpc
-from nowhere import Unheard
+from nowhere import Unheard, Unseen
 
 from backend_contract import (
     Backend,
@@ -632,6 +632,10 @@ class OfAnUnknownBase(Unheard):  # BC101u BC102u BC201u BC202u BC307u BC309u BC4
 
 
 class UnknownFirst(Unheard, Whole):  # BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
+    ...
+
+
+class OfTwo(Unheard, Whole, Unseen):  # BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
     ...
 
 

@@ -101,7 +101,8 @@ class ClassSource:
         whole: list[ClassSource | None] = [self]
         for base in self.bases:
             whole += [None] if base is None else base.lineage
-        return list(reversed(dict.fromkeys(reversed(whole))))
+        comes_again = [source in whole[place + 1 :] for place, source in enumerate(whole)]
+        return [s for s, again in zip(whole, comes_again, strict=True) if s is None or not again]
 
     @property
     def known_lineage(self) -> list[ClassSource]:
