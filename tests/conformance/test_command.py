@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -376,6 +377,12 @@ def test_a_directory_that_is_gone_is_exit_2(tmp_path: Path) -> None:
     assert run.returncode == 2
     assert run.stderr.startswith("backend-contract: error: ")
     assert run.stderr.count("\n") == 1
+
+
+def test_the_version_is_that_of_the_distribution(command: Command) -> None:
+    run = command("--version")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == f"backend-contract {importlib.metadata.version('backend-contract')}\n"
 
 
 def test_clauses_lists_the_whole_table(command: Command) -> None:

@@ -48,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="backend-contract",
         description="Say, clause by clause, whether a class is a backend a runtime can use.",
     )
+    parser.add_argument(
+        "--version", action=_PrintVersion, nargs=0, help="print the version of the package"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     check = commands.add_parser(
@@ -97,6 +100,16 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
     explain.add_argument("clause", metavar="CLAUSE", help="its id, such as BC501")
     return parser
+
+
+class _PrintVersion(argparse.Action):
+    """Looks the version up only when it is asked for, which costs more than most commands."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"backend-contract {version('backend-contract')}")
+        parser.exit()
 
 
 def _check(options: argparse.Namespace) -> int:
