@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from caikit.core.module_backends import local_backend
 
 LOCAL = "caikit.core.module_backends.local_backend:LocalBackend"
+
+
+def installed() -> Path:
+    """The folder that Caikit is installed in."""
+    spec = importlib.util.find_spec("caikit")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
 
 
 def check(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -29,7 +37,11 @@ def verdicts(report: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "target",
-    [LOCAL, "caikit.core.module_backends:LocalBackend", f"{local_backend.__file__}:LocalBackend"],
+    [
+        LOCAL,
+        "caikit.core.module_backends:LocalBackend",
+        f"{installed()}/core/module_backends/local_backend.py:LocalBackend",
+    ],
     ids=["its module", "re-exported", "its file"],
 )
 def test_caikits_local_backend(target: str, tmp_path: Path) -> None:
