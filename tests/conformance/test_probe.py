@@ -99,7 +99,7 @@ def test_a_class_that_never_can_be_made_breaks_the_constructors_clause_alone() -
     assert violated == ["BC201"]
 
 
-CANARIES = ["Good", "Untyped", "BreaksByType", "BreaksByShape", "BreaksByAbsence"]
+CANARIES = re.findall(r"^class (\w+)", static._CANARIES, re.MULTILINE)
 
 
 @pytest.mark.parametrize("canary", CANARIES)
@@ -108,6 +108,15 @@ def test_what_is_known_of_a_canary_passes(
 ) -> None:
     errors = {line: ["said"] for line in errors_of_canaries[canary]}
     static._require_the_known(canary, errors, Mypy())
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+def test_a_base_that_is_any_and_is_not_told_from_others_stops_the_run(
+    canary: str, errors_of_canaries: dict[str, set[int]]
+) -> None:
+    errors = {line: ["said"] for line in errors_of_canaries[canary] ^ {probe._SEEN}}
+    with pytest.raises(CouldNotCheckError, match=f"base class .* of our own \\({canary}\\)"):
+        static._require_the_known(canary, errors, Mypy())
 
 
 @pytest.mark.parametrize("clause", [clause.id for clause in in_layer("S")])

@@ -42,7 +42,7 @@ def describe(source: ClassSource, member: str) -> str:
     return _header(statement) + inherited
 
 
-def parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
+def _parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
     """The parameter that ``part``, which is ``parameter N`` (from 1, without ``self``), means."""
     found = source.find(member)
     if found is None or not isinstance(found[1], Function):
@@ -58,7 +58,7 @@ def parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
 def annotation(source: ClassSource, member: str, part: str) -> ast.expr | None:
     """The annotation of ``member``: of its ``result``, of ``parameter N``, or its own."""
     if part.startswith("parameter"):
-        found = parameter(source, member, part)
+        found = _parameter(source, member, part)
         return found.annotation if found is not None else None
     match source.find(member):
         case (_, ast.FunctionDef(returns=returns) | ast.AsyncFunctionDef(returns=returns)):
@@ -75,7 +75,7 @@ def missing_annotation(source: ClassSource, member: str, part: str) -> str | Non
     if found is None or annotation(source, member, part) is not None:
         return None
     if part.startswith("parameter"):
-        given = parameter(source, member, part)
+        given = _parameter(source, member, part)
         return f"parameter `{given.arg}` of `{member}` has no annotation" if given else None
     if isinstance(found[1], Function):
         return f"`{member}` has no return annotation"

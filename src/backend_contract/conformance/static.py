@@ -16,7 +16,14 @@ from pathlib import Path
 from backend_contract.clauses import in_layer
 from backend_contract.conformance.checkers import Checker
 from backend_contract.conformance.findings import Evidence, report_on
-from backend_contract.conformance.probe import Errors, Probe, cannot_import, decide, digest
+from backend_contract.conformance.probe import (
+    Errors,
+    Probe,
+    cannot_import,
+    decide,
+    digest,
+    has_unseen_base,
+)
 from backend_contract.conformance.sources import environment_path
 from backend_contract.conformance.targets import Target
 from backend_contract.conformance.verdicts import CouldNotCheckError, Report, Verdict
@@ -124,3 +131,8 @@ def _require_the_known(canary: str, errors: Errors, checker: Checker) -> None:
                 f"{known.value} in a backend of our own ({canary}), and came out {verdict.value}; "
                 f"{checker.name} said: {said}"
             )
+    if has_unseen_base(errors) is not (canary == "UntypedByItsBase"):
+        raise CouldNotCheckError(
+            f"{checker.name} {checker.version()} cannot be relied on here: it does not tell a base "
+            f"class that is `Any` from others, in a backend of our own ({canary})"
+        )
