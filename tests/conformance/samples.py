@@ -639,7 +639,7 @@ class OfTwo(Unheard, Whole, Unseen):  # BC101u BC102u BC201u BC202u BC307u BC309
     ...
 
 
-class OfAnUnknownBaseLast(Whole, Unheard):  # ok
+class OfAnUnknownBaseLast(Whole, Unheard):  # BC307u
     ...
 
 

@@ -8,6 +8,8 @@ import pytest
 from backend_contract.clauses import CLAUSES, in_layer
 from backend_contract.conformance import probe, static
 from backend_contract.conformance.checkers import Mypy
+from backend_contract.conformance.checkers.checker import Task
+from backend_contract.conformance.environment import this_environment
 from backend_contract.conformance.probe import Mark, Probe, decide
 from backend_contract.conformance.verdicts import CouldNotCheckError, Verdict
 
@@ -28,9 +30,9 @@ def errors_of_canaries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, se
     for each in probes.values():
         (directory / each.file).write_text(each.text)
     stubs = static.copy_missing_stubs(directory / "stubs")
-    diagnostics = Mypy().check(
-        [each.file for each in probes.values()], directory, [stubs], directory / "cache"
-    )
+    files = [each.file for each in probes.values()]
+    task = Task(files, directory, [stubs], directory / "cache", this_environment())
+    diagnostics = Mypy().check(task)
     return {
         name: {d.line for d in diagnostics if d.path.name == each.file}
         for name, each in probes.items()
@@ -107,7 +109,7 @@ def test_what_is_known_of_a_canary_passes(
     canary: str, errors_of_canaries: dict[str, set[int]]
 ) -> None:
     errors = {line: ["said"] for line in errors_of_canaries[canary]}
-    static._require_the_known(canary, errors, Mypy())
+    static._require_the_known(canary, errors, "mypy 2")
 
 
 @pytest.mark.parametrize("canary", CANARIES)
@@ -116,7 +118,7 @@ def test_a_base_that_is_any_and_is_not_told_from_others_stops_the_run(
 ) -> None:
     errors = {line: ["said"] for line in errors_of_canaries[canary] ^ {probe._SEEN}}
     with pytest.raises(CouldNotCheckError, match=f"base class .* of our own \\({canary}\\)"):
-        static._require_the_known(canary, errors, Mypy())
+        static._require_the_known(canary, errors, "mypy 2")
 
 
 @pytest.mark.parametrize("clause", [clause.id for clause in in_layer("S")])
@@ -131,4 +133,4 @@ def test_a_single_clause_that_comes_out_otherwise_stops_the_run(
         else:
             errors[mark.line] = ["said"]
     with pytest.raises(CouldNotCheckError, match=f"{clause} is .* of our own \\({canary}\\)"):
-        static._require_the_known(canary, errors, Mypy())
+        static._require_the_known(canary, errors, "mypy 2")

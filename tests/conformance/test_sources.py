@@ -124,8 +124,10 @@ def test_a_target_knows_how_it_is_imported(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "expected package.module:Class or path/to/file.py:Class, got ''"),
-        ("package", "expected package.module:Class"),
+        (
+            "",
+            "expected package.module:Class, path/to/file.py:Class, a directory or a package, got ''",
+        ),
         (":Class", "expected package.module:Class"),
         ("package:", "expected package.module:Class"),
         ("package:not a name", "expected package.module:Class"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from backend_contract.clauses import CLAUSES, in_layer
 from backend_contract.conformance.checkers import Diagnostic, Mypy
+from backend_contract.conformance.checkers.checker import Task
 from backend_contract.conformance.static import check
 from backend_contract.conformance.targets import Target, find_targets
 from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Report, Verdict
@@ -197,11 +197,9 @@ class Counting(Mypy):
 
     runs = 0
 
-    def check(
-        self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
-    ) -> list[Diagnostic]:
+    def check(self, task: Task) -> list[Diagnostic]:
         self.runs += 1
-        return super().check(files, directory, roots, cache)
+        return super().check(task)
 
 
 def test_targets_below_one_root_share_a_run(tmp_path: Path, cache_home: Path) -> None:
@@ -236,9 +234,7 @@ class Silent(Mypy):
 
     name = "silent"
 
-    def check(
-        self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
-    ) -> list[Diagnostic]:
+    def check(self, task: Task) -> list[Diagnostic]:
         return []
 
 
@@ -247,10 +243,11 @@ class Noisy(Mypy):
 
     name = "noisy"
 
-    def check(
-        self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
-    ) -> list[Diagnostic]:
-        return [Diagnostic(directory / f, n, "no", False) for f in files for n in range(1, 300)]
+    def check(self, task: Task) -> list[Diagnostic]:
+        directory = task.directory
+        return [
+            Diagnostic(directory / f, n, "no", False) for f in task.files for n in range(1, 300)
+        ]
 
 
 class Crashing(Mypy):
@@ -258,9 +255,7 @@ class Crashing(Mypy):
 
     name = "crashing"
 
-    def check(
-        self, files: Sequence[str], directory: Path, roots: Sequence[Path], cache: Path
-    ) -> list[Diagnostic]:
+    def check(self, task: Task) -> list[Diagnostic]:
         raise CouldNotCheckError("crashing could not run: Segmentation fault")
 
 

@@ -5,18 +5,35 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from backend_contract.clauses import CLAUSES
 from backend_contract.conformance.checkers import CHECKERS, Checker, not_installed
-from backend_contract.conformance.verdicts import CouldNotCheckError
+from backend_contract.conformance.report import FORMATS, printable, wants_color
+from backend_contract.conformance.verdicts import (
+    CouldNotCheckError,
+    Outcome,
+    Report,
+    combine_reports,
+)
+
+if TYPE_CHECKING:
+    from backend_contract.conformance.environment import Environment
+    from backend_contract.conformance.targets import Target
 
 __all__ = ["main"]
 
 OK, VIOLATED, COULD_NOT_CHECK, INTERRUPTED = 0, 1, 2, 130
 """The exit statuses."""
+
+ALL = "all"
+"""What stands for every checker that is installed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,10 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a path may hold what cannot be printed
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        options = _parser().parse_args(given)
         status: int = options.run(options)
         sys.stdout.flush()
+    except _UsageError as error:
+        return _complain_of_usage(error, given)
     except CouldNotCheckError as error:
         return _complain(error)
     except BrokenPipeError:  # `| head` has read enough; the interpreter must not flush again
@@ -39,12 +59,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:  # the current directory is gone, or the disk is full
-        return _complain(f"{error.filename or 'this command'}: {error.strerror or error}")
+        return _complain(_said(error))
     return status
 
 
+class _UsageError(Exception):
+    """The command was called in a way that it does not know."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are raised, for the formats that must be valid on every path."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{self.format_usage()}{self.prog}: error: {message}")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="backend-contract",
         description="Say, clause by clause, whether a class is a backend a runtime can use.",
     )
@@ -62,24 +93,35 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     check.add_argument(
         "targets",
-        nargs="+",
+        nargs="*",
         metavar="TARGET",
-        help="package.module:Class or path/to/file.py:Class",
+        help="package.module:Class, path/to/file.py:Class, or a file, directory or package with "
+        "backends in it (default: those in pyproject.toml)",
     )
     check.add_argument(
         "--checker",
-        choices=CHECKERS,
-        default=next(iter(CHECKERS)),
-        help="the type checker that decides (default: %(default)s)",
+        type=_checker_names,
+        action="extend",
+        metavar="NAME",
+        help=f"who decides: {', '.join(CHECKERS)}, several with commas between them, or all that "
+        f"are installed (default: {next(iter(CHECKERS))})",
     )
     check.add_argument(
-        "--strict", action="store_true", help="let unchecked clauses fail, as violated ones do"
+        "--python",
+        metavar="PATH",
+        help="the interpreter of the environment that is checked (default: that of this command)",
+    )
+    check.add_argument(
+        "--strict",
+        action=argparse.BooleanOptionalAction,
+        help="let unchecked clauses fail, as violated ones do",
     )
     check.add_argument(
         "--output-format",
-        choices=("full", "concise"),
-        default="full",
-        help="a block a target, or a line a finding (default: %(default)s)",
+        choices=FORMATS,
+        default=next(iter(FORMATS)),
+        help="full: a block a target; concise: a line a finding; or a format for other programs "
+        "(default: %(default)s)",
     )
     check.add_argument(
         "--color",
@@ -112,40 +154,134 @@ class _PrintVersion(argparse.Action):
         parser.exit()
 
 
+def _checker_names(text: str) -> list[str]:
+    """What ``--checker`` names, of which ``all`` is one."""
+    names = text.split(",")
+    for name in names:
+        if name not in (*CHECKERS, ALL):
+            raise argparse.ArgumentTypeError(
+                f"no checker {name!r}; expected {', '.join(CHECKERS)} or {ALL}"
+            )
+    return names
+
+
 def _check(options: argparse.Namespace) -> int:
-    checker = CHECKERS[options.checker]
-    decided_by = f"{checker.name} {checker.version()}"
-    checker.load()  # which goes on while the rest of the command is imported, and targets are found
     try:
-        return _check_with(checker, decided_by, options)
+        with _ended_properly():
+            outcome = _outcome(options)
+    except CouldNotCheckError as error:
+        outcome = Outcome(problems=(str(error),))
+    except OSError as error:
+        outcome = Outcome(problems=(_said(error),))
+    _show(outcome, options.output_format, options.color)
+    for _, message in outcome.errors:
+        _complain(message)
+    if outcome.errors:
+        return COULD_NOT_CHECK
+    return VIOLATED if outcome.fails else OK
+
+
+def _outcome(options: argparse.Namespace) -> Outcome:
+    """What comes of a check: its settings, its targets, and what each checker says of them."""
+    from backend_contract.conformance.settings import read_settings
+
+    settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
+    checkers = _chosen(options.checker or settings.checkers)
+    checkers[0].load()  # which goes on while the rest is imported, and targets are found
+    try:
+        from backend_contract.conformance.environment import environment_of, this_environment
+        from backend_contract.conformance.expectations import expecting
+        from backend_contract.conformance.targets import find_targets
+
+        environment = environment_of(options.python) if options.python else this_environment()
+        here = Path.cwd() if options.targets else settings.directory
+        texts = options.targets or settings.targets
+        if not texts:
+            raise CouldNotCheckError(
+                "there is nothing to check: name a target, as package.module:Class or "
+                "path/to/file.py:Class, or list `targets` in [tool.backend-contract] of "
+                "pyproject.toml"
+            )
+        targets = find_targets(texts, environment, here)
+        reports, problems = _decide(targets, checkers, options, environment)
+        if settings.expected_violations:
+            everything = not options.targets
+            reports = expecting(settings, environment, targets, reports, everything)
     finally:
-        checker.unload()
+        checkers[0].unload()
+    strict = settings.strict if options.strict is None else options.strict
+    return Outcome(reports, problems, strict)
 
 
-def _check_with(checker: Checker, decided_by: str, options: argparse.Namespace) -> int:
-    from backend_contract.conformance.report import FORMATS, wants_color
+def _chosen(names: Sequence[str]) -> list[Checker]:
+    """The checkers of those names, each once; without names, the default one."""
+    if ALL in names:
+        installed = [checker for checker in CHECKERS.values() if checker.is_installed]
+        if not installed:
+            raise not_installed("no checker", "backend-contract[check]")
+        return installed
+    return [CHECKERS[name] for name in dict.fromkeys(names or [next(iter(CHECKERS))])]
+
+
+def _decide(
+    targets: Sequence[Target | CouldNotCheckError],
+    checkers: Sequence[Checker],
+    options: argparse.Namespace,
+    environment: Environment,
+) -> tuple[list[Report], tuple[str, ...]]:
+    """A report a target, of all checkers together, and why any of them could not be relied on."""
+    from backend_contract.conformance.progress import showing
     from backend_contract.conformance.static import check
-    from backend_contract.conformance.targets import Target, find_targets
-    from backend_contract.conformance.verdicts import Report, Verdict
+    from backend_contract.conformance.targets import Target
 
-    cache = None if options.no_cache else _cache(checker.name)
-    found = find_targets(options.targets)
-    checked = iter(check([t for t in found if isinstance(t, Target)], checker, cache))
-    reports = [
-        next(checked) if isinstance(target, Target) else Report(text, error=str(target))
-        for text, target in zip(options.targets, found, strict=True)
-    ]
-    lines = FORMATS[options.output_format](reports, decided_by, wants_color(options.color))
+    found = [target for target in targets if isinstance(target, Target)]
+    of_target: dict[Target, list[Report]] = {target: [] for target in found}
+    problems: list[str] = []
+    for number, checker in enumerate(checkers, start=1):
+        cache = None if options.no_cache else _cache(checker.name)
+        which = f" ({number} of {len(checkers)})" if len(checkers) > 1 else ""
+        try:
+            with showing(f"{checker.name}{which} checks {len(of_target)} target(s)"):
+                reports = check(list(of_target), checker, cache, environment)
+        except CouldNotCheckError as error:
+            problems.append(str(error))
+            continue
+        for target, report in zip(of_target, reports, strict=True):
+            of_target[target].append(report)
+    return [
+        Report("", error=str(target))
+        if not isinstance(target, Target)
+        else combine_reports(of_target[target])
+        for target in targets
+        if not isinstance(target, Target) or of_target[target]
+    ], tuple(problems)
+
+
+def _show(outcome: Outcome, output_format: str, color: str) -> None:
+    lines = FORMATS[output_format](outcome, wants_color(color))
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
-    errors = [report.error for report in reports if report.error is not None]
-    for error in errors:
-        _complain(error)
-    failing = {Verdict.VIOLATED, Verdict.UNCHECKED} if options.strict else {Verdict.VIOLATED}
-    verdicts = {finding.verdict for report in reports for finding in report.findings}
-    if errors:
-        return COULD_NOT_CHECK
-    return VIOLATED if verdicts & failing else OK
+
+@contextmanager
+def _ended_properly() -> Generator[None, None, None]:
+    """Let a signal that ends the process end what it has started first, and tidy up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:  # nohup, for one, has SIGHUP ignored
+            signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _cache(checker: str) -> Path:
@@ -153,7 +289,7 @@ def _cache(checker: str) -> Path:
     try:
         import platformdirs
     except ModuleNotFoundError:
-        raise not_installed("platformdirs") from None
+        raise not_installed("platformdirs", "backend-contract[check]") from None
     cache = platformdirs.user_cache_path("backend-contract") / checker
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -196,6 +332,20 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _complain(problem: object) -> int:
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(problem))
-    print(f"backend-contract: error: {line}", file=sys.stderr)
+    print(f"backend-contract: error: {printable(problem)}", file=sys.stderr)
     return COULD_NOT_CHECK
+
+
+def _complain_of_usage(error: _UsageError, given: Sequence[str]) -> int:
+    """Say what was wrong with ``given``, also in the format that it asks for."""
+    print(error, file=sys.stderr)
+    asked = " ".join(given).replace("=", " ").split()
+    for name in ("json", "sarif"):
+        if ["--output-format", name] in (asked[i : i + 2] for i in range(len(asked))):
+            _show(Outcome(problems=(str(error).rpartition(": error: ")[2],)), name, "never")
+            break
+    return COULD_NOT_CHECK
+
+
+def _said(error: OSError) -> str:
+    return f"{error.filename or 'this command'}: {error.strerror or error}"

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from backend_contract.clauses import Clause, in_layer
 from backend_contract.conformance import members
-from backend_contract.conformance.checkers import Diagnostic
+from backend_contract.conformance.checkers.checker import Diagnostic
 from backend_contract.conformance.probe import (
     Errors,
     Mark,
     cannot_import,
     decide,
     has_unseen_base,
+    typed_marks,
 )
 from backend_contract.conformance.targets import Target
 from backend_contract.conformance.verdicts import Finding, Report, Verdict
@@ -26,11 +27,17 @@ class Evidence(NamedTuple):
     """All that is known of a target once a checker has run."""
 
     target: Target
-    checker: str
+    by: str
+    """Who reported: a checker's name, a blank, its version."""
     errors: Errors
     """What was reported in its probe."""
     diagnostics: Sequence[Diagnostic]
     """What was reported anywhere in the run."""
+
+    @property
+    def checker(self) -> str:
+        """The name of the checker."""
+        return self.by.partition(" ")[0]
 
 
 def report_on(evidence: Evidence) -> Report:
@@ -44,8 +51,8 @@ def report_on(evidence: Evidence) -> Report:
         finding = _finding(clause, evidence)
         for requirement in clause.requires:
             if findings[requirement].verdict in (Verdict.VIOLATED, Verdict.BLOCKED):
-                finding = Finding(
-                    clause, Verdict.BLOCKED, finding.path, finding.line, because=(requirement,)
+                finding = finding._replace(
+                    verdict=Verdict.BLOCKED, found="", because=(requirement,)
                 )
         findings[clause.id] = finding
     return Report(target.text, tuple(findings.values()))
@@ -67,9 +74,16 @@ def _finding(clause: Clause, evidence: Evidence) -> Finding:
             if verdict is not Verdict.OK:
                 looked_at = [member]
                 break
+        else:
+            # A checker may compare the other part of a union alone.
+            marks = [m for m in typed_marks(clause) if members.is_any_in_part(source, *m[-2:])]
+            if marks:
+                verdict, looked_at = Verdict.UNCHECKED, [marks[0].member]
+                because = [reason for mark in marks for reason in _why_untyped(mark, evidence)]
     path, line = members.place(source, (looked_at or clause.members)[0])
     found = "; ".join(members.describe(source, member) for member in looked_at)
-    return Finding(clause, verdict, path, line, found, tuple(dict.fromkeys(because)))
+    reasons = tuple(dict.fromkeys(because))
+    return Finding(clause, verdict, path, line, found, reasons, by=evidence.by)
 
 
 def _what_no_use_shows(
@@ -87,8 +101,8 @@ def _what_no_use_shows(
     if member == "__init__" and members.is_protocol(source):
         return Verdict.VIOLATED, ["the class is a Protocol, of which there are no instances"]
     literal = members.constant(source, member)
-    kind = {"backend_type": str, "is_started": bool}.get(member)
-    if literal is not None and kind is not None and not isinstance(literal.value, kind):
+    kind = {"backend_type": str, "is_started": bool}.get(member, ())  # no literal is a method
+    if literal is not None and not isinstance(literal.value, kind):
         return Verdict.VIOLATED, [f"its value is {literal.value!r}, whatever is declared"]
     return Verdict.OK, []
 

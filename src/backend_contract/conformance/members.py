@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from backend_contract.conformance.sources import Assignment, ClassSource, Function, Member
+from backend_contract.conformance.sources import Assignment, ClassSource, Function, Member, Module
 
 __all__ = [
     "annotation",
     "constant",
     "describe",
     "imports_of_annotation",
+    "is_any_in_part",
     "is_hidden",
     "is_protocol",
     "missing_annotation",
@@ -69,6 +70,41 @@ def annotation(source: ClassSource, member: str, part: str) -> ast.expr | None:
             return None
 
 
+def is_any_in_part(source: ClassSource, member: str, part: str) -> bool:
+    """Whether the annotation of that part of ``member`` names ``Any`` in a union."""
+    found = source.find(member)
+    annotated = annotation(source, member, part)
+    if found is None or annotated is None:
+        return False
+    return any(_is_any(each, found[0].module) for each in _union(annotated))
+
+
+def _union(annotated: ast.expr) -> list[ast.expr]:
+    match annotated:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _union(left) + _union(right)
+        case ast.Subscript(value=ast.Name(id="Union" | "Optional"), slice=inner):
+            parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return [each for part in parts for each in _union(part)]
+        case _:
+            return [annotated]
+
+
+def _is_any(annotated: ast.expr, module: Module) -> bool:
+    match annotated:
+        case ast.Name(id=name):
+            bound = module.bindings.get(name)
+            return (
+                isinstance(bound, ast.ImportFrom)
+                and bound.module in ("typing", "typing_extensions")
+                and any(a.name == "Any" and (a.asname or a.name) == name for a in bound.names)
+            )
+        case ast.Attribute(value=ast.Name(id="typing" | "typing_extensions" | "t"), attr="Any"):
+            return True
+        case _:
+            return False
+
+
 def missing_annotation(source: ClassSource, member: str, part: str) -> str | None:
     """Which annotation that part of ``member`` lacks; ``None`` where none is known to lack."""
     found = source.find(member)
@@ -114,8 +150,9 @@ def is_hidden(source: ClassSource, member: str) -> bool:
     """Whether a base that was not found may give ``member``, whatever was found to give it."""
     if not source.has_unknown_base:  # then it is the checker that does not see some base
         return member not in source.in_body
+    # What only an instance has can be hidden by any base: a property there comes before it.
     known = source.lineage[: source.lineage.index(None)]
-    return not any(cls and (member in cls.in_body or member in cls.on_self) for cls in known)
+    return not any(cls and member in cls.in_body for cls in known)
 
 
 def without_value(source: ClassSource, member: str) -> set[str]:

@@ -24,6 +24,7 @@ __all__ = [
     "decide",
     "digest",
     "has_unseen_base",
+    "typed_marks",
 ]
 
 Errors: TypeAlias = Mapping[int, Sequence[str]]
@@ -96,6 +97,11 @@ def decide(clause: Clause, errors: Errors) -> Decision:
         return Decision(Verdict.VIOLATED, broken)
     untyped = [mark for mark in marks if mark.kind == "typed" and mark.line not in errors]
     return Decision(Verdict.UNCHECKED if untyped else Verdict.OK, untyped)
+
+
+def typed_marks(clause: Clause) -> list[Mark]:
+    """The lines that show whether what ``clause`` is about is typed at all."""
+    return [mark for mark in _MARKS if mark.clause == clause.id and mark.kind == "typed"]
 
 
 def cannot_import(errors: Errors) -> str | None:

@@ -1,4 +1,7 @@
-"""How reports are shown: one small renderer a format. They write lines, and decide nothing."""
+"""How reports are shown: one small renderer a format. They write lines, and decide nothing.
+
+Those for other programs are in :mod:`backend_contract.conformance.machine_formats`.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from backend_contract.conformance.verdicts import Finding, Report, Verdict
+from backend_contract.conformance.verdicts import Decider, Finding, Outcome, Verdict
 
-__all__ = ["FORMATS", "wants_color"]
+__all__ = ["FORMATS", "gist", "printable", "relative", "wants_color"]
 
 _STYLES = {
     Verdict.OK: "32",
@@ -34,12 +37,12 @@ def wants_color(choice: str) -> bool:
     return choice == "always"
 
 
-def full(reports: Iterable[Report], decided_by: str, color: bool) -> Iterator[str]:
+def full(outcome: Outcome, color: bool) -> Iterator[str]:
     """One block a target: every clause, and what there is to say where it is not ok."""
     width = shutil.get_terminal_size((100, 0)).columns if sys.stdout.isatty() else 100
-    for report in reports:
-        if report.error is None:
-            yield _painted(report.target, _BOLD, color)
+    for report in outcome.reports:
+        if report.findings:
+            yield _painted(printable(report.target), _BOLD, color)
             for finding in report.findings:
                 verdict = _painted(f"{finding.verdict.value:9}", _STYLES[finding.verdict], color)
                 yield from _column(
@@ -48,70 +51,135 @@ def full(reports: Iterable[Report], decided_by: str, color: bool) -> Iterator[st
                 for label, text in _details(finding):
                     head = " " * 20 + _painted(f"{label:8}", _BOLD, color) + "  "
                     yield from _column(head, text, width, 30)
-            yield f"{_count(report.findings)} (layer S, by {decided_by})"
+            yield from _wrapped(f"{_count(report.findings)} ({_by(report.findings)})", width)
             yield ""
 
 
-def concise(reports: Iterable[Report], decided_by: str, color: bool) -> Iterator[str]:
+def concise(outcome: Outcome, color: bool) -> Iterator[str]:
     """A line for everything that is not ok: ``file:line: BCnnn message``."""
-    del decided_by
-    for finding in (finding for report in reports for finding in report.findings):
-        if finding.verdict is not Verdict.OK:
+    for finding in (finding for report in outcome.reports for finding in report.findings):
+        if finding.verdict is not Verdict.OK or finding.is_stale:
             verdict = _painted(finding.verdict.value, _STYLES[finding.verdict], color)
-            yield f"{_place(finding)}: {finding.clause.id} {verdict}: {_gist(finding)}"
+            place = f"{printable(relative(finding.path))}:{finding.line}"
+            yield f"{place}: {finding.clause.id} {verdict}: {printable(gist(finding))}"
 
 
-FORMATS: dict[str, Callable[[Iterable[Report], str, bool], Iterator[str]]] = {
+def _json(outcome: Outcome, color: bool) -> Iterable[str]:
+    from backend_contract.conformance import machine_formats
+
+    return machine_formats.json_document(outcome, color)
+
+
+def _github(outcome: Outcome, color: bool) -> Iterable[str]:
+    from backend_contract.conformance import machine_formats
+
+    return machine_formats.github(outcome, color)
+
+
+def _sarif(outcome: Outcome, color: bool) -> Iterable[str]:
+    from backend_contract.conformance import machine_formats
+
+    return machine_formats.sarif(outcome, color)
+
+
+FORMATS: dict[str, Callable[[Outcome, bool], Iterable[str]]] = {
     "full": full,
     "concise": concise,
+    "json": _json,
+    "github": _github,
+    "sarif": _sarif,
 }
 """The renderers by the names of their formats, the default one first.
 
-Each is given the reports, the name and version of who decided them, and whether to colour.
+Each is given what came of a run, and whether to colour.
 """
+
+
+def gist(finding: Finding) -> str:
+    """What there is to say of a finding, on one line."""
+    because = "; ".join(finding.because)
+    clause = finding.clause
+    match finding.verdict:
+        case _ if finding.is_stale:
+            text = f"{clause.text}; {_STALE}"
+        case Verdict.BLOCKED:
+            text = f"{because} has to hold first"
+        case Verdict.UNCHECKED:
+            text = because
+        case _:
+            text = f"{clause.text}; found: {finding.found}; expected: {clause.expected}"
+    for _, said in _disagreement(finding):
+        text += f"; {said}"
+    if finding.expected_because:
+        text += f"; expected violation: {finding.expected_because}"
+    return text
+
+
+def relative(path: Path) -> Path:
+    """``path`` relative to the current directory, where it is below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def printable(text: object) -> str:
+    """``text`` on one line, with nothing in it that a terminal would take for a command."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+
+
+_STALE = "a violation is expected here and does not occur: remove it from expected-violations"
 
 
 def _details(finding: Finding) -> list[tuple[str, str]]:
     because = "; ".join(finding.because)
+    place = f"{printable(relative(finding.path))}:{finding.line}"
+    details: list[tuple[str, str]] = []
     match finding.verdict:
         case Verdict.OK:
-            return []
+            pass
         case Verdict.BLOCKED:
-            return [("by", f"{because}, which has to hold first")]
+            details = [("by", f"{because}, which has to hold first")]
         case Verdict.UNCHECKED:
-            return [("at", _place(finding)), ("found", finding.found), ("why", because)]
+            details = [("at", place), ("found", finding.found), ("why", because)]
         case Verdict.VIOLATED:
-            return [
-                ("at", _place(finding)),
+            details = [
+                ("at", place),
                 ("found", finding.found),
                 ("because", because),
                 ("expected", finding.clause.expected),
                 ("fix", finding.clause.fix),
             ]
+    details += _disagreement(finding)
+    if finding.expected_because:
+        details.append(("known", finding.expected_because))
+    if finding.is_stale:
+        details.append(("stale", _STALE))
+    return details
 
 
-def _gist(finding: Finding) -> str:
-    because = "; ".join(finding.because)
-    match finding.verdict:
-        case Verdict.BLOCKED:
-            return f"{because} has to hold first"
-        case Verdict.UNCHECKED:
-            return because
-        case _:
-            clause = finding.clause
-            return f"{clause.text}; found: {finding.found}; expected: {clause.expected}"
+def _disagreement(finding: Finding) -> list[tuple[str, str]]:
+    """What each has said, where not all of them say the same."""
+    if len({part.verdict for part in finding.parts}) < 2:
+        return []
+    return [("says", f"{part.by}: {part.verdict.value}") for part in finding.parts]
 
 
 def _count(findings: Iterable[Finding]) -> str:
+    findings = list(findings)
     counts = Counter(finding.verdict for finding in findings)
-    return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    text = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    expected = sum(1 for f in findings if f.expected_because and not f.is_stale)
+    stale = sum(1 for finding in findings if finding.is_stale)
+    text += f", {expected} of them expected" if expected else ""
+    return text + (f", {stale} expected in vain" if stale else "")
 
 
-def _place(finding: Finding) -> str:
-    """``file:line``, relative to the current directory where the file is below it."""
-    here = Path.cwd()
-    path = finding.path.relative_to(here) if finding.path.is_relative_to(here) else finding.path
-    return f"{path}:{finding.line}"
+def _by(findings: Iterable[Finding]) -> str:
+    """Who has decided, layer by layer."""
+    deciders = dict.fromkeys(decider for finding in findings for decider in finding.deciders)
+    layers: dict[str, list[str]] = {}
+    for layer, by in map(Decider._make, deciders):
+        layers.setdefault(layer, []).append(by)
+    return "; ".join(f"layer {layer}, by {', '.join(names)}" for layer, names in layers.items())
 
 
 def _column(head: str, text: str, width: int, indent: int) -> list[str]:

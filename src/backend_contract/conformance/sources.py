@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,9 +12,10 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TypeAlias
 
+from backend_contract.conformance.environment import Environment
 from backend_contract.conformance.verdicts import CouldNotCheckError
 
-__all__ = ["ClassSource", "Module", "Sources", "environment_path"]
+__all__ = ["ClassSource", "Module", "Sources"]
 
 _TYPE_MAKERS = ("abc", "typing", "typing_extensions")
 
@@ -124,10 +124,11 @@ class ClassSource:
 
 
 class Sources:
-    """The source files that can be imported from ``search_path``, each parsed once."""
+    """The source files that can be imported in an environment, each parsed once."""
 
-    def __init__(self, search_path: Iterable[str]) -> None:
-        self._search_path = list(search_path)
+    def __init__(self, environment: Environment, search_path: Iterable[str] | None = None) -> None:
+        self._environment = environment
+        self._search_path = list(environment.path if search_path is None else search_path)
         self._trees: dict[Path, ast.Module] = {}
         self._modules: dict[str, Module | None] = {}
         self._classes: dict[tuple[Path, tuple[str, ...]], ClassSource] = {}
@@ -136,7 +137,7 @@ class Sources:
     def below(self, root: Path) -> Sources:
         """The same, with ``root`` before everything else."""
         if root not in self._below:
-            sources = Sources([str(root), *self._search_path])
+            sources = Sources(self._environment, [str(root), *self._search_path])
             sources._trees = self._trees
             self._below[root] = sources
         return self._below[root]
@@ -161,7 +162,8 @@ class Sources:
                 return None
             # By its last name alone: for a dotted one, the parents would have to be imported.
             found = PathFinder.find_spec(part, path)
-            if found is None and spec is None and part not in sys.modules:
+            is_first = spec is None and part not in sys.modules
+            if found is None and is_first and self._environment.is_this:
                 found = importlib.util.find_spec(part)  # asks the hooks of editable installs
             if found is None:
                 return None
@@ -265,12 +267,6 @@ class Sources:
                 except CouldNotCheckError:
                     bases.append(None)
         return ClassSource(module, node, bases)
-
-
-def environment_path() -> list[str]:
-    """Where this interpreter finds installed modules: its path without the current directory."""
-    here = os.getcwd()
-    return [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
 
 
 def _flat(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:

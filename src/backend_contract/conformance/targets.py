@@ -10,12 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from backend_contract.conformance.sources import ClassSource, Module, Sources, environment_path
+from backend_contract.conformance.environment import Environment, this_environment
+from backend_contract.conformance.sources import ClassSource, Module, Sources
 from backend_contract.conformance.verdicts import CouldNotCheckError
 
-__all__ = ["Target", "find_targets"]
+__all__ = [
+    "Search",
+    "Target",
+    "find_targets",
+    "module_by_name",
+    "module_of_file",
+    "target_in",
+]
 
-_EXPECTED = "expected package.module:Class or path/to/file.py:Class"
+_EXPECTED = "expected package.module:Class, path/to/file.py:Class, a directory or a package"
 
 
 class Target(NamedTuple):
@@ -32,34 +40,51 @@ class Target(NamedTuple):
     source: ClassSource
 
 
-def find_targets(texts: Sequence[str]) -> list[Target | CouldNotCheckError]:
+class Search(NamedTuple):
+    """Where targets are looked for."""
+
+    sources: Sources
+    environment: Environment
+    here: Path
+    """What a path is relative to, and where a module is looked for before the environment."""
+
+
+def find_targets(
+    texts: Sequence[str], environment: Environment | None = None, here: Path | None = None
+) -> list[Target | CouldNotCheckError]:
     """The class that each of ``texts`` names, or why it names none; nothing is imported.
 
-    A module is looked for in the current directory first, then in this interpreter's environment.
+    A text without a colon is a file, a directory, a module or a package, and names all backends
+    that can be discovered there: see :func:`backend_contract.conformance.discovery.discover`. So
+    there may be more results than texts, or other ones; they keep the order of the texts.
+
+    A module is looked for in ``here`` first (default: the current directory), then in
+    ``environment`` (default: that of this interpreter).
     """
-    sources = Sources(environment_path())
+    environment = environment or this_environment()
+    search = Search(Sources(environment), environment, here or Path.cwd())
     targets: list[Target | CouldNotCheckError] = []
     for text in texts:
         try:
-            targets.append(_find(text, sources))
+            if ":" in text and not _exists(search.here / text):
+                targets.append(_find(text, search))
+            else:
+                from backend_contract.conformance.discovery import discover  # seldom needed
+
+                targets += discover(text, search)
         except CouldNotCheckError as error:
             targets.append(error)
     return targets
 
 
-def _find(text: str, sources: Sources) -> Target:
+def _find(text: str, search: Search) -> Target:
     location, _, qualname = text.rpartition(":")
     if not location or not _is_dotted_name(qualname):
         raise CouldNotCheckError(f"{_EXPECTED}, got {text!r}")
     is_path = location.endswith(".py") or "/" in location or os.sep in location
-    module = (_module_of_file if is_path else _module_by_name)(location, sources)
-    levels = module.name.count(".") + (module.path.stem == "__init__")
-    root: Path | None = module.path.parents[levels]
-    if str(root) in environment_path():
-        root = None
-    in_reach = sources if root is None else sources.below(root)
+    module = (module_of_file if is_path else module_by_name)(location, search)
     try:
-        source = in_reach.find_class(module, qualname.split("."))
+        return target_in(module, qualname, text, search)
     except CouldNotCheckError as error:
         known = [node.name for node in module.tree.body if isinstance(node, ast.ClassDef)]
         import difflib  # costs more than all else here, and is seldom needed
@@ -67,14 +92,31 @@ def _find(text: str, sources: Sources) -> Target:
         near = difflib.get_close_matches(qualname, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise CouldNotCheckError(f"{text}: {error}{hint}") from None
+
+
+def target_in(module: Module, qualname: str, text: str, search: Search) -> Target:
+    """The target that is the class ``qualname`` of ``module``.
+
+    Raises :class:`CouldNotCheckError` where there is no such class.
+    """
+    levels = module.name.count(".") + (module.path.stem == "__init__")
+    root: Path | None = module.path.parents[levels]
+    if str(root) in search.environment.path:
+        root = None
+    in_reach = search.sources if root is None else search.sources.below(root)
+    source = in_reach.find_class(module, qualname.split("."))
     return Target(text, module.name, qualname, root, source)
 
 
-def _module_of_file(location: str, sources: Sources) -> Module:
+def module_of_file(location: str, search: Search) -> Module:
+    """The module in the file at ``location``, under the name that it is imported by.
+
+    Raises :class:`CouldNotCheckError` where it cannot be read, or cannot be imported so.
+    """
     if "\0" in location:
         raise CouldNotCheckError(f"{_EXPECTED}, got {location!r}")
-    path = Path(os.path.abspath(location))
-    tree = sources.parse(path)
+    path = Path(os.path.abspath(search.here / location))
+    tree = search.sources.parse(path)
     parts = [] if path.stem == "__init__" else [path.stem]
     root = path.parent
     while (root / "__init__.py").is_file() and root != root.parent:
@@ -101,17 +143,28 @@ def _module_of_file(location: str, sources: Sources) -> Module:
     return Module(name, path, tree)
 
 
-def _module_by_name(name: str, sources: Sources) -> Module:
+def module_by_name(name: str, search: Search) -> Module:
+    """The module of that dotted name.
+
+    Raises :class:`CouldNotCheckError` where there is no Python source of one, or it is broken.
+    """
     if not _is_dotted_name(name):
         raise CouldNotCheckError(f"{_EXPECTED}, got {name!r}")
-    here = Path.cwd()
-    module = sources.below(here).module(name)
+    module = search.sources.below(search.here).module(name)
     if module is None:
         raise CouldNotCheckError(
             f"no Python source of a module {name!r}, neither in the current directory nor in the "
-            f"environment of {sys.executable}: install it there, or give the path of a file"
+            f"environment of {search.environment.python}: install it there, or give the path of "
+            "a file"
         )
     return module
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _is_dotted_name(name: str) -> bool:

@@ -1,0 +1,58 @@
+"""zuban."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from backend_contract.conformance.checkers import process
+from backend_contract.conformance.checkers.checker import Diagnostic, Program, Task
+from backend_contract.conformance.checkers.mypy import Mypy
+from backend_contract.conformance.verdicts import CouldNotCheckError
+
+__all__ = ["Zuban"]
+
+_LINE = re.compile(r"(?P<path>.+?):(?P<line>\d+): (?P<kind>error|note): (?P<message>.*)")
+
+
+class Zuban(Program):
+    """zuban, which takes mypy's configuration, and whose output is text as mypy's.
+
+    It infers what a method without annotations returns. It can be told not to, but then takes the
+    result of an ``async`` one for ``Any`` where it is called, and for a coroutine elsewhere.
+    """
+
+    name = "zuban"
+    requirement = "zuban"
+
+    def check(self, task: Task) -> list[Diagnostic]:
+        """See :class:`Checker`."""
+        configuration = task.directory / "zuban.ini"
+        configuration.write_text(Mypy.CONFIGURATION, encoding="utf-8")
+        ended = process.run(
+            self.name,
+            [
+                self.program(),
+                "check",
+                f"--config-file={configuration}",
+                f"--python-executable={task.environment.python}",
+                f"--python-version={task.environment.written_version}",
+                "--no-error-summary",
+                *task.files,
+            ],
+            directory=task.directory,
+            environment={"MYPYPATH": os.pathsep.join(map(str, task.roots))},
+        )
+        rows = [_LINE.fullmatch(line) for line in ended.output.splitlines()]
+        if ended.status not in (0, 1) or None in rows:
+            raise CouldNotCheckError(f"zuban could not run: {ended.last_words()}")
+        return [
+            Diagnostic(
+                (task.directory / row["path"]).resolve(),
+                int(row["line"]),
+                row["message"],
+                "[import" in row["message"],
+            )
+            for row in rows
+            if row is not None and row["kind"] == "error"
+        ]
