@@ -223,6 +223,10 @@ class MadeOfObjects(Whole):  # ok
     def __init__(self, config: object = None) -> None: ...
 
 
+class MadeOfObjectsOrNone(Whole):  # ok
+    def __init__(self, config: object | None = None) -> None: ...
+
+
 class MadeWithoutAnnotations(Whole):  # BC201u
     def __init__(self, config=None):
         pass

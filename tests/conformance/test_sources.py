@@ -126,7 +126,7 @@ def test_a_target_knows_how_it_is_imported(
     [
         (
             "",
-            "expected package.module:Class, path/to/file.py:Class, a directory or a package, got ''",
+            "a directory or a package, got ''",
         ),
         (":Class", "expected package.module:Class"),
         ("package:", "expected package.module:Class"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -108,9 +107,8 @@ def _what_no_use_shows(
 
 
 def _takes_every_object(mark: Mark, evidence: Evidence) -> bool:
-    annotation = members.annotation(evidence.target.source, mark.member, mark.part)
-    is_object = annotation is not None and ast.unparse(annotation).strip("'") == "object"
-    return is_object and mark.part.startswith("parameter")
+    source = evidence.target.source
+    return mark.part.startswith("parameter") and members.is_object(source, mark.member, mark.part)
 
 
 def _why_broken(mark: Mark, evidence: Evidence) -> list[str]:

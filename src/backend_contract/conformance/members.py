@@ -14,6 +14,7 @@ __all__ = [
     "imports_of_annotation",
     "is_any_in_part",
     "is_hidden",
+    "is_object",
     "is_protocol",
     "missing_annotation",
     "place",
@@ -77,6 +78,14 @@ def is_any_in_part(source: ClassSource, member: str, part: str) -> bool:
     if found is None or annotated is None:
         return False
     return any(_is_any(each, found[0].module) for each in _union(annotated))
+
+
+def is_object(source: ClassSource, member: str, part: str) -> bool:
+    """Whether the annotation of that part of ``member`` is ``object``, or a union with it."""
+    annotated = annotation(source, member, part)
+    if annotated is None:
+        return False
+    return any(ast.unparse(each).strip("'") == "object" for each in _union(annotated))
 
 
 def _union(annotated: ast.expr) -> list[ast.expr]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from backend_contract.conformance.environment import this_environment
 from backend_contract.conformance.verdicts import CouldNotCheckError
 
-__all__ = ["Ended", "end", "find_program", "finish", "not_installed", "run", "start"]
+__all__ = ["Ended", "end", "find_program", "finish", "not_installed", "python_path", "run", "start"]
 
 T = TypeVar("T")
 
@@ -93,6 +93,8 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start ``command``; who calls it sees to it that :func:`end` is called at last."""
     kept = {name: v for name, v in os.environ.items() if not name.startswith(_SETTINGS)}
+    if "PYTHONPATH" in kept:  # it is relative to the directory that this process runs in
+        kept["PYTHONPATH"] = os.pathsep.join(python_path())
     return subprocess.Popen(
         command,
         cwd=directory,
@@ -125,6 +127,12 @@ def end(process: subprocess.Popen[str]) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
+
+
+def python_path() -> list[str]:
+    """What the variable ``PYTHONPATH`` adds to where this interpreter looks for modules."""
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [os.path.abspath(entry) for entry in entries if entry]
 
 
 def not_installed(what: str, requirement: str) -> CouldNotCheckError:

@@ -38,6 +38,8 @@ class Ty(Program):
                 *task.files,
             ],
             directory=task.directory,
+            # It looks there as well, and that is no part of another environment.
+            environment=None if task.environment.is_this else {"PYTHONPATH": ""},
         )
         return ended.read(self.name, partial(_diagnostics, directory=task.directory))
 

@@ -29,6 +29,9 @@ class Zuban(Program):
         """See :class:`Checker`."""
         configuration = task.directory / "zuban.ini"
         configuration.write_text(Mypy.CONFIGURATION, encoding="utf-8")
+        further = (
+            process.python_path() if task.environment.is_this else []
+        )  # it does not look there
         ended = process.run(
             self.name,
             [
@@ -38,6 +41,7 @@ class Zuban(Program):
                 f"--python-executable={task.environment.python}",
                 f"--python-version={task.environment.written_version}",
                 "--no-error-summary",
+                *(f"--extra-search-path={entry}" for entry in further),
                 *task.files,
             ],
             directory=task.directory,
