@@ -99,12 +99,20 @@ def meeting_at(
 
 
 class ContextServers:
-    """Both servers, each started when it is first asked for, until :meth:`close`."""
+    """Both servers, between :meth:`start` and :meth:`close`."""
 
     def __init__(self) -> None:
         self._servers: dict[str, _GrpcServer | _HttpServer] = {}
         self._stack = ExitStack()
-        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start those that can be, unless they run already."""
+        for kind in self.kinds:
+            if kind not in self._servers:
+                server: _GrpcServer | _HttpServer
+                server = _GrpcServer() if kind == "grpc" else _HttpServer()
+                self._servers[kind] = server
+                self._stack.enter_context(server)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -118,19 +126,13 @@ class ContextServers:
     @contextmanager
     def request(self, kind: str, metadata: Pairs = ()) -> Iterator[RuntimeServerContextType]:
         """The context of a request of ``kind``, which is ``grpc`` or ``http``, held open."""
-        with self._lock:
-            if kind not in self._servers:
-                server: _GrpcServer | _HttpServer = (
-                    _GrpcServer() if kind == "grpc" else _HttpServer()
-                )
-                self._stack.enter_context(server)
-                self._servers[kind] = server
         with self._servers[kind].request(metadata) as context:
             yield context
 
     def close(self) -> None:
-        """Stop the servers."""
+        """Stop the servers, and end the requests they hold."""
         self._stack.close()
+        self._servers.clear()
 
 
 class _Held(Generic[ContextT]):

@@ -160,8 +160,11 @@ class Kit:
     def _decide(self, clause: Clause) -> Finding:
         cls = self.tried_class()
         for required in clause.requires:
-            if self.finding(CLAUSES[required]).verdict in (Verdict.VIOLATED, Verdict.BLOCKED):
+            held = self.finding(CLAUSES[required])
+            if held.verdict is Verdict.VIOLATED:
                 return self._finding(clause, Ended(Verdict.BLOCKED, "", required))
+            if held.verdict is Verdict.BLOCKED:  # what is to be mended is what blocks that one
+                return self._finding(clause, Ended(Verdict.BLOCKED, "", *held.because))
         inspected = [finding for finding in inspect_class(cls) if finding.clause is clause]
         if inspected and inspected[0].verdict is Verdict.VIOLATED or clause.id not in BEHAVIOURS:
             return inspected[0]
@@ -171,6 +174,8 @@ class Kit:
         behaviour = BEHAVIOURS[clause.id]
         for other in behaviour.after:
             self.finding(CLAUSES[other])
+        if "handle_runtime_context" in clause.members:
+            self._servers.start()  # which may take longer than the limit of a trial
         trial = self._trial()
         try:
             return trial.carry_out(behaviour.function, clause.id)

@@ -284,6 +284,8 @@ class Trial:
             driver.result()
         except Ended as ended:
             return ended
+        except Exception as error:  # where it was not called by `call`: a lock, mostly
+            return violated(f"{self._doing.rstrip(',')}: {described(error)}")
         return None
 
     def clean_up(self) -> list[str]:
