@@ -61,7 +61,7 @@ _TABLE = (
         why="The runtime files a backend, its configuration and its log lines under this name.",
         fix='Give the class a string: `backend_type = "MINE"`.',
         expected='backend_type = "MINE"',
-        layers="SR",
+        layers="SRB",
         members=("backend_type",),
         requires=(),
         bad="""\
@@ -159,7 +159,7 @@ class Mine(LocalBackend):
         why="Modules register what they need with backends they know nothing else about.",
         fix="Define it with one parameter that takes a configuration, and return nothing.",
         expected="def register_config(self, config: aconfig.Config) -> None",
-        layers="SR",
+        layers="SRB",
         members=("register_config",),
         requires=(),
         bad="""\
@@ -300,7 +300,7 @@ class Mine(LocalBackend):
         expected="self._started = True",
         layers="B",
         members=("start", "is_started"),
-        requires=("BC307", "BC309"),
+        requires=("BC301", "BC307", "BC309"),
         bad="""\
 from backend_contract import LocalBackend
 
@@ -378,7 +378,7 @@ class Mine(LocalBackend):
         expected="if not self.is_started: return",
         layers="B",
         members=("stop",),
-        requires=("BC307", "BC309"),
+        requires=("BC301", "BC307", "BC309"),
         bad="""\
 from backend_contract import LocalBackend
 
@@ -495,7 +495,7 @@ class Mine(LocalBackend):
         why="The runtime starts and stops every backend in the same way; `async` is never awaited.",
         fix="Define both as plain methods without parameters; take the rest from `self.config`.",
         expected="def start(self) -> None, def stop(self) -> None",
-        layers="SR",
+        layers="SRB",
         members=("start", "stop"),
         requires=(),
         bad="""\
@@ -811,7 +811,7 @@ class Mine(LocalBackend):
         "runtime_context: RuntimeServerContextType) -> None",
         layers="B",
         members=("handle_runtime_context",),
-        requires=("BC501",),
+        requires=("BC301", "BC501"),
         bad="""\
 from backend_contract import LocalBackend, RuntimeServerContextType
 

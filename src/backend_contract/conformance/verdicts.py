@@ -27,7 +27,7 @@ class CouldNotCheckError(ContractError):
 
 
 class Verdict(enum.Enum):
-    """The four things that can be said of one clause."""
+    """What can be said of one clause."""
 
     OK = "ok"
     VIOLATED = "violated"
@@ -35,6 +35,8 @@ class Verdict(enum.Enum):
     """Nothing was seen to be wrong, and nothing was shown to be right."""
     BLOCKED = "blocked"
     """Another clause has to hold first."""
+    NOT_APPLICABLE = "not applicable"
+    """It speaks of what the backend says it does not do."""
 
 
 class Finding(NamedTuple):
@@ -87,6 +89,8 @@ class Report(NamedTuple):
     target: str
     findings: tuple[Finding, ...] = ()
     error: str | None = None
+    notes: tuple[str, ...] = ()
+    """What is to be known beside, such as what could not be stopped."""
 
 
 class Outcome(NamedTuple):
@@ -117,8 +121,20 @@ class Outcome(NamedTuple):
         return any(finding.fails(self.strict) for finding in findings)
 
 
-_WORST_FIRST = (Verdict.VIOLATED, Verdict.UNCHECKED, Verdict.BLOCKED, Verdict.OK)
-_BEST_KNOWN_FIRST = (Verdict.VIOLATED, Verdict.OK, Verdict.BLOCKED, Verdict.UNCHECKED)
+_WORST_FIRST = (
+    Verdict.VIOLATED,
+    Verdict.UNCHECKED,
+    Verdict.BLOCKED,
+    Verdict.NOT_APPLICABLE,
+    Verdict.OK,
+)
+_BEST_KNOWN_FIRST = (
+    Verdict.VIOLATED,
+    Verdict.OK,
+    Verdict.NOT_APPLICABLE,
+    Verdict.BLOCKED,
+    Verdict.UNCHECKED,
+)
 
 
 def combine(findings: Sequence[Finding]) -> Finding:

@@ -1,0 +1,343 @@
+"""How a clause of layer B is tried: on backends of its own, in threads of its own, in limited time.
+
+Nothing here knows a clause; those are in :mod:`~backend_contract.conformance.behaviour`.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from backend_contract.conformance.contexts import ContextServers, Pairs
+from backend_contract.conformance.verdicts import Verdict
+from backend_contract.protocol import Backend, ConfigType
+from backend_contract.runtime_context import RuntimeServerContextType
+
+__all__ = [
+    "ROUTE",
+    "TIME_LIMIT",
+    "USUAL_METADATA",
+    "WINDOW",
+    "Ended",
+    "Subject",
+    "Task",
+    "Trial",
+    "blocked",
+    "configuration",
+    "described",
+    "problem_with",
+    "unchecked",
+    "violated",
+]
+
+T = TypeVar("T")
+
+TIME_LIMIT = 10.0
+"""Seconds after which what a backend does in one clause is taken to hang."""
+
+WINDOW = 0.2
+"""Seconds for which something that must not happen is given the chance to happen."""
+
+ROUTE = "x-route-info"
+"""The key by which Caikit's clients choose a route, and the one that the kit's requests carry."""
+
+USUAL_METADATA = ((ROUTE, "somewhere"),)
+"""What a request carries unless the author says what their clients send."""
+
+Received = Mapping[str, object] | Iterable[tuple[str, object]]
+
+
+class Subject(NamedTuple):
+    """What is tried, and what its author gave to try it with; see ``check_backend``."""
+
+    make: Callable[[], Backend]
+    config: Mapping[str, Any] | None = None
+    metadata: Pairs = USUAL_METADATA
+    time_limit: float = TIME_LIMIT
+    # Any, here: each hook takes the class that its author wrote
+    merged_config: Callable[[Any], Mapping[str, Any] | None] | None = None
+    during_start: Callable[[Any, Callable[[], None]], object] | None = None
+    received_contexts: Callable[[Any], Received | None] | None = None
+
+    @property
+    def cls(self) -> type[Backend] | None:
+        """The class, where it is what makes the backends."""
+        return self.make if isinstance(self.make, type) else None
+
+    def made(self, *arguments: object) -> Backend:
+        """What the class, by default with the sample configuration, or else the factory makes."""
+        if self.cls is not None and self.config is not None and not arguments:
+            arguments = (configuration(self.config),)
+        make: Callable[..., Backend] = self.make
+        return make(*arguments)
+
+
+class Ended(Exception):  # noqa: N818 - no error, but what came out
+    """Ends a trial with another verdict than that all is well."""
+
+    def __init__(self, verdict: Verdict, found: str = "", *because: str) -> None:
+        super().__init__(verdict, found, *because)
+        self.verdict = verdict
+        self.found = found
+        self.because = because
+
+
+def violated(found: str, *because: str) -> Ended:
+    """The clause is broken: ``found`` is what was seen."""
+    return Ended(Verdict.VIOLATED, found, *because)
+
+
+def unchecked(because: str) -> Ended:
+    """It cannot be told, because."""
+    return Ended(Verdict.UNCHECKED, "", because)
+
+
+def blocked(clause: str) -> Ended:
+    """It cannot be told before ``clause`` holds."""
+    return Ended(Verdict.BLOCKED, "", clause)
+
+
+def configuration(of: Mapping[str, Any]) -> ConfigType:
+    """An ``aconfig.Config`` that shares nothing with ``of``."""
+    import copy
+
+    import aconfig
+
+    return aconfig.Config(copy.deepcopy(dict(of)), override_env_vars=False)
+
+
+def described(error: BaseException) -> str:
+    """An exception on one line, with the place it comes from."""
+    text = " ".join(str(error).split())
+    name = type(error).__qualname__
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+    return (f"{name}: {text}" if text else name)[:300] + where
+
+
+class _AbandonedError(Exception):
+    """Ends what a trial whose time is over still waits for."""
+
+
+class Task(Generic[T]):
+    """A call in a thread of its own, which does not keep the interpreter alive."""
+
+    def __init__(self, function: Callable[[], T], name: str) -> None:
+        self._function = function
+        self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._process = os.getpid()
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            result = self._function()
+        except BaseException as error:  # a backend may well raise SystemExit; `result` raises it
+            self._finish(lambda: self._future.set_exception(error))
+        else:
+            self._finish(lambda: self._future.set_result(result))
+
+    def _finish(self, tell: Callable[[], None]) -> None:
+        if os.getpid() != self._process:  # the backend forked: the trial goes on in its parent
+            os._exit(0)
+        try:
+            tell()
+        except concurrent.futures.InvalidStateError:
+            pass  # abandoned in the meantime
+
+    def ended_within(self, seconds: float) -> bool:
+        """Whether the call returns or raises in that time."""
+        return bool(concurrent.futures.wait([self._future], seconds).done)
+
+    def result(self) -> T:
+        """What the call returns; waits for it, and raises what it raises."""
+        return self._future.result()
+
+    def abandon(self) -> None:
+        """Let nobody wait for it any longer."""
+        try:
+            self._future.set_exception(_AbandonedError())
+        except concurrent.futures.InvalidStateError:
+            pass  # it has ended by itself
+
+
+class Trial:
+    """One clause, being tried: what it needs, and what has to be taken away afterwards."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        servers: ContextServers,
+        seen: list[Backend],
+        holds: Callable[[str], bool],
+    ) -> None:
+        self.subject = subject
+        self.holds = holds
+        self._servers = servers
+        self._seen = seen
+        self._made: list[Backend] = []
+        self._tasks: list[Task[Any]] = []
+        self._doing = "a backend was made"
+
+    # What a clause is tried with.
+
+    @property
+    def can_start(self) -> bool:
+        """Whether ``start`` was seen to start one."""
+        return self.holds("BC302")
+
+    def new(self, *arguments: object) -> Backend:
+        """A new backend. If there is none, the trial ends: unchecked, or blocked by BC201.
+
+        Only a class can be given ``arguments``.
+        """
+        self._doing = "a backend was made"
+        try:
+            backend = self.subject.made(*arguments)
+        except Exception as error:
+            if self.subject.cls is not None:
+                raise blocked("BC201") from error
+            raise unchecked(f"the factory raised {described(error)}") from error
+        problem = problem_with(backend)
+        if problem is not None:
+            raise unchecked(problem)
+        if any(backend is other for other in self._seen):
+            raise unchecked("the factory returned a backend it had returned before, not a new one")
+        self._seen.append(backend)
+        self._made.append(backend)
+        return backend
+
+    def started(self) -> Backend:
+        """A new backend, started if it can be."""
+        backend = self.new()
+        if self.can_start:
+            self.call("start()", backend.start)
+        return backend
+
+    def call(self, what: str, member: Callable[..., T], *arguments: object, **named: object) -> T:
+        """What ``member`` returns. That it raises anything at all violates the clause."""
+        self._doing = what
+        try:
+            return member(*arguments, **named)
+        except _AbandonedError:
+            raise
+        except BaseException as error:  # SystemExit is as bad as any other
+            raise violated(f"{what} raised {described(error)}") from error
+
+    def is_started(self, backend: Backend, when: str) -> bool:
+        """``backend.is_started``, as it is read ``when``."""
+        return self.call(f"is_started, {when},", lambda: backend.is_started)
+
+    def says(self, doing: str) -> None:
+        """What is to be reported if the time is over before the next call."""
+        self._doing = doing
+
+    def hook(self, name: str, *arguments: object) -> Any:  # Any: each hook returns something else
+        """What a hook returns; ``None`` where there is none. Its failures are not the backend's."""
+        hook = getattr(self.subject, name)
+        if hook is None:
+            return None
+        self._doing = f"the hook `{name}` was called"
+        try:
+            return hook(*arguments)
+        except Exception as error:
+            raise unchecked(f"the hook `{name}` raised {described(error)}") from error
+
+    def in_thread(self, function: Callable[[], T], name: str) -> Task[T]:
+        """Call ``function`` in another thread, whose stack is shown if the trial hangs."""
+        task = Task(function, f"backend-contract: {name}")
+        self._tasks.append(task)
+        return task
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of context that can be had here."""
+        return self._servers.kinds
+
+    @contextmanager
+    def context(self, kind: str, metadata: Pairs) -> Iterator[RuntimeServerContextType]:
+        """The context of a real request of ``kind`` that carries ``metadata``."""
+        with self._servers.request(kind, metadata) as context:
+            yield context
+
+    # How it is carried out.
+
+    def carry_out(self, clause: Callable[[Trial], None], name: str) -> Ended | None:
+        """Try ``clause``; ``None`` where it holds. Takes no more than the limit, or little more."""
+        before = set(threading.enumerate())
+        limit = self.subject.time_limit
+        driver = self.in_thread(lambda: clause(self), name)
+        if not driver.ended_within(limit):
+            found = f"when {self._doing.rstrip(',')}, it did not return within {limit:g} seconds"
+            threads = [thread for thread in threading.enumerate() if thread not in before]
+            stacks = [_stack(thread) for thread in threads]
+            for task in self._tasks:
+                task.abandon()
+            return violated(found, *(stack for stack in stacks if stack))
+        try:
+            driver.result()
+        except Ended as ended:
+            return ended
+        except Exception as error:  # where it was not called by `call`: a lock, mostly
+            return violated(f"{self._doing.rstrip(',')}: {described(error)}")
+        return None
+
+    def clean_up(self) -> list[str]:
+        """Stop every backend that was made; what went wrong with that, in a line each."""
+        problems: list[str] = []
+
+        def stop(backend: Backend) -> None:
+            if backend.is_started:
+                backend.stop()
+
+        for backend in self._made:
+            task = Task(lambda backend=backend: stop(backend), "backend-contract: clean-up")
+            if not task.ended_within(min(self.subject.time_limit, 2.0)):
+                problems.append("stop() did not return in clean-up")
+                continue
+            try:
+                task.result()
+            except BaseException as error:  # to be told, and not to end the run
+                problems.append(f"stop() raised {described(error)} in clean-up")
+        return problems
+
+
+def problem_with(backend: object) -> str | None:
+    """Why what a factory returned is nothing that could be tried."""
+    if backend is None:
+        return "the factory returned None, expected a backend: it may lack a `return`"
+    if isinstance(backend, type):
+        return (
+            f"the factory returned the class {backend.__qualname__}, expected an instance: give the "
+            "class itself, or call it in the factory"
+        )
+    return None
+
+
+_HERE = os.path.dirname(__file__)
+
+
+def _stack(thread: threading.Thread) -> str:
+    """Where a thread is, from the first frame on that is not of this package."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    if frame is None:
+        return ""
+    frames = traceback.extract_stack(frame)
+    first = next((n for n, f in enumerate(frames) if _is_anothers(f.filename)), None)
+    if first is None:
+        return ""  # a thread of the kit's, which waits for another
+    return f"thread {thread.name!r}:\n" + "".join(traceback.format_list(frames[first:])).rstrip()
+
+
+def _is_anothers(file: str) -> bool:
+    return not file.startswith(_HERE) and os.path.basename(file) not in (
+        "threading.py",
+        "thread.py",
+        "_base.py",
+    )
