@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         options = _parser().parse_args(given)
-        status: int = options.run(options)
+        status: int = options.command(options)
         sys.stdout.flush()
     except _UsageError as error:
         return _complain_of_usage(error, given)
@@ -86,11 +86,12 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser(
         "check",
-        help="check classes, without importing them",
-        description="Check classes against every clause that types can show. Nothing is imported.",
+        help="check classes",
+        description="Check classes against every clause that types can show. No target is imported "
+        "or run, unless --runtime or --run says so.",
         epilog="Exit status: 0 nothing violated, 1 something violated, 2 could not check.",
     )
-    check.set_defaults(run=_check)
+    check.set_defaults(command=_check)
     check.add_argument(
         "targets",
         nargs="*",
@@ -110,6 +111,22 @@ def _parser() -> argparse.ArgumentParser:
         "--python",
         metavar="PATH",
         help="the interpreter of the environment that is checked (default: that of this command)",
+    )
+    check.add_argument(
+        "--runtime",
+        action="store_true",
+        help="import the targets as well, each in a process of its own, and inspect them (layer R)",
+    )
+    check.add_argument(
+        "--run",
+        action="store_true",
+        help="make instances as well, and try how they behave (layer B); implies --runtime",
+    )
+    check.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="with --run: a YAML file with the configuration that the class needs",
     )
     check.add_argument(
         "--strict",
@@ -134,12 +151,12 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     clauses = commands.add_parser("clauses", help="list the clauses of the contract")
-    clauses.set_defaults(run=_clauses)
+    clauses.set_defaults(command=_clauses)
 
     explain = commands.add_parser(
         "explain", help="print one clause, with its why, a bad example and a good one"
     )
-    explain.set_defaults(run=_explain)
+    explain.set_defaults(command=_explain)
     explain.add_argument("clause", metavar="CLAUSE", help="its id, such as BC501")
     return parser
 
@@ -234,8 +251,9 @@ def _decide(
     from backend_contract.conformance.static import check
     from backend_contract.conformance.targets import Target
 
-    found = [target for target in targets if isinstance(target, Target)]
-    of_target: dict[Target, list[Report]] = {target: [] for target in found}
+    of_target: dict[Target, list[Report]] = {
+        target: [] for target in targets if isinstance(target, Target)
+    }
     problems: list[str] = []
     for number, checker in enumerate(checkers, start=1):
         cache = None if options.no_cache else _cache(checker.name)
@@ -248,6 +266,12 @@ def _decide(
             continue
         for target, report in zip(of_target, reports, strict=True):
             of_target[target].append(report)
+    if options.runtime or options.run:
+        from backend_contract.conformance import runtime
+
+        for target, found in of_target.items():
+            with showing(f"{target.text} is {'tried' if options.run else 'inspected'}"):
+                found.append(runtime.check(target, environment, options.run, options.config))
     return [
         Report("", error=str(target))
         if not isinstance(target, Target)

@@ -36,7 +36,7 @@ from backend_contract.protocol import Backend
 
 __all__ = ["DECIDED_BY", "Kit", "check_backend"]
 
-DECIDED_BY = "behaviour"
+DECIDED_BY = "behaviour of its instances"
 
 
 def check_backend(
@@ -82,7 +82,13 @@ class Kit:
     To be asked by one thread at a time.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        known: Mapping[str, Finding] | None = None,
+        before_trial: Callable[[str], None] = lambda clause: None,
+    ) -> None:
+        """``known`` are findings of an earlier run; ``before_trial`` is told what is tried next."""
         if not callable(subject.make):
             raise TypeError(
                 f"expected a backend class, or a function that returns a backend, got "
@@ -92,7 +98,8 @@ class Kit:
         self.notes: list[str] = []
         self._servers = ContextServers()
         self._threads = set(threading.enumerate())
-        self._findings: dict[str, Finding] = {}
+        self._findings = dict(known or {})
+        self._before_trial = before_trial
         self._seen: list[Backend] = []
         self._class: type | None = None
 
@@ -176,6 +183,7 @@ class Kit:
             self.finding(CLAUSES[other])
         if "handle_runtime_context" in clause.members:
             self._servers.start()  # which may take longer than the limit of a trial
+        self._before_trial(clause.id)
         trial = self._trial()
         try:
             return trial.carry_out(behaviour.function, clause.id)

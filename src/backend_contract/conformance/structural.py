@@ -27,7 +27,7 @@ from backend_contract.runtime_context import RuntimeServerContextType
 
 __all__ = ["DECIDED_BY", "inspect_class", "place", "signature_of"]
 
-DECIDED_BY = "inspection"
+DECIDED_BY = "inspection of the imported class"
 
 _known: weakref.WeakKeyDictionary[type, tuple[Finding, ...]] = weakref.WeakKeyDictionary()
 
