@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend_contract.clauses import Clause
 
-__all__ = ["ContractError"]
+__all__ = ["BackendStartError", "ContractError", "RegistryError"]
 
 
 class ContractError(Exception):
@@ -20,3 +20,11 @@ class ContractError(Exception):
     def __init__(self, message: str, *, clause: Clause | None = None) -> None:
         super().__init__(message if clause is None else f"{clause.id}: {message}")
         self.clause = clause
+
+
+class BackendStartError(ContractError):
+    """``start`` returned, and the backend is not started."""
+
+
+class RegistryError(ContractError):
+    """A class that a registry refuses, a name it does not know, or a list it cannot configure."""
