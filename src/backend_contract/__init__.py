@@ -11,12 +11,15 @@ from backend_contract.base import BackendBase
 from backend_contract.errors import BackendStartError, ContractError, RegistryError
 from backend_contract.lifecycle import ensure_started, ensure_stopped, running, running_async
 from backend_contract.local import LocalBackend
+from backend_contract.notification import notify
 from backend_contract.protocol import Backend, conforms
+from backend_contract.registry import BackendRegistry
 from backend_contract.runtime_context import RuntimeServerContextType
 
 __all__ = [
     "Backend",
     "BackendBase",
+    "BackendRegistry",
     "BackendStartError",
     "ContractError",
     "LocalBackend",
@@ -25,6 +28,7 @@ __all__ = [
     "conforms",
     "ensure_started",
     "ensure_stopped",
+    "notify",
     "running",
     "running_async",
 ]

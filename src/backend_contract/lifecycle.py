@@ -24,7 +24,6 @@ from typing import TypeVar
 
 from backend_contract._exceptions import add_note, grouped
 from backend_contract._names import class_name
-from backend_contract.clauses import CLAUSES
 from backend_contract.errors import BackendStartError, ContractError
 from backend_contract.protocol import Backend
 
@@ -63,7 +62,7 @@ def ensure_stopped(backend: Backend) -> None:
         if _is_started(backend):
             backend.stop()
             if _is_started(backend):
-                raise ContractError(_broken(backend, "stop", "BC303"), clause=CLAUSES["BC303"])
+                raise _broken(ContractError, backend, "stop", "BC303")
 
 
 @contextmanager
@@ -170,7 +169,7 @@ def _start(backend: Backend) -> bool:
         return False
     backend.start()
     if not _is_started(backend):
-        raise BackendStartError(_broken(backend, "start", "BC302"), clause=CLAUSES["BC302"])
+        raise _broken(BackendStartError, backend, "start", "BC302")
     return True
 
 
@@ -179,8 +178,14 @@ def _is_started(backend: Backend) -> bool:
     return backend.is_started is True
 
 
-def _broken(backend: Backend, method: str, clause: str) -> str:
-    return (
+def _broken(
+    error: type[ContractError], backend: Backend, method: str, clause_id: str
+) -> ContractError:
+    from backend_contract.clauses import CLAUSES
+
+    clause = CLAUSES[clause_id]
+    return error(
         f"{class_name(type(backend))}.{method}() returned, and is_started is "
-        f"{backend.is_started!r}. {CLAUSES[clause].fix}"
+        f"{backend.is_started!r}. {clause.fix}",
+        clause=clause,
     )
