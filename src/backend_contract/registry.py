@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from backend_contract._config import as_config
 from backend_contract._exceptions import add_note
 from backend_contract._names import class_name
+from backend_contract._typing import TypeAliasType
 from backend_contract.errors import RegistryError
 from backend_contract.protocol import Backend, ConfigType
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoint  # noqa: F401 - named in the alias below
 
 __all__ = ["BackendRegistry"]
 
+EntryPointType = TypeAliasType("EntryPointType", "EntryPoint")
 BackendClass = TypeVar("BackendClass", bound=type[Backend])
 
 
@@ -43,7 +45,7 @@ class BackendRegistry:
     def __init__(self) -> None:
         self._classes: dict[str, type[Backend]] = {}
         self._lock = threading.Lock()
-        self._found: dict[str, list[EntryPoint]] | None = None
+        self._found: dict[str, list[EntryPointType]] | None = None
 
     def register(self, cls: BackendClass) -> BackendClass:
         """Let ``cls`` be found by its ``backend_type``; returns it, so it serves as a decorator.
@@ -182,12 +184,12 @@ class BackendRegistry:
         self._add(name, cls)
         return cast("type[Backend]", cls)
 
-    def _entry_points(self) -> dict[str, list[EntryPoint]]:
+    def _entry_points(self) -> dict[str, list[EntryPointType]]:
         """What is installed, by name; looked for once."""
         if self._found is None:
             from importlib.metadata import entry_points
 
-            found: dict[str, list[EntryPoint]] = {}
+            found: dict[str, list[EntryPointType]] = {}
             for entry_point in entry_points(group=self.GROUP):
                 found.setdefault(entry_point.name, []).append(entry_point)
             self._found = found
@@ -207,7 +209,7 @@ def _construct(cls: type[Backend], config: ConfigType) -> Backend:
     return constructor(config)  # clause BC201
 
 
-def _place(entry_point: EntryPoint) -> str:
+def _place(entry_point: EntryPointType) -> str:
     distribution = entry_point.dist
     of = f" of {distribution.name} {distribution.version}" if distribution else ""
     return f"the entry point {entry_point.value!r}{of}"
