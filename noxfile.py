@@ -16,7 +16,7 @@ nox.options.error_on_missing_interpreters = False  # they are named at the end a
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 FRAMEWORKS = ["grpcio", "types-grpcio", "fastapi", "uvicorn"]
-TESTING = ["pytest>=8.0", "hypothesis>=6.100"]
+TESTING = ["pytest>=8.0", "hypothesis>=6.100", "anyio>=4.4", "trio>=0.25"]
 
 
 def install(session: nox.Session, *requirements: str) -> None:
@@ -36,7 +36,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """The package under mypy and pyright, strict, with neither gRPC nor FastAPI installed."""
-    install(session, "pyright[nodejs]==1.1.414")
+    install(session, "pyright[nodejs]==1.1.414", "anyio", "exceptiongroup")
     for version in PYTHONS:
         session.run("mypy", f"--python-version={version}")
     session.run("pyright", f"--pythonpath={python(session)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,9 +23,30 @@ BACKENDS = {
 }
 
 
-def test_every_block_of_code_defines_a_backend() -> None:
+def test_every_block_of_code_defines_a_backend_or_runs_some() -> None:
     assert list(BACKENDS) == ["Echo", "Mine", "Cluster", "Greeter"]
-    assert len(CODE) == len(BACKENDS)
+    assert len(CODE) == len(BACKENDS) + 1
+
+
+def test_the_runtime_of_the_readme_runs_its_backends() -> None:
+    (runtime,) = [code for code in CODE if code not in BACKENDS.values()]
+    told: list[tuple[str, object]] = []
+    names: dict[str, Any] = {"model_id": "model", "runtime_context": object()}
+    exec(BACKENDS["Echo"], names)  # noqa: S102 - it is our own text
+
+    class Echo(names["Echo"]):  # type: ignore[misc]  # what the README defines
+        def handle_runtime_context(self, model_id: str, runtime_context: object) -> None:
+            told.append((model_id, runtime_context))
+
+    names["Echo"] = Echo
+    exec(runtime, names)  # noqa: S102 - it is our own text
+    echo, local = names["backends"]
+    assert told == [("model", names["runtime_context"])]
+    assert names["echo"] is echo
+    assert isinstance(echo, Echo)
+    assert local.config.threads == 4
+    assert not echo.is_started
+    assert not local.is_started
 
 
 @pytest.mark.parametrize("name", ["Echo", "Mine", "Cluster"])
@@ -50,7 +71,7 @@ def test_a_backend_of_the_readme_runs(name: str) -> None:
 
 
 def test_the_violation_is_printed_as_shown(tmp_path: Path, command: Command) -> None:
-    (shown,) = [block for block in CONSOLE if block.startswith("$ ")]
+    (shown,) = [block for block in CONSOLE if block.startswith("$ backend-contract ")]
     invocation, _, output = shown.partition("\n")
     (tmp_path / "greeter.py").write_text(BACKENDS["Greeter"])
     run = command(*invocation.split()[2:])

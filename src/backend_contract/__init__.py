@@ -1,22 +1,34 @@
 """Backends of model-serving runtimes: declared, type-checked and proven.
 
 ``Backend`` is what a runtime accepts, ``BackendBase`` what a backend may inherit, and
-``RuntimeServerContextType`` what both are given with a request.
+``RuntimeServerContextType`` what both are given with a request. ``BackendRegistry`` finds and
+configures backends by name, ``running`` starts and stops them, ``notify`` tells them of a request.
 """
 
 from __future__ import annotations
 
 from backend_contract.base import BackendBase
-from backend_contract.errors import ContractError
+from backend_contract.errors import BackendStartError, ContractError, RegistryError
+from backend_contract.lifecycle import ensure_started, ensure_stopped, running, running_async
 from backend_contract.local import LocalBackend
+from backend_contract.notification import notify
 from backend_contract.protocol import Backend, conforms
+from backend_contract.registry import BackendRegistry
 from backend_contract.runtime_context import RuntimeServerContextType
 
 __all__ = [
     "Backend",
     "BackendBase",
+    "BackendRegistry",
+    "BackendStartError",
     "ContractError",
     "LocalBackend",
+    "RegistryError",
     "RuntimeServerContextType",
     "conforms",
+    "ensure_started",
+    "ensure_stopped",
+    "notify",
+    "running",
+    "running_async",
 ]

@@ -6,13 +6,13 @@ From Caikit's ``caikit.core.module_backends.base.BackendBase``, whose names it k
 
 from __future__ import annotations
 
-import copy
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol
 
+from backend_contract._config import as_config, merged
 from backend_contract.protocol import Backend, ConfigType
 from backend_contract.runtime_context import RuntimeServerContextType
 
@@ -43,12 +43,7 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportInco
         environment variable is looked at. Raises :class:`TypeError` for anything else, and for keys
         that are no ``str``.
         """
-        import aconfig
-
-        if isinstance(config, aconfig.Config):
-            self.config = config
-        else:
-            self.config = _merged({}, {} if config is None else config)
+        self.config = as_config(config)
         self._started = False
         self._start_lock = threading.RLock()
 
@@ -69,7 +64,7 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportInco
         the configuration then stays as it was.
         """
         with self._start_lock:
-            self.config = _merged(self.config, config)
+            self.config = merged(self.config, config)
 
     @abstractmethod
     def start(self) -> None:
@@ -102,41 +97,3 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportInco
         Called before the model is found and loaded, possibly before ``start``, and from any thread
         (caikit pull request 735).
         """
-
-
-def _merged(earlier: Mapping[str, Any], later: object) -> ConfigType:
-    """A new ``aconfig.Config`` of both, which shares nothing mutable with either."""
-    import aconfig
-
-    if not isinstance(later, Mapping):
-        given = f"{type(later).__module__}.{type(later).__qualname__}"
-        raise TypeError(f"a configuration is a mapping (such as an aconfig.Config), got {given}")
-    merged = _plain_copy(earlier)
-    _merge_into(merged, _plain_copy(later))
-    # By default aconfig replaces a key like `path` by the environment variable of that name.
-    return aconfig.Config(merged, override_env_vars=False)
-
-
-def _plain_copy(value: Any, place: str = "the configuration") -> Any:
-    """``value`` with plain dicts and lists all the way down: an immutable one refuses a merge."""
-    if isinstance(value, Mapping):
-        mapping = cast("Mapping[object, Any]", value)
-        for key in mapping:
-            if not isinstance(key, str):
-                raise TypeError(
-                    f"the keys of a configuration are str, got {key!r} ({type(key).__name__}) in "
-                    f"{place}; aconfig cannot hold it: write it in quotes"
-                )
-        return {key: _plain_copy(item, f"{place}.{key}") for key, item in mapping.items()}
-    if isinstance(value, list):
-        elements = cast("Sequence[Any]", value)
-        return [_plain_copy(item, f"{place}[{index}]") for index, item in enumerate(elements)]
-    return copy.deepcopy(value)
-
-
-def _merge_into(merged: dict[str, Any], later: dict[str, Any]) -> None:
-    for key, value in later.items():
-        if isinstance(merged.get(key), dict) and isinstance(value, dict):
-            _merge_into(merged[key], later[key])
-        else:
-            merged[key] = value

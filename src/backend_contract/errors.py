@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from backend_contract.clauses import Clause
+from typing import TYPE_CHECKING
 
-__all__ = ["ContractError"]
+from backend_contract._typing import TypeAliasType
+
+if TYPE_CHECKING:
+    from backend_contract.clauses import Clause  # noqa: F401 - named in the alias below
+
+__all__ = ["BackendStartError", "ContractError", "RegistryError"]
+
+# The table is a tenth of what the import of this package takes: it is loaded with the first error.
+ClauseType = TypeAliasType("ClauseType", "Clause")
 
 
 class ContractError(Exception):
@@ -15,8 +23,16 @@ class ContractError(Exception):
     arguments raise the built-in :class:`TypeError` instead.
     """
 
-    clause: Clause | None
+    clause: ClauseType | None
 
-    def __init__(self, message: str, *, clause: Clause | None = None) -> None:
+    def __init__(self, message: str, *, clause: ClauseType | None = None) -> None:
         super().__init__(message if clause is None else f"{clause.id}: {message}")
         self.clause = clause
+
+
+class BackendStartError(ContractError):
+    """``start`` returned, and the backend is not started."""
+
+
+class RegistryError(ContractError):
+    """A class that a registry refuses, a name it does not know, or a list it cannot configure."""

@@ -1,11 +1,13 @@
-# grpcio's ServicerContext and what it needs. grpcio ships no types; where types-grpcio is
-# installed, that is complete and is what a checker should see.
+# grpcio's ServicerContext and ServerInterceptor, and what they need. grpcio ships no types; where
+# types-grpcio is installed, that is complete and is what a checker should see.
 
 import abc
 import enum
-from collections.abc import Callable, Iterable, Mapping
-from typing import NoReturn, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
 _Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 
 class Compression(enum.IntEnum):
@@ -75,3 +77,46 @@ class ServicerContext(RpcContext, metaclass=abc.ABCMeta):
     def code(self) -> StatusCode | None: ...
     def details(self) -> str | None: ...
     def disable_next_message_compression(self) -> None: ...
+
+class HandlerCallDetails(Protocol):
+    method: str
+    invocation_metadata: _Metadata
+
+class RpcMethodHandler(abc.ABC, Generic[_Request, _Response]):
+    request_streaming: bool
+    response_streaming: bool
+    request_deserializer: Callable[[bytes], _Request] | None
+    response_serializer: Callable[[_Response], bytes] | None
+    unary_unary: Callable[[_Request, ServicerContext], _Response] | None
+    unary_stream: Callable[[_Request, ServicerContext], Iterator[_Response]] | None
+    stream_unary: Callable[[Iterator[_Request], ServicerContext], _Response] | None
+    stream_stream: Callable[[Iterator[_Request], ServicerContext], Iterator[_Response]] | None
+
+def unary_unary_rpc_method_handler(
+    behavior: Callable[..., Any],
+    request_deserializer: Callable[[bytes], _Request] | None = None,
+    response_serializer: Callable[[_Response], bytes] | None = None,
+) -> RpcMethodHandler[_Request, _Response]: ...
+def unary_stream_rpc_method_handler(
+    behavior: Callable[..., Any],
+    request_deserializer: Callable[[bytes], _Request] | None = None,
+    response_serializer: Callable[[_Response], bytes] | None = None,
+) -> RpcMethodHandler[_Request, _Response]: ...
+def stream_unary_rpc_method_handler(
+    behavior: Callable[..., Any],
+    request_deserializer: Callable[[bytes], _Request] | None = None,
+    response_serializer: Callable[[_Response], bytes] | None = None,
+) -> RpcMethodHandler[_Request, _Response]: ...
+def stream_stream_rpc_method_handler(
+    behavior: Callable[..., Any],
+    request_deserializer: Callable[[bytes], _Request] | None = None,
+    response_serializer: Callable[[_Response], bytes] | None = None,
+) -> RpcMethodHandler[_Request, _Response]: ...
+
+class ServerInterceptor(abc.ABC):
+    @abc.abstractmethod
+    def intercept_service(
+        self,
+        continuation: Callable[[HandlerCallDetails], RpcMethodHandler[_Request, _Response] | None],
+        handler_call_details: HandlerCallDetails,
+    ) -> RpcMethodHandler[_Request, _Response] | None: ...

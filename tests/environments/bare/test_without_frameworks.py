@@ -24,10 +24,20 @@ def test_this_environment_has_no_framework(name: str) -> None:
     assert importlib.util.find_spec(name) is None
 
 
+@pytest.mark.parametrize(("name", "distribution"), [("grpc", "grpcio"), ("fastapi", "FastAPI")])
+def test_a_ready_part_without_its_framework_names_the_extra(name: str, distribution: str) -> None:
+    module = f"backend_contract.integrations.{name}"
+    with pytest.raises(ModuleNotFoundError) as error:
+        importlib.import_module(module)
+    hint = f"{module} needs {distribution}: pip install 'backend-contract[{name}]'"
+    assert str(error.value) == hint
+    assert error.value.name == name
+
+
 def public_objects() -> Iterator[object]:
     """Every public function, method and class of every module of the core, and their wrappees."""
     for info in pkgutil.walk_packages(backend_contract.__path__, "backend_contract."):
-        if not info.name.endswith("__main__"):
+        if not info.name.endswith("__main__") and "integrations." not in info.name:
             module = importlib.import_module(info.name)
             for name in getattr(module, "__all__", ()):
                 value = getattr(module, name)

@@ -1,0 +1,45 @@
+"""`examples/serve.py`, with a backend that does what a test tells it over a socket.
+
+    python serve_with_gate.py PORT [arguments of serve.py]
+
+For each request for the model `slow`, the backend connects to PORT, and returns when the test has
+answered on that connection.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
+
+import serve
+
+from backend_contract import LocalBackend, RuntimeServerContextType
+
+PORT = int(sys.argv.pop(1))
+
+
+@serve.registry.register
+class GateBackend(LocalBackend):
+    backend_type = "GATE"
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        if model_id == "slow":
+            with socket.create_connection(("127.0.0.1", PORT), timeout=60) as connection:
+                connection.recv(1)
+
+    def start(self) -> None:
+        print("GATE starts", flush=True)
+        super().start()
+
+    def stop(self) -> None:
+        print("GATE stops", flush=True)
+        super().stop()
+
+
+if __name__ == "__main__":
+    sys.exit(serve.main())

@@ -1,0 +1,321 @@
+"""`examples/serve.py` over real sockets: as shown, under load, killed and stopped."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aconfig
+import grpc
+import pytest
+import serve
+
+from backend_contract import LocalBackend, RuntimeServerContextType, running
+from backend_contract.runtime_context import get_metadata, is_grpc_context
+
+ROOT = Path(__file__).parents[3]
+WAIT = 30  # seconds after which a test that hangs is given up
+
+
+def grpc_say(channel: grpc.Channel, model: str, route: str | None = None) -> str:
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/example.Echo/Say")
+    metadata = [("mm-model-id", model)] + ([("x-route-info", route)] if route else [])
+    return call(b"hello", metadata=tuple(metadata), timeout=WAIT).decode()
+
+
+def http_say(connection: http.client.HTTPConnection, model: str, route: str | None = None) -> str:
+    headers = {"x-route-info": route} if route else {}
+    connection.request("GET", f"/models/{model}?text=hello", headers=headers)
+    response = connection.getresponse()
+    body = response.read().decode()
+    assert response.status == 200, body
+    return body.strip('"')
+
+
+# as shown
+
+
+def test_the_self_test_prints_what_the_readme_shows() -> None:
+    readme = (ROOT / "README.md").read_text()
+    (shown,) = re.findall(
+        r"^\$ python examples/serve\.py --self-test\n(.*?)^```", readme, re.MULTILINE | re.DOTALL
+    )
+    run = subprocess.run(
+        [sys.executable, "examples/serve.py", "--self-test"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
+        check=False,
+    )
+    assert (run.stdout, run.stderr, run.returncode) == (shown, "", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("backends: [{type: ECHOO}]", "[0] type: no backend is named 'ECHOO'; did you mean 'ECHO'"),
+        ("backends: ECHO", "a list of backends such as"),
+        ("backends: [", "while parsing a flow node"),
+        ("", "wrong.yaml"),
+        (None, "does not exist"),
+    ],
+)
+def test_a_configuration_that_is_wrong_is_explained(
+    text: str | None, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SystemExit) as exit_:
+        serve.main(["--config", str(path)])
+    assert exit_.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+# under load
+
+
+class Recording(LocalBackend):
+    """Counts each context by what it says: model, route, protocol."""
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.seen: Counter[tuple[str, str | None, str]] = Counter()
+        self.lock = threading.Lock()
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        route = get_metadata(runtime_context, "x-route-info")
+        protocol = "gRPC" if is_grpc_context(runtime_context) else "HTTP"
+        with self.lock:
+            self.seen[model_id, route, protocol] += 1
+
+
+def test_of_ten_thousand_requests_every_context_arrives_in_each_backend_once() -> None:
+    threads, requests = 8, 625  # of each protocol
+    config = aconfig.Config(
+        {"grpc": {"port": 0}, "http": {"port": 0}, "grace_period": WAIT}, override_env_vars=False
+    )
+    backends = [Recording(), Recording()]
+
+    def over_grpc(thread: int) -> None:
+        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
+            for number in range(requests):
+                model = f"{thread}-{number}"
+                assert grpc_say(channel, model, f"route-{model}") == "hello"
+
+    def over_http(thread: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", ports.http, timeout=WAIT)
+        for number in range(requests):
+            model = f"{thread}-{number}"
+            assert http_say(connection, model, f"route-{model}") == "hello"
+        connection.close()
+
+    runtime = serve.Runtime(backends, config)
+    with running(*backends), runtime.serving() as ports, ThreadPoolExecutor(2 * threads) as pool:
+        futures = [pool.submit(f, n) for n in range(threads) for f in (over_grpc, over_http)]
+        for future in futures:
+            future.result(300)
+    expected = {
+        (f"{thread}-{number}", f"route-{thread}-{number}", protocol): 1
+        for thread in range(threads)
+        for number in range(requests)
+        for protocol in ("gRPC", "HTTP")
+    }
+    assert len(expected) == 10_000
+    for backend in backends:
+        assert backend.seen == expected
+
+
+# in a process of its own: killed, and stopped
+
+
+CONFIG = """
+backends:
+  - type: GATE
+  - type: ECHO
+grpc: {{port: {grpc}}}
+http: {{port: {http}}}
+grace_period: 60
+"""
+
+
+class Server:
+    """The example in a process of its own, and the other side of its gate."""
+
+    def __init__(self, process: subprocess.Popen[str], gate: socket.socket) -> None:
+        self.process, self.gate = process, gate
+        line = self.read_line()
+        assert line == "GATE starts", line
+        self.ports = serve.Ports(*map(int, re.findall(r":(\d+)", self.read_line())))
+
+    def read_line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def wait_for_slow_requests(self, count: int) -> list[socket.socket]:
+        """The connections of requests that have begun and cannot end before the test says so."""
+        return [self.gate.accept()[0] for _ in range(count)]
+
+    def say(self, protocol: str, model: str = "fast") -> str:
+        if protocol == "gRPC":
+            with grpc.insecure_channel(f"127.0.0.1:{self.ports.grpc}") as channel:
+                return grpc_say(channel, model)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports.http, timeout=WAIT)
+        try:
+            return http_say(connection, model)
+        finally:
+            connection.close()
+
+    def accepts(self, port: int) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=WAIT).close()
+        except ConnectionError:
+            return False
+        return True
+
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    processes: list[subprocess.Popen[str]] = []
+    gate = socket.create_server(("127.0.0.1", 0))
+    gate.settimeout(WAIT)
+
+    def start_(ports: tuple[int, int] = (0, 0)) -> Server:
+        path = tmp_path / "gate.yaml"
+        path.write_text(CONFIG.format(grpc=ports[0], http=ports[1]))
+        script = Path(__file__).with_name("serve_with_gate.py")
+        process = subprocess.Popen(
+            [sys.executable, script, str(gate.getsockname()[1]), f"--config={path}"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return Server(process, gate)
+
+    yield start_
+    for process in processes:
+        process.kill()
+        process.wait(WAIT)
+        assert process.stdout is not None
+        process.stdout.close()
+    gate.close()
+
+
+@contextmanager
+def slow_requests(server: Server) -> Iterator[dict[str, Any]]:
+    """One request over each protocol, in the middle of being answered."""
+    with ThreadPoolExecutor(2) as pool:
+        futures = {kind: pool.submit(server.say, kind, "slow") for kind in ("gRPC", "HTTP")}
+        yield futures
+
+
+def test_a_process_that_is_killed_amid_requests_leaves_nothing_behind(start: Start) -> None:
+    server = start()
+    with slow_requests(server) as slow:
+        gates = server.wait_for_slow_requests(2)
+        assert server.say("gRPC") == server.say("HTTP") == "hello"  # the others are answered
+        server.process.kill()
+        with pytest.raises(grpc.RpcError) as error:
+            slow["gRPC"].result(WAIT)
+        assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            slow["HTTP"].result(WAIT)
+    for gate in gates:
+        gate.close()
+    assert server.process.wait(WAIT) == -signal.SIGKILL
+    again = start((server.ports.grpc, server.ports.http))
+    assert again.ports == server.ports
+    assert again.say("gRPC") == again.say("HTTP") == "hello"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_is_told_to_stop_ends_what_it_has_begun(
+    start: Start, number: signal.Signals
+) -> None:
+    server = start()
+    with slow_requests(server) as slow:
+        gates = server.wait_for_slow_requests(2)
+        server.process.send_signal(number)
+        while any(map(server.accepts, server.ports)):
+            pass
+        assert not slow["gRPC"].done()
+        assert not slow["HTTP"].done()
+        for gate in gates:
+            gate.sendall(b".")
+            gate.close()
+        assert slow["gRPC"].result(WAIT) == "hello"
+        assert slow["HTTP"].result(WAIT) == "hello"
+    assert server.process.wait(WAIT) == 0
+    assert server.read_line() == "GATE stops"
+    assert server.read_line() == "stopped: GATE, ECHO"
+
+
+def test_a_process_that_is_stopped_under_load_answers_or_refuses_each_request(
+    start: Start,
+) -> None:
+    server = start()
+    under_load = threading.Semaphore(0)
+    refused = (
+        grpc.StatusCode.UNAVAILABLE,  # nobody listens any more, or the connection was closed
+        grpc.StatusCode.CANCELLED,
+    )
+
+    def work(protocol: str) -> int:
+        """Ask until the server is gone; how many were answered."""
+        answered = 0
+        while True:
+            try:
+                assert server.say(protocol) == "hello"
+            except grpc.RpcError as error:
+                if error.code() not in refused:
+                    raise
+                return answered
+            except (ConnectionError, http.client.HTTPException):
+                return answered
+            answered += 1
+            under_load.release()
+
+    with ThreadPoolExecutor(8) as pool:
+        workers = [pool.submit(work, protocol) for protocol in ("gRPC", "HTTP") * 4]
+        for _ in range(200):
+            assert under_load.acquire(timeout=WAIT)
+        server.process.send_signal(signal.SIGTERM)
+        answered = [worker.result(WAIT * 4) for worker in workers]
+    assert sum(answered) >= 200
+    assert server.process.wait(WAIT) == 0
+    assert server.read_line() == "GATE stops"
+    assert server.read_line() == "stopped: GATE, ECHO"
+
+
+def test_a_port_that_is_taken_is_an_error_and_not_shared(start: Start, tmp_path: Path) -> None:
+    server = start()
+    path = tmp_path / "taken.yaml"
+    path.write_text(f"backends: []\ngrpc: {{port: {server.ports.grpc}}}\nhttp: {{port: 0}}\n")
+    run = subprocess.run(
+        [sys.executable, ROOT / "examples/serve.py", f"--config={path}"],
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert "cannot listen: " in run.stderr
+    assert "Traceback" not in run.stderr
+    assert str(server.ports.grpc) in run.stderr
