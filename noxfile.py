@@ -71,6 +71,14 @@ def caikit(session: nox.Session) -> None:
 
 
 @nox.session
+def ray(session: nox.Session) -> None:
+    """The example on Ray, from PyPI: clusters that are joined, started, killed."""
+    install(session, *TESTING, *FRAMEWORKS, "ray>=2.44")
+    session.run("mypy", "--config-file=tests/mypy.ini", "examples/ray_backend.py")
+    session.run("pytest", *(session.posargs or ["tests/environments/ray"]))
+
+
+@nox.session
 def distribution(session: nox.Session) -> None:
     """The wheel and the source distribution: what they carry, and that they work alone."""
     session.env["PYTHONPATH"] = ""

@@ -83,7 +83,7 @@ class RayBackend(BackendBase):
                 CONNECTION.hold(self, settings)
 
     def stop(self) -> None:
-        """Leave the cluster, and end it where this process has started it and nobody else uses it."""
+        """Leave the cluster; end it where it was started here and no other backend uses it."""
         with self.start_lock():
             CONNECTION.release(self)
 

@@ -64,7 +64,7 @@ class Cluster:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
-        self.files = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # noqa: S108 - a socket's path is short
+        self.files = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # a socket's path is short
         self.command = subprocess.Popen(
             [
                 Path(sys.executable).with_name("ray"),
