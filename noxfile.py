@@ -74,7 +74,8 @@ def caikit(session: nox.Session) -> None:
 def ray(session: nox.Session) -> None:
     """The example on Ray, from PyPI: clusters that are joined, started, killed."""
     install(session, *TESTING, *FRAMEWORKS, "ray>=2.44")
-    session.run("mypy", "--config-file=tests/mypy.ini", "examples/ray_backend.py")
+    files = ("examples/ray_backend.py", "tests/environments/ray")
+    session.run("mypy", "--config-file=tests/mypy.ini", *files)
     session.run("pytest", *(session.posargs or ["tests/environments/ray"]))
 
 

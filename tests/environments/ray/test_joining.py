@@ -16,7 +16,7 @@ import ray
 from backend_contract.conformance.command import main
 
 if TYPE_CHECKING:
-    from conftest import Cluster
+    from environments.ray.conftest import Cluster
 
 example: Any = sys.modules["ray_backend"]
 

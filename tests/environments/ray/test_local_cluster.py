@@ -48,10 +48,10 @@ def started() -> Iterator[Any]:
 
 
 def test_it_starts_a_cluster_with_the_cpus_of_the_configuration(started: Any) -> None:
-    assert isinstance(started, Backend)
     assert started.is_started
     assert ray.cluster_resources()["CPU"] == 2
     assert started.run("model", where, "text") == ("TEXT", {"CPU": 1.0})
+    assert isinstance(started, Backend)
 
 
 def test_a_started_backend_is_not_started_again(
@@ -105,7 +105,6 @@ def test_a_request_for_a_placement_that_is_not_there_changes_nothing(
     assert "no placement 'nowhere' for model 'lost'" in caplog.text
 
 
-@ray.remote(num_cpus=0, max_concurrency=8)
 class Witness:
     """Stands outside the tasks: says to the test what they have come to, and when."""
 
@@ -129,6 +128,11 @@ class Witness:
         return self.pids
 
 
+def call_witness() -> Any:
+    actor: Any = ray.remote(Witness)
+    return actor.options(num_cpus=0, max_concurrency=8).remote()
+
+
 def held(witness: Any, attempts: int) -> str:
     """Says that it runs, and does not return in the first ``attempts`` attempts."""
     import os
@@ -141,7 +145,7 @@ def held(witness: Any, attempts: int) -> str:
 
 
 def test_a_task_whose_worker_is_killed_finishes_on_another(started: Any) -> None:
-    witness: Any = Witness.remote()  # type: ignore[attr-defined]  # what the decorator adds
+    witness = call_witness()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(started.run, "model", held, witness, 1)
         killed = ray.get(witness.first.remote(), timeout=60)
@@ -156,7 +160,7 @@ def test_a_task_whose_worker_is_killed_finishes_on_another(started: Any) -> None
 def test_a_task_that_may_not_be_repeated_fails_with_its_worker_and_the_next_one_does_not(
     started: Any,
 ) -> None:
-    witness: Any = Witness.remote()  # type: ignore[attr-defined]  # what the decorator adds
+    witness = call_witness()
     twin = example.RayBackend(LOCAL | {"task": {"max_retries": 0}})
     twin.start()
     try:
@@ -172,7 +176,7 @@ def test_a_task_that_may_not_be_repeated_fails_with_its_worker_and_the_next_one_
 
 
 def test_a_task_is_given_up_after_its_time(started: Any) -> None:
-    witness: Any = Witness.remote()  # type: ignore[attr-defined]  # what the decorator adds
+    witness = call_witness()
     twin = example.RayBackend(LOCAL | {"task": {"timeout": 0.1, "cpus": 2}})
     twin.start()
     try:
