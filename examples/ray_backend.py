@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import importlib
 import logging
 import math
 import os
@@ -133,7 +134,8 @@ class RayBackend(BackendBase):
         while (left := deadline - time.monotonic()) > 0:
             with CONNECTION.use(session):  # for a second at a time, so that a stop need not wait
                 if ray.wait([reference], timeout=min(left, 1.0))[0]:
-                    return ray.get(reference)
+                    result: T = ray.get(reference)
+                    return result
         with CONNECTION.use(session):
             ray.cancel(reference, force=True)
         raise TimeoutError(
@@ -386,7 +388,7 @@ CONNECTION = Connection()
 def _import_ray() -> ModuleType:
     wanted = ".".join(map(str, OLDEST_RAY))
     try:
-        import ray
+        module: ModuleType = importlib.import_module("ray")
     except ModuleNotFoundError as error:
         if error.name != "ray":
             raise
@@ -394,12 +396,12 @@ def _import_ray() -> ModuleType:
             f"Ray is not installed, and RayBackend runs on it: pip install 'ray>={wanted}'",
             name="ray",
         ) from None
-    if tuple(map(int, ray.__version__.split(".")[:2])) < OLDEST_RAY:
+    if tuple(map(int, module.__version__.split(".")[:2])) < OLDEST_RAY:
         raise ImportError(
-            f"Ray {ray.__version__} is too old for RayBackend: pip install 'ray>={wanted}'",
+            f"Ray {module.__version__} is too old for RayBackend: pip install 'ray>={wanted}'",
             name="ray",
         )
-    return ray
+    return module
 
 
 def _connect(ray: ModuleType, settings: Settings) -> None:
