@@ -6,7 +6,7 @@ import io
 import os
 import re
 import tempfile
-from contextlib import chdir, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from rich.console import Console
@@ -23,13 +23,14 @@ def report() -> str:
     readme = (HERE.parent / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     (greeter,) = [block for block in blocks if "class Greeter(" in block]
-    with (
-        tempfile.TemporaryDirectory() as place,
-        chdir(place),
-        redirect_stdout(io.StringIO()) as out,
-    ):
-        Path("greeter.py").write_text(greeter, encoding="utf-8")
-        status = main(["check", "--color=always", "--no-cache", TARGET])
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as place, redirect_stdout(io.StringIO()) as out:
+        Path(place, "greeter.py").write_text(greeter, encoding="utf-8")
+        os.chdir(place)  # the report names the file as a user would
+        try:
+            status = main(["check", "--color=always", "--no-cache", TARGET])
+        finally:
+            os.chdir(here)
     if status != 1:
         raise SystemExit(f"the example is there to be violated, and check returned {status}")
     return out.getvalue()
