@@ -71,6 +71,33 @@ def caikit(session: nox.Session) -> None:
 
 
 @nox.session
+def ray(session: nox.Session) -> None:
+    """The example on Ray, from PyPI: clusters that are joined, started, killed."""
+    install(session, *TESTING, *FRAMEWORKS, "ray>=2.44")
+    files = ("examples/ray_backend.py", "tests/environments/ray")
+    session.run("mypy", "--config-file=tests/mypy.ini", *files)
+    session.run("pytest", *(session.posargs or ["tests/environments/ray"]))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run all code of the documentation, and build it; what is broken or warned of, fails."""
+    tools = ["sphinx>=8.1", "furo>=2024.8.6", "myst-parser>=4.0", "rich>=13.9"]
+    install(session, *TESTING, *FRAMEWORKS, *tools, "tomli; python_version < '3.11'")
+    session.run("python", "docs/render_report.py")
+    session.env["PYTHONPATH"] = "tests"
+    session.run("pytest", *(session.posargs or ["tests/environments/documentation"]))
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build")
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Try every link of the site that `docs` built, in a real headless Chromium (Debian's)."""
+    session.install(*TESTING, "selenium>=4.27")
+    session.run("pytest", *(session.posargs or ["tests/environments/site"]))
+
+
+@nox.session
 def distribution(session: nox.Session) -> None:
     """The wheel and the source distribution: what they carry, and that they work alone."""
     session.env["PYTHONPATH"] = ""

@@ -1,0 +1,470 @@
+"""A backend that runs models as tasks on Ray: on a cluster it joins, or on one it starts here.
+
+Needs Ray to run (not to be checked). Configuration, all of it optional::
+
+    connection:
+      address: 10.0.0.1:6379  # join this cluster; without it, one is started on this machine
+      timeout: 30             # seconds in which the cluster has to answer
+      check_interval: 5       # seconds between two looks at whether it is still there
+    local:                    # the cluster that is started where no address is given
+      cpus: 2                 # default: all there are
+      resources: {fast: 1}    # resources of your own naming
+    task:
+      cpus: 1                 # what each task reserves; a fraction shares a CPU
+      max_retries: 3          # how often a task is run again whose worker process died
+      timeout: 600            # seconds after which a task is given up
+    placements:               # where a request's `x-route-info` sends the tasks of its model
+      fast: {fast: 1}         # the resources that a task of this route reserves
+
+Ray has one connection a process, so all backends of a process share it: the first to start makes
+it, the last to stop ends it. A Ray that something else in the process has initialised is used and
+left alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import logging
+import math
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from backend_contract import BackendBase, RuntimeServerContextType
+from backend_contract.runtime_context import get_metadata
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import ray
+
+ROUTE_KEY = "x-route-info"
+OLDEST_RAY = (2, 44)
+LOOKS_BEFORE_LOST = 2  # Ray itself ends the process when its cluster is gone for 60 seconds
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class RayBackend(BackendBase):
+    """Joins or starts a Ray cluster in ``start``, and runs functions on it as Ray tasks."""
+
+    backend_type = "RAY"
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config)
+        self._settings: Settings | None = None
+        self._routes: dict[str, str] = {}
+
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        """Merge ``config``; it counts from the next ``start``."""
+        super().register_config(config)
+
+    def start(self) -> None:
+        """Join the cluster of ``connection.address``, or start one here.
+
+        Raises :class:`ValueError` for a mistake in the configuration, naming its key;
+        :class:`ImportError` where Ray is missing or too old; :class:`ConnectionError` where no
+        cluster answers in ``connection.timeout`` seconds. A later ``start`` may succeed.
+        """
+        with self.start_lock():
+            if not self.is_started:
+                settings = Settings.read(self.config)
+                CONNECTION.hold(self, settings)
+
+    def stop(self) -> None:
+        """Leave the cluster; end it where it was started here and no other backend uses it."""
+        with self.start_lock():
+            CONNECTION.release(self)
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        """Remember which placement the request asks for; one that does not say changes nothing."""
+        route = get_metadata(runtime_context, ROUTE_KEY)
+        if route is None:
+            return
+        if route in (self.config.get("placements") or {}):
+            self._routes[model_id] = route
+        else:  # a client's mistake must not take the others' model away
+            log.warning("%s: no placement %r for model %r", self.backend_type, route, model_id)
+
+    def submit(
+        self, model_id: str, function: Callable[..., T], *arguments: Any
+    ) -> ray.ObjectRef[T]:
+        """Run ``function`` on the cluster, placed as the model's last request wanted it.
+
+        Returns at once. Raises :class:`RuntimeError` before ``start`` and :class:`ConnectionError`
+        where the cluster is gone. The function and its arguments travel to the worker: what they
+        import has to be installed there.
+        """
+        settings = self._settings
+        if settings is None or not self.is_started:
+            raise RuntimeError(f"{self.backend_type} is not started: call start() first")
+        with CONNECTION.use(CONNECTION.session):
+            return self._submit(settings, model_id, function, arguments)
+
+    def run(self, model_id: str, function: Callable[..., T], *arguments: Any) -> T:
+        """What ``function`` returns on the cluster; what it raises is raised.
+
+        Raises :class:`TimeoutError` when ``task.timeout`` seconds have passed, having cancelled the
+        task; :class:`ConnectionError` when the cluster is gone, or left meanwhile; and what
+        ``submit`` raises. A task whose worker process dies runs again, ``task.max_retries`` times.
+        """
+        settings = self._settings
+        if settings is None or not self.is_started:
+            raise RuntimeError(f"{self.backend_type} is not started: call start() first")
+        import ray
+
+        session = CONNECTION.session
+        with CONNECTION.use(session):
+            reference = self._submit(settings, model_id, function, arguments)
+        deadline = time.monotonic() + settings.task_timeout
+        while (left := deadline - time.monotonic()) > 0:
+            with CONNECTION.use(session):  # for a second at a time, so that a stop need not wait
+                if ray.wait([reference], timeout=min(left, 1.0))[0]:
+                    result: T = ray.get(reference)
+                    return result
+        with CONNECTION.use(session):
+            ray.cancel(reference, force=True)
+        raise TimeoutError(
+            f"task.timeout: {model_id!r} has not finished in {settings.task_timeout:g} seconds; if "
+            f"it never began, no node has the {settings.task_cpus:g} CPUs (task.cpus) and the "
+            "resources of its placement free"
+        )
+
+    def _submit(
+        self, settings: Settings, model_id: str, function: Callable[..., T], arguments: Any
+    ) -> ray.ObjectRef[T]:
+        route = self._routes.get(model_id, "")
+        reference: ray.ObjectRef[T] = (
+            _as_task(function)
+            .options(
+                name=model_id,
+                num_cpus=settings.task_cpus,
+                max_retries=settings.max_retries,
+                resources=settings.placements.get(route),
+            )
+            .remote(*arguments)
+        )
+        return reference
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The configuration, found to be right."""
+
+    address: str | None
+    timeout: float
+    check_interval: float
+    local_cpus: int | None
+    local_resources: dict[str, float]
+    task_cpus: float
+    max_retries: int
+    task_timeout: float
+    placements: dict[str, dict[str, float]]
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> Settings:
+        """Raises :class:`ValueError` that names the key of what is wrong."""
+        # Other modules may register keys of their own beside these: only a near miss is a mistake.
+        sections = ("connection", "local", "task", "placements")
+        for key in config:
+            if key not in sections and (near := difflib.get_close_matches(key, sections, 1, 0.8)):
+                raise ValueError(f"{key}: no such key; did you mean {near[0]!r}?")
+        connection = _section(config, "connection", ("address", "timeout", "check_interval"))
+        local = _section(config, "local", ("cpus", "resources"))
+        task = _section(config, "task", ("cpus", "max_retries", "timeout"))
+        address = connection.get("address")
+        if address is not None:
+            match = isinstance(address, str) and re.fullmatch(r"[^:/\s]+:(\d{1,5})", address)
+            if not match or not 0 < int(match[1]) < 65536:
+                raise ValueError(
+                    f"connection.address: expected the host:port of a cluster's head, such as "
+                    f"'10.0.0.1:6379', got {address!r}"
+                )
+        cpus = local.get("cpus")
+        return cls(
+            address=address,
+            timeout=_number(connection, "connection.timeout", 30, above=0),
+            check_interval=_number(connection, "connection.check_interval", 5, above=0),
+            local_cpus=None if cpus is None else _whole(local, "local.cpus", 1, least=1),
+            local_resources=_resources(local.get("resources"), "local.resources"),
+            task_cpus=_number(task, "task.cpus", 1, above=-1e-9),
+            max_retries=_whole(task, "task.max_retries", 3, least=0),
+            task_timeout=_number(task, "task.timeout", 600, above=0),
+            placements={
+                name: _resources(resources, f"placements.{name}")
+                for name, resources in _section(config, "placements").items()
+            },
+        )
+
+
+def _section(
+    config: Mapping[str, Any], name: str, keys: tuple[str, ...] | None = None
+) -> Mapping[str, Any]:
+    section = config.get(name)
+    if section is None:
+        return {}
+    if not isinstance(section, Mapping):
+        raise ValueError(f"{name}: expected a mapping, got {section!r}")
+    for key in section:
+        if keys is not None and key not in keys:
+            raise ValueError(f"{name}.{key}: no such key; expected one of {', '.join(keys)}")
+    return section
+
+
+def _number(section: Mapping[str, Any], key: str, default: float, *, above: float) -> float:
+    value = section.get(key.rpartition(".")[2], default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{key}: expected a number, got {value!r}")
+    if not above < value or math.isinf(value):
+        raise ValueError(f"{key}: expected a finite number above {max(above, 0):g}, got {value!r}")
+    return value
+
+
+def _whole(section: Mapping[str, Any], key: str, default: int, *, least: int) -> int:
+    value = section.get(key.rpartition(".")[2], default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{key}: expected a whole number, at least {least}, got {value!r}")
+    return value
+
+
+def _resources(value: object, key: str) -> dict[str, float]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{key}: expected a mapping of resources to amounts, got {value!r}")
+    return {name: _number(value, f"{key}.{name}", 0, above=0) for name in value}
+
+
+class Connection:
+    """The one connection that a process has to Ray, and the backends that hold it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # taken inside a backend's start lock, never around one
+        self._holders: list[RayBackend] = []
+        self._is_ours = False
+        self._wanted: str | None = None
+        self._calls = 0
+        self._idle = threading.Condition()
+        self.session = Session("", ended=True)
+
+    def hold(self, backend: RayBackend, settings: Settings) -> None:
+        """Connect, if nothing in this process has yet, and let ``backend`` be started."""
+        ray = _import_ray()
+        with self._lock:
+            if self._holders or ray.is_initialized():
+                self._share(ray, settings)
+            else:
+                _connect(ray, settings)
+                self._is_ours = True
+                self._wanted = settings.address
+            if not self._holders:
+                self.session = Session(ray.get_runtime_context().gcs_address)
+                watch = threading.Thread(
+                    target=self._watch, args=(self.session, settings), name="watch Ray", daemon=True
+                )
+                watch.start()
+            self._holders.append(backend)
+            backend._settings = settings
+            backend._started = True
+
+    def _share(self, ray: ModuleType, settings: Settings) -> None:
+        used = ray.get_runtime_context().gcs_address
+        if self._is_ours:
+            fits = settings.address in (self._wanted, used)
+        else:  # whoever initialised it has chosen
+            fits = settings.address in (None, used)
+        if not fits:
+            raise ValueError(
+                f"connection.address: this process is connected to Ray at {used} already, and Ray "
+                f"has one connection a process; got {settings.address!r}: give the same address, "
+                "or stop what is connected"
+            )
+
+    def release(self, backend: RayBackend) -> None:
+        """Let ``backend`` be stopped, and disconnect when nobody is left who needs it."""
+        with self._lock:
+            backend._started = False
+            backend._settings = None
+            if backend in self._holders:
+                self._holders.remove(backend)
+                if not self._holders:
+                    self._disconnect()
+
+    @contextmanager
+    def use(self, session: Session) -> Iterator[None]:
+        """Keep the connection while Ray is called: Ray would make itself another one.
+
+        Raises :class:`ConnectionError` where ``session`` has ended, or its cluster is gone: Ray
+        ends a process that asks a cluster which is gone.
+        """
+        with self._idle:
+            if session.ended.is_set():
+                raise ConnectionError(
+                    "the Ray cluster was lost, or left: start() the backend again"
+                )
+            self._calls += 1
+        try:
+            if not session.answers():
+                raise ConnectionError(f"the Ray cluster at {session.address} does not answer")
+            yield
+        finally:
+            with self._idle:
+                self._calls -= 1
+                self._idle.notify_all()
+
+    def _disconnect(self) -> None:
+        with self._idle:
+            self.session.ended.set()
+            if not self._idle.wait_for(lambda: self._calls == 0, timeout=10):
+                log.warning("RAY: disconnecting while Ray is still being called")
+        if self._is_ours:
+            import ray
+
+            self._is_ours = False
+            ray.shutdown()
+
+    def _watch(self, session: Session, settings: Settings) -> None:
+        """Stop all backends when their cluster is gone, before Ray ends the process for it."""
+        missed = 0
+        while not session.ended.wait(settings.check_interval):
+            missed = 0 if session.is_alive() else missed + 1
+            if missed < LOOKS_BEFORE_LOST:
+                continue
+            with self._lock:
+                if not session.ended.is_set():
+                    log.error("RAY: the cluster at %s is gone: start() again", session.address)
+                    for backend in self._holders:
+                        backend._started = False
+                    self._holders.clear()
+                    self._disconnect()
+
+
+class Session:
+    """The time from connecting to a cluster to leaving or losing it."""
+
+    def __init__(self, address: str, *, ended: bool = False) -> None:
+        self.address = address
+        self.ended = threading.Event()
+        if ended:
+            self.ended.set()
+
+    def answers(self) -> bool:
+        """Whether somebody listens where the cluster's head was."""
+        host, _, port = self.address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    def is_alive(self) -> bool:
+        """Whether the head answers, and counts the node we are connected to among the living."""
+        if not self.answers():
+            return False
+        import ray
+
+        here = ray.get_runtime_context().get_node_id()
+        nodes: Callable[[], list[dict[str, Any]]] = ray.nodes
+        return any(node["Alive"] for node in nodes() if node["NodeID"] == here)
+
+
+CONNECTION = Connection()
+
+
+def _import_ray() -> ModuleType:
+    wanted = ".".join(map(str, OLDEST_RAY))
+    try:
+        module: ModuleType = importlib.import_module("ray")
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise ModuleNotFoundError(
+            f"Ray is not installed, and RayBackend runs on it: pip install 'ray>={wanted}'",
+            name="ray",
+        ) from None
+    if tuple(map(int, module.__version__.split(".")[:2])) < OLDEST_RAY:
+        raise ImportError(
+            f"Ray {module.__version__} is too old for RayBackend: pip install 'ray>={wanted}'",
+            name="ray",
+        )
+    return module
+
+
+def _connect(ray: ModuleType, settings: Settings) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        if settings.address is not None:
+            _probe(settings.address, settings.timeout)
+            ray.init(address=settings.address)
+        else:
+            ray.init(
+                address="local",  # whatever RAY_ADDRESS says
+                num_cpus=settings.local_cpus,
+                resources=settings.local_resources or None,
+                include_dashboard=False,
+            )
+    except BaseException:
+        ray.shutdown()
+        raise
+    finally:
+        # Ray puts a handler of its own in place; a server that has one shall keep it.
+        if callable(handler) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _probe(address: str, timeout: float) -> None:
+    """Raise :class:`ConnectionError` unless a cluster can be joined at ``address``.
+
+    ``ray.init`` waits for minutes where nobody listens, and cannot be interrupted: so a process
+    that can be ended tries it first.
+    """
+    where = f"connection.address: no Ray cluster at {address}"
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout).close()
+    except OSError as error:
+        raise ConnectionError(f"{where}: {error.strerror or error}") from None
+    join = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)"
+    with subprocess.Popen(
+        [sys.executable, "-c", join, address],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise ConnectionError(
+                f"{where}: what listens there has not let us join in {timeout:g} seconds "
+                "(connection.timeout)"
+            ) from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode != 0:
+        lines = said.strip().splitlines() or [f"exit status {process.returncode}"]
+        raise ConnectionError(f"{where} that we can join: {lines[-1]}")
+
+
+@functools.lru_cache(maxsize=256)  # Ray sends a function to the cluster once for each of these
+def _as_task(function: Callable[..., object]) -> Any:
+    import ray
+
+    return ray.remote(function)
