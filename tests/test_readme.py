@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +27,7 @@ BACKENDS = {
 
 
 def test_every_block_of_code_defines_a_backend_or_runs_some() -> None:
-    assert list(BACKENDS) == ["Echo", "Mine", "Cluster", "Greeter"]
+    assert list(BACKENDS) == ["Echo", "Mine", "Cluster", "Greeter", "TestMine"]
     assert len(CODE) == len(BACKENDS) + 1
 
 
@@ -83,6 +86,29 @@ def test_the_violation_is_printed_as_shown(tmp_path: Path, command: Command) -> 
     assert without_version(run.stdout) == without_version(output)
 
 
+def test_the_suite_of_the_readme_tries_its_backend(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(BACKENDS["Mine"] + BACKENDS["TestMine"])
+    (shown,) = [block for block in CONSOLE if block.startswith("$ pytest ")]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert run.returncode == 0
+    (expected,) = re.findall(r"^test_mine.py::.*", shown, re.MULTILINE)
+    (summary,) = re.findall(r"^test_mine.py::.*", run.stdout, re.MULTILINE)
+    # Without the frameworks, what takes a context of a real request cannot be decided.
+    assert re.sub(r"\d+", "N", summary) == re.sub(r"\d+", "N", expected)
+    if {"grpc", "fastapi", "uvicorn"} <= {m for m in MODULES if importlib.util.find_spec(m)}:
+        assert summary == expected
+
+
+MODULES = ("grpc", "fastapi", "uvicorn")
+
+
 def test_the_first_command_of_the_readme_names_an_example_that_is_there() -> None:
     (target,) = re.findall(r"check (\S+):\w+$", CONSOLE[0], re.MULTILINE)
     assert (ROOT / target).is_file()
@@ -98,7 +124,8 @@ def test_every_clause_the_readme_names_exists() -> None:
 
 def test_all_public_names_are_in_the_readme() -> None:
     import backend_contract
-    from backend_contract import runtime_context
+    from backend_contract import runtime_context, testing
 
-    for name in [*backend_contract.__all__, *runtime_context.__all__]:
+    kit = set(testing.__all__) - {"Finding", "Report", "Verdict"}  # what it returns
+    for name in [*backend_contract.__all__, *runtime_context.__all__, *kit]:
         assert f"`{name}`" in README
