@@ -36,7 +36,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """The package under mypy and pyright, strict, with neither gRPC nor FastAPI installed."""
-    install(session, "pyright[nodejs]==1.1.414", "anyio", "exceptiongroup")
+    install(session, "pyright[nodejs]==1.1.414", "anyio", "exceptiongroup", "types-PyYAML")
     for version in PYTHONS:
         session.run("mypy", f"--python-version={version}")
     session.run("pyright", f"--pythonpath={python(session)}")

@@ -1,8 +1,8 @@
 """The process in which `check` imports a target: it inspects the class, and tries it if asked to.
 
 It is given one request as JSON on standard input, and answers with a JSON document a line: what is
-being tried, and each finding as soon as there is one. So if it dies of what it tries, it is known of
-what, and nothing that was found before is lost.
+being tried, and each finding as soon as there is one. So if it dies of what it tries, it is known
+of what, and nothing that was found before is lost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from backend_contract.clauses import CLAUSES
 from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Verdict
@@ -94,17 +94,18 @@ def _configuration(path: str | None) -> Mapping[str, Any] | None:
 
     try:
         with Path(path).open(encoding="utf-8") as file:
-            config = yaml.safe_load(file)
+            config: object = yaml.safe_load(file)
     except OSError as error:
         raise CouldNotCheckError(f"--config {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         problem = " ".join(str(error).split())
         raise CouldNotCheckError(f"--config {path}: no YAML: {problem}") from None
-    if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
+    mapping = cast("Mapping[object, Any]", config) if isinstance(config, Mapping) else {None: None}
+    if not all(isinstance(key, str) for key in mapping):
         raise CouldNotCheckError(
             f"--config {path}: expected a mapping with keys that are text, got {config!r:.80}"
         )
-    return config
+    return cast("Mapping[str, Any]", mapping)
 
 
 def as_document(finding: Finding) -> dict[str, Any]:
