@@ -1,0 +1,187 @@
+"""Backends that are found in what is named, without importing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from backend_contract.conformance.targets import Target, find_targets
+
+if TYPE_CHECKING:
+    from conftest import Command
+
+A_BACKEND = "from backend_contract import LocalBackend\nclass X(LocalBackend): ...\n"
+FILES = {
+    "package/__init__.py": "from .backends import Direct\n",
+    "package/backends.py": """\
+import abc
+import typing as t
+import backend_contract
+import backend_contract.protocol as protocol
+from abc import abstractmethod
+from backend_contract import Backend, BackendBase, LocalBackend, conforms as keeps
+from backend_contract.base import BackendBase as Base
+from elsewhere import Unknown, conforms
+
+class Direct(BackendBase): ...
+class Renamed(Base): ...
+class OfModule(backend_contract.BackendBase): ...
+class Indirect(LocalBackend):
+    class Nested(LocalBackend): ...
+class Generic(LocalBackend, t.Generic[t.T]): ...
+class UnknownToo(Unknown, LocalBackend): ...
+
+@keeps
+class Structural: ...
+
+@backend_contract.conforms
+class StructuralByModule: ...
+
+@protocol.conforms
+class StructuralByAnotherModule: ...
+
+if t.TYPE_CHECKING:
+    class Conditional(LocalBackend): ...
+
+class Plain: ...
+class Declared(Backend): ...
+class Stranger(Unknown): ...
+class SaysItIsAbstract(BackendBase, abc.ABC): ...
+class SaysItIsAProtocol(Backend, t.Protocol): ...
+class HasAnAbstractMethod(LocalBackend):
+    @abstractmethod
+    def more(self) -> None: ...
+class BackendBase2(t.Any): ...
+
+@conforms
+class OfAnotherDecorator: ...
+
+def function() -> None:
+    class Local(LocalBackend): ...
+""",
+    "package/inner/__init__.py": "",
+    "package/inner/more.py": "from ..backends import Direct\nclass More(Direct): ...\n",
+    "package/.hidden/x.py": A_BACKEND,
+    "package/env/pyvenv.cfg": "",
+    "package/env/x.py": A_BACKEND,
+    "package/nothing.py": "x = 1\n",
+    "none/one.py": "class Plain: ...\n",
+    "none/not-a-name.py": "class Plain: ...\n",
+    "none/relative.py": "from .one import Plain\nclass Child(Plain): ...\n",
+    "loose/free.py": "from backend_contract import LocalBackend\nclass Free(LocalBackend): ...\n",
+    "bad/broken.py": "def (:\n",
+    "bad/bytes.py": "",
+    "bad/fine.py": "from backend_contract import LocalBackend\nclass Fine(LocalBackend): ...\n",
+    "bad/not-a-name.py": A_BACKEND,
+}
+IN_BACKENDS = [
+    "Direct",
+    "Renamed",
+    "OfModule",
+    "Indirect",
+    "Indirect.Nested",
+    "Generic",
+    "UnknownToo",
+    "Structural",
+    "StructuralByModule",
+    "StructuralByAnotherModule",
+]
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+    (tmp_path / "bad/bytes.py").write_bytes(b"\xff\xfe")
+    (tmp_path / "package/loop").symlink_to("..")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def found(text: str) -> list[str]:
+    return [t.text if isinstance(t, Target) else f"! {t}" for t in find_targets([text])]
+
+
+def test_a_file_gives_its_backends_in_the_order_of_its_lines(tree: Path) -> None:
+    assert found("package/backends.py") == [f"package/backends.py:{n}" for n in IN_BACKENDS]
+
+
+@pytest.mark.parametrize("text", ["package", "package/", "./package"])
+def test_a_directory_gives_those_of_all_its_files(tree: Path, text: str) -> None:
+    assert found(text) == [
+        *(f"package/backends.py:{name}" for name in IN_BACKENDS),
+        "package/inner/more.py:More",
+    ]
+
+
+def test_a_module_and_a_package_are_found_by_their_names(tree: Path) -> None:
+    assert found("package.backends") == [f"package.backends:{name}" for name in IN_BACKENDS]
+    assert found("package.inner") == ["package.inner.more:More"]
+    assert found("backend_contract") == ["backend_contract.local:LocalBackend"]
+
+
+def test_a_folder_that_is_no_package_is_searched_too(tree: Path) -> None:
+    assert found("loose") == ["loose/free.py:Free"]
+
+
+def test_a_directory_is_found_where_a_file_of_that_name_has_a_colon(tree: Path) -> None:
+    (tree / "loose").rename(tree / "od:d")
+    assert found("od:d") == ["od:d/free.py:Free"]
+
+
+@pytest.mark.parametrize("text", ["none", "none/one.py", "package.nothing"])
+def test_where_there_is_no_backend_nothing_is_green(tree: Path, text: str) -> None:
+    (line,) = found(text)
+    assert line.startswith(f"! {text}: no backend ")
+    assert ":Class" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("absent", "no Python source of a module 'absent'"),
+        ("absent.py", "No such file or directory"),
+        ("absent/", "No such file or directory"),
+        ("", "a directory or a package, got ''"),
+        ("a\0b", "a directory or a package, got 'a\\x00b'"),
+        ("not a name", "got 'not a name'"),
+    ],
+)
+def test_what_is_not_there_is_one_clear_line(tree: Path, text: str, message: str) -> None:
+    (line,) = found(text)
+    assert line.startswith("! ")
+    assert message in line
+    assert "\n" not in line
+
+
+def test_a_file_that_cannot_be_read_does_not_hide_the_others(tree: Path) -> None:
+    lines = found("bad")
+    broken, not_utf8, fine, not_a_name = lines
+    assert broken == f"! {tree}/bad/broken.py:1: invalid syntax"
+    assert not_utf8.startswith(f"! {tree}/bad/bytes.py")
+    assert fine == "bad/fine.py:Fine"
+    assert not_a_name.startswith("! bad/not-a-name.py: 'not-a-name' is no name")
+
+
+def test_nothing_that_is_found_is_imported(tree: Path, command: Command) -> None:
+    (tree / "loose/free.py").write_text(
+        "import pathlib\npathlib.Path('executed').touch()\nraise SystemExit(7)\n"
+        + FILES["loose/free.py"]
+    )
+    run = command("check", "loose")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("loose/free.py:Free\n")
+    assert not (tree / "executed").exists()
+
+
+def test_what_is_wrong_in_a_directory_is_exit_2_and_the_rest_is_shown(
+    tree: Path, command: Command
+) -> None:
+    run = command("check", "bad")
+    assert run.returncode == 2
+    assert "bad/fine.py:Fine" in run.stdout
+    assert run.stderr.count("\n") == 3
