@@ -1,4 +1,4 @@
-"""The conformance kit: tries on a backend, clause by clause, whether it behaves as the contract says.
+"""The conformance kit: tries on a backend, clause by clause, whether it keeps the contract.
 
 With pytest, a suite is three lines; :class:`BackendConformance` says what else it can be given::
 

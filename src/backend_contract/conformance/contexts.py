@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import copy
 import http.client
+import importlib
 import importlib.util
 import itertools
 import socket
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from backend_contract.conformance.verdicts import CouldNotCheckError
 from backend_contract.runtime_context import (
@@ -27,7 +28,6 @@ from backend_contract.runtime_context import (
 )
 
 if TYPE_CHECKING:
-    import fastapi
     import grpc
     from typing_extensions import Self
 
@@ -46,7 +46,7 @@ _PATIENCE = 30
 
 
 @contextmanager
-def grpc_context(metadata: Pairs = ()) -> Iterator[GrpcContextType]:
+def grpc_context(metadata: Pairs = ()) -> Generator[GrpcContextType]:
     """The ``grpc.ServicerContext`` of a call that is made with ``metadata`` and held open.
 
     Keys are lower case; the value of a key that ends in ``-bin`` is ``bytes``. Raises
@@ -58,7 +58,7 @@ def grpc_context(metadata: Pairs = ()) -> Iterator[GrpcContextType]:
 
 
 @contextmanager
-def http_request(headers: Pairs = ()) -> Iterator[HttpContextType]:
+def http_request(headers: Pairs = ()) -> Generator[HttpContextType]:
     """The ``fastapi.Request`` of a request that is made with ``headers`` and held open.
 
     Values that are ``bytes`` are sent as they are, others as Latin-1. Raises
@@ -81,17 +81,17 @@ def meeting_at(
         with suppress(threading.BrokenBarrierError):
             meeting.wait()
 
-    real = type(context)
+    real: Any = type(context)  # one of two classes, of which a checker knows no subclass
 
-    class Meeting(real):
-        def invocation_metadata(self):
+    class Meeting(real):  # type: ignore[misc]  # for the same reason
+        def invocation_metadata(self) -> object:
             meet()
-            return super().invocation_metadata()
+            return real.invocation_metadata(self)
 
         @property
-        def headers(self):
+        def headers(self) -> object:
             meet()
-            return super().headers
+            return real.headers.fget(self)
 
     met = copy.copy(context)
     met.__class__ = Meeting
@@ -124,7 +124,7 @@ class ContextServers:
         )
 
     @contextmanager
-    def request(self, kind: str, metadata: Pairs = ()) -> Iterator[RuntimeServerContextType]:
+    def request(self, kind: str, metadata: Pairs = ()) -> Generator[RuntimeServerContextType]:
         """The context of a request of ``kind``, which is ``grpc`` or ``http``, held open."""
         with self._servers[kind].request(metadata) as context:
             yield context
@@ -161,7 +161,7 @@ class _Server(Generic[ContextT]):
         self._held: dict[str, _Held[ContextT]] = {}
 
     @contextmanager
-    def _holding(self) -> Iterator[tuple[str, _Held[ContextT]]]:
+    def _holding(self) -> Generator[tuple[str, _Held[ContextT]]]:
         number, held = str(next(self._numbers)), _Held[ContextT]()
         self._held[number] = held
         try:
@@ -181,14 +181,9 @@ class _GrpcServer(_Server[GrpcContextType]):
     _SERVICE, _METHOD = "backend_contract.Contexts", "Hold"
 
     def __enter__(self) -> Self:
-        try:
-            import grpc
-        except ModuleNotFoundError:
-            raise _not_installed("grpcio", "grpc") from None
-
-        self._server = grpc.server(
-            ThreadPoolExecutor(AT_ONCE, thread_name_prefix="backend-contract-grpc")
-        )
+        grpc = _installed("grpc", "grpcio", extra="grpc")
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="backend-contract-grpc")
+        self._server = grpc.server(self._pool)
         port = self._server.add_insecure_port("127.0.0.1:0")
         handler = grpc.unary_unary_rpc_method_handler(self._serve)
         self._server.add_generic_rpc_handlers(
@@ -202,24 +197,23 @@ class _GrpcServer(_Server[GrpcContextType]):
         self._give_all_back()
         self._channel.close()
         self._server.stop(None).wait(_PATIENCE)
+        self._pool.shutdown()
 
     def _serve(self, number: bytes, context: grpc.ServicerContext) -> bytes:
         self._held[number.decode()].wait(context)
         return b""
 
     @contextmanager
-    def request(self, metadata: Pairs) -> Iterator[GrpcContextType]:
+    def request(self, metadata: Pairs) -> Generator[GrpcContextType]:
         """The context of a call with ``metadata``."""
         with self._holding() as (number, held):
-            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
-                f"/{self._SERVICE}/{self._METHOD}"
-            )
+            call = self._channel.unary_unary(f"/{self._SERVICE}/{self._METHOD}")
             try:
                 answer = call.future(number.encode(), metadata=tuple(pairs(metadata)))
             except (TypeError, ValueError) as error:
                 raise ValueError(f"gRPC cannot send {metadata!r} as metadata: {error}") from None
 
-            def look_at(answer: grpc.CallFuture[bytes]) -> None:
+            def look_at(answer: Any) -> None:
                 if answer.exception() is not None:
                     held.fail(ValueError(f"{metadata!r} as metadata: {answer.details()}"))
 
@@ -231,13 +225,10 @@ class _HttpServer(_Server[HttpContextType]):
     """A FastAPI application under uvicorn, whose one route waits."""
 
     def __enter__(self) -> Self:
-        try:
-            import fastapi
-            import uvicorn
-        except ModuleNotFoundError as error:
-            raise _not_installed(error.name or "FastAPI", "fastapi") from None
+        fastapi = _installed("fastapi", "FastAPI", extra="fastapi")
+        uvicorn = _installed("uvicorn", "uvicorn", extra="fastapi")
 
-        def hold(number: str, request: fastapi.Request) -> None:
+        def hold(number: str, request: HttpContextType) -> None:
             self._held[number].wait(request)
 
         # As objects: FastAPI would look for their names in this module.
@@ -262,7 +253,7 @@ class _HttpServer(_Server[HttpContextType]):
         self._socket.close()
 
     @contextmanager
-    def request(self, headers: Pairs) -> Iterator[HttpContextType]:
+    def request(self, headers: Pairs) -> Generator[HttpContextType]:
         """The request object of a request with ``headers``."""
         host, port = self._socket.getsockname()
         with (
@@ -293,11 +284,19 @@ class _HttpServer(_Server[HttpContextType]):
 
 def pairs(of: Pairs) -> list[tuple[str, str | bytes]]:
     """Metadata or headers as pairs, in their order."""
-    return list(of.items() if isinstance(of, Mapping) else of)
+    if isinstance(of, Mapping):
+        return list(cast("Mapping[str, str | bytes]", of).items())
+    return list(of)
 
 
-def _not_installed(distribution: str, extra: str) -> CouldNotCheckError:
-    return CouldNotCheckError(
-        f"{distribution} is not installed; install it with: "
-        f"{sys.executable} -m pip install 'backend-contract[{extra}]'"
-    )
+def _installed(module: str, distribution: str, extra: str) -> Any:
+    """A module of a framework. As ``Any``: what makes a server of it is no part of the stubs."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise CouldNotCheckError(
+            f"{distribution} is not installed; install it with: "
+            f"{sys.executable} -m pip install 'backend-contract[{extra}]'"
+        ) from None

@@ -5,10 +5,8 @@ Both front ends, pytest's and :func:`check_backend`, ask the same :class:`Kit`.
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from backend_contract.clauses import CLAUSES, Clause
@@ -22,8 +20,6 @@ from backend_contract.conformance.trial import (
     Received,
     Subject,
     Trial,
-    described,
-    problem_with,
 )
 from backend_contract.conformance.verdicts import (
     CouldNotCheckError,
@@ -152,10 +148,11 @@ class Kit:
         """End the servers, and note what goes on in spite of all."""
         self._servers.close()
         for thread in set(threading.enumerate()) - self._threads:
-            if not thread.daemon and thread is not threading.current_thread():
+            if thread is not threading.current_thread():
                 thread.join(1)
                 if thread.is_alive():
-                    self.notes.append(f"still running: thread {thread.name!r}, which is no daemon")
+                    kind = "a daemon" if thread.daemon else "no daemon"
+                    self.notes.append(f"still running: thread {thread.name!r}, which is {kind}")
         self._threads = set(threading.enumerate())
 
     def _trial(self) -> Trial:
@@ -173,7 +170,7 @@ class Kit:
             if held.verdict is Verdict.BLOCKED:  # what is to be mended is what blocks that one
                 return self._finding(clause, Ended(Verdict.BLOCKED, "", *held.because))
         inspected = [finding for finding in inspect_class(cls) if finding.clause is clause]
-        if inspected and inspected[0].verdict is Verdict.VIOLATED or clause.id not in BEHAVIOURS:
+        if inspected and inspected[0].verdict is Verdict.VIOLATED:
             return inspected[0]
         return combine([*inspected, self._finding(clause, self._try(clause))])
 

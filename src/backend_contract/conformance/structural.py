@@ -1,7 +1,7 @@
 """Layer R: what a class shows at run time, without an instance of it.
 
-The class is imported by whoever asks, and looked at: no property is read, nothing is called, nothing
-is changed. What only an instance can show is unchecked here; the clauses of layer B are tried on one.
+The class is imported by whoever asks, and looked at: no property is read, nothing is called,
+nothing is changed. What only an instance can show is unchecked here; layer B tries it on one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typing
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from backend_contract.clauses import CLAUSES, Clause, in_layer
 from backend_contract.conformance.verdicts import Finding, Verdict
@@ -133,8 +133,9 @@ class _Shown:
             getter = value.fget
             returns = _written(getattr(getter, "__annotations__", {}).get("return", _Absent))
             return f"@property def {name}(self){returns}"
-        if isinstance(value, (staticmethod, classmethod)):
-            return f"@{type(value).__name__} {self._header(name, value.__func__)}"
+        if isinstance(value, staticmethod | classmethod):
+            wrapped = cast("staticmethod[..., object]", value)
+            return f"@{type(wrapped).__name__} {self._header(name, wrapped.__func__)}"
         if isinstance(value, types.FunctionType):
             return self._header(name, value)
         if isinstance(value, (types.MemberDescriptorType, types.GetSetDescriptorType)):
@@ -227,11 +228,11 @@ def _bc102(shown: _Shown) -> _Decision:
         if shown.answers_everything() and not shown.sets("backend_type"):
             return _unknown("`__getattr__` may give an instance one")
         return _violated("nothing gives `backend_type` to the class itself")
-    if isinstance(value, property | types.MemberDescriptorType | functools.cached_property):
-        return _violated(f"on the class it reads as {_article(type(value).__name__)}")
-    if hasattr(type(value), "__get__"):
-        return _unknown(f"it is computed by {_article(type(value).__name__)}")
-    return _violated(f"on the class it reads as {_article(type(value).__name__)}")
+    kind = _article(type(value).__name__)
+    its_own_on_the_class = (property, types.MemberDescriptorType, functools.cached_property)
+    if hasattr(type(value), "__get__") and not isinstance(value, its_own_on_the_class):
+        return _unknown(f"it is computed by {kind}")
+    return _violated(f"on the class it reads as {kind}")
 
 
 def _bc103(shown: _Shown) -> _Decision:
@@ -245,7 +246,8 @@ def _bc103(shown: _Shown) -> _Decision:
 
 def _bc201(shown: _Shown) -> _Decision:
     contract = {member for clause in CLAUSES.values() for member in clause.members}
-    missing = sorted(getattr(shown.cls, "__abstractmethods__", frozenset()) - contract)
+    abstract: frozenset[str] = getattr(shown.cls, "__abstractmethods__", frozenset())
+    missing = sorted(abstract - contract)
     if missing:
         return _violated(f"`{missing[0]}` is abstract, so that no instance can be made", "__init__")
     if getattr(shown.cls, "_is_protocol", False):
@@ -431,10 +433,9 @@ def _callable(value: object) -> tuple[Callable[..., object] | None, tuple[str, .
     """What is called where a member is, and what it is given first."""
     if isinstance(value, types.FunctionType):
         return value, ("self",)
-    if isinstance(value, staticmethod):
-        return value.__func__, ()
-    if isinstance(value, classmethod):
-        return value.__func__, ("cls",)
+    if isinstance(value, staticmethod | classmethod):
+        wrapped = cast("staticmethod[..., object]", value)
+        return wrapped.__func__, ("cls",) if isinstance(value, classmethod) else ()
     if hasattr(type(value), "__get__") and not isinstance(value, type):
         return None, _unknown(f"it is {_article(type(value).__name__)}, which is not read here")
     if callable(value):
@@ -535,7 +536,7 @@ def _result(
     return _OK
 
 
-_TELLS_NOTHING = (Any, _Absent, _Unresolved)
+_TELLS_NOTHING: tuple[object, ...] = (Any, _Absent, _Unresolved)
 
 
 def _is_nothing(hint: object) -> bool | None:

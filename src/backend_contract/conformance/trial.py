@@ -9,9 +9,12 @@ import concurrent.futures
 import os
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from backend_contract.conformance.contexts import ContextServers, Pairs
@@ -117,8 +120,14 @@ def described(error: BaseException) -> str:
     text = " ".join(str(error).split())
     name = type(error).__qualname__
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return (f"{name}: {text}" if text else name)[:300] + where
+
+
+def end_if_forked(process: int) -> None:
+    """End this process if it is not ``process``: a backend forked, and the trial goes on there."""
+    if os.getpid() != process:
+        os._exit(0)
 
 
 class _AbandonedError(Exception):
@@ -136,20 +145,14 @@ class Task(Generic[T]):
         self.thread.start()
 
     def _run(self) -> None:
+        tell: Callable[[], None]
         try:
-            result = self._function()
+            tell = partial(self._future.set_result, self._function())
         except BaseException as error:  # a backend may well raise SystemExit; `result` raises it
-            self._finish(lambda: self._future.set_exception(error))
-        else:
-            self._finish(lambda: self._future.set_result(result))
-
-    def _finish(self, tell: Callable[[], None]) -> None:
-        if os.getpid() != self._process:  # the backend forked: the trial goes on in its parent
-            os._exit(0)
-        try:
+            tell = partial(self._future.set_exception, error)
+        end_if_forked(self._process)
+        with suppress(concurrent.futures.InvalidStateError):  # abandoned in the meantime
             tell()
-        except concurrent.futures.InvalidStateError:
-            pass  # abandoned in the meantime
 
     def ended_within(self, seconds: float) -> bool:
         """Whether the call returns or raises in that time."""
@@ -161,10 +164,8 @@ class Task(Generic[T]):
 
     def abandon(self) -> None:
         """Let nobody wait for it any longer."""
-        try:
+        with suppress(concurrent.futures.InvalidStateError):  # it has ended by itself
             self._future.set_exception(_AbandonedError())
-        except concurrent.futures.InvalidStateError:
-            pass  # it has ended by itself
 
 
 class Trial:
@@ -183,6 +184,8 @@ class Trial:
         self._seen = seen
         self._made: list[Backend] = []
         self._tasks: list[Task[Any]] = []
+        self._events: list[threading.Event] = []
+        self._process = os.getpid()
         self._doing = "a backend was made"
 
     # What a clause is tried with.
@@ -200,10 +203,12 @@ class Trial:
         self._doing = "a backend was made"
         try:
             backend = self.subject.made(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            end_if_forked(self._process)
             if self.subject.cls is not None:
                 raise blocked("BC201") from error
             raise unchecked(f"the factory raised {described(error)}") from error
+        end_if_forked(self._process)
         problem = problem_with(backend)
         if problem is not None:
             raise unchecked(problem)
@@ -225,10 +230,12 @@ class Trial:
         self._doing = what
         try:
             return member(*arguments, **named)
-        except _AbandonedError:
+        except (Ended, _AbandonedError):
             raise
         except BaseException as error:  # SystemExit is as bad as any other
             raise violated(f"{what} raised {described(error)}") from error
+        finally:
+            end_if_forked(self._process)
 
     def is_started(self, backend: Backend, when: str) -> bool:
         """``backend.is_started``, as it is read ``when``."""
@@ -246,7 +253,7 @@ class Trial:
         self._doing = f"the hook `{name}` was called"
         try:
             return hook(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise unchecked(f"the hook `{name}` raised {described(error)}") from error
 
     def in_thread(self, function: Callable[[], T], name: str) -> Task[T]:
@@ -255,15 +262,28 @@ class Trial:
         self._tasks.append(task)
         return task
 
+    def event(self) -> threading.Event:
+        """An event that is set, at the latest, when the trial is over: nobody waits for ever."""
+        event = threading.Event()
+        self._events.append(event)
+        return event
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of context that can be had here."""
         return self._servers.kinds
 
     @contextmanager
-    def context(self, kind: str, metadata: Pairs) -> Iterator[RuntimeServerContextType]:
-        """The context of a real request of ``kind`` that carries ``metadata``."""
-        with self._servers.request(kind, metadata) as context:
+    def context(self, kind: str, metadata: Pairs) -> Generator[RuntimeServerContextType]:
+        """The context of a real request of ``kind`` that carries ``metadata``.
+
+        If there is none, the trial ends: unchecked. That is never the backend's doing.
+        """
+        with ExitStack() as stack:
+            try:
+                context = stack.enter_context(self._servers.request(kind, metadata))
+            except Exception as error:
+                raise unchecked(f"no request could be made ({kind}): {described(error)}") from error
             yield context
 
     # How it is carried out.
@@ -277,28 +297,31 @@ class Trial:
             found = f"when {self._doing.rstrip(',')}, it did not return within {limit:g} seconds"
             threads = [thread for thread in threading.enumerate() if thread not in before]
             stacks = [_stack(thread) for thread in threads]
-            for task in self._tasks:
-                task.abandon()
+            self._let_go()
             return violated(found, *(stack for stack in stacks if stack))
         try:
             driver.result()
         except Ended as ended:
             return ended
-        except Exception as error:  # where it was not called by `call`: a lock, mostly
+        except BaseException as error:  # where it was not called by `call`: a lock, mostly
             return violated(f"{self._doing.rstrip(',')}: {described(error)}")
+        finally:
+            self._let_go()
         return None
+
+    def _let_go(self) -> None:
+        for task in self._tasks:
+            task.abandon()
+        for event in self._events:
+            event.set()
 
     def clean_up(self) -> list[str]:
         """Stop every backend that was made; what went wrong with that, in a line each."""
         problems: list[str] = []
-
-        def stop(backend: Backend) -> None:
-            if backend.is_started:
-                backend.stop()
-
+        until = time.monotonic() + self.subject.time_limit
         for backend in self._made:
-            task = Task(lambda backend=backend: stop(backend), "backend-contract: clean-up")
-            if not task.ended_within(min(self.subject.time_limit, 2.0)):
+            task = Task(partial(_stop, backend), "backend-contract: clean-up")
+            if not task.ended_within(max(until - time.monotonic(), 0.1)):
                 problems.append("stop() did not return in clean-up")
                 continue
             try:
@@ -308,24 +331,30 @@ class Trial:
         return problems
 
 
+def _stop(backend: Backend) -> None:
+    if backend.is_started:
+        backend.stop()
+
+
 def problem_with(backend: object) -> str | None:
     """Why what a factory returned is nothing that could be tried."""
     if backend is None:
         return "the factory returned None, expected a backend: it may lack a `return`"
     if isinstance(backend, type):
         return (
-            f"the factory returned the class {backend.__qualname__}, expected an instance: give the "
-            "class itself, or call it in the factory"
+            f"the factory returned the class {backend.__qualname__}, expected an instance: give "
+            "the class itself, or call it in the factory"
         )
     return None
 
 
-_HERE = os.path.dirname(__file__)
+_HERE = str(Path(__file__).parent)
 
 
 def _stack(thread: threading.Thread) -> str:
     """Where a thread is, from the first frame on that is not of this package."""
-    frame = sys._current_frames().get(thread.ident or 0)
+    # Private by name, documented, and what faulthandler does for a file.
+    frame = sys._current_frames().get(thread.ident or 0)  # pyright: ignore[reportPrivateUsage]
     if frame is None:
         return ""
     frames = traceback.extract_stack(frame)
@@ -336,7 +365,7 @@ def _stack(thread: threading.Thread) -> str:
 
 
 def _is_anothers(file: str) -> bool:
-    return not file.startswith(_HERE) and os.path.basename(file) not in (
+    return not file.startswith(_HERE) and Path(file).name not in (
         "threading.py",
         "thread.py",
         "_base.py",

@@ -1,0 +1,58 @@
+"""BC1xx: the name of a backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend_contract.conformance.behaviour.table import tries
+from backend_contract.conformance.trial import (
+    Trial,
+    violated,
+)
+from backend_contract.protocol import Backend
+
+
+@tries("BC101", "assert isinstance(make().backend_type, str)")
+def _the_name_is_text(trial: Trial) -> None:
+    backend: Any = trial.new()  # according to the Protocol, it is what it is asked for here
+    name = trial.call("backend_type", lambda: backend.backend_type)
+    if not isinstance(name, str):
+        raise violated(f"backend_type is {name!r}")
+
+
+@tries(
+    "BC102",
+    """\
+backend = make()
+assert type(backend).backend_type == backend.backend_type
+backend.start()
+assert type(backend).backend_type == backend.backend_type""",
+    after=("BC302",),
+)
+def _the_name_is_the_classs(trial: Trial) -> None:
+    backend = trial.new()
+    cls: Any = type(backend)  # through the Protocol, nothing can be read on the class
+    on_class = trial.call("backend_type, on the class,", lambda: cls.backend_type)
+    if not isinstance(on_class, str):
+        raise violated(f"backend_type, on the class, is {on_class!r}")
+    for when in ("new", "started"):
+        if when == "started":
+            if not trial.can_start:
+                return
+            trial.call("start()", backend.start)
+        on_instance = _name(trial, backend)
+        if on_class != on_instance:
+            raise violated(
+                f"backend_type is {on_class!r} on the class, {on_instance!r} on a {when} instance"
+            )
+
+
+@tries("BC103", "name = make().backend_type\nassert name.strip() and name == name.upper()")
+def _the_name_is_upper_case(trial: Trial) -> None:
+    name = _name(trial, trial.new())
+    if not name.strip() or name != name.upper():
+        raise violated(f"backend_type is {name!r}")
+
+
+def _name(trial: Trial, backend: Backend) -> str:
+    return trial.call("backend_type", lambda: backend.backend_type)
