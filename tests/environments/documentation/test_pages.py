@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,12 +104,12 @@ def test_a_link_to_a_clause_that_is_not_there_fails_the_build(tmp_path: Path) ->
     source = tmp_path / "docs"
     source.mkdir()
     for name in ("conf.py", "contract_pages.py", "contract.md"):
-        (source / name).write_text((DOCS / name).read_text(encoding="utf-8"), encoding="utf-8")
-    (source / "_static").mkdir()
-    (source / "_static/site.css").touch()
-    (source / "index.md").write_text(
-        "# Here\n\n[gone](contract.md#bc999)\n\n```{toctree}\ncontract\n```\n"
-    )
-    run = build(source, tmp_path / "site")
+        shutil.copy(DOCS / name, source)
+    shutil.copytree(DOCS / "_static", source / "_static")
+    index = "# Here\n\n[a clause](contract.md#{})\n\n```{{toctree}}\ncontract\n```\n"
+    (source / "index.md").write_text(index.format("bc501"))
+    assert build(source, tmp_path / "right").returncode == 0
+    (source / "index.md").write_text(index.format("bc999"))
+    run = build(source, tmp_path / "wrong")
     assert run.returncode == 1
     assert "bc999" in run.stderr
