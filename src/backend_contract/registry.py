@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from backend_contract._config import as_config
 from backend_contract._exceptions import add_note
-from backend_contract._names import class_name
+from backend_contract._names import backend_type_of, class_name
 from backend_contract._typing import TypeAliasType
 from backend_contract.errors import RegistryError
 from backend_contract.protocol import Backend, ConfigType
@@ -57,7 +57,7 @@ class BackendRegistry:
         BC102 (it reads on the class) or BC103 (it is upper case), with that clause; and
         :class:`TypeError` for what is no class.
         """
-        self._add(_name_of(cls), cls)
+        self._add(backend_type_of(cls), cls)
         return cls
 
     def names(self) -> tuple[str, ...]:
@@ -173,7 +173,7 @@ class BackendRegistry:
                 f"{type(error).__name__}: {error}"
             ) from error
         try:
-            named = _name_of(cls)
+            named = backend_type_of(cls)
         except TypeError as error:
             raise RegistryError(f"the backend {name!r} is not in {place}: {error}") from error
         if named != name:
@@ -213,24 +213,3 @@ def _place(entry_point: EntryPointType) -> str:
     distribution = entry_point.dist
     of = f" of {distribution.name} {distribution.version}" if distribution else ""
     return f"the entry point {entry_point.value!r}{of}"
-
-
-def _name_of(cls: object) -> str:
-    """The ``backend_type`` of a class, if it can be registered under it."""
-    from backend_contract.clauses import CLAUSES
-
-    if not isinstance(cls, type):
-        raise TypeError(f"a class was expected, got {cls!r}")
-    name: object = getattr(cls, "backend_type", None)
-    if not isinstance(name, str):
-        clause = CLAUSES["BC102"]
-        raise RegistryError(
-            f"{class_name(cls)}.backend_type is {name!r}, where a str was expected. {clause.fix}",
-            clause=clause,
-        )
-    if not name or name != name.upper():
-        clause = CLAUSES["BC103"]
-        raise RegistryError(
-            f"{class_name(cls)}.backend_type is {name!r}. {clause.fix}", clause=clause
-        )
-    return name

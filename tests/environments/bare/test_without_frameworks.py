@@ -34,6 +34,11 @@ def test_a_ready_part_without_its_framework_names_the_extra(name: str, distribut
     assert error.value.name == name
 
 
+def test_the_way_into_caikits_registry_names_caikit_where_it_is_not_installed() -> None:
+    with pytest.raises(ModuleNotFoundError, match="needs Caikit: pip install caikit"):
+        importlib.import_module("backend_contract.integrations.caikit")
+
+
 def public_objects() -> Iterator[object]:
     """Every public function, method and class of every module of the core, and their wrappees."""
     for info in pkgutil.walk_packages(backend_contract.__path__, "backend_contract."):
