@@ -98,7 +98,7 @@ def test_every_link_and_anchor_of_the_site_resolves(
     sources = {path.name for path in (SITE.parent).glob("*.md")}
     assert {source.replace(".md", ".html") for source in sources} <= pages
     assert broken(ids, links, address) == []
-    log = browser.get_log("browser")  # type: ignore[no-untyped-call]  # selenium's
+    log = browser.get_log("browser")
     errors = [entry["message"] for entry in log if entry["level"] == "SEVERE"]
     # A page, a style or a script that is not there; but what is no page cannot name its icon.
     assert [error for error in errors if "/favicon.ico " not in error] == []
