@@ -173,12 +173,20 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Change the package, one place at a time, and list the changes that no test notices."""
-    session.install("mutmut>=3.3", *TESTING, *FRAMEWORKS)
-    session.env["PYTHONPATH"] = ""
-    session.install(".[check]")
-    session.run("mutmut", "run", *session.posargs)
-    session.run("mutmut", "results")
+    """Change the core, one place at a time, and list the changes that no test notices."""
+    session.install("cosmic-ray>=8.4", *TESTING, *FRAMEWORKS, ".[check]")
+    session.run("pip", "uninstall", "--yes", "backend-contract")  # what is changed is the clone
+    clone = Path(session.create_tmp(), "clone").resolve()
+    shutil.rmtree(clone, ignore_errors=True)
+    session.run("git", "clone", "--quiet", ".", str(clone), external=True)
+    session.chdir(clone)
+    session.env["PYTHONPATH"] = str(clone / "src")
+    options = ("tests/mutation.toml", "session.sqlite")
+    session.run("cosmic-ray", "init", *options)
+    session.run("cr-filter-operators", *reversed(options))
+    session.run("cosmic-ray", "baseline", options[0])
+    session.run("cosmic-ray", "exec", *options)
+    session.run("cr-report", "--show-diff", "--surviving-only", options[1])
 
 
 @nox.session
