@@ -11,7 +11,18 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["lint", "types", "tests", "frameworks", "caikit", "distribution", "readme"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "tests",
+    "frameworks",
+    "caikit",
+    "ray",
+    "docs",
+    "distribution",
+    "lowest",
+    "readme",
+]
 nox.options.error_on_missing_interpreters = False  # they are named at the end as skipped
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
@@ -101,19 +112,43 @@ def site(session: nox.Session) -> None:
 
 @nox.session
 def distribution(session: nox.Session) -> None:
-    """The wheel and the source distribution: what they carry, and that they work alone."""
+    """The wheel and the source distribution: what they carry, and that they work alone.
+
+    Given a directory, they are put there.
+    """
     session.env["PYTHONPATH"] = ""
-    session.install("build", "twine", "check-wheel-contents")
-    output = Path(session.create_tmp(), "dist")
+    session.install("build", "twine", "check-wheel-contents", *TESTING)
+    root = Path.cwd()
+    output = Path(*session.posargs or [Path(session.create_tmp(), "dist")]).resolve()
     for stale in output.glob("*"):
         stale.unlink()
     session.run("python", "-m", "build", "--outdir", str(output), ".")
     (wheel,), (source,) = output.glob("*.whl"), output.glob("*.tar.gz")
     session.run("twine", "check", "--strict", str(wheel), str(source))
     session.run("check-wheel-contents", str(wheel))
-    session.install(f"backend-contract[check] @ {wheel.resolve().as_uri()}")
-    session.chdir(session.create_tmp())
+    size = wheel.stat().st_size
+    session.log(f"{wheel.name}: {size:,} bytes")
+    if size > 150_000:
+        session.error("the wheel is larger than 150 KB: what is in it that nobody needs?")
+    session.install(f"backend-contract[check] @ {wheel.as_uri()}")
+    empty = Path(session.create_tmp(), "empty").resolve()
+    shutil.rmtree(empty, ignore_errors=True)
+    empty.mkdir()
+    session.chdir(empty)
     session.run("backend-contract", "check", "--strict", "backend_contract:LocalBackend")
+    tests = [str(path) for path in sorted((root / "tests").glob("test_*.py"))]
+    options = [f"--config-file={root / 'pyproject.toml'}", "-p", "no:cacheprovider"]
+    session.run("pytest", *options, *tests)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """The tests with the lowest version of everything that is declared."""
+    session.env["PYTHONPATH"] = ""
+    session.install("uv")
+    lowest = ("--python", python(session), "--resolution=lowest-direct", "--reinstall")
+    session.run("uv", "pip", "install", *lowest, ".[check]", *TESTING)
+    session.run("pytest", *(session.posargs or ["tests"]))
 
 
 @nox.session
@@ -126,6 +161,34 @@ def readme(session: nox.Session) -> None:
     command = next(line for line in text.splitlines() if line.startswith("python3 -m pip"))
     session.chdir(clone)
     session.run("bash", "-c", command, external=True)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Which branches of the package its tests take, those of the command's children included."""
+    install(session, *TESTING, *FRAMEWORKS, "coverage[toml]>=7.10")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "tests", "tests/environments/frameworks")
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Change the core, one place at a time, and list the changes that no test notices."""
+    session.install("cosmic-ray>=8.4", *TESTING, *FRAMEWORKS, ".[check]")
+    session.run("pip", "uninstall", "--yes", "backend-contract")  # what is changed is the clone
+    clone = Path(session.create_tmp(), "clone").resolve()
+    shutil.rmtree(clone, ignore_errors=True)
+    session.run("git", "clone", "--quiet", ".", str(clone), external=True)
+    session.chdir(clone)
+    session.env["PYTHONPATH"] = str(clone / "src")
+    options = ("tests/mutation.toml", "session.sqlite")
+    session.run("cosmic-ray", "init", *options)
+    session.run("cr-filter-operators", *reversed(options))
+    session.run("cosmic-ray", "baseline", options[0])
+    session.run("cosmic-ray", "exec", *options)
+    session.run("cr-report", "--show-diff", "--surviving-only", options[1])
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -44,7 +45,7 @@ def address() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     for argument in (
         "--headless=new",
         "--no-sandbox",  # it runs as root in a container
@@ -54,7 +55,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, Service("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(
+        options, Service(os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver"))
+    )
     driver.set_page_load_timeout(60)
     yield driver
     driver.quit()
@@ -98,7 +101,7 @@ def test_every_link_and_anchor_of_the_site_resolves(
     sources = {path.name for path in (SITE.parent).glob("*.md")}
     assert {source.replace(".md", ".html") for source in sources} <= pages
     assert broken(ids, links, address) == []
-    log = browser.get_log("browser")  # type: ignore[no-untyped-call]  # selenium's
+    log = browser.get_log("browser")
     errors = [entry["message"] for entry in log if entry["level"] == "SEVERE"]
     # A page, a style or a script that is not there; but what is no page cannot name its icon.
     assert [error for error in errors if "/favicon.ico " not in error] == []
