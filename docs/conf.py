@@ -21,6 +21,7 @@ suppress_warnings: list[str] = []  # every warning fails the build
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_mock_imports = ["caikit"]  # an environment of its own, for one function
 autodoc_default_options = {"members": True, "show-inheritance": True}
 
 html_theme = "furo"

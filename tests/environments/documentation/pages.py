@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -75,6 +77,8 @@ def run_block(block: Block, names: dict[str, object], place: Path) -> None:
             run_console(block.text, place)
         case "toml":
             assert tomllib.loads(block.text)
+        case "yaml":
+            assert yaml.safe_load(block.text)
         case other:
             raise AssertionError(f"nothing is known of how to check a block of {other!r}")
 
