@@ -843,33 +843,36 @@ class Mine(LocalBackend):
         members=("handle_runtime_context",),
         requires=("BC501",),
         bad="""\
-from backend_contract import LocalBackend, RuntimeServerContextType
-
-class Mine(LocalBackend):
-    busy = False
-
-    def handle_runtime_context(
-        self, model_id: str, runtime_context: RuntimeServerContextType
-    ) -> None:
-        if self.busy:
-            return
-        self.busy = True
-        self.last_model = model_id
-        self.busy = False
-""",
-        good="""\
 import aconfig
 from backend_contract import LocalBackend, RuntimeServerContextType
+from backend_contract.runtime_context import get_metadata
 
 class Mine(LocalBackend):
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
-        self.contexts: dict[str, RuntimeServerContextType] = {}
+        self.contexts: dict[str, str | None] = {}
 
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        self.contexts[model_id] = runtime_context
+        self.model_id = model_id
+        self.route = get_metadata(runtime_context, "x-route-info")
+        self.contexts[self.model_id] = self.route
+""",
+        good="""\
+import aconfig
+from backend_contract import LocalBackend, RuntimeServerContextType
+from backend_contract.runtime_context import get_metadata
+
+class Mine(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.contexts: dict[str, str | None] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.contexts[model_id] = get_metadata(runtime_context, "x-route-info")
 """,
     ),
 )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ContextServers", "Pairs", "grpc_context", "http_request", "meeting_at", "pairs"]
 
-Pairs: TypeAlias = "Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]"
+Pairs: TypeAlias = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
 """Metadata or headers: a mapping, or pairs where a key is to be repeated."""
 
 ContextT = TypeVar("ContextT")
@@ -195,8 +195,8 @@ class _GrpcServer(_Server[GrpcContextType]):
 
     def __exit__(self, *_: object) -> None:
         self._give_all_back()
+        self._server.stop(_PATIENCE).wait(_PATIENCE)  # which no call is left to keep waiting
         self._channel.close()
-        self._server.stop(None).wait(_PATIENCE)
         self._pool.shutdown()
 
     def _serve(self, number: bytes, context: grpc.ServicerContext) -> bytes:

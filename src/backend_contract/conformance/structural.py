@@ -450,7 +450,8 @@ def _plainly_takes(function: object, count: int, keywords: dict[str, object]) ->
     code = function.__code__
     parameters = code.co_varnames[: code.co_argcount]
     return (
-        not code.co_kwonlyargcount
+        code.co_argcount == count + len(keywords)
+        and not code.co_kwonlyargcount
         and not code.co_posonlyargcount
         and parameters[count:] == tuple(keywords)
     )

@@ -186,7 +186,8 @@ class Trial:
         self._tasks: list[Task[Any]] = []
         self._events: list[threading.Event] = []
         self._process = os.getpid()
-        self._doing = "a backend was made"
+        self._doing = "making a backend"
+        self._hanging: Callable[[str], Ended] = violated
 
     # What a clause is tried with.
 
@@ -200,7 +201,7 @@ class Trial:
 
         Only a class can be given ``arguments``.
         """
-        self._doing = "a backend was made"
+        self._doing = "making a backend"
         try:
             backend = self.subject.made(*arguments)
         except (Exception, SystemExit) as error:
@@ -245,14 +246,22 @@ class Trial:
         """What is to be reported if the time is over before the next call."""
         self._doing = doing
 
+    @contextmanager
+    def unless_it_hangs(self, doing: str) -> Generator[None]:
+        """Do what another clause speaks of: if it does not return, this one is unchecked."""
+        self._doing = doing
+        self._hanging = unchecked
+        yield
+        self._hanging = violated
+
     def hook(self, name: str, *arguments: object) -> Any:  # Any: each hook returns something else
         """What a hook returns; ``None`` where there is none. Its failures are not the backend's."""
         hook = getattr(self.subject, name)
         if hook is None:
             return None
-        self._doing = f"the hook `{name}` was called"
         try:
-            return hook(*arguments)
+            with self.unless_it_hangs(f"the hook `{name}` was called"):
+                return hook(*arguments)
         except (Exception, SystemExit) as error:
             raise unchecked(f"the hook `{name}` raised {described(error)}") from error
 
@@ -294,7 +303,10 @@ class Trial:
         limit = self.subject.time_limit
         driver = self.in_thread(lambda: clause(self), name)
         if not driver.ended_within(limit):
-            found = f"when {self._doing.rstrip(',')}, it did not return within {limit:g} seconds"
+            found = f"{self._doing.rstrip(',')}: it did not return within {limit:g} seconds"
+            if self._hanging is not violated:
+                self._let_go()
+                return self._hanging(found)
             threads = [thread for thread in threading.enumerate() if thread not in before]
             stacks = [_stack(thread) for thread in threads]
             self._let_go()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from backend_contract.conformance.behaviour.members import (
     FaultError,
     ignoring_failures,
+    is_of_the_call,
     must_start,
     must_stop,
     plug_in,
@@ -22,12 +23,25 @@ from backend_contract.conformance.trial import (
 from backend_contract.protocol import Backend
 
 
-@tries("BC301", "assert make().is_started is False")
+@tries(
+    "BC301",
+    """\
+first = make()
+assert first.is_started is False
+first.start()
+assert make().is_started is False""",
+)
 def _a_new_one_is_not_started(trial: Trial) -> None:
-    backend = trial.new()
-    if trial.is_started(backend, "on a new backend") is not False:
+    first = trial.new()
+    _must_be_new(trial, first, "on a new backend")
+    ignoring_failures(trial, first, "start")
+    _must_be_new(trial, trial.new(), "on a new backend, after another was started")
+
+
+def _must_be_new(trial: Trial, backend: Backend, when: str) -> None:
+    if trial.is_started(backend, when) is not False:
         who = "" if trial.subject.cls else "; a factory must not start it either"
-        raise violated(f"is_started is {backend.is_started!r} on a new backend{who}")
+        raise violated(f"is_started is {backend.is_started!r} {when}{who}")
 
 
 @tries("BC302", "backend = make()\nbackend.start()\nassert backend.is_started is True")
@@ -121,7 +135,7 @@ def _reading_is_started_changes_nothing(trial: Trial) -> None:
     watched, unwatched = trial.new(), trial.new()
     _read(trial, watched, "on a new backend")
     for backend in (watched, unwatched):
-        ignoring_failures(backend, "start")
+        ignoring_failures(trial, backend, "start")
     after, without = (_read(trial, b, "after start()") for b in (watched, unwatched))
     if after is not without:
         raise violated(
@@ -190,7 +204,10 @@ def _start_and_stop_return_nothing(trial: Trial) -> None:
         call: Callable[[], object] = getattr(backend, name)
         what = f"{name}()"
         try:
-            returned = call()
+            with trial.unless_it_hangs(what):
+                returned = call()
         except (Exception, SystemExit) as error:  # BC302 or BC305 says so
+            if is_of_the_call(error):
+                raise violated(f"{what} raised {described(error)}") from error
             raise unchecked(f"{what} raised {described(error)}") from error
         require_nothing(returned, what)

@@ -12,6 +12,7 @@ from backend_contract.protocol import Backend
 __all__ = [
     "FaultError",
     "ignoring_failures",
+    "is_of_the_call",
     "must_start",
     "must_stop",
     "plug_in",
@@ -51,9 +52,15 @@ def require_nothing(returned: object, what: str) -> None:
         raise violated(f"{what} returned {returned!r}")
 
 
-def ignoring_failures(backend: Backend, member: str, *arguments: object) -> None:
+def is_of_the_call(error: BaseException) -> bool:
+    """Whether it is the call itself that was wrong, and nothing in what was called."""
+    traceback = error.__traceback__
+    return isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None
+
+
+def ignoring_failures(trial: Trial, backend: Backend, member: str, *arguments: object) -> None:
     """Call a method of which other clauses speak: that it is there, what it raises and returns."""
-    with suppress(Exception, SystemExit):
+    with trial.unless_it_hangs(f"{member}()"), suppress(Exception, SystemExit):
         _never_awaited(getattr(backend, member)(*arguments))
 
 
