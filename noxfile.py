@@ -104,7 +104,7 @@ def readme(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print the figures, each as a ratio to something else in the same run."""
-    install(session, "caikit==0.29.*")
+    install(session, "caikit==0.29.*", "fastapi")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 
