@@ -58,7 +58,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def frameworks(session: nox.Session) -> None:
     """What needs real gRPC and FastAPI: contexts of real requests, true stubs, the tests' types."""
-    install(session, *TESTING, *FRAMEWORKS, "pyright[nodejs]==1.1.414", "nox")
+    install(session, *TESTING, *FRAMEWORKS, "pyright[nodejs]==1.1.414", "nox", "h2")
     session.run("mypy", "--config-file=tests/mypy.ini")
     session.run("pytest", *(session.posargs or ["tests/environments/frameworks", "tests/typing"]))
 

@@ -73,9 +73,10 @@ def get_metadata(context: RuntimeServerContextType, key: str) -> str | None:
             if name == wanted:
                 return value
     elif is_grpc_context(context):
-        for name, datum in context.invocation_metadata():
+        for entry in context.invocation_metadata():
+            name = entry[0]  # unpacking is slower: gRPC's entries are named tuples
             if len(name) == length and name.lower() == wanted:
-                return _as_text(datum)
+                return _as_text(entry[1])
     elif is_http_context(context):
         header = wanted.encode()
         for raw_name, raw_value in context.headers.raw:
