@@ -85,7 +85,8 @@ def checkers(session: nox.Session) -> None:
 @nox.session
 def frameworks(session: nox.Session) -> None:
     """What needs real gRPC and FastAPI: contexts of real requests, true stubs, the tests' types."""
-    install(session, *TESTING, *FRAMEWORKS, *CHECKERS, "nox", "pre-commit>=4.0", "types-jsonschema")
+    tools = ["h2", "nox", "pre-commit>=4.0", "types-jsonschema", "types-PyYAML"]
+    install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *tools)
     session.run("mypy", "--config-file=tests/mypy.ini")
     session.run("pytest", *(session.posargs or ["tests/environments/frameworks"]))
     if not session.posargs:  # the corpus again, on the types of the frameworks themselves
@@ -212,7 +213,7 @@ def mutation(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print the figures, each as a ratio to something else in the same run."""
-    install(session, "caikit==0.29.*")
+    install(session, "caikit==0.29.*", "fastapi")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 

@@ -65,9 +65,25 @@ def get_metadata(context: RuntimeServerContextType, key: str) -> str | None:
     Raises :class:`TypeError` where ``context`` is neither kind of context.
     """
     wanted = key.lower()
-    for name, value in iter_metadata(context):
-        if name == wanted:
-            return value
+    # Asked several times for every request, of a few dozen names. Lower-casing a name keeps its
+    # length, unless an ASCII key cannot equal it anyway: most need not be lower-cased.
+    length = len(wanted)
+    if not wanted.isascii():
+        for name, value in iter_metadata(context):
+            if name == wanted:
+                return value
+    elif is_grpc_context(context):
+        for entry in context.invocation_metadata():
+            name = entry[0]  # unpacking is slower: gRPC's entries are named tuples
+            if len(name) == length and name.lower() == wanted:
+                return _as_text(entry[1])
+    elif is_http_context(context):
+        header = wanted.encode()
+        for raw_name, raw_value in context.headers.raw:
+            if len(raw_name) == length and raw_name.lower() == header:
+                return raw_value.decode("latin-1")
+    else:
+        iter_metadata(context)  # which says what is wrong
     return None
 
 
@@ -99,6 +115,8 @@ def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]
 def _is_instance(value: object, module: str, name: str) -> bool:
     """``isinstance`` against a class that is looked up, never imported."""
     cls = getattr(sys.modules.get(module), name, None)
+    if cls in type(value).__mro__:  # is faster than isinstance, and mostly enough
+        return True
     return isinstance(cls, type) and isinstance(value, cls)
 
 

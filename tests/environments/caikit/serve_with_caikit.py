@@ -45,7 +45,7 @@ class Seen:
         self.told: list[dict[str, Any]] = []
 
     def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
-        kinds = {"gRPC": is_grpc_context, "HTTP": is_http_context}
+        kinds: dict[str, Any] = {"gRPC": is_grpc_context, "HTTP": is_http_context}
         try:
             asyncio.get_running_loop()
         except RuntimeError:
