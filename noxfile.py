@@ -117,7 +117,7 @@ def distribution(session: nox.Session) -> None:
     session.env["PYTHONPATH"] = ""
     session.install("build", "twine", "check-wheel-contents", *TESTING)
     root = Path.cwd()
-    output = Path(*session.posargs or [Path(session.create_tmp(), "dist")]).resolve()
+    output = Path(*(session.posargs or [session.create_tmp(), "dist"])).resolve()
     for stale in output.glob("*"):
         stale.unlink()
     session.run("python", "-m", "build", "--outdir", str(output), ".")
