@@ -114,7 +114,7 @@ def ray(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run all code of the documentation, and build it; what is broken or warned of, fails."""
-    tools = ["sphinx>=8.1", "furo>=2024.8.6", "myst-parser>=4.0", "rich>=13.9"]
+    tools = ["httpx>=0.28", "sphinx>=8.1", "furo>=2024.8.6", "myst-parser>=4.0", "rich>=13.9"]
     install(session, *TESTING, *FRAMEWORKS, *tools, "tomli; python_version < '3.11'")
     session.run("python", "docs/render_report.py")
     session.env["PYTHONPATH"] = "tests"
@@ -138,7 +138,7 @@ def distribution(session: nox.Session) -> None:
     session.env["PYTHONPATH"] = ""
     session.install("build", "twine", "check-wheel-contents", *TESTING)
     root = Path.cwd()
-    output = Path(*session.posargs or [Path(session.create_tmp(), "dist")]).resolve()
+    output = Path(*(session.posargs or [session.create_tmp(), "dist"])).resolve()
     for stale in output.glob("*"):
         stale.unlink()
     session.run("python", "-m", "build", "--outdir", str(output), ".")

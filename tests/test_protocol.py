@@ -71,3 +71,28 @@ def test_the_protocol_cannot_be_instantiated_by_inheriting_it_alone() -> None:
 
     with pytest.raises(TypeError, match="abstract"):
         Nothing()  # type: ignore[abstract]  # that is its point
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "backend_type",
+        "handle_runtime_context",
+        "is_started",
+        "register_config",
+        "start",
+        "start_lock",
+        "stop",
+    ],
+)
+def test_who_inherits_the_protocol_has_to_define_every_member(member: str) -> None:
+    defined = {name: getattr(LocalBackend, name) for name in vars(Backend)["__abstractmethods__"]}
+    assert type("Whole", (Backend,), dict(defined))() is not None
+    del defined[member]
+    with pytest.raises(TypeError, match=f"abstract.*{member}"):
+        type("Part", (Backend,), defined)()
+
+
+@pytest.mark.parametrize("member", ["backend_type", "is_started"])
+def test_what_is_read_is_a_property_and_no_method(member: str) -> None:
+    assert isinstance(vars(Backend)[member], property)

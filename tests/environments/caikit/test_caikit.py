@@ -105,3 +105,22 @@ def test_a_mistake_in_a_subclass_of_caikits_is_seen(
     run = check("mine.py:Mine", cwd=tmp_path)
     assert run.returncode == 1
     assert verdicts(run.stdout).items() >= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments", "status", "undecided"),
+    [
+        ("before.py", [], 0, {"BC201", "BC202", "BC307", "BC309", "BC501"}),
+        ("after.py", ["--strict"], 0, set()),
+    ],
+)
+def test_the_documentations_two_backends_are_what_it_says(
+    file: str, arguments: list[str], status: int, undecided: set[str], tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/caikit.md").read_text(encoding="utf-8")
+    (code,) = re.findall(rf"^:caption: {file}\n\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / file).write_text(code)
+    run = check(*arguments, f"{file}:Cluster", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (status, "")
+    said = verdicts(run.stdout)
+    assert {clause for clause, verdict in said.items() if verdict == "unchecked"} == undecided
