@@ -67,7 +67,8 @@ def valid(text: str, name: str) -> Any:  # JSON holds anything
 
 def test_the_schema_of_the_report_is_a_schema_and_refuses_what_is_no_report() -> None:
     jsonschema.Draft202012Validator.check_schema(JSON_SCHEMA)
-    for wrong in ({}, [], {"schema_version": 2}):
+    others: list[object] = [{}, [], {"schema_version": 2}]
+    for wrong in others:
         assert not VALIDATORS["json"].is_valid(wrong)
         assert not VALIDATORS["sarif"].is_valid(wrong)
 

@@ -29,7 +29,11 @@ def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
         "version": version("backend-contract"),
         "deciders": [decider._asdict() for decider in outcome.deciders],
         "reports": [
-            {"target": report.target, "findings": [_finding(f) for f in report.findings]}
+            {
+                "target": report.target,
+                "findings": [_finding(f) for f in report.findings],
+                "notes": list(report.notes),
+            }
             for report in outcome.reports
             if report.findings
         ],

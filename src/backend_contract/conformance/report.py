@@ -23,6 +23,7 @@ _STYLES = {
     Verdict.VIOLATED: "1;31",
     Verdict.UNCHECKED: "33",
     Verdict.BLOCKED: "35",
+    Verdict.NOT_APPLICABLE: "2",
 }
 _BOLD = "1"
 
@@ -52,6 +53,8 @@ def full(outcome: Outcome, color: bool) -> Iterator[str]:
                     head = " " * 20 + _painted(f"{label:8}", _BOLD, color) + "  "
                     yield from _column(head, text, width, 30)
             yield from _wrapped(f"{_count(report.findings)} ({_by(report.findings)})", width)
+            for note in report.notes:
+                yield from _wrapped(f"note: {printable(note)}", width)
             yield ""
 
 
@@ -104,7 +107,7 @@ def gist(finding: Finding) -> str:
             text = f"{clause.text}; {_STALE}"
         case Verdict.BLOCKED:
             text = f"{because} has to hold first"
-        case Verdict.UNCHECKED:
+        case Verdict.UNCHECKED | Verdict.NOT_APPLICABLE:
             text = because
         case _:
             text = f"{clause.text}; found: {finding.found}; expected: {clause.expected}"
@@ -138,7 +141,7 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
             pass
         case Verdict.BLOCKED:
             details = [("by", f"{because}, which has to hold first")]
-        case Verdict.UNCHECKED:
+        case Verdict.UNCHECKED | Verdict.NOT_APPLICABLE:
             details = [("at", place), ("found", finding.found), ("why", because)]
         case Verdict.VIOLATED:
             details = [
@@ -148,6 +151,7 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
                 ("expected", finding.clause.expected),
                 ("fix", finding.clause.fix),
             ]
+    details = [(label, text) for label, text in details if text]
     details += _disagreement(finding)
     if finding.expected_because:
         details.append(("known", finding.expected_because))
