@@ -179,7 +179,7 @@ import aconfig
 backend = make()
 backend.register_config(aconfig.Config({"a": {"kept": 1, "list": [1, 2]}}))
 backend.register_config(aconfig.Config({"a": {"added": 2, "list": [3]}}))
-assert backend.config.a == {"kept": 1, "added": 2, "list": [3]}, backend.config""",
+assert backend.config["a"] == {"kept": 1, "added": 2, "list": [3]}, backend.config""",
 )
 def _registrations_merge(trial: Trial) -> None:
     with_constructor = trial.subject.cls is not None

@@ -28,15 +28,23 @@ from backend_contract.protocol import Backend
 @tries(
     "BC401",
     """\
+import threading
 backend = make()
-for _ in range(2):
+def enter():
     with backend.start_lock():
-        pass""",
+        entered.append(True)
+entered = []
+enter()
+other = threading.Thread(target=enter, daemon=True)
+other.start()
+other.join(5)
+assert len(entered) == 2""",
 )
 def _the_lock_is_a_context_manager(trial: Trial) -> None:
     backend = trial.new()
-    for _ in range(2):  # in two threads: to the same one, a lock that is not freed may be open
-        trial.in_thread(lambda: _enter_and_leave(trial, backend), "a thread at the lock").result()
+    _enter_and_leave(trial, backend)
+    # In another thread: to this one, a lock that was not freed may be open.
+    trial.in_thread(lambda: _enter_and_leave(trial, backend), "a thread at the lock").result()
 
 
 def _enter_and_leave(trial: Trial, backend: Backend) -> None:

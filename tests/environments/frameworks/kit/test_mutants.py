@@ -97,7 +97,9 @@ os._exit(2)
 
 
 def reproduce(clause: str, name: str, limit: float) -> int:
-    code = REPRODUCE.format(here=str(HERE), name=name, code=BEHAVIOURS[clause].reproduce, limit=limit)
+    code = REPRODUCE.format(
+        here=str(HERE), name=name, code=BEHAVIOURS[clause].reproduce, limit=limit
+    )
     return subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode
 
 

@@ -1,0 +1,143 @@
+"""Print what the conformance kit costs, and how sure it is of what happens at once.
+
+`nox -s soak` runs it. A good backend must never be blamed; a backend whose race the kit holds open,
+by a member or a hook, must be caught nearly always; how often the other races are caught is printed.
+It exits with 1 where one of the first two does not hold. No figure of time is asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import timeit
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/environments/frameworks/kit"))
+import mutants
+import typeguard
+
+from backend_contract import Backend, LocalBackend
+from backend_contract.conformance.behaviour import BEHAVIOURS
+from backend_contract.conformance.contexts import ContextServers
+from backend_contract.conformance.structural import inspect_class
+from backend_contract.conformance.trial import Subject, Trial
+from backend_contract.conformance.verdicts import Verdict
+from backend_contract.testing import check_backend
+
+AT_ONCE = ("BC402", "BC403", "BC404", "BC405", "BC506")
+"""The clauses that are about more than one thread."""
+
+CAUGHT = 0.999
+"""How often a race that is held open has to be caught."""
+
+_servers = ContextServers()
+
+
+def verdict(cls: type, given: dict[str, Any], clause: str) -> Verdict:
+    """What one trial of one clause comes to, where all others hold."""
+    _servers.start()
+    trial = Trial(Subject(cls, **given), _servers, [], lambda other: True)
+    ended = trial.carry_out(BEHAVIOURS[clause].function, clause)
+    trial.clean_up()
+    return Verdict.OK if ended is None else ended.verdict
+
+
+def violations(name: str, clause: str, runs: int) -> int:
+    """How many of so many runs blame the class of that name in `mutants`."""
+    given = next((m.given for m in mutants.MUTANTS + mutants.RACES if m.cls.__name__ == name), None)
+    cls = getattr(mutants, name)
+    found = [verdict(cls, given or mutants.HOOKS, clause) for _ in range(runs)]
+    return found.count(Verdict.VIOLATED)
+
+
+def held_open() -> Iterator[mutants.Mutant]:
+    for mutant in mutants.MUTANTS:
+        hangs = mutant.given.get("time_limit") == mutants.HANGS
+        if mutant.clause in AT_ONCE and not hangs:
+            yield mutant
+
+
+def soak(runs: int, processes: int) -> bool:
+    share = max(runs // processes, 1)
+    runs = share * processes
+    fine = True
+    with ProcessPoolExecutor(processes) as pool:
+
+        def blamed(name: str, clause: str) -> int:
+            return sum(pool.map(violations, repeat(name, processes), repeat(clause), repeat(share)))
+
+        print(f"good backends, blamed in {runs} runs")
+        for good in mutants.GOOD[:2]:
+            for clause in AT_ONCE:
+                count = blamed(good.__name__, clause)
+                fine &= count == 0
+                print(f"  {clause} {good.__name__:40} {count:6}", flush=True)
+        for what, races, least in (
+            ("held open", list(held_open()), CAUGHT),
+            ("not held open", mutants.RACES, 0.0),
+        ):
+            print(f"races, {what}, caught in {runs} runs")
+            for mutant in races:
+                count = blamed(mutant.cls.__name__, mutant.clause)
+                fine &= count >= least * runs
+                print(f"  {mutant.clause} {mutant.cls.__name__:40} {count:6}", flush=True)
+    return fine
+
+
+def costs(rounds: int) -> None:
+    def fresh() -> type[LocalBackend]:
+        return type("Fresh", (LocalBackend,), {"backend_type": "FRESH"})
+
+    def once(function: Any, argument: Any) -> float:
+        start = perf_counter()
+        function(argument)
+        return (perf_counter() - start) * 1e6
+
+    def is_backend(backend: object) -> None:
+        isinstance(backend, Backend)
+
+    def checked(backend: object) -> None:
+        typeguard.check_type(backend, Backend)
+
+    taken: dict[str, list[float]] = {"inspect": [], "isinstance": [], "typeguard": []}
+    for _ in range(rounds):
+        taken["inspect"].append(once(inspect_class, fresh()))
+        taken["isinstance"].append(once(is_backend, fresh()()))
+        taken["typeguard"].append(once(checked, fresh()()))
+    again = min(timeit.repeat(lambda: inspect_class(LocalBackend), number=10_000, repeat=5)) * 100
+    print(f"a class that was not seen before, median of {rounds} (us)")
+    print(f"  layer R, 9 clauses          {median(taken['inspect']):8.1f}  at most 300")
+    print(f"  layer R, again              {again:8.2f}  at most 1")
+    print(f"  isinstance(x, Backend)      {median(taken['isinstance']):8.1f}")
+    print(f"  typeguard.check_type        {median(taken['typeguard']):8.1f}")
+    whole = []
+    for _ in range(5):
+        start = perf_counter()
+        check_backend(LocalBackend)
+        whole.append(perf_counter() - start)
+    print("layers R and B on LocalBackend, with both servers (s)")
+    print(f"  the first, which imports    {whole[0]:8.2f}")
+    print(f"  the median of four more     {median(whole[1:]):8.2f}  at most 2")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=20, help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=300, help="default: %(default)s")
+    parser.add_argument("--processes", type=int, default=4 * (os.cpu_count() or 1))
+    options = parser.parse_args()
+    print(f"Python {sys.version.split()[0]}\n")
+    costs(options.rounds)
+    print()
+    return 0 if soak(options.runs, options.processes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
