@@ -95,6 +95,35 @@ def test_the_command_says_what_running_it_has_shown(tmp_path: Path, command: Com
     assert found == {"BC303": "is_started is True after stop() returned"}
 
 
+FIXED_AND_LINGERING = """\
+    def register_config(self, config) -> None:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        import threading
+        wait = threading.Event().wait
+        threading.Thread(target=wait, name="a lingerer", daemon=False).start()
+        super().start()
+"""
+
+
+def test_what_does_not_apply_and_what_lingers_are_shown_in_every_format(
+    tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "mine.py").write_text(HEAD + FIXED_AND_LINGERING)
+    arguments = ("check", "mine.py:Mine", "--run")
+    full = command(*arguments)
+    assert full.returncode == 0
+    shown = " ".join(full.stdout.split())
+    assert "BC204 not applicable" in shown
+    assert "register_config raises NotImplementedError" in shown
+    assert "note: still running: thread 'a lingerer'" in shown
+    (report,) = document_of(command(*arguments, "--output-format", "json"))["reports"]
+    assert any("a lingerer" in note for note in report["notes"])
+    concise = command(*arguments, "--output-format", "concise").stdout
+    assert "BC204 not applicable: register_config raises NotImplementedError" in concise
+
+
 def test_inspection_alone_makes_no_instance(check: Check) -> None:
     report = check("    def __init__(self, config=None): os._exit(1)\n", run=False)
     assert report.error is None

@@ -167,4 +167,5 @@ def combine_reports(reports: Sequence[Report]) -> Report:
         by_clause.setdefault(finding.clause.id, []).append(finding)
     findings = tuple(combine(by_clause[clause]) for clause in sorted(by_clause))
     errors = dict.fromkeys(report.error for report in reports if report.error is not None)
-    return Report(reports[0].target, findings, "; ".join(errors) or None)
+    notes = dict.fromkeys(note for report in reports for note in report.notes)
+    return Report(reports[0].target, findings, "; ".join(errors) or None, tuple(notes))
