@@ -6,6 +6,7 @@ Both front ends, pytest's and :func:`check_backend`, ask the same :class:`Kit`.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -147,12 +148,14 @@ class Kit:
     def close(self) -> None:
         """End the servers, and note what goes on in spite of all."""
         self._servers.close()
-        for thread in set(threading.enumerate()) - self._threads:
-            if thread is not threading.current_thread():
-                thread.join(1)
-                if thread.is_alive():
-                    kind = "a daemon" if thread.daemon else "no daemon"
-                    self.notes.append(f"still running: thread {thread.name!r}, which is {kind}")
+        left = set(threading.enumerate()) - self._threads - {threading.current_thread()}
+        deadline = time.monotonic() + 1
+        for thread in left:
+            thread.join(max(deadline - time.monotonic(), 0))
+        for thread in left:
+            if thread.is_alive():
+                kind = "a daemon" if thread.daemon else "no daemon"
+                self.notes.append(f"still running: thread {thread.name!r}, which is {kind}")
         self._threads = set(threading.enumerate())
 
     def _trial(self) -> Trial:
