@@ -127,7 +127,7 @@ def readme(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print the figures, each as a ratio to something else in the same run."""
-    install(session, "caikit==0.29.*")
+    install(session, "caikit==0.29.*", *CHECKERS)
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 
