@@ -213,7 +213,7 @@ def mutation(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print the figures, each as a ratio to something else in the same run."""
-    install(session, "caikit==0.29.*", "fastapi")
+    install(session, "caikit==0.29.*", "fastapi", "typeguard", "beartype", *CHECKERS)
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 

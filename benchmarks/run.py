@@ -31,7 +31,7 @@ from backend_contract import (
     ensure_started,
     notify,
 )
-from backend_contract.conformance.checkers import Mypy
+from backend_contract.conformance.checkers import CHECKERS, Mypy
 from backend_contract.conformance.probe import Probe
 from backend_contract.conformance.static import copy_missing_stubs
 from backend_contract.runtime_context import get_metadata
@@ -269,7 +269,77 @@ def checks(rounds: int) -> None:
     line("a hundred / one, warm", warm["hundred"] / warm["one"], "at most 1.5")
 
 
-PARTS = (imports, lock, lifecycle, notification, metadata, checks)
+STARTING = """
+import sys
+from backend_contract.conformance import command
+from backend_contract.conformance.checkers import CHECKERS
+from backend_contract.conformance.checkers.zuban import Zuban
+
+class Reached(Exception): ...
+
+class Nobody(Zuban):
+    def version(self): return "0"
+    def check(self, task): raise Reached
+
+CHECKERS["zuban"] = Nobody()
+try:
+    command.main(["check", "--no-cache", "--checker", "zuban", "backend.py:Mine"])
+except Reached:
+    pass
+else:
+    raise SystemExit("no checker was reached")
+"""
+"""A check that ends where a checker would begin."""
+
+
+def start_up(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "backend.py").write_text(
+            "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
+        )
+        (directory / "starting.py").write_text(STARTING)
+        taken = in_turns(
+            rounds,
+            {
+                "nothing": lambda: run(sys.executable, "-c", "pass", cwd=directory),
+                "check": lambda: run(sys.executable, "starting.py", cwd=directory),
+            },
+        )
+    print("backend-contract check, up to where the checker begins")
+    above = (taken["check"] - taken["nothing"]) * 1000
+    line("above a bare interpreter (ms)", above, "at most 100")
+    line("ratio to a bare interpreter", taken["check"] / taken["nothing"])
+
+
+def each_checker(rounds: int) -> None:
+    """A hundred targets beside one, by every checker that is installed."""
+    print("backend-contract check by each checker, warm")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        for number in range(100):
+            (directory / f"backend{number}.py").write_text(
+                "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
+            )
+        targets = [f"backend{number}.py:Mine" for number in range(100)]
+        command = str(Path(sys.executable).parent / "backend-contract")
+        for checker in (each for each in CHECKERS.values() if each.is_installed):
+
+            def check(count: int, checker: str = checker.name) -> float:
+                variables = {"XDG_CACHE_HOME": str(directory / "cache" / str(count))}
+                arguments = ["check", "--checker", checker, *targets[:count]]
+                return run(command, *arguments, cwd=directory, **variables)
+
+            one, hundred = partial(check, 1), partial(check, 100)
+            one()
+            hundred()
+            taken = in_turns(max(rounds // 4, 3), {"one": one, "hundred": hundred})
+            line(f"{checker.name}: one target (ms)", taken["one"] * 1000)
+            line(f"{checker.name}: a hundred (ms)", taken["hundred"] * 1000)
+            line(f"{checker.name}: ratio", taken["hundred"] / taken["one"], "at most 1.5")
+
+
+PARTS = (imports, lock, lifecycle, notification, metadata, start_up, checks, each_checker)
 
 
 def main() -> None:
