@@ -12,9 +12,9 @@ from backend_contract.protocol import Backend
 try:
     _base: Any = importlib.import_module("caikit.core.module_backends.base")
     _registries: Any = importlib.import_module("caikit.core.registries")
-except ModuleNotFoundError as error:
-    needs = f"{__name__} needs Caikit: pip install caikit"
-    raise ModuleNotFoundError(needs, name=error.name) from error
+except ModuleNotFoundError as _error:
+    _needs = f"{__name__} needs Caikit: pip install caikit"
+    raise ModuleNotFoundError(_needs, name=_error.name) from _error
 
 __all__ = ["register"]
 

@@ -20,10 +20,10 @@ from backend_contract.protocol import Backend
 
 try:
     import fastapi
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        f"{__name__} needs FastAPI: pip install 'backend-contract[fastapi]'", name=error.name
-    ) from error
+        f"{__name__} needs FastAPI: pip install 'backend-contract[fastapi]'", name=_error.name
+    ) from _error
 
 __all__ = ["lifespan", "notify_backends"]
 

@@ -12,10 +12,10 @@ from backend_contract.runtime_context import get_metadata
 
 try:
     import grpc
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        f"{__name__} needs grpcio: pip install 'backend-contract[grpc]'", name=error.name
-    ) from error
+        f"{__name__} needs grpcio: pip install 'backend-contract[grpc]'", name=_error.name
+    ) from _error
 
 __all__ = ["BackendInterceptor"]
 

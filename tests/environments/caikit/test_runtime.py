@@ -238,6 +238,30 @@ def test_bc203_caikits_local_backend_refuses_a_registration_by_an_assertion() ->
         CaikitLocalBackend().register_config(aconfig.Config({}))
 
 
+def test_bc203_caikit_registers_without_asking_whether_a_backend_can() -> None:
+    script = """
+from caikit.core.model_management.local_model_initializer import LocalModelInitializer
+from backend_contract import LocalBackend
+from backend_contract.integrations.caikit import register
+
+@register
+class Fixed(LocalBackend):
+    backend_type = "INHERITS"
+
+    def register_config(self, config):
+        raise NotImplementedError
+
+import tiny_library
+priority = {"backend_priority": [{"type": "INHERITS"}]}
+import aconfig
+try:
+    LocalModelInitializer(aconfig.Config(priority, override_env_vars=False), "test")
+except NotImplementedError:
+    print("not configured")
+"""
+    assert child("-c", script) == "not configured\n"
+
+
 def test_bc404_caikits_lock_is_not_reentrant() -> None:
     backend = CaikitLocalBackend()
     with backend.start_lock():
