@@ -105,7 +105,7 @@ def caikit(session: nox.Session) -> None:
 @nox.session
 def ray(session: nox.Session) -> None:
     """The example on Ray, from PyPI: clusters that are joined, started, killed."""
-    install(session, *TESTING, *FRAMEWORKS, "ray>=2.44")
+    install(session, *TESTING, *FRAMEWORKS, "ray>=2.60")
     files = ("examples/ray_backend.py", "tests/environments/ray")
     session.run("mypy", "--config-file=tests/mypy.ini", *files)
     session.run("pytest", *(session.posargs or ["tests/environments/ray"]))
@@ -114,7 +114,7 @@ def ray(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run all code of the documentation, and build it; what is broken or warned of, fails."""
-    tools = ["httpx>=0.28", "sphinx>=8.1", "furo>=2024.8.6", "myst-parser>=4.0", "rich>=13.9"]
+    tools = ["httpx2", "sphinx>=8.1", "furo>=2024.8.6", "myst-parser>=4.0", "rich>=13.9"]
     install(session, *TESTING, *FRAMEWORKS, *tools, "tomli; python_version < '3.11'")
     session.run("python", "docs/render_report.py")
     session.env["PYTHONPATH"] = "tests"

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     import ray
 
 ROUTE_KEY = "x-route-info"
-OLDEST_RAY = (2, 44)
+OLDEST_RAY = (2, 60)  # the oldest it is tested with
 LOOKS_BEFORE_LOST = 2  # Ray itself ends the process when its cluster is gone for 60 seconds
 
 log = logging.getLogger(__name__)
