@@ -20,7 +20,6 @@ nox.options.sessions = [
     "ray",
     "docs",
     "distribution",
-    "lowest",
     "readme",
 ]
 nox.options.error_on_missing_interpreters = False  # they are named at the end as skipped
