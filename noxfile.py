@@ -21,7 +21,6 @@ nox.options.sessions = [
     "ray",
     "docs",
     "distribution",
-    "lowest",
     "readme",
 ]
 nox.options.error_on_missing_interpreters = False  # they are named at the end as skipped
@@ -139,7 +138,10 @@ def distribution(session: nox.Session) -> None:
     session.install("build", "twine", "check-wheel-contents", *TESTING)
     root = Path.cwd()
     output = Path(*(session.posargs or [session.create_tmp(), "dist"])).resolve()
-    for stale in output.glob("*"):
+    for stale in [
+        *output.glob("backend_contract-*.whl"),
+        *output.glob("backend_contract-*.tar.gz"),
+    ]:
         stale.unlink()
     session.run("python", "-m", "build", "--outdir", str(output), ".")
     (wheel,), (source,) = output.glob("*.whl"), output.glob("*.tar.gz")
