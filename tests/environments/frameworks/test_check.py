@@ -9,23 +9,10 @@ import pytest
 from backend_contract.conformance import static
 from backend_contract.conformance.command import main
 
-ROOT = Path(__file__).parents[3]
-
 
 def test_a_typed_framework_is_used_as_it_is(tmp_path: Path) -> None:
     stubs = static.copy_missing_stubs(tmp_path / "stubs")
     assert [path.name for path in stubs.iterdir()] == ["aconfig"]
-
-
-@pytest.mark.parametrize(
-    "target",
-    ["structural_backend.py:EchoBackend", "text_generation_backend.py:TextGenerationBackend"],
-)
-def test_the_examples_are_checked_on_the_real_types(
-    target: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["check", "--strict", f"{ROOT}/examples/{target}"]) == 0
-    assert "8 ok (layer S" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""The example on Ray keeps every clause, tried on a real cluster of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from backend_contract.testing import BackendConformance
+
+from .conftest import example
+
+CPUS = {"local": {"cpus": 1}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster_that_all_share() -> Iterator[None]:
+    """A backend that keeps the cluster: Ray takes seconds to start one, and clauses start many."""
+    keeper = example.RayBackend(CPUS)
+    keeper.start()
+    yield
+    keeper.stop()
+
+
+class TestRayBackend(BackendConformance):
+    backend = example.RayBackend
+    config = {**CPUS, "placements": {f"route-{number}": {} for number in range(16)}}
+    time_limit = 60
+
+    def during_start(self, backend: Any, call: Callable[[], None]) -> None:
+        connection = example.CONNECTION
+
+        def share(*arguments: object) -> None:
+            call()
+            type(connection)._share(connection, *arguments)
+
+        connection._share = share
+
+    def received_contexts(self, backend: Any) -> Mapping[str, object]:
+        routes: Mapping[str, object] = backend._routes
+        return routes
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        vars(example.CONNECTION).pop("_share", None)
+        super().teardown_class()
