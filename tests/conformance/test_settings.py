@@ -225,6 +225,12 @@ def as_toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory for any settings at all, of which no other test hears."""
+    return tmp_path_factory.mktemp("any")
+
+
 def settings_or_error(directory: Path) -> Settings | str:
     try:
         return read_settings(directory, CHECKERS)
@@ -234,9 +240,8 @@ def settings_or_error(directory: Path) -> Settings | str:
 
 @given(st.dictionaries(keys, values, max_size=3))
 def test_any_settings_are_read_or_refused_on_one_line(
-    tmp_path_factory: pytest.TempPathFactory, table: dict[str, object]
+    directory: Path, table: dict[str, object]
 ) -> None:
-    directory = tmp_path_factory.getbasetemp()
     settle(directory, "".join(f"{key} = {as_toml(value)}\n" for key, value in table.items()))
     settings = settings_or_error(directory)
     if isinstance(settings, str):
@@ -247,9 +252,8 @@ def test_any_settings_are_read_or_refused_on_one_line(
 
 @given(st.binary(max_size=50))
 def test_any_content_of_the_file_is_read_or_refused_on_one_line(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
+    directory: Path, content: bytes
 ) -> None:
-    directory = tmp_path_factory.getbasetemp()
     (directory / "pyproject.toml").write_bytes(b"# backend-contract\n" + content)
     settings = settings_or_error(directory)
     if isinstance(settings, str):
