@@ -6,6 +6,7 @@ Both front ends, pytest's and :func:`check_backend`, ask the same :class:`Kit`.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,9 @@ from backend_contract.protocol import Backend
 __all__ = ["DECIDED_BY", "Kit", "check_backend"]
 
 DECIDED_BY = "behaviour"
+
+_GRACE = 1.0
+"""Seconds that all threads together have to end, after all has been stopped."""
 
 
 def check_backend(
@@ -140,9 +144,10 @@ class Kit:
     def close(self) -> None:
         """End the servers, and note what goes on in spite of all."""
         self._servers.close()
+        until = time.monotonic() + _GRACE
         for thread in set(threading.enumerate()) - self._threads:
             if thread is not threading.current_thread():
-                thread.join(1)
+                thread.join(max(until - time.monotonic(), 0))
                 if thread.is_alive():
                     kind = "a daemon" if thread.daemon else "no daemon"
                     self.notes.append(f"still running: thread {thread.name!r}, which is {kind}")
