@@ -11,12 +11,21 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["lint", "types", "tests", "frameworks", "caikit", "distribution", "readme"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "tests",
+    "frameworks",
+    "soak",
+    "caikit",
+    "distribution",
+    "readme",
+]
 nox.options.error_on_missing_interpreters = False  # they are named at the end as skipped
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 FRAMEWORKS = ["grpcio", "types-grpcio", "fastapi", "uvicorn"]
-TESTING = ["pytest>=8.0", "hypothesis>=6.100"]
+TESTING = ["pytest>=8.0", "pytest-xdist>=3.5", "hypothesis>=6.100"]
 
 
 def install(session: nox.Session, *requirements: str) -> None:
@@ -64,9 +73,16 @@ def frameworks(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """The kit blames no good backend and catches every race held open; `-- --runs 1000` for long."""
+    install(session, *FRAMEWORKS, "typeguard")
+    session.run("python", "benchmarks/kit.py", *session.posargs)
+
+
+@nox.session
 def caikit(session: nox.Session) -> None:
     """Caikit's own backends, from PyPI."""
-    install(session, *TESTING, "caikit==0.29.*")
+    install(session, *TESTING, *FRAMEWORKS, "caikit==0.29.*")
     session.run("pytest", *(session.posargs or ["tests/environments/caikit"]))
 
 

@@ -19,7 +19,7 @@ from backend_contract.conformance.verdicts import Finding, Report, Verdict
 from backend_contract.testing import check_backend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mutants import HOOKS, Inheriting, Structural  # noqa: E402 - it has no package
+from mutants import HOOKS, Inheriting, Structural
 
 
 def ends(thread: threading.Thread) -> bool:
@@ -108,7 +108,9 @@ def test_a_factory_that_hangs() -> None:
     go_on.set()
 
 
-def test_a_factory_that_returns_the_same_instance_is_not_taken_for_one_that_makes_new_ones() -> None:
+def test_a_factory_that_returns_the_same_instance_is_not_taken_for_one_that_makes_new_ones() -> (
+    None
+):
     only = Structural()
     report = check_backend(lambda: only, **HOOKS)
     assert violated(report) == {}
@@ -169,7 +171,9 @@ def test_a_hook_that_raises_is_not_the_backends_fault(
     assert list(undecided) == clauses
     for finding in undecided.values():
         assert finding.verdict is Verdict.UNCHECKED
-        assert f"the hook `{hook}` raised {type(error).__name__}: nothing there" in finding.because[0]
+        assert (
+            f"the hook `{hook}` raised {type(error).__name__}: nothing there" in finding.because[0]
+        )
 
 
 def test_a_hook_that_plugs_in_nothing_leaves_its_clauses_unchecked() -> None:
@@ -239,27 +243,6 @@ def test_a_backend_that_exits_when_told_of_a_request() -> None:
     report = check_backend(ExitsWhenTold, **HOOKS)
     assert list(violated(report)) == ["BC504"]
     assert "SystemExit: 3" in violated(report)["BC504"].found
-
-
-class Forks(Structural):
-    """Serves from a child, and does not see that the child goes on where it was made."""
-
-    def start(self) -> None:
-        if sys.version_info >= (3, 12):
-            pytest.fail("in a process with threads, os.fork() warns from Python 3.12 on")
-        child = os.fork()
-        if child:
-            os.waitpid(child, 0)
-        super().start()
-
-
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="os.fork() itself warns of threads there")
-def test_a_backend_that_forks_is_tried_in_one_process_only(tmp_path: Path) -> None:
-    report = check_backend(Forks, **HOOKS)
-    with (tmp_path / "processes").open("a") as seen:  # a second line, were there a second process
-        seen.write(f"{os.getpid()}\n")
-    assert violated(report) == {}
-    assert (tmp_path / "processes").read_text() == f"{os.getpid()}\n"
 
 
 class InstallsAHandler(Structural):

@@ -12,7 +12,7 @@ from backend_contract.conformance.verdicts import Verdict
 from backend_contract.testing import check_backend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from unusual import UNUSUAL  # noqa: E402 - it has no package
+from unusual import UNUSUAL
 
 
 @pytest.mark.parametrize(

@@ -306,9 +306,7 @@ class ConfiguredWhenMade(Structural):
         raise NotImplementedError
 
 
-@conforms(
-    undecided={"BC204"}, config={"address": "here"}, **HOOKS | {"merged_config": None}
-)
+@conforms(undecided={"BC204"}, config={"address": "here"}, **HOOKS | {"merged_config": None})
 class KnowsItsKeys(Structural):
     """An empty configuration is not valid for it, nor is a key that it does not know."""
 
