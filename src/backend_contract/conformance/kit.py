@@ -35,6 +35,9 @@ __all__ = ["DECIDED_BY", "Kit", "check_backend"]
 
 DECIDED_BY = "behaviour of its instances"
 
+_GRACE = 1.0
+"""Seconds that all threads together have to end, after all has been stopped."""
+
 
 def check_backend(
     backend: Callable[[], Backend],
@@ -148,14 +151,13 @@ class Kit:
     def close(self) -> None:
         """End the servers, and note what goes on in spite of all."""
         self._servers.close()
-        left = set(threading.enumerate()) - self._threads - {threading.current_thread()}
-        deadline = time.monotonic() + 1
-        for thread in left:
-            thread.join(max(deadline - time.monotonic(), 0))
-        for thread in left:
-            if thread.is_alive():
-                kind = "a daemon" if thread.daemon else "no daemon"
-                self.notes.append(f"still running: thread {thread.name!r}, which is {kind}")
+        until = time.monotonic() + _GRACE
+        for thread in set(threading.enumerate()) - self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(until - time.monotonic(), 0))
+                if thread.is_alive():
+                    kind = "a daemon" if thread.daemon else "no daemon"
+                    self.notes.append(f"still running: thread {thread.name!r}, which is {kind}")
         self._threads = set(threading.enumerate())
 
     def _trial(self) -> Trial:

@@ -1,0 +1,91 @@
+"""The front end for pytest, as the author of a backend meets it: no conftest, warnings are errors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+SUITE = """\
+from backend_contract.testing import BackendConformance
+from mutants import HOOKS, Structural, ForgetsThatItStopped
+
+class TestMine(BackendConformance):
+    backend = {backend}
+    {more}
+"""
+
+
+def run_pytest(
+    path: Path, backend: str, more: str = "", *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    (path / "test_mine.py").write_text(SUITE.format(backend=backend, more=more))
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", *arguments],
+        cwd=path,
+        env={**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_good_backend_passes_and_the_summary_counts(tmp_path: Path) -> None:
+    run = run_pytest(tmp_path, "Structural", "", "-v")
+    assert run.returncode == 0, run.stdout
+    assert "test_mine.py::TestMine::test_clause[BC302] PASSED" in run.stdout
+    assert "test_mine.py::TestMine: 25 of 28 clauses exercised, 3 unchecked" in run.stdout, (
+        run.stdout
+    )
+
+
+def test_a_failure_says_all_that_is_needed(tmp_path: Path) -> None:
+    run = run_pytest(tmp_path, "ForgetsThatItStopped", "", "-k", "BC303")
+    assert run.returncode == 1
+    for words in (
+        "BC303 violated: after `stop()` returns, `is_started` is `False`",
+        "expected  self._started = False",
+        "found     is_started is True after stop() returned",
+        "mutants.py:",
+        "fix       Set `self._started = False` in `stop`.",
+        "from mutants import ForgetsThatItStopped",
+        "make = ForgetsThatItStopped",
+        "assert backend.is_started is False",
+    ):
+        assert words in run.stdout
+
+
+def test_an_expected_violation_needs_a_reason_and_has_to_occur(tmp_path: Path) -> None:
+    known = 'expected_violations = {"BC303": "issue 7"}'
+    run = run_pytest(tmp_path, "ForgetsThatItStopped", known, "-k", "BC303")
+    assert run.returncode == 0
+    assert "1 expected failure" in run.stdout
+    run = run_pytest(tmp_path, "Structural", known, "-k", "BC303")
+    assert run.returncode == 1
+    assert "BC303 is expected to be violated (issue 7), and is ok" in run.stdout
+
+
+def test_a_misused_suite_is_an_error(tmp_path: Path) -> None:
+    for more, problem in (
+        ('expected_violations = {"BC999": "why"}', "there is no clause 'BC999'"),
+        ('expected_violations = {"BC303": " "}', "BC303 needs a reason"),
+    ):
+        run = run_pytest(tmp_path, "Structural", more)
+        assert run.returncode != 0
+        assert problem in run.stdout + run.stderr
+
+
+def test_a_suite_in_which_nothing_was_decided_fails(tmp_path: Path) -> None:
+    run = run_pytest(tmp_path, "Structural", "", "-k", "BC308")
+    assert run.returncode == 1
+    assert "ERROR test_mine.py::TestMine: no clause was decided" in run.stdout
+
+
+def test_it_works_in_two_workers(tmp_path: Path) -> None:
+    run = run_pytest(tmp_path, "Structural", "", "-n", "2")
+    assert run.returncode == 0, run.stdout
+    assert "25 of 28 clauses exercised, 3 unchecked" in run.stdout
