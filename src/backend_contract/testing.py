@@ -44,7 +44,7 @@ class BackendConformance:
     which no clause of a suite was decided fails. Works with pytest 7 and newer, and with xdist.
     """
 
-    __test__ = False  # of this class alone: see __init_subclass__
+    __test__: ClassVar[bool] = False  # of this class alone: see __init_subclass__
 
     backend: ClassVar[type[Backend] | None] = None
     """The class. BC201 and the constructor's half of BC205 need it."""

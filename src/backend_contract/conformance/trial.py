@@ -140,8 +140,8 @@ class Task(Generic[T]):
     def __init__(self, function: Callable[[], T], name: str) -> None:
         self._function = function
         self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._process = os.getpid()
-        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._process: int = os.getpid()
+        self.thread: threading.Thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
@@ -185,7 +185,7 @@ class Trial:
         self._made: list[Backend] = []
         self._tasks: list[Task[Any]] = []
         self._events: list[threading.Event] = []
-        self._process = os.getpid()
+        self._process: int = os.getpid()
         self._doing = "making a backend"
         self._hanging: Callable[[str], Ended] = violated
 

@@ -12,6 +12,7 @@ from backend_contract.testing import BackendConformance
 from .conftest import example
 
 CPUS = {"local": {"cpus": 1}}
+CONFIG = {**CPUS, "placements": {f"route-{number}": {} for number in range(16)}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,7 +26,7 @@ def cluster_that_all_share() -> Iterator[None]:
 
 class TestRayBackend(BackendConformance):
     backend = example.RayBackend
-    config = {**CPUS, "placements": {f"route-{number}": {} for number in range(16)}}
+    config = CONFIG
     time_limit = 60
 
     def during_start(self, backend: Any, call: Callable[[], None]) -> None:

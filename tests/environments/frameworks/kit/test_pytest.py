@@ -1,4 +1,4 @@
-"""The front end for pytest, as the author of a backend meets it: no conftest, warnings are errors."""
+"""The front end for pytest, as an author meets it: no conftest of ours, warnings are errors."""
 
 from __future__ import annotations
 
