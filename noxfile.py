@@ -102,7 +102,7 @@ def frameworks(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """The kit blames no good backend and catches races; `-- --runs 1000` for long."""
+    """The kit blames no good backend, and catches every race held open; `-- --runs 1000`."""
     install(session, *FRAMEWORKS, "typeguard")
     session.run("python", "benchmarks/kit.py", *session.posargs)
 

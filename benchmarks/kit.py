@@ -54,7 +54,10 @@ def violations(name: str, clause: str, runs: int) -> int:
     """How many of so many runs blame the class of that name in `mutants`."""
     given = next((m.given for m in mutants.MUTANTS + mutants.RACES if m.cls.__name__ == name), None)
     cls = getattr(mutants, name)
-    found = [verdict(cls, given or mutants.HOOKS, clause) for _ in range(runs)]
+    try:
+        found = [verdict(cls, given or mutants.HOOKS, clause) for _ in range(runs)]
+    finally:
+        _servers.close()  # or else the process would not end
     return found.count(Verdict.VIOLATED)
 
 

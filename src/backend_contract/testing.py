@@ -126,7 +126,8 @@ class BackendConformance:
                     pytrace=False,
                 )
             if finding.verdict is Verdict.VIOLATED:
-                pytest.fail(failure(finding, self._the_kit().name), pytrace=False)
+                kit = self._the_kit()
+                pytest.fail(failure(finding, kit.name, self.config), pytrace=False)
             if finding.verdict is not Verdict.OK:
                 pytest.skip(f"{verdict}: {'; '.join(finding.because)}")
         finally:

@@ -108,9 +108,7 @@ def test_a_factory_that_hangs() -> None:
     go_on.set()
 
 
-def test_a_factory_that_returns_the_same_instance_is_not_taken_for_one_that_makes_new_ones() -> (
-    None
-):
+def test_a_factory_that_returns_the_same_instance_makes_no_new_one() -> None:
     only = Structural()
     report = check_backend(lambda: only, **HOOKS)
     assert violated(report) == {}
@@ -276,7 +274,7 @@ class LeavesThreads(Inheriting):
     go_on = threading.Event()
 
     def start(self) -> None:
-        threading.Thread(target=self.go_on.wait, name="poller").start()
+        threading.Thread(target=self.go_on.wait, name="poller", daemon=False).start()
         super().start()
 
 

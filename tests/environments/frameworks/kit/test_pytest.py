@@ -1,4 +1,4 @@
-"""The front end for pytest, as an author meets it: no conftest of ours, warnings are errors."""
+"""The front end for pytest, as an author meets it: no conftest, and warnings are errors."""
 
 from __future__ import annotations
 
@@ -89,3 +89,16 @@ def test_it_works_in_two_workers(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, "Structural", "", "-n", "2")
     assert run.returncode == 0, run.stdout
     assert "25 of 28 clauses exercised, 3 unchecked" in run.stdout
+
+
+def test_the_reproduction_has_the_sample_configuration(tmp_path: Path) -> None:
+    sample = 'config = {"workers": 2}'
+    run = run_pytest(tmp_path, "ForgetsThatItStopped", sample, "-k", "BC303")
+    assert "make = lambda: ForgetsThatItStopped({'workers': 2})" in run.stdout
+
+
+def test_the_reproduction_calls_the_suites_own_factory(tmp_path: Path) -> None:
+    factory = "def make_backend(self):\n        return ForgetsThatItStopped()"
+    run = run_pytest(tmp_path, "None", factory, "-k", "BC303")
+    assert "from test_mine import TestMine" in run.stdout
+    assert "make = TestMine().make_backend" in run.stdout
