@@ -95,7 +95,8 @@ def frameworks(session: nox.Session) -> None:
     tools = ["h2", "nox", "pre-commit>=4.0", "types-jsonschema", "types-PyYAML"]
     install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *tools)
     session.run("mypy", "--config-file=tests/mypy.ini")
-    session.run("pytest", *(session.posargs or ["tests/environments/frameworks"]))
+    # Two at a time: the kit waits for what must not happen, more than it works.
+    session.run("pytest", "-n2", *(session.posargs or ["tests/environments/frameworks"]))
     if not session.posargs:  # the corpus again, on the types of the frameworks themselves
         session.run("pytest", "tests/typing", "-k", "3.11 or strangers")
 
