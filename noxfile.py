@@ -97,8 +97,22 @@ def frameworks(session: nox.Session) -> None:
     session.run("mypy", "--config-file=tests/mypy.ini")
     # Two at a time: the kit waits for what must not happen, more than it works.
     session.run("pytest", "-n2", *(session.posargs or ["tests/environments/frameworks"]))
-    if not session.posargs:  # the corpus again, on the types of the frameworks themselves
-        session.run("pytest", "tests/typing", "-k", "3.11 or strangers")
+    if session.posargs:
+        return
+    # The corpus again, on the types of the frameworks themselves.
+    session.run("pytest", "tests/typing", "-k", "3.11 or strangers")
+    # And our own backends as a user would: nothing of the checkout is in reach.
+    empty = Path(session.create_tmp(), "empty").resolve()
+    shutil.rmtree(empty, ignore_errors=True)
+    shutil.copytree("examples", empty)
+    shutil.copy("tests/environments/food/test_our_backends.py", empty)
+    (empty / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    session.chdir(empty)
+    session.run("pytest", "-p", "no:cacheprovider")
+    # With the oldest pytest that the kit promises, for which these two are too new.
+    session.run("pip", "uninstall", "--quiet", "--yes", "hypothesis", "pytest-xdist")
+    session.install("pytest==7.0.1")
+    session.run("pytest", "-p", "no:cacheprovider")
 
 
 @nox.session
