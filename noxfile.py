@@ -118,8 +118,8 @@ def frameworks(session: nox.Session) -> None:
 @nox.session
 def soak(session: nox.Session) -> None:
     """The kit blames no good backend, and catches every race held open; `-- --runs 1000`."""
-    install(session, *FRAMEWORKS, "typeguard")
-    session.run("python", "benchmarks/kit.py", *session.posargs)
+    install(session, *FRAMEWORKS)
+    session.run("python", "benchmarks/soak.py", *session.posargs)
 
 
 @nox.session
@@ -245,7 +245,7 @@ def mutation(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print the figures, each as a ratio to something else in the same run."""
-    install(session, "caikit==0.29.*", "fastapi", "typeguard", "beartype", *CHECKERS)
+    install(session, *FRAMEWORKS, *CHECKERS, "caikit==0.29.*", "typeguard", "beartype")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 

@@ -22,7 +22,9 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import beartype.door
 import grpc
+import typeguard
 
 from backend_contract import (
     Backend,
@@ -34,7 +36,9 @@ from backend_contract import (
 from backend_contract.conformance.checkers import CHECKERS, Mypy
 from backend_contract.conformance.probe import Probe
 from backend_contract.conformance.static import copy_missing_stubs
+from backend_contract.conformance.structural import inspect_class
 from backend_contract.runtime_context import get_metadata
+from backend_contract.testing import check_backend
 
 
 def in_turns(rounds: int, things: Mapping[str, Callable[[], float]]) -> dict[str, float]:
@@ -339,7 +343,69 @@ def each_checker(rounds: int) -> None:
             line(f"{checker.name}: ratio", taken["hundred"] / taken["one"], "at most 1.5")
 
 
-PARTS = (imports, lock, lifecycle, notification, metadata, start_up, checks, each_checker)
+def inspection(rounds: int) -> None:
+    """Layer R, beside what else says at run time whether something is a `Backend`."""
+
+    def fresh() -> type[LocalBackend]:
+        """A class that nobody can have remembered anything of."""
+        return type("Fresh", (LocalBackend,), {"backend_type": "FRESH"})
+
+    def seconds(function: Callable[..., object], *arguments: object) -> float:
+        start = perf_counter()
+        function(*arguments)
+        return perf_counter() - start
+
+    taken = in_turns(
+        rounds * 20,
+        {
+            "isinstance": lambda: seconds(isinstance, fresh()(), Backend),
+            "typeguard": lambda: seconds(typeguard.check_type, fresh()(), Backend),
+            "beartype": lambda: seconds(beartype.door.is_bearable, fresh()(), Backend),
+            "inspection": lambda: seconds(inspect_class, fresh()),
+        },
+    )
+    again = statements(
+        rounds,
+        {"inspect_class": inspect_class, "LocalBackend": LocalBackend, "Backend": Backend}
+        | {"backend": LocalBackend()},
+        ours="inspect_class(LocalBackend)",
+        plain="isinstance(backend, Backend)",
+    )
+    print("layer R of a class that was not seen before")
+    for name in ("isinstance", "beartype", "typeguard"):
+        line(f"{name} (us)", taken[name] * 1e6)
+    line("inspection, 9 clauses (us)", taken["inspection"] * 1e6, "at most 300")
+    line("inspection / typeguard", taken["inspection"] / taken["typeguard"])
+    line("inspection again (us)", again["ours"] / 1000, "at most 1")
+    line("inspection again / isinstance again", again["ours"] / again["plain"])
+
+
+def behaviour(rounds: int) -> None:
+    check_backend(LocalBackend)  # which imports the frameworks
+    taken = in_turns(
+        max(rounds // 4, 3),
+        {
+            "import": lambda: run(sys.executable, "-c", "import grpc, fastapi, uvicorn"),
+            "kit": lambda: timeit.timeit(lambda: check_backend(LocalBackend), number=1),
+        },
+    )
+    print("layers R and B of LocalBackend, with both servers")
+    line("importing gRPC, FastAPI and uvicorn (s)", taken["import"])
+    line("28 clauses (s)", taken["kit"], "at most 2")
+
+
+PARTS = (
+    imports,
+    lock,
+    lifecycle,
+    notification,
+    metadata,
+    inspection,
+    behaviour,
+    start_up,
+    checks,
+    each_checker,
+)
 
 
 def main() -> None:

@@ -1,9 +1,8 @@
-"""Print what the conformance kit costs, and how sure it is of what happens at once.
+"""Print how sure the conformance kit is of what happens at once.
 
 `nox -s soak` runs it. A good backend must never be blamed; a backend whose race the kit holds open,
 by a member or a hook, must be caught nearly always. It exits with 1 where one of the two does not
-hold. How often the other races are caught is printed; so is what time it takes, which is asserted
-nowhere.
+hold. How often the other races are caught is printed, and asserted nowhere.
 """
 
 from __future__ import annotations
@@ -11,26 +10,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import timeit
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/environments/frameworks/kit"))
 import mutants
-import typeguard
 
-from backend_contract import Backend, LocalBackend
 from backend_contract.conformance.behaviour import BEHAVIOURS
 from backend_contract.conformance.contexts import ContextServers
-from backend_contract.conformance.structural import inspect_class
 from backend_contract.conformance.trial import Subject, Trial
 from backend_contract.conformance.verdicts import Verdict
-from backend_contract.testing import check_backend
 
 AT_ONCE = ("BC402", "BC403", "BC404", "BC405", "BC506")
 """The clauses that are about more than one thread."""
@@ -95,51 +87,12 @@ def soak(runs: int, processes: int) -> bool:
     return fine
 
 
-def costs(rounds: int) -> None:
-    def fresh() -> type[LocalBackend]:
-        return type("Fresh", (LocalBackend,), {"backend_type": "FRESH"})
-
-    def once(function: Any, argument: Any) -> float:
-        start = perf_counter()
-        function(argument)
-        return (perf_counter() - start) * 1e6
-
-    def is_backend(backend: object) -> None:
-        isinstance(backend, Backend)
-
-    def checked(backend: object) -> None:
-        typeguard.check_type(backend, Backend)
-
-    taken: dict[str, list[float]] = {"inspect": [], "isinstance": [], "typeguard": []}
-    for _ in range(rounds):
-        taken["inspect"].append(once(inspect_class, fresh()))
-        taken["isinstance"].append(once(is_backend, fresh()()))
-        taken["typeguard"].append(once(checked, fresh()()))
-    again = min(timeit.repeat(lambda: inspect_class(LocalBackend), number=10_000, repeat=5)) * 100
-    print(f"a class that was not seen before, median of {rounds} (us)")
-    print(f"  layer R, 9 clauses          {median(taken['inspect']):8.1f}  at most 300")
-    print(f"  layer R, again              {again:8.2f}  at most 1")
-    print(f"  isinstance(x, Backend)      {median(taken['isinstance']):8.1f}")
-    print(f"  typeguard.check_type        {median(taken['typeguard']):8.1f}")
-    whole = []
-    for _ in range(5):
-        start = perf_counter()
-        check_backend(LocalBackend)
-        whole.append(perf_counter() - start)
-    print("layers R and B on LocalBackend, with both servers (s)")
-    print(f"  the first, which imports    {whole[0]:8.2f}")
-    print(f"  the median of four more     {median(whole[1:]):8.2f}  at most 2")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=20, help="default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=300, help="default: %(default)s")
     parser.add_argument("--processes", type=int, default=4 * (os.cpu_count() or 1))
     options = parser.parse_args()
     print(f"Python {sys.version.split()[0]}\n")
-    costs(options.rounds)
-    print()
     return 0 if soak(options.runs, options.processes) else 1
 
 
