@@ -229,16 +229,26 @@ def test_a_configuration_that_is_none_is_refused(check: Check, config: str, says
     assert says in error
 
 
-def test_what_a_target_starts_does_not_outlive_the_check(check: Check, tmp_path: Path) -> None:
-    body = """\
+@pytest.mark.parametrize(
+    "child",
+    [
+        'subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid',
+        "os.fork() or os.getpid()",
+    ],
+    ids=["spawns", "forks"],
+)
+def test_what_a_target_starts_does_not_outlive_the_check(
+    check: Check, tmp_path: Path, child: str
+) -> None:
+    body = f"""\
     def start(self) -> None:
         import subprocess
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        child = {child}
         with open(os.path.dirname(__file__) + "/children", "a") as file:
-            print(child.pid, file=file)
+            print(child, file=file)
         super().start()
 """
-    check(body)
+    assert violated(check(body)) == {}
     children = [int(line) for line in (tmp_path / "children").read_text().splitlines()]
     assert children
     for child in children:
