@@ -16,13 +16,13 @@ from backend_contract.runtime_context import (
 NEITHER = [None, 3, "context", {"headers": []}, object(), type]
 
 
-@pytest.mark.parametrize("thing", NEITHER, ids=repr)
+@pytest.mark.parametrize("thing", NEITHER, ids=lambda value: type(value).__name__)
 def test_what_is_no_context_is_neither(thing: object) -> None:
     assert is_grpc_context(thing) is False
     assert is_http_context(thing) is False
 
 
-@pytest.mark.parametrize("thing", NEITHER, ids=repr)
+@pytest.mark.parametrize("thing", NEITHER, ids=lambda value: type(value).__name__)
 def test_what_is_no_context_has_no_metadata_and_is_named(thing: Any) -> None:
     name = rf"got builtins\.{type(thing).__name__}; a grpc\.aio context and a WebSocket"
     with pytest.raises(TypeError, match=name):
