@@ -86,6 +86,7 @@ def test_the_violation_is_printed_as_shown(tmp_path: Path, command: Command) -> 
 
 
 def test_the_suite_of_the_readme_tries_its_backend(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")  # a project of its own, wherever that is
     (tmp_path / "test_mine.py").write_text(BACKENDS["Mine"] + BACKENDS["TestMine"])
     (shown,) = [block for block in CONSOLE if block.startswith("$ pytest ")]
     run = subprocess.run(
