@@ -251,8 +251,10 @@ class Trial:
         """Do what another clause speaks of: if it does not return, this one is unchecked."""
         self._doing = doing
         self._hanging = unchecked
-        yield
-        self._hanging = violated
+        try:
+            yield
+        finally:
+            self._hanging = violated
 
     def hook(self, name: str, *arguments: object) -> Any:  # Any: each hook returns something else
         """What a hook returns; ``None`` where there is none. Its failures are not the backend's."""
