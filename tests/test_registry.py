@@ -126,10 +126,12 @@ def test_classes_that_compare_equal_are_told_apart() -> None:
 
         __hash__ = type.__hash__
 
+    first: Any = Equal("First", (Structural,), {})
+    second: Any = Equal("Second", (Structural,), {})
     registry = BackendRegistry()
-    registry.register(Equal("First", (Structural,), {}))
+    registry.register(first)
     with pytest.raises(RegistryError, match="two classes have the backend_type 'STRUCTURAL'"):
-        registry.register(Equal("Second", (Structural,), {}))
+        registry.register(second)
 
 
 @pytest.mark.parametrize(

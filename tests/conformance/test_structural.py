@@ -470,7 +470,9 @@ def test_a_method_of_every_kind(member: str) -> None:
         VIOLATED,
         "called: missing a required argument: 'self'",
     )
-    for wrong in (needs_more, needs_a_name, takes_nothing, classmethod(takes_nothing)):
+    nothing: Any = takes_nothing  # as a class method it is given the class
+    wrongs: list[object] = [needs_more, needs_a_name, takes_nothing, classmethod(nothing)]
+    for wrong in wrongs:
         verdict, because = of(wrong)
         assert verdict is VIOLATED
         assert because.startswith("called: ")
@@ -502,7 +504,8 @@ def test_a_method_of_every_kind(member: str) -> None:
 def test_of_several_members_the_worst_counts() -> None:
     def undeclared(self): ...  # type: ignore[no-untyped-def]  # that is what it is about
 
-    def wrong(self: object) -> int: ...
+    def wrong(self: object) -> int:
+        return 3
 
     told_of = with_members({"start": undeclared, "stop": wrong})
     assert told(told_of, "BC309") == (VIOLATED, "`stop` is declared to return something else")

@@ -489,7 +489,7 @@ def _annotation(function: types.FunctionType, name: str) -> object:
     One at a time, where typing.get_type_hints gives up on all when one does not resolve.
     """
     try:
-        hint = function.__annotations__.get(name, _Absent)
+        hint: object = function.__annotations__.get(name, _Absent)
         while isinstance(hint, str):
             if hint == "None":  # by far the most frequent, and the slowest to compile
                 return None
