@@ -130,6 +130,10 @@ def test_what_was_started_while_waiting_for_the_lock_is_not_started_again() -> N
             return super().start_lock()
 
     assert ensure_started(StartedMeanwhile()).calls == []
+    with running(StartedMeanwhile()) as (backend,):
+        pass
+    assert backend.calls == []  # nor stopped: it is somebody else's
+    assert backend.is_started
 
 
 @pytest.mark.parametrize("kind", [NeverStarted, Structural])
@@ -156,6 +160,9 @@ def test_only_true_is_started(value: object) -> None:
 
     with pytest.raises(BackendStartError, match="BC302"):
         ensure_started(Odd())
+    odd = Structural()
+    odd.is_started = value  # type: ignore[assignment]  # wrong on purpose
+    assert ensure_started(odd).calls == ["start"]
 
 
 def test_a_stop_that_does_not_stop_is_an_error_with_its_clause() -> None:

@@ -119,6 +119,21 @@ def test_another_class_of_the_same_name_is_an_error_that_names_both() -> None:
     assert registry.get("STRUCTURAL") is Structural
 
 
+def test_classes_that_compare_equal_are_told_apart() -> None:
+    class Equal(type):
+        def __eq__(cls, other: object) -> bool:
+            return True
+
+        __hash__ = type.__hash__
+
+    first: Any = Equal("First", (Structural,), {})
+    second: Any = Equal("Second", (Structural,), {})
+    registry = BackendRegistry()
+    registry.register(first)
+    with pytest.raises(RegistryError, match="two classes have the backend_type 'STRUCTURAL'"):
+        registry.register(second)
+
+
 @pytest.mark.parametrize(
     ("name", "clause"),
     [
@@ -128,6 +143,7 @@ def test_another_class_of_the_same_name_is_an_error_that_names_both() -> None:
         ("", "BC103"),
         ("mine", "BC103"),
         ("Mine", "BC103"),
+        ("ÿ", "BC103"),  # whose upper case comes after it
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -241,7 +257,7 @@ def test_an_installed_backend_is_loaded_when_it_is_asked_for(install: Install) -
     registry = BackendRegistry()
     assert registry.names() == ("CLUSTER", "LOCAL")
     assert "a_plugin" not in sys.modules
-    cluster = registry.get("CLUSTER")
+    cluster = registry.get("-CLUSTER"[1:])  # a name is a text, not one certain object
     assert cluster is registry.get("CLUSTER")
     assert cluster.__module__ == "a_plugin"
     assert registry.create("CLUSTER").backend_type == "CLUSTER"
@@ -287,6 +303,7 @@ def test_a_broken_plugin_is_named_when_asked_for_and_hides_no_other(
     [
         ("Cluster = 3", "a class was expected, got 3"),
         (PLUGIN.replace('"CLUSTER"', '"OTHER"'), "has the backend_type 'OTHER'; the two have to"),
+        (PLUGIN.replace('"CLUSTER"', '"AN"'), "has the backend_type 'AN'; the two have to be"),
         (PLUGIN.replace('"CLUSTER"', '"Cluster"'), "BC103: a_plugin.Cluster.backend_type is"),
     ],
 )

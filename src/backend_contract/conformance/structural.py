@@ -408,10 +408,13 @@ def _method(
     problem = _never_runs(name, function)
     if problem is not None:
         return _violated(problem, name)
+    takes = function
+    if getattr(function, "__code__", None) is _CONTEXT_MANAGER:
+        takes = getattr(function, "__wrapped__", function)  # which it hands all its arguments to
     for arguments, keywords in calls:
-        if _plainly_takes(function, len(leading) + len(arguments), keywords):
+        if _plainly_takes(takes, len(leading) + len(arguments), keywords):
             continue
-        signature = signature_of(function)
+        signature = signature_of(takes)
         if signature is None:
             return _unknown(f"how `{name}` is called cannot be told", name)
         try:
@@ -486,12 +489,14 @@ def _annotation(function: types.FunctionType, name: str) -> object:
     One at a time, where typing.get_type_hints gives up on all when one does not resolve.
     """
     try:
-        hint = function.__annotations__.get(name, _Absent)
+        hint: object = function.__annotations__.get(name, _Absent)
         while isinstance(hint, str):
             if hint == "None":  # by far the most frequent, and the slowest to compile
                 return None
             names = function.__globals__
             hint = names[hint] if hint in names else eval(hint, names)  # noqa: S307 - as typing does
+        if typing.get_origin(hint) is typing.Annotated:
+            hint = typing.get_args(hint)[0]
     except Exception:  # whatever an annotation of the author's does
         return _Unresolved
     return hint
@@ -502,6 +507,8 @@ def _parameters(function: types.FunctionType, expected: tuple[object, ...], name
 
     A ``str`` in ``expected`` stands for a parameter of which nothing is asked.
     """
+    if all(isinstance(wanted, str) for wanted in expected):
+        return _OK
     if hasattr(function, "__wrapped__"):
         return _unknown(f"`{name}` is wrapped, and shows the annotations of another", name)
     code = function.__code__
@@ -548,7 +555,14 @@ def _is_nothing(hint: object) -> bool | None:
     return False
 
 
+def _is_union(hint: object) -> bool:
+    return isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+
+
 def _is_context_manager(hint: object) -> bool | None:
+    if _is_union(hint):
+        parts = [_is_context_manager(part) for part in typing.get_args(hint)]
+        return False if False in parts else (None if None in parts else True)
     origin = typing.get_origin(hint) or hint
     if not isinstance(origin, type) or origin in _TELLS_NOTHING:
         return None
@@ -586,7 +600,7 @@ def _takes_class(hint: object, cls: object) -> bool | None:
         return None
     if hint is object:
         return True
-    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+    if _is_union(hint):
         parts = [_takes_class(part, cls) for part in typing.get_args(hint)]
         return True if True in parts else (None if None in parts else False)
     if typing.get_origin(hint) is typing.Annotated:
