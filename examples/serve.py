@@ -1,6 +1,6 @@
 """A runtime: one process that answers over gRPC and HTTP, with backends from a YAML file.
 
-    pip install 'backend-contract[grpc,fastapi]' uvicorn
+    pip install 'backend-contract[grpc,fastapi]'
     python serve.py                 # until SIGTERM or Ctrl-C
     python serve.py --self-test     # on free ports: calls itself, and prints what each backend saw
 

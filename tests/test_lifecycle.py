@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -608,3 +608,31 @@ class Lifecycle(RuleBasedStateMachine):
 
 TestLifecycle = Lifecycle.TestCase
 TestLifecycle.settings = settings(max_examples=100, stateful_step_count=30)
+
+
+class Swallowing(LocalBackend):
+    @contextmanager
+    def start_lock(self) -> Iterator[None]:
+        with self._start_lock, suppress(Exception):
+            yield
+
+    def start(self) -> None:
+        raise OSError("no server")
+
+
+def test_a_lock_that_swallows_a_failed_start_is_told_of() -> None:
+    with pytest.raises(BackendStartError, match="swallowed") as error:
+        ensure_started(Swallowing())
+    assert error.value.clause is not None
+    assert error.value.clause.id == "BC403"
+    with pytest.raises(BackendStartError, match="swallowed"), running(Swallowing()):
+        raise AssertionError("the body is not reached")
+
+
+def test_an_async_start_is_told_of_by_its_clause() -> None:
+    class Async(LocalBackend):
+        async def start(self) -> None:  # type: ignore[override]  # wrong on purpose
+            self._started = True
+
+    with pytest.raises(BackendStartError, match="BC309"):
+        ensure_started(Async())

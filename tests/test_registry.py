@@ -168,7 +168,9 @@ def test_a_class_that_names_itself_in_its_constructor_only_is_refused() -> None:
         BackendRegistry().register(late)
 
 
-@pytest.mark.parametrize("value", [Structural(), "STRUCTURAL", None], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [Structural(), "STRUCTURAL", None], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_class_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="a class was expected, got"):
         BackendRegistry().register(value)
@@ -423,7 +425,9 @@ def test_every_mistake_is_reported_at_once_with_its_index(install: Install) -> N
     assert Structural.made == 0
 
 
-@pytest.mark.parametrize("priority", [None, "LOCAL", {"type": "LOCAL"}, 3], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "priority", [None, "LOCAL", {"type": "LOCAL"}, 3], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_list_is_refused(priority: Any) -> None:
     with pytest.raises(TypeError, match=r"a list of backends such as .* was expected, got bu"):
         BackendRegistry().configure(priority)

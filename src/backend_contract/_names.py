@@ -25,7 +25,7 @@ def backend_type_of(cls: object) -> str:
             f"{class_name(cls)}.backend_type is {name!r}, where a str was expected. {clause.fix}",
             clause=clause,
         )
-    if not name or name != name.upper():
+    if not name.strip() or name != name.upper():
         clause = CLAUSES["BC103"]
         raise RegistryError(
             f"{class_name(cls)}.backend_type is {name!r}. {clause.fix}", clause=clause

@@ -18,7 +18,7 @@ process and stops nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TypeVar
 
@@ -43,8 +43,12 @@ def ensure_started(backend: BackendType) -> BackendType:
     with clause BC302.
     """
     if backend.is_started is not True:
+        returned = False
         with backend.start_lock():
             _start(backend)
+            returned = True
+        if not returned:
+            raise _swallowed(backend)
     return backend
 
 
@@ -139,9 +143,13 @@ class _Run:
         with self._turn:
             if self._over or _is_started(backend):
                 return
+            returned = False
             with backend.start_lock():
                 if _start(backend):
                     self._started.append(backend)
+                returned = True
+            if not returned:
+                raise _swallowed(backend)
 
     def stop(self) -> None:
         with self._turn:
@@ -167,7 +175,11 @@ def _start(backend: Backend) -> bool:
     """Start ``backend``, whose lock is held; return whether it was this call that did."""
     if _is_started(backend):
         return False
-    backend.start()
+    start: Callable[[], object] = backend.start
+    returned = start()
+    if hasattr(returned, "__await__"):
+        getattr(returned, "close", lambda: None)()  # nobody is to be warned that it is not awaited
+        raise _broken(BackendStartError, backend, "start", "BC309")
     if not _is_started(backend):
         raise _broken(BackendStartError, backend, "start", "BC302")
     return True
@@ -176,6 +188,16 @@ def _start(backend: Backend) -> bool:
 def _is_started(backend: Backend) -> bool:
     """Read anew: a type checker would take what it was before ``start`` for what it still is."""
     return backend.is_started is True
+
+
+def _swallowed(backend: Backend) -> ContractError:
+    from backend_contract.clauses import CLAUSES
+
+    return BackendStartError(
+        f"{class_name(type(backend))}.start_lock() has swallowed what start() raised. A context "
+        "manager lets pass what is raised in its body",
+        clause=CLAUSES["BC403"],
+    )
 
 
 def _broken(

@@ -56,7 +56,7 @@ class BackendConformance:
     """What a usual client sends with a request: metadata over gRPC, headers over HTTP."""
 
     time_limit: ClassVar[float] = TIME_LIMIT
-    """Seconds after which what the backend does for one clause is taken to hang."""
+    """Seconds after which a call of a member is taken to hang."""
 
     expected_violations: ClassVar[Mapping[str, str]] = {}
     """Clauses that are known to be broken, by id, each with the reason. One that holds fails."""
@@ -138,7 +138,7 @@ class BackendConformance:
 
         try:
             return self._the_kit().finding(clause)
-        except CouldNotCheckError as error:
+        except (CouldNotCheckError, TypeError, ValueError, pytest.UsageError) as error:
             problem = str(error)
         pytest.fail(f"{clause.id} could not be checked: {problem}", pytrace=False)
 

@@ -87,6 +87,7 @@ IN_BACKENDS = [
     "Structural",
     "StructuralByModule",
     "StructuralByAnotherModule",
+    "Conditional",
 ]
 
 

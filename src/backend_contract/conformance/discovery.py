@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend_contract.conformance.sources import ClassSource, Module
+from backend_contract.conformance.sources import ClassSource, Module, flat
 from backend_contract.conformance.targets import (
     Search,
     Target,
@@ -26,10 +26,13 @@ def discover(text: str, search: Search) -> list[Target | CouldNotCheckError]:
     """The backends in what ``text`` names, in the order of files and of lines.
 
     A backend is a class that inherits ``BackendBase``, directly or not, or that stands under
-    ``@conforms``; nested classes count, those in functions do not. A class that says it is abstract
-    (``ABC`` or ``Protocol`` among its bases, or an abstract method in its body) is there to be
-    inherited, and is left out. A file that cannot be read or parsed is an error of its own. Raises
-    :class:`CouldNotCheckError` where nothing of that name is there, or there is no backend in it.
+    ``@conforms``. Nested classes count, and those below an ``if`` or a ``try``; those in functions
+    do not. A class that says it is abstract (``ABC`` or ``Protocol`` among its bases, or an
+    abstract method in its body) is there to be inherited, and is left out. A file that cannot be
+    read or parsed is an error of its own.
+
+    Raises :class:`CouldNotCheckError` where nothing of that name is there, or there is no backend
+    in it.
     """
     if "\0" in text or not text:
         raise CouldNotCheckError(
@@ -111,7 +114,7 @@ def _in_module(module: Module, location: str, search: Search) -> list[Target]:
 
 
 def _classes(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.ClassDef]]:
-    for node in body:
+    for node in flat(body):
         if isinstance(node, ast.ClassDef):
             yield f"{prefix}{node.name}", node
             yield from _classes(node.body, f"{prefix}{node.name}.")

@@ -54,7 +54,7 @@ def check_backend(
     ``backend`` is a backend class, or a factory that returns a new backend, not started, at each
     call. BC201 and the constructor's half of BC205 need the class. ``config`` is a configuration
     that is valid for the class, where an empty one is not; ``metadata`` is what a usual client
-    sends. What a backend does for one clause may take ``time_limit`` seconds.
+    sends. Each call of a member may take ``time_limit`` seconds.
 
     Three hooks show what no member of a backend shows; without them, the clauses that need them are
     unchecked where the members do not suffice:
@@ -65,7 +65,8 @@ def check_backend(
     - ``received_contexts(backend)`` returns what arrived, as pairs of a model id and its context,
       or the ``x-route-info`` in it (BC506).
 
-    Raises :class:`TypeError` where ``backend`` can be neither. Whatever a backend raises is in the
+    Raises :class:`TypeError` where ``backend`` can be neither, or ``config`` is no mapping, and
+    :class:`ValueError` where ``time_limit`` is not above 0. Whatever a backend raises is in the
     report; where none could be made at all, its ``error`` says why. Every backend made is stopped,
     every server and thread ended that can be; what could not is in the ``notes`` of the report.
     """
@@ -94,6 +95,11 @@ class Kit:
                 f"expected a backend class, or a function that returns a backend, got "
                 f"{subject.make!r}: give its class, or a lambda that makes it"
             )
+        given: object = subject.config
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(f"config: expected a mapping, got {given!r}")
+        if not subject.time_limit > 0:
+            raise ValueError(f"time_limit: expected seconds above 0, got {subject.time_limit!r}")
         self.subject = subject
         self.notes: list[str] = []
         self._servers = ContextServers()

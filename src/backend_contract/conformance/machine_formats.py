@@ -104,7 +104,9 @@ def sarif(outcome: Outcome, color: bool) -> Iterator[str]:
                 "version": version("backend-contract"),
                 "rules": [_rule(clause) for clause in clauses.values()],
             },
-            "extensions": [{"name": decider.by} for decider in outcome.deciders],
+            "extensions": [
+                {"name": by} for by in dict.fromkeys(decider.by for decider in outcome.deciders)
+            ],
         },
         "invocations": [
             {

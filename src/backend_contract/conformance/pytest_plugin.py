@@ -1,6 +1,6 @@
 """What pytest says at the end of a run with suites of :class:`BackendConformance` in it.
 
-pytest loads it by itself, wherever this package is installed, so it imports nothing.
+pytest loads it by itself wherever this package is installed, so it imports nothing of the kit.
 """
 
 from __future__ import annotations

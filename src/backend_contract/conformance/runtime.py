@@ -26,7 +26,7 @@ from backend_contract.conformance.verdicts import Finding, Report, Verdict, comb
 
 __all__ = ["check"]
 
-SILENCE = 60.0
+SILENCE = 300.0
 """Seconds without an answer after which a process is taken to hang beyond its own help."""
 
 # The package may not be installed where the target is: it is looked for there last.

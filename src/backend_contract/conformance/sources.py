@@ -15,7 +15,7 @@ from typing import TypeAlias
 from backend_contract.conformance.environment import Environment
 from backend_contract.conformance.verdicts import CouldNotCheckError
 
-__all__ = ["ClassSource", "Module", "Sources"]
+__all__ = ["ClassSource", "Module", "Sources", "flat"]
 
 _TYPE_MAKERS = ("abc", "typing", "typing_extensions")
 
@@ -41,7 +41,7 @@ class Module:
     def set_from_outside(self) -> set[str]:
         """What statements of the module itself set, such as ``Class.member``."""
         targets = [
-            t for s in _flat(self.tree.body) if isinstance(s, Assignment) for t in _assigned(s)
+            t for s in flat(self.tree.body) if isinstance(s, Assignment) for t in _assigned(s)
         ]
         return {ast.unparse(target) for target in targets if isinstance(target, ast.Attribute)}
 
@@ -269,13 +269,13 @@ class Sources:
         return ClassSource(module, node, bases)
 
 
-def _flat(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
+def flat(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
     """The statements of one scope, those below an ``if``, ``try`` or ``with`` among them."""
     for node in body:
         if isinstance(node, ast.stmt):
             yield node
         if not isinstance(node, ast.ClassDef | Function | ast.expr):
-            yield from _flat(ast.iter_child_nodes(node))
+            yield from flat(ast.iter_child_nodes(node))
 
 
 def _assigned(statement: Assignment) -> list[ast.expr]:
@@ -307,7 +307,7 @@ def _bindings(body: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
     """What gives each name its meaning: classes and imports before anything else, the last one."""
     telling: dict[str, ast.stmt] = {}
     others: dict[str, ast.stmt] = {}
-    for statement in _flat(body):
+    for statement in flat(body):
         tells = isinstance(statement, ast.ClassDef | ast.ImportFrom | ast.Import)
         for name in _bound_names(statement):
             (telling if tells else others)[name] = statement
@@ -315,7 +315,7 @@ def _bindings(body: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
 
 
 def _star_imports(body: Iterable[ast.stmt]) -> Iterator[ast.ImportFrom]:
-    for statement in _flat(body):
+    for statement in flat(body):
         if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
             yield statement
 

@@ -37,7 +37,10 @@ def inspect_class(cls: type) -> tuple[Finding, ...]:
 
     A class is inspected once; what is assigned to its members after that is not seen.
     """
-    findings = _known.get(cls)
+    try:
+        findings = _known.get(cls)
+    except TypeError:  # its metaclass makes classes that cannot be hashed
+        return tuple(_findings(cls))
     if findings is None:
         findings = _known[cls] = tuple(_findings(cls))
     return findings
@@ -108,7 +111,9 @@ class _Shown:
     def answers_everything(self) -> bool:
         """Whether instances may have members that no dictionary has."""
         hooks = (self.find("__getattr__"), self.find("__getattribute__"))
-        return any(hook not in (_Absent, object.__getattribute__) for hook in hooks)
+        # Those of `dict`, `str` and the like do what that of `object` does.
+        plain = (type, types.WrapperDescriptorType)
+        return any(not isinstance(hook, plain) for hook in hooks)
 
     def sets(self, name: str) -> bool:
         """Whether a method of the class assigns to an attribute ``name``, most likely its own."""
@@ -178,7 +183,8 @@ def place(cls: type, member: str) -> tuple[Path, int]:
     """
     own = cls.__dict__.get(member)
     function = getattr(own, "fget", None) or getattr(own, "__func__", None) or own
-    if isinstance(function, types.FunctionType):
+    # What a library has made of text, such as a dataclass's methods, is in no file.
+    if isinstance(function, types.FunctionType) and function.__code__.co_filename[:1] != "<":
         return _path(function.__code__.co_filename), function.__code__.co_firstlineno
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None) or f"<{cls.__module__}>"

@@ -6,6 +6,7 @@ Nothing here knows a clause; those are in :mod:`~backend_contract.conformance.be
 from __future__ import annotations
 
 import concurrent.futures
+import inspect
 import os
 import sys
 import threading
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from backend_contract.base import BackendBase
 from backend_contract.conformance.contexts import ContextServers, Pairs
 from backend_contract.conformance.verdicts import Verdict
 from backend_contract.protocol import Backend, ConfigType
@@ -34,6 +36,7 @@ __all__ = [
     "blocked",
     "configuration",
     "described",
+    "lacks_its_base",
     "problem_with",
     "unchecked",
     "violated",
@@ -42,7 +45,7 @@ __all__ = [
 T = TypeVar("T")
 
 TIME_LIMIT = 10.0
-"""Seconds after which what a backend does in one clause is taken to hang."""
+"""Seconds after which a call of a member is taken to hang."""
 
 WINDOW = 0.2
 """Seconds for which something that must not happen is given the chance to happen."""
@@ -186,7 +189,7 @@ class Trial:
         self._tasks: list[Task[Any]] = []
         self._events: list[threading.Event] = []
         self._process: int = os.getpid()
-        self._doing = "making a backend"
+        self._doing, self._since = "making a backend", time.monotonic()
         self._hanging: Callable[[str], Ended] = violated
 
     # What a clause is tried with.
@@ -201,12 +204,17 @@ class Trial:
 
         Only a class can be given ``arguments``.
         """
-        self._doing = "making a backend"
+        of_class = self.subject.cls is not None
+
+        def hanging(found: str) -> Ended:
+            return blocked("BC201") if of_class else unchecked(found)
+
         try:
-            backend = self.subject.made(*arguments)
+            with self.unless_it_hangs("making a backend", hanging):
+                backend = self.subject.made(*arguments)
         except (Exception, SystemExit) as error:
             end_if_forked(self._process)
-            if self.subject.cls is not None:
+            if of_class:
                 raise blocked("BC201") from error
             raise unchecked(f"the factory raised {described(error)}") from error
         end_if_forked(self._process)
@@ -217,18 +225,21 @@ class Trial:
             raise unchecked("the factory returned a backend it had returned before, not a new one")
         self._seen.append(backend)
         self._made.append(backend)
+        if lacks_its_base(backend):
+            raise blocked("BC201")
         return backend
 
     def started(self) -> Backend:
         """A new backend, started if it can be."""
         backend = self.new()
         if self.can_start:
-            self.call("start()", backend.start)
+            with self.unless_it_hangs("start()"):  # of that, BC302 speaks
+                self.call("start()", backend.start)
         return backend
 
     def call(self, what: str, member: Callable[..., T], *arguments: object, **named: object) -> T:
         """What ``member`` returns. That it raises anything at all violates the clause."""
-        self._doing = what
+        self.says(what)
         try:
             return member(*arguments, **named)
         except (Ended, _AbandonedError):
@@ -244,13 +255,15 @@ class Trial:
 
     def says(self, doing: str) -> None:
         """What is to be reported if the time is over before the next call."""
-        self._doing = doing
+        self._doing, self._since = doing, time.monotonic()
 
     @contextmanager
-    def unless_it_hangs(self, doing: str) -> Generator[None]:
+    def unless_it_hangs(
+        self, doing: str, hanging: Callable[[str], Ended] = unchecked
+    ) -> Generator[None]:
         """Do what another clause speaks of: if it does not return, this one is unchecked."""
-        self._doing = doing
-        self._hanging = unchecked
+        self.says(doing)
+        self._hanging = hanging
         try:
             yield
         finally:
@@ -300,11 +313,13 @@ class Trial:
     # How it is carried out.
 
     def carry_out(self, clause: Callable[[Trial], None], name: str) -> Ended | None:
-        """Try ``clause``; ``None`` where it holds. Takes no more than the limit, or little more."""
+        """Try ``clause``; ``None`` where it holds. Each call may take as long as the limit says."""
         before = set(threading.enumerate())
         limit = self.subject.time_limit
         driver = self.in_thread(lambda: clause(self), name)
-        if not driver.ended_within(limit):
+        while not driver.ended_within(max(self._since + limit - time.monotonic(), 0)):
+            if time.monotonic() < self._since + limit:  # that was another call
+                continue
             found = f"{self._doing.rstrip(',')}: it did not return within {limit:g} seconds"
             if self._hanging is not violated:
                 self._let_go()
@@ -350,8 +365,20 @@ def _stop(backend: Backend) -> None:
         backend.stop()
 
 
+def lacks_its_base(backend: object) -> bool:
+    """Whether a constructor has forgotten that of :class:`BackendBase`, whose members it needs."""
+    cls = type(backend)
+    return BackendBase in cls.__mro__ and any(
+        getattr(cls, member) is getattr(BackendBase, member) and not hasattr(backend, state)
+        for member, state in (("is_started", "_started"), ("start_lock", "_start_lock"))
+    )
+
+
 def problem_with(backend: object) -> str | None:
     """Why what a factory returned is nothing that could be tried."""
+    if inspect.iscoroutine(backend):
+        backend.close()
+        return "the factory is async, expected a function that returns a backend"
     if backend is None:
         return "the factory returned None, expected a backend: it may lack a `return`"
     if isinstance(backend, type):

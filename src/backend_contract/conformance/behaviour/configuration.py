@@ -18,6 +18,7 @@ from backend_contract.conformance.trial import (
     Trial,
     configuration,
     described,
+    lacks_its_base,
     unchecked,
     violated,
 )
@@ -76,10 +77,14 @@ _MERGED: dict[str, Any] = {
 def _it_can_be_made(trial: Trial) -> None:
     cls, sample = trial.subject.cls, trial.subject.config
     if cls is None:
+        if lacks_its_base(trial.subject.made()):
+            raise violated(_NO_BASE)
         raise unchecked("a factory was given; give the class, or make it the factory")
     name, make = cls.__qualname__, _constructor(cls)
     given = configuration(sample or {})
-    trial.call(f"{name}(aconfig.Config({dict(given)!r}))", make, given)
+    made = trial.call(f"{name}(aconfig.Config({dict(given)!r}))", make, given)
+    if lacks_its_base(made):
+        raise violated(_NO_BASE)
     for arguments in ((), (None,)):
         what = f"{name}({', '.join(map(repr, arguments))})"
         try:
@@ -88,6 +93,9 @@ def _it_can_be_made(trial: Trial) -> None:
             # With a sample configuration its author says that an empty one is not valid.
             if sample is None or isinstance(ended.__cause__, TypeError):
                 raise
+
+
+_NO_BASE = "`__init__` does not call `super().__init__(config)`: there is no lock, and no state"
 
 
 def _constructor(cls: type[Backend]) -> Callable[..., Backend]:
@@ -200,7 +208,7 @@ def _registrations_merge(trial: Trial) -> None:
     if seen is None:
         seen = getattr(backend, "config", None)
         is_its_own = isinstance(seen, Mapping) and any(key in seen for key in _MERGED)
-        if not isinstance(backend, BackendBase) and not is_its_own:
+        if BackendBase not in type(backend).__mro__ and not is_its_own:
             raise unchecked("what was merged cannot be seen: give the hook `merged_config`")
     if not isinstance(seen, Mapping):
         raise violated(f"the merged configuration is {seen!r}")

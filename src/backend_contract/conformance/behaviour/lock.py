@@ -98,6 +98,7 @@ backend, entered = make(), threading.Event()
 try:
     with backend.start_lock():
         raise RuntimeError
+    raise AssertionError("the lock has swallowed what was raised")
 except RuntimeError:
     pass
 def enter():
@@ -108,8 +109,16 @@ assert entered.wait(5), "the lock is still held\"""",
 )
 def _the_lock_is_free_after_an_error(trial: Trial) -> None:
     backend = trial.new()
-    with suppress(FaultError), backend.start_lock():
-        raise FaultError("made by the conformance kit, in the body of the lock")
+    arrived = False
+    try:
+        with backend.start_lock():
+            raise FaultError("made by the conformance kit, in the body of the lock")
+    except FaultError:
+        arrived = True
+    if not arrived:
+        raise violated(
+            "the lock has swallowed what the body raised: a failed start would look fine"
+        )
     trial.says("another thread waited for the lock, after the body raised")
     trial.in_thread(lambda: _enter_and_leave(trial, backend), "a thread after that").result()
 

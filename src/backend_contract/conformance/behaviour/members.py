@@ -60,7 +60,7 @@ def is_of_the_call(error: BaseException) -> bool:
 
 def ignoring_failures(trial: Trial, backend: Backend, member: str, *arguments: object) -> None:
     """Call a method of which other clauses speak: that it is there, what it raises and returns."""
-    with trial.unless_it_hangs(f"{member}()"), suppress(Exception, SystemExit):
+    with trial.unless_it_hangs(f"{member}()"), suppress(BaseException):
         _never_awaited(getattr(backend, member)(*arguments))
 
 

@@ -200,7 +200,7 @@ def tell(number):
 with http_request({"x-route-info": "somewhere"}) as request, ThreadPoolExecutor(8) as pool:
     list(pool.map(tell, range(8)))
 # and then, in `backend`, what has arrived: every model once""",
-    after=("BC302", "BC505"),
+    after=("BC302",),
 )
 def _calls_at_once_all_arrive(trial: Trial) -> None:
     _kinds(trial)
@@ -218,22 +218,24 @@ def _calls_at_once_all_arrive(trial: Trial) -> None:
             contexts.append(stack.enter_context(request))
         stack.enter_context(_switching_often())
         backend = trial.started()
+        meeting = threading.Barrier(_CALLERS, timeout=WINDOW)
         for round_ in range(_ROUNDS):
-            # In the first round, all are at the same place when they read their metadata.
-            meeting = threading.Barrier(_CALLERS, timeout=WINDOW) if round_ == 0 else None
-            if round_ and trial.holds("BC505"):  # without a start, which may take long
-                backend = trial.new()
+            # All are at the same place when they read their metadata, unless they are let in one by
+            # one: that is seen in the first round, and then they are not waited for again.
+            if not meeting.broken:
+                meeting = threading.Barrier(_CALLERS, timeout=WINDOW)
             told = [
-                (f"{round_}-model-{number}", meeting_at(context, meeting) if meeting else context)
+                (
+                    f"{round_}-model-{number}",
+                    context if meeting.broken else meeting_at(context, meeting),
+                )
                 for number, context in enumerate(contexts)
             ]
             _tell_at_once(trial, backend, told)
             seen = trial.hook("received_contexts", backend)
             if seen is not None:
                 is_seen = True
-                problem = _not_once(seen, told)
-                if problem is not None:
-                    raise violated(problem)
+                _require_each_once(seen, told)
     if not is_seen and not _is_told_nothing(type(backend)):
         raise unchecked("all calls return; what arrived is to be seen by `received_contexts`")
 
@@ -257,21 +259,29 @@ def _tell_at_once(
         task.result()
 
 
-def _not_once(
+def _require_each_once(
     seen: Mapping[str, object] | Iterable[tuple[str, object]],
     told: Sequence[tuple[str, RuntimeServerContextType]],
-) -> str | None:
-    """Which pair did not arrive just once, if any; a context may stand for itself or its route."""
+) -> None:
+    """That every pair arrived just once; a context may stand for itself, or its route for it."""
     if isinstance(seen, Mapping):
         seen = cast("Mapping[str, object]", seen).items()
     arrived = list(seen)
     for model_id, context in told:
         whats = [what for name, what in arrived if name == model_id]
         if len(whats) != 1:
-            return f"of {_CALLERS} calls at once, that for {model_id!r} arrived {len(whats)} times"
-        if whats[0] is not context and whats[0] != _route(model_id):
-            return f"{model_id!r} was told of {whats[0]!r}, which belongs to another request"
-    return None
+            raise violated(
+                f"of {_CALLERS} calls at once, that for {model_id!r} arrived {len(whats)} times"
+            )
+        (what,) = whats
+        if what is context or what == _route(model_id):
+            continue
+        if any(what is other or what == _route(name) for name, other in told):
+            raise violated(f"{model_id!r} was told of {what!r}, which belongs to another request")
+        raise unchecked(
+            f"`received_contexts` gives {what!r} for {model_id!r}, neither the context nor the "
+            f"{ROUTE} that it was told of"
+        )
 
 
 def _route(model_id: str) -> str:

@@ -246,6 +246,16 @@ class TakesPlainDictionariesOnly(Structural):
         super().__init__(config)
 
 
+@breaks("BC201")
+class ForgetsItsBase(LocalBackend):
+    """Forgot super().__init__(config)."""
+
+    backend_type = "FORGETS"
+
+    def __init__(self, config=None):
+        self.routes = []
+
+
 # BC202
 
 
@@ -535,6 +545,20 @@ class CannotStop(Structural):
     def stop(self):
         if self.is_started:
             raise TimeoutError("the server did not answer")
+
+
+@breaks("BC303")
+class StopsInItsOwnThreadOnly(Inheriting):
+    """As a connection of sqlite3 does, which another thread cannot close."""
+
+    def start(self):
+        super().start()
+        self.thread = threading.get_ident()
+
+    def stop(self):
+        if self.is_started and self.thread != threading.get_ident():
+            raise RuntimeError("made in another thread")
+        super().stop()
 
 
 # BC304
@@ -1043,6 +1067,16 @@ class KeepsTheLockForErrors(Structural):
     def __init__(self, config=None):
         super().__init__(config)
         self.lock = LockThatChecks()
+
+
+@breaks("BC403")
+class SwallowsUnderTheLock(Inheriting):
+    """A failed start then looks like any other."""
+
+    @contextlib.contextmanager
+    def start_lock(self):
+        with self._start_lock, contextlib.suppress(Exception):
+            yield
 
 
 # BC404

@@ -329,3 +329,75 @@ def test_the_interpreter_can_leave_after_a_run() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert (run.stdout, run.stderr) == ("done\n", "")
+
+
+def test_a_slow_start_is_no_hang() -> None:
+    class Slow(Inheriting):
+        def connect(self) -> None:
+            threading.Event().wait(0.2)  # so much that all calls of a clause exceed the limit
+
+    report = check_backend(Slow, time_limit=0.5)
+    assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == []
+
+
+def test_a_constructor_that_hangs_is_blamed_by_its_clause_alone() -> None:
+    let_go = threading.Event()
+
+    class Hangs(Inheriting):
+        def __init__(self, config: object = None) -> None:
+            let_go.wait()
+
+    report = check_backend(Hangs, time_limit=0.2)
+    let_go.set()
+    assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == ["BC201"]
+
+
+def test_what_arrived_under_another_key_is_no_race() -> None:
+    report = check_backend(
+        Inheriting,
+        received_contexts=lambda backend: [(model, "of my own") for model, _ in backend.routes],
+    )
+    (finding,) = (f for f in report.findings if f.clause.id == "BC506")
+    assert finding.verdict is Verdict.UNCHECKED
+    assert "neither the context nor the x-route-info" in finding.because[0]
+
+
+def test_a_start_that_raises_what_is_no_exception_is_blamed_by_its_clause_alone() -> None:
+    class Panics(Inheriting):
+        def start(self) -> None:
+            raise BaseException("as extensions in other languages do")
+
+    report = check_backend(Panics)
+    assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == ["BC302"]
+
+
+def test_a_class_that_cannot_be_hashed() -> None:
+    class Meta(type(Inheriting)):  # type: ignore[misc]  # whichever it is
+        __hash__ = None  # type: ignore[assignment]  # as where only __eq__ is defined
+
+    class Unhashable(Inheriting, metaclass=Meta):
+        pass
+
+    report = check_backend(Unhashable)
+    assert report.error is None
+    assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [({"config": [1]}, TypeError), ({"time_limit": 0}, ValueError)],
+)
+def test_what_the_kit_cannot_use_is_its_callers_mistake(
+    given: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=next(iter(given))):
+        check_backend(Inheriting, **given)
+
+
+def test_an_async_factory_is_refused() -> None:
+    async def make() -> Inheriting:
+        return Inheriting()
+
+    error = check_backend(make).error
+    assert error is not None
+    assert "the factory is async" in error
