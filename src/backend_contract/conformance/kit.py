@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from backend_contract.clauses import CLAUSES, Clause
 from backend_contract.conformance.behaviour import BEHAVIOURS
@@ -95,7 +95,7 @@ class Kit:
                 f"expected a backend class, or a function that returns a backend, got "
                 f"{subject.make!r}: give its class, or a lambda that makes it"
             )
-        given: object = subject.config
+        given = cast("object", subject.config)
         if given is not None and not isinstance(given, Mapping):
             raise TypeError(f"config: expected a mapping, got {given!r}")
         if not subject.time_limit > 0:
