@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import functools
+import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from backend_contract.protocol import ConfigType
 
 T = TypeVar("T")
 Members = dict[str, Any]
+VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
 NAMES = {  # that classes made from text may use, beside those of this module
     "aconfig": aconfig,
     "Annotated": Annotated,
@@ -151,7 +153,7 @@ def sets_started(self: Any) -> None:
 
 
 def reads_both(self: Any) -> object:
-    self.other = self.is_started
+    self.a = self.zone = self.is_started
     return self.backend_type
 
 
@@ -187,9 +189,9 @@ def test_what_a_property_is_declared_to_return_decides(
     assert of(annotated("not_there")) == undecided
     assert of(annotated("1 / 0")) == undecided
     assert of(annotated(T)) == undecided
-    assert of(annotated(Literal["UP", True])) == (
+    assert of(annotated(Literal["UP", 7, 8])) == (
         VIOLATED,
-        f"`{member}` may be {'UP' if right is bool else True!r}",
+        f"`{member}` may be {'UP' if right is bool else 7!r}",
     )
     assert of(annotated(Literal[True] if right is bool else Literal["UP"])) == (OK, "")
     assert of(3) == (VIOLATED, f"`{member}` is an int, not {kind}")
@@ -292,6 +294,7 @@ def test_a_name_that_a_metaclass_gives_is_not_read() -> None:
         ("  ", (VIOLATED, "it is '  '")),
         ("Mine", (VIOLATED, "it is 'Mine'")),
         ("mine", (VIOLATED, "it is 'mine'")),
+        ("ÿ", (VIOLATED, "it is 'ÿ'")),  # whose upper case comes after it
         (Descriptor(), (UNCHECKED, "`backend_type` is no constant of the class")),
     ],
     ids=repr,
@@ -333,12 +336,13 @@ def test_a_constructor(parameters: str, verdict: Verdict, because: str) -> None:
 
 
 def test_a_class_of_which_there_are_no_instances() -> None:
-    extra = abc.ABCMeta("Open", (Whole,), {"probe": abc.abstractmethod(reads_both)})
+    open_method = abc.abstractmethod(reads_both)
+    extra = abc.ABCMeta("Open", (Whole,), dict.fromkeys(["probe", "query"], open_method))
     assert told(extra, "BC201") == (
         VIOLATED,
         "`probe` is abstract, so that no instance can be made",
     )
-    of_the_contract = abc.ABCMeta("Open", (Whole,), {"start": abc.abstractmethod(reads_both)})
+    of_the_contract = abc.ABCMeta("Open", (Whole,), {"start": open_method})
     assert told(of_the_contract, "BC201") == (OK, "")  # which is said of that member
     assert told(of_the_contract, "BC309") == (
         VIOLATED,
@@ -364,6 +368,13 @@ def test_a_class_may_be_made_by_new_alone() -> None:
         def __new__(cls, config: ConfigType | None = None) -> Any: ...
 
     assert told(Made, "BC201") == (OK, "")
+
+    class Initialised(Made):
+        __signature__ = inspect.Signature([inspect.Parameter("more", VAR_POSITIONAL)])
+
+        def __init__(self) -> None: ...
+
+    assert told(Initialised, "BC201") == (OK, "")
 
 
 # Members that are methods.
@@ -392,6 +403,7 @@ UNTOLD = "takes cannot be told"
         ("(self, config: Optional[dict]) -> None", OK, ""),
         ("(self, config: int | dict) -> None", OK, ""),
         ("(self, config: Annotated[dict, 'merged']) -> None", OK, ""),
+        ("(self, config: Union[int, Annotated[dict, 'merged']]) -> None", OK, ""),
         ("(self, config: object) -> NoReturn", OK, ""),
         ("(self, config: object) -> Annotated[None, 'at once']", OK, ""),
         ("(self, config: int | object) -> type(None)", OK, ""),
@@ -616,6 +628,7 @@ REQUEST = "called with model_id and runtime_context: "
         ("model_id: int, runtime_context: object", VIOLATED, f"`model_id` {ELSE}"),
         ("model_id: str, context: object", VIOLATED, REQUEST),
         ("model: str, runtime_context: object", VIOLATED, REQUEST),
+        ("model_id: str, the_context: object", VIOLATED, REQUEST),
         ("runtime_context: int, model_id: str", VIOLATED, f"`runtime_context` {ELSE}"),
         ("model_id: str, runtime_context: object, /", VIOLATED, REQUEST),
         ("*, model_id: str, runtime_context: object", VIOLATED, "called: too many positional"),

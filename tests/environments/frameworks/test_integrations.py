@@ -7,7 +7,9 @@ import http.client
 import importlib
 import inspect
 import json
+import re
 import socket
+import sys
 import threading
 import typing
 from collections.abc import Callable, Iterator
@@ -86,6 +88,24 @@ def test_what_is_exported_is_documented_and_its_hints_resolve(module: ModuleType
         value = getattr(module, name)
         assert value.__doc__
         typing.get_type_hints(value.__init__ if inspect.isclass(value) else value)
+
+
+@pytest.mark.parametrize(
+    ("module", "needs"),
+    [
+        ("grpc", "needs grpcio: pip install 'backend-contract[grpc]'"),
+        ("fastapi", "needs FastAPI: pip install 'backend-contract[fastapi]'"),
+    ],
+)
+def test_without_its_framework_the_error_names_the_extra(
+    module: str, needs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"backend_contract.integrations.{module}"
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)  # type: ignore[arg-type]  # as if not installed
+    with pytest.raises(ModuleNotFoundError, match=re.escape(f"{name} {needs}")) as caught:
+        importlib.import_module(name)
+    assert caught.value.name == module
 
 
 # gRPC
