@@ -194,6 +194,10 @@ def test_a_file_without_the_table_settles_nothing(project: Path, text: str) -> N
     assert read_settings(project, CHECKERS)[1:] == Settings(project)[1:]
 
 
+def test_without_a_file_nothing_is_settled(tmp_path: Path) -> None:
+    assert read_settings(tmp_path, CHECKERS) == Settings(tmp_path)
+
+
 def test_only_the_nearest_file_counts(project: Path) -> None:
     settle(project, "strict = true")
     assert read_settings(project / "sub", CHECKERS).strict

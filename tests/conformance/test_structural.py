@@ -126,6 +126,15 @@ class Descriptor:
         raise AssertionError("nobody reads it")
 
 
+class NeverEqual:
+    """As arrays are, of which nobody can ask whether they are equal to something."""
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none either
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("nobody compares it")
+
+
 def annotated(returns: object) -> property:
     """A property whose getter is annotated with this, as it is or as text."""
 
@@ -195,6 +204,7 @@ def test_what_a_property_is_declared_to_return_decides(
     )
     assert of(annotated(Literal[True] if right is bool else Literal["UP"])) == (OK, "")
     assert of(3) == (VIOLATED, f"`{member}` is an int, not {kind}")
+    assert of(NeverEqual()) == (VIOLATED, f"`{member}` is a NeverEqual, not {kind}")
     assert of([]) == (VIOLATED, f"`{member}` is a list, not {kind}")
     assert of(Descriptor) == (VIOLATED, f"`{member}` is a type, not {kind}")
     assert of(Descriptor()) == (UNCHECKED, f"`{member}` is computed by a Descriptor")
@@ -511,6 +521,13 @@ def test_a_method_of_every_kind(member: str) -> None:
         VIOLATED,
         f"`{member}` returns an async context manager",
     )
+
+
+def test_what_is_wrapped_shows_the_annotations_of_another() -> None:
+    because = "`{}` is wrapped, and shows the annotations of another".format
+    for member, clause in (("register_config", "BC202"), ("__init__", "BC201")):
+        cls = with_members({member: wrapped(vars(Whole)[member])})
+        assert told(cls, clause) == (UNCHECKED, because(member))
 
 
 def test_of_several_members_the_worst_counts() -> None:

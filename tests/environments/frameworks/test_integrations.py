@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import fastapi
@@ -192,6 +192,13 @@ def test_grpc_backends_are_told_before_a_call_is_answered(method: str) -> None:
         assert first.told == second.told == [("model", "here")]
         assert call(channel, method, ()) == METHODS[method]  # for no model
         assert first.told == [("model", "here")]
+
+
+def test_grpc_a_handler_of_no_kind_that_is_known_stays_as_it_is() -> None:
+    kinds = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+    handler: Any = SimpleNamespace(**dict.fromkeys(kinds))
+    details: Any = None
+    assert BackendInterceptor([Told()]).intercept_service(lambda _: handler, details) is handler
 
 
 def test_grpc_the_model_may_be_taken_from_anything_a_context_has() -> None:
