@@ -71,6 +71,8 @@ def test_what_there_is_nothing_of_has_no_line() -> None:
         ),
         ("mine:make_backend", None, "from mine import make_backend\nmake = make_backend"),
         ("mine:Outer.made", None, "from mine import Outer\nmake = Outer.made"),
+        ("mine:Outer.other", None, "from mine import Outer\nmake = Outer.other"),
+        ("Mine:Mine", None, "from Mine import Mine\nmake = Mine"),
         ("mine:<lambda>", None, "make = ...  # <lambda>, of mine"),
         ("mine:test.<locals>.Mine", None, "make = ...  # test.<locals>.Mine, of mine"),
         ("__main__:Mine", None, "make = ...  # Mine, of __main__"),

@@ -198,6 +198,8 @@ def test_what_is_too_much_for_the_parser_is_named(
     ("text", "known"),
     [
         ("import abc\nclass Mine(abc.ABC): ...", True),
+        ("import abc, other\nclass Mine(other.Base): ...", False),
+        ("import typing, other\nclass Mine(other.Base): ...", False),
         ("import other as abc\nclass Mine(abc.ABC): ...", False),
         ("import typing as abc\nclass Mine(abc.Protocol): ...", True),
         ("from abc import ABC\nclass Mine(ABC): ...", True),
@@ -218,6 +220,11 @@ def test_a_base_that_is_imported_relatively_from_outside_a_package_is_unknown(tr
     (tree / "base.py").write_text("from . import Base\nclass Middle(Base): ...")
     (tree / "mine.py").write_text("from base import Middle\nclass Mine(Middle): ...")
     assert source("mine.py:Mine").has_unknown_base
+
+
+def test_a_module_of_a_package_may_be_called_as_a_standard_one(tree: Path) -> None:
+    (tree / "package/json.py").write_text("class Mine: ...\n")
+    assert find("package/json.py:Mine").module == "package.json"
 
 
 def test_only_what_is_assigned_to_self_is_a_member(tree: Path) -> None:
