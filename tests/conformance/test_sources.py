@@ -227,6 +227,34 @@ def test_a_module_of_a_package_may_be_called_as_a_standard_one(tree: Path) -> No
     assert find("package/json.py:Mine").module == "package.json"
 
 
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("from ..inner import Direct", "Direct"),
+        ("from .. import Renamed", "Renamed"),
+        ("from . import Beside", "Beside"),
+        ("from .beside import Beside", "Beside"),
+        ("from ..inner import Stranger, Child", "Child"),
+    ],
+)
+def test_relative_imports_start_from_the_package(tree: Path, statement: str, name: str) -> None:
+    (tree / "package/sub").mkdir()
+    (tree / "package/sub/__init__.py").write_text("class Beside: ...\n")
+    (tree / "package/sub/beside.py").write_text("class Beside: ...\n")
+    (tree / "package/sub/deep.py").write_text(f"{statement}\nclass Mine({name}): ...\n")
+    mine = source("package/sub/deep.py:Mine")
+    assert not mine.has_unknown_base
+    expected = {"Renamed": "Direct"}.get(name, name)
+    assert mine.known_lineage[1].node.name == expected
+
+
+@pytest.mark.parametrize("file", ["Mine.py", "package/sub/__init__.py", "package/Mine.py"])
+def test_what_a_module_is_below_is_where_its_name_starts(tree: Path, file: str) -> None:
+    (tree / file).parent.mkdir(exist_ok=True)
+    (tree / file).write_text("class Mine: ...\n")
+    assert find(f"{file}:Mine").root == tree
+
+
 def test_only_what_is_assigned_to_self_is_a_member(tree: Path) -> None:
     body = "        this.mine = other.others = local = 3\n        list[0] = 4\n"
     (tree / "mine.py").write_text(f"class Mine:\n    def method(this, other):\n{body}")
