@@ -194,6 +194,34 @@ def test_a_file_without_the_table_settles_nothing(project: Path, text: str) -> N
     assert read_settings(project, CHECKERS)[1:] == Settings(project)[1:]
 
 
+def test_without_a_file_nothing_is_settled(tmp_path: Path) -> None:
+    assert read_settings(tmp_path, CHECKERS) == Settings(tmp_path)
+
+
+def test_only_the_nearest_file_counts(project: Path) -> None:
+    settle(project, "strict = true")
+    assert read_settings(project / "sub", CHECKERS).strict
+    (project / "sub/pyproject.toml").write_text("[tool.backend-contract]\ntargets = ['a:B']")
+    assert read_settings(project / "sub", CHECKERS)[:4] == (project / "sub", ("a:B",), (), False)
+
+
+def test_of_several_expected_violations_the_wrong_one_is_named(project: Path) -> None:
+    entry = "{target = 'a:B', clause = 'BC309', reason = 'so'}"
+    settle(project, f"expected-violations = [{entry}, {entry}]")
+    assert len(read_settings(project, CHECKERS).expected_violations) == 2
+    settle(project, f"expected-violations = [{entry}, 1]")
+    with pytest.raises(CouldNotCheckError, match="entry 2: is a table, got 1"):
+        read_settings(project, CHECKERS)
+
+
+def test_a_tool_that_is_no_table_settles_nothing(project: Path) -> None:
+    (project / "pyproject.toml").write_text("tool = 3  # backend-contract")
+    assert read_settings(project, CHECKERS) == Settings(project)
+    (project / "pyproject.toml").write_text("tool.backend-contract = 3")
+    with pytest.raises(CouldNotCheckError, match=r"tool\.backend-contract is a table, got 3"):
+        read_settings(project, CHECKERS)
+
+
 def test_a_file_that_cannot_be_read_is_named(project: Path) -> None:
     (project / "pyproject.toml").mkdir()
     with pytest.raises(CouldNotCheckError, match=r"pyproject\.toml: Is a directory"):

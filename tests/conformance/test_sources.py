@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
 
@@ -139,6 +140,7 @@ def test_a_target_knows_how_it_is_imported(
         ("package.absent:Class", "no Python source of a module 'package.absent'"),
         ("namespace:Below", "no Python source of a module 'namespace'"),
         ("math:Class", "no Python source of a module 'math'"),
+        ("x" * 300 + ".py:Class", "File name too long"),
         ("absent.py:Class", "No such file or directory"),
         ("a\0b.py:Class", "expected package.module:Class"),
         ("package/:Class", "Is a directory"),
@@ -178,6 +180,85 @@ def test_a_file_that_cannot_be_parsed_is_named(tree: Path, content: bytes) -> No
     (tree / "mine.py").write_bytes(content)
     with pytest.raises(CouldNotCheckError, match=r"mine\.py"):
         find("mine.py:Mine")
+
+
+@pytest.mark.parametrize("error", [ValueError, RecursionError, MemoryError])
+def test_what_is_too_much_for_the_parser_is_named(
+    tree: Path, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(content: bytes) -> ast.AST:
+        raise error("too deep")  # how deep that is differs from Python to Python
+
+    monkeypatch.setattr(ast, "parse", parse)
+    with pytest.raises(CouldNotCheckError, match=r"inner\.py: cannot be parsed: too deep"):
+        find("package/inner.py:Direct")
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("import abc\nclass Mine(abc.ABC): ...", True),
+        ("import abc, other\nclass Mine(other.Base): ...", False),
+        ("import typing, other\nclass Mine(other.Base): ...", False),
+        ("import other as abc\nclass Mine(abc.ABC): ...", False),
+        ("import typing as abc\nclass Mine(abc.Protocol): ...", True),
+        ("from abc import ABC\nclass Mine(ABC): ...", True),
+        ("from other import ABC\nclass Mine(ABC): ...", False),
+        ("class Mine(object): ...", True),
+        ("class object: ...\nclass Mine(object): ...", True),
+        ("class Mine(ABC): ...", False),
+        ("ABC = 3\nclass Mine(ABC): ...", False),
+        ("from package.star.deeper import Base\nclass Mine(Base): ...", False),
+    ],
+)
+def test_whether_all_bases_are_known(tree: Path, text: str, known: bool) -> None:
+    (tree / "mine.py").write_text(text)
+    assert source("mine.py:Mine").has_unknown_base is not known
+
+
+def test_a_base_that_is_imported_relatively_from_outside_a_package_is_unknown(tree: Path) -> None:
+    (tree / "base.py").write_text("from . import Base\nclass Middle(Base): ...")
+    (tree / "mine.py").write_text("from base import Middle\nclass Mine(Middle): ...")
+    assert source("mine.py:Mine").has_unknown_base
+
+
+def test_a_module_of_a_package_may_be_called_as_a_standard_one(tree: Path) -> None:
+    (tree / "package/json.py").write_text("class Mine: ...\n")
+    assert find("package/json.py:Mine").module == "package.json"
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("from ..inner import Direct", "Direct"),
+        ("from .. import Renamed", "Renamed"),
+        ("from . import Beside", "Beside"),
+        ("from .beside import Beside", "Beside"),
+        ("from ..inner import Stranger, Child", "Child"),
+    ],
+)
+def test_relative_imports_start_from_the_package(tree: Path, statement: str, name: str) -> None:
+    (tree / "package/sub").mkdir()
+    (tree / "package/sub/__init__.py").write_text("class Beside: ...\n")
+    (tree / "package/sub/beside.py").write_text("class Beside: ...\n")
+    (tree / "package/sub/deep.py").write_text(f"{statement}\nclass Mine({name}): ...\n")
+    mine = source("package/sub/deep.py:Mine")
+    assert not mine.has_unknown_base
+    expected = {"Renamed": "Direct"}.get(name, name)
+    assert mine.known_lineage[1].node.name == expected
+
+
+@pytest.mark.parametrize("file", ["Mine.py", "package/sub/__init__.py", "package/Mine.py"])
+def test_what_a_module_is_below_is_where_its_name_starts(tree: Path, file: str) -> None:
+    (tree / file).parent.mkdir(exist_ok=True)
+    (tree / file).write_text("class Mine: ...\n")
+    assert find(f"{file}:Mine").root == tree
+
+
+def test_only_what_is_assigned_to_self_is_a_member(tree: Path) -> None:
+    body = "        this.mine = other.others = local = 3\n        list[0] = 4\n"
+    (tree / "mine.py").write_text(f"class Mine:\n    def method(this, other):\n{body}")
+    assert list(source("mine.py:Mine").on_self) == ["mine"]
 
 
 def test_one_mistake_does_not_hide_the_other_targets(tree: Path) -> None:

@@ -5,11 +5,23 @@ from __future__ import annotations
 import abc
 import contextlib
 import functools
+import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NoReturn, Optional, Protocol, TypeVar, Union
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    NoReturn,
+    Optional,
+    Protocol,
+    TypeVar,
+    Union,
+)
 
 import aconfig
 import pytest
@@ -21,6 +33,7 @@ from backend_contract.protocol import ConfigType
 
 T = TypeVar("T")
 Members = dict[str, Any]
+VAR_POSITIONAL = inspect.Parameter.VAR_POSITIONAL
 NAMES = {  # that classes made from text may use, beside those of this module
     "aconfig": aconfig,
     "Annotated": Annotated,
@@ -124,6 +137,30 @@ class Descriptor:
         raise AssertionError("nobody reads it")
 
 
+class NeverEqual:
+    """As arrays are, of which nobody can ask whether they are equal to something."""
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have none either
+
+    def __repr__(self) -> str:
+        return "NeverEqual()"
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("nobody compares it")
+
+
+class Equal(type):
+    """A class of classes that say they are equal to anything."""
+
+    def __eq__(cls, other: object) -> bool:
+        return True
+
+    __hash__ = type.__hash__
+
+
+class EqualToAll(Generic[T], metaclass=Equal): ...
+
+
 def annotated(returns: object) -> property:
     """A property whose getter is annotated with this, as it is or as text."""
 
@@ -151,8 +188,10 @@ def sets_started(self: Any) -> None:
 
 
 def reads_both(self: Any) -> object:
-    self.other = self.is_started
-    return self.backend_type
+    is_started = self.is_started
+    self.a = self.zone = is_started
+    backend_type: object = self.backend_type
+    return backend_type
 
 
 def answers(self: object, name: str) -> Any:
@@ -187,12 +226,14 @@ def test_what_a_property_is_declared_to_return_decides(
     assert of(annotated("not_there")) == undecided
     assert of(annotated("1 / 0")) == undecided
     assert of(annotated(T)) == undecided
-    assert of(annotated(Literal["UP", True])) == (
+    assert of(annotated(EqualToAll)) == undecided
+    assert of(annotated(Literal["UP", 7, 8])) == (
         VIOLATED,
-        f"`{member}` may be {'UP' if right is bool else True!r}",
+        f"`{member}` may be {'UP' if right is bool else 7!r}",
     )
     assert of(annotated(Literal[True] if right is bool else Literal["UP"])) == (OK, "")
     assert of(3) == (VIOLATED, f"`{member}` is an int, not {kind}")
+    assert of(NeverEqual()) == (VIOLATED, f"`{member}` is a NeverEqual, not {kind}")
     assert of([]) == (VIOLATED, f"`{member}` is a list, not {kind}")
     assert of(Descriptor) == (VIOLATED, f"`{member}` is a type, not {kind}")
     assert of(Descriptor()) == (UNCHECKED, f"`{member}` is computed by a Descriptor")
@@ -266,6 +307,10 @@ def test_a_name_has_to_be_there_on_the_class() -> None:
         "on the class it reads as a cached_property",
     )
     assert of(backend_type=Descriptor()) == (UNCHECKED, "it is computed by a Descriptor")
+    assert of(backend_type=NeverEqual(), make=sets_name) == (
+        VIOLATED,
+        "on the class it reads as a NeverEqual",
+    )
     assert of(backend_type=3, make=sets_name) == (VIOLATED, "on the class it reads as an int")
     slotted = type("Slotted", (lacking,), {"__slots__": ("backend_type",)})
     assert told(slotted, "BC102") == (VIOLATED, "on the class it reads as a member_descriptor")
@@ -277,6 +322,11 @@ def test_a_name_that_a_metaclass_gives_is_not_read() -> None:
         def backend_type(cls) -> str:
             raise AssertionError("nobody reads it")
 
+    class Other(type):
+        backend_type = NeverEqual()
+
+    others = Other("Named", (without("backend_type"),), {"make": sets_name})
+    assert told(others, "BC102")[0] is UNCHECKED
     named = Meta("Named", (without("backend_type"),), {"make": sets_name})
     assert told(named, "BC102") == (
         UNCHECKED,
@@ -292,6 +342,7 @@ def test_a_name_that_a_metaclass_gives_is_not_read() -> None:
         ("  ", (VIOLATED, "it is '  '")),
         ("Mine", (VIOLATED, "it is 'Mine'")),
         ("mine", (VIOLATED, "it is 'mine'")),
+        ("ÿ", (VIOLATED, "it is 'ÿ'")),  # whose upper case comes after it
         (Descriptor(), (UNCHECKED, "`backend_type` is no constant of the class")),
     ],
     ids=repr,
@@ -333,12 +384,13 @@ def test_a_constructor(parameters: str, verdict: Verdict, because: str) -> None:
 
 
 def test_a_class_of_which_there_are_no_instances() -> None:
-    extra = abc.ABCMeta("Open", (Whole,), {"probe": abc.abstractmethod(reads_both)})
+    open_method = abc.abstractmethod(reads_both)
+    extra = abc.ABCMeta("Open", (Whole,), dict.fromkeys(["probe", "query"], open_method))
     assert told(extra, "BC201") == (
         VIOLATED,
         "`probe` is abstract, so that no instance can be made",
     )
-    of_the_contract = abc.ABCMeta("Open", (Whole,), {"start": abc.abstractmethod(reads_both)})
+    of_the_contract = abc.ABCMeta("Open", (Whole,), {"start": open_method})
     assert told(of_the_contract, "BC201") == (OK, "")  # which is said of that member
     assert told(of_the_contract, "BC309") == (
         VIOLATED,
@@ -364,6 +416,13 @@ def test_a_class_may_be_made_by_new_alone() -> None:
         def __new__(cls, config: ConfigType | None = None) -> Any: ...
 
     assert told(Made, "BC201") == (OK, "")
+
+    class Initialised(Made):
+        __signature__ = inspect.Signature([inspect.Parameter("more", VAR_POSITIONAL)])
+
+        def __init__(self) -> None: ...
+
+    assert told(Initialised, "BC201") == (OK, "")
 
 
 # Members that are methods.
@@ -392,12 +451,16 @@ UNTOLD = "takes cannot be told"
         ("(self, config: Optional[dict]) -> None", OK, ""),
         ("(self, config: int | dict) -> None", OK, ""),
         ("(self, config: Annotated[dict, 'merged']) -> None", OK, ""),
+        ("(self, config: Union[int, Annotated[dict, 'merged']]) -> None", OK, ""),
         ("(self, config: object) -> NoReturn", OK, ""),
         ("(self, config: object) -> Annotated[None, 'at once']", OK, ""),
         ("(self, config: int | object) -> type(None)", OK, ""),
         ("(self, *configs: dict) -> None", OK, ""),
         ("(self, *configs: dict, more: int = 3) -> None", OK, ""),
         ("(*everything: object) -> None", OK, ""),
+        ("(self, config: EqualToAll) -> None", UNCHECKED, "what `config` of `register_config`"),
+        ("(self, *configs: int, a: dict = {}, b: dict = {}) -> None", VIOLATED, "`configs` is"),
+        ("() -> None", VIOLATED, "called: too many positional arguments"),
         ("(self, config: int) -> None", VIOLATED, f"`config` {ELSE}"),
         ("(self, config: type(None)) -> None", VIOLATED, f"`config` {ELSE}"),
         ("(self, config: Optional[int]) -> None", VIOLATED, f"`config` {ELSE}"),
@@ -485,6 +548,7 @@ def test_a_method_of_every_kind(member: str) -> None:
         VIOLATED,
         f"`{member}` is a generator, and is never iterated over",
     )
+    assert of(NeverEqual()) == (VIOLATED, "it is a NeverEqual, which cannot be called")
     assert of(3) == (VIOLATED, "it is an int, which cannot be called")
     assert of(Descriptor()) == (UNCHECKED, "it is a Descriptor, which is not read here")
     assert of(annotated(int)) == (UNCHECKED, "it is a property, which is not read here")
@@ -499,6 +563,13 @@ def test_a_method_of_every_kind(member: str) -> None:
         VIOLATED,
         f"`{member}` returns an async context manager",
     )
+
+
+def test_what_is_wrapped_shows_the_annotations_of_another() -> None:
+    because = "`{}` is wrapped, and shows the annotations of another".format
+    for member, clause in (("register_config", "BC202"), ("__init__", "BC201")):
+        cls = with_members({member: wrapped(vars(Whole)[member])})
+        assert told(cls, clause) == (UNCHECKED, because(member))
 
 
 def test_of_several_members_the_worst_counts() -> None:
@@ -558,6 +629,7 @@ class EntersAndExits(EntersOnly, ExitsOnly): ...
         ("Union[contextlib.ExitStack, EntersAndExits]", OK),
         ("Annotated[contextlib.ExitStack, 'of one']", OK),
         ("contextlib.ExitStack | int", VIOLATED),
+        ("EqualToAll[int]", UNCHECKED),
         ("contextlib.ExitStack | T", UNCHECKED),
         ("T | int", VIOLATED),
     ],
@@ -616,9 +688,11 @@ REQUEST = "called with model_id and runtime_context: "
         ("model_id: int, runtime_context: object", VIOLATED, f"`model_id` {ELSE}"),
         ("model_id: str, context: object", VIOLATED, REQUEST),
         ("model: str, runtime_context: object", VIOLATED, REQUEST),
+        ("model_id: str, the_context: object", VIOLATED, REQUEST),
         ("runtime_context: int, model_id: str", VIOLATED, f"`runtime_context` {ELSE}"),
         ("model_id: str, runtime_context: object, /", VIOLATED, REQUEST),
         ("*, model_id: str, runtime_context: object", VIOLATED, "called: too many positional"),
+        ("model_id: str, runtime_context: object, route: str", VIOLATED, "called: missing a"),
         ("model_id: str", VIOLATED, "called: too many positional"),
         ("model_id: str, runtime_context: object, *, route: str", VIOLATED, "called: missing a"),
         ("model_id: str, runtime_context: Any", UNCHECKED, "what `runtime_context` of"),
@@ -699,6 +773,7 @@ def test_another_alias_of_a_configuration_is_no_context(loaded: Callable[..., No
         (annotated("'Kind'"), "@property def start(self) -> 'Kind'"),
         (annotated(int), "@property def start(self) -> int"),
         (annotated(None), "@property def start(self)"),
+        (annotated(NeverEqual()), "@property def start(self) -> NeverEqual()"),
         (property(None), "@property def start(self)"),
         (staticmethod(lambda timeout: None), "@staticmethod def start(timeout)"),
         (classmethod(lambda cls, timeout: None), "@classmethod def start(cls, timeout)"),
@@ -716,6 +791,11 @@ def test_another_alias_of_a_configuration_is_no_context(loaded: Callable[..., No
 )
 def test_what_was_found_is_described(value: object, words: str) -> None:
     assert finding(with_members({"start": value}), "BC309").found == words
+
+
+def test_what_is_wrapped_is_described_as_it_is_called() -> None:
+    found = finding(with_members({"start": wrapped(reads_both)}), "BC309").found
+    assert found.startswith("def start(*arguments")
 
 
 def test_what_is_async_is_said_to_be() -> None:

@@ -85,6 +85,7 @@ def test_reports_are_combined_clause_by_clause_and_no_error_is_lost() -> None:
         ("BC309", Verdict.VIOLATED),
     ]
     assert both.error == "no such module"
+    assert combine_reports([one]) == one
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,10 @@ def test_a_run_fails_for_what_is_violated_or_expected_in_vain(
     known = finding(letter)._replace(expected_because=expected)
     assert known.fails(strict) is fails
     assert Outcome([Report("a:B", (known,))], strict=strict).fails is fails
+
+
+def test_nothing_is_strict_unless_it_is_asked_for() -> None:
+    assert not Outcome([Report("a:B", (finding("u"),))]).fails
 
 
 def test_an_outcome_names_everybody_once_and_every_error() -> None:

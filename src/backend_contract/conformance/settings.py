@@ -76,10 +76,10 @@ def _table(file: Path) -> Table:
         raise CouldNotCheckError(f"{file}: {error.strerror}") from None
     if b"backend-contract" not in content:  # most runs need no parser
         return {}
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
+    if sys.version_info < (3, 11):
         import tomli as tomllib
+    else:
+        import tomllib
     try:
         tool: object = tomllib.loads(content.decode("utf-8")).get("tool", {})
     except (ValueError, RecursionError) as error:

@@ -7,13 +7,15 @@ import http.client
 import importlib
 import inspect
 import json
+import re
 import socket
+import sys
 import threading
 import typing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import fastapi
@@ -86,6 +88,24 @@ def test_what_is_exported_is_documented_and_its_hints_resolve(module: ModuleType
         value = getattr(module, name)
         assert value.__doc__
         typing.get_type_hints(value.__init__ if inspect.isclass(value) else value)
+
+
+@pytest.mark.parametrize(
+    ("module", "needs"),
+    [
+        ("grpc", "needs grpcio: pip install 'backend-contract[grpc]'"),
+        ("fastapi", "needs FastAPI: pip install 'backend-contract[fastapi]'"),
+    ],
+)
+def test_without_its_framework_the_error_names_the_extra(
+    module: str, needs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"backend_contract.integrations.{module}"
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)  # type: ignore[arg-type]  # as if not installed
+    with pytest.raises(ModuleNotFoundError, match=re.escape(f"{name} {needs}")) as caught:
+        importlib.import_module(name)
+    assert caught.value.name == module
 
 
 # gRPC
@@ -172,6 +192,13 @@ def test_grpc_backends_are_told_before_a_call_is_answered(method: str) -> None:
         assert first.told == second.told == [("model", "here")]
         assert call(channel, method, ()) == METHODS[method]  # for no model
         assert first.told == [("model", "here")]
+
+
+def test_grpc_a_handler_of_no_kind_that_is_known_stays_as_it_is() -> None:
+    kinds = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+    handler: Any = SimpleNamespace(**dict.fromkeys(kinds))
+    details: Any = None
+    assert BackendInterceptor([Told()]).intercept_service(lambda _: handler, details) is handler
 
 
 def test_grpc_the_model_may_be_taken_from_anything_a_context_has() -> None:

@@ -153,3 +153,11 @@ def test_the_context_of_an_asyncio_server_is_neither_and_the_error_says_so() -> 
     is_context, message = asyncio.run(call())
     assert not is_context
     assert "got grpc._cython.cygrpc._ServicerContext; a grpc.aio context" in message
+
+
+def test_a_header_that_is_no_ascii_is_found_in_any_letter_case() -> None:
+    # No server of today lets one through; Starlette would.
+    headers = [(b"x-route", b"one"), ("x-\u00e9".encode("latin-1"), b"two")]
+    request: fastapi.Request = fastapi.Request({"type": "http", "headers": headers})
+    assert get_metadata(request, "X-\u00c9") == "two"
+    assert get_metadata(request, "x-\u00e8") is None
