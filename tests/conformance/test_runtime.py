@@ -277,3 +277,12 @@ def test_the_interpreter_of_another_environment_imports_it(tmp_path: Path) -> No
     assert violated(runtime.check(target, environment, False, None)) == {}
     with pytest.raises(FileNotFoundError):
         runtime.check(target, missing, False, None)
+
+
+def test_a_configuration_that_nobody_would_read_is_refused(
+    tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "mine.py").write_text(f"{HEAD}    pass\n")
+    done = command("check", "mine.py:Mine", "--config", "config.yaml")
+    assert done.returncode == 2
+    assert "--config is for --run" in done.stderr

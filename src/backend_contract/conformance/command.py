@@ -202,6 +202,8 @@ def _outcome(options: argparse.Namespace) -> Outcome:
     """What comes of a check: its settings, its targets, and what each checker says of them."""
     from backend_contract.conformance.settings import read_settings
 
+    if options.config is not None and not options.run:
+        raise CouldNotCheckError("--config is for --run, which is not given: add it, or leave both")
     settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
     checkers = _chosen(options.checker or settings.checkers)
     checkers[0].load()  # which goes on while the rest is imported, and targets are found
