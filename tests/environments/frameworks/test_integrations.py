@@ -102,7 +102,7 @@ def test_without_its_framework_the_error_names_the_extra(
 ) -> None:
     name = f"backend_contract.integrations.{module}"
     monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, module, None)  # type: ignore[arg-type]  # as if not installed
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
     with pytest.raises(ModuleNotFoundError, match=re.escape(f"{name} {needs}")) as caught:
         importlib.import_module(name)
     assert caught.value.name == module
