@@ -414,7 +414,7 @@ def _method(
     problem = _never_runs(name, function)
     if problem is not None:
         return _violated(problem, name)
-    takes = function
+    takes: Callable[..., object] = function
     if getattr(function, "__code__", None) is _CONTEXT_MANAGER:
         takes = getattr(function, "__wrapped__", function)  # which it hands all its arguments to
     for arguments, keywords in calls:
