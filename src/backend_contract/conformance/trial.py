@@ -305,7 +305,8 @@ class Trial:
         """
         with ExitStack() as stack:
             try:
-                context = stack.enter_context(self._servers.request(kind, metadata))
+                with self.unless_it_hangs(f"making a request ({kind})"):
+                    context = stack.enter_context(self._servers.request(kind, metadata))
             except Exception as error:
                 raise unchecked(f"no request could be made ({kind}): {described(error)}") from error
             yield context

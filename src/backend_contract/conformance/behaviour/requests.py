@@ -78,6 +78,7 @@ def _kinds(trial: Trial) -> tuple[str, ...]:
 def _failure(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> str | None:
     """What is raised when ``backend`` is told of a request for a model it has never seen."""
     with trial.context(kind, metadata) as context:
+        trial.says("handle_runtime_context()")
         try:
             backend.handle_runtime_context("never seen before", context)
         except BaseException as error:  # SystemExit is as bad as any other

@@ -334,9 +334,9 @@ def test_the_interpreter_can_leave_after_a_run() -> None:
 def test_a_slow_start_is_no_hang() -> None:
     class Slow(Inheriting):
         def connect(self) -> None:
-            threading.Event().wait(0.2)  # so much that all calls of a clause exceed the limit
+            threading.Event().wait(1)  # so much that all calls of a clause exceed the limit
 
-    report = check_backend(Slow, time_limit=0.5)
+    report = check_backend(Slow, time_limit=3)
     assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == []
 
 
