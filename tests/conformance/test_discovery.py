@@ -186,3 +186,15 @@ def test_what_is_wrong_in_a_directory_is_exit_2_and_the_rest_is_shown(
     assert run.returncode == 2
     assert "bad/fine.py:Fine" in run.stdout
     assert run.stderr.count("\n") == 3
+
+
+@pytest.mark.parametrize("target", ["twice.py:Twice", "twice.py"])
+def test_a_class_that_is_defined_twice_is_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    twice = "class Twice(LocalBackend): ...\n" * 2
+    (tmp_path / "twice.py").write_text(f"from backend_contract import LocalBackend\n{twice}")
+    (found,) = find_targets([target])
+    assert not isinstance(found, Target)
+    assert "twice.py:Twice: defined on lines 2, 3" in str(found)

@@ -13,6 +13,7 @@ from backend_contract.conformance.targets import (
     Target,
     module_by_name,
     module_of_file,
+    require_one_definition,
     target_in,
 )
 from backend_contract.conformance.verdicts import CouldNotCheckError
@@ -86,7 +87,7 @@ def _files_below(directory: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in sorted(files) if name.endswith(".py"))
 
 
-def _in_file(location: str, search: Search) -> list[Target]:
+def _in_file(location: str, search: Search) -> list[Target | CouldNotCheckError]:
     tree = search.sources.parse(Path(os.path.abspath(search.here / location)))
     if not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree)):
         return []
@@ -99,8 +100,8 @@ def _in_file(location: str, search: Search) -> list[Target]:
     return _in_module(module, location, search)
 
 
-def _in_module(module: Module, location: str, search: Search) -> list[Target]:
-    found: list[Target] = []
+def _in_module(module: Module, location: str, search: Search) -> list[Target | CouldNotCheckError]:
+    found: list[Target | CouldNotCheckError] = []
     for qualname, node in _classes(module.tree.body, ""):
         if not (node.bases or node.decorator_list):
             continue
@@ -109,7 +110,12 @@ def _in_module(module: Module, location: str, search: Search) -> list[Target]:
         except CouldNotCheckError:  # another class is called so by the time of the import
             continue
         if target.source.node is node and _is_backend(target.source):
-            found.append(target)
+            try:
+                require_one_definition(target)
+            except CouldNotCheckError as error:
+                found.append(error)
+            else:
+                found.append(target)
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend_contract.conformance.environment import Environment, this_environment
-from backend_contract.conformance.sources import ClassSource, Module, Sources
+from backend_contract.conformance.sources import ClassSource, Module, Sources, flat
 from backend_contract.conformance.verdicts import CouldNotCheckError
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "find_targets",
     "module_by_name",
     "module_of_file",
+    "require_one_definition",
     "target_in",
 ]
 
@@ -84,7 +85,7 @@ def _find(text: str, search: Search) -> Target:
     is_path = location.endswith(".py") or "/" in location or os.sep in location
     module = (module_of_file if is_path else module_by_name)(location, search)
     try:
-        return target_in(module, qualname, text, search)
+        target = target_in(module, qualname, text, search)
     except CouldNotCheckError as error:
         known = [node.name for node in module.tree.body if isinstance(node, ast.ClassDef)]
         import difflib  # costs more than all else here, and is seldom needed
@@ -92,6 +93,8 @@ def _find(text: str, search: Search) -> Target:
         near = difflib.get_close_matches(qualname, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise CouldNotCheckError(f"{text}: {error}{hint}") from None
+    require_one_definition(target)
+    return target
 
 
 def target_in(module: Module, qualname: str, text: str, search: Search) -> Target:
@@ -106,6 +109,24 @@ def target_in(module: Module, qualname: str, text: str, search: Search) -> Targe
     in_reach = search.sources if root is None else search.sources.below(root)
     source = in_reach.find_class(module, qualname.split("."))
     return Target(text, module.name, qualname, root, source)
+
+
+def require_one_definition(target: Target) -> None:
+    """Raise :class:`CouldNotCheckError` where several classes share the name of the target.
+
+    Of those a type checker looks at one, and Python has another.
+    """
+    source, name = target.source, target.source.node.name
+    lines = [
+        node.lineno
+        for node in flat(source.module.tree.body)
+        if isinstance(node, ast.ClassDef) and node.name == name
+    ]
+    if len(lines) > 1 and source.node.lineno in lines:
+        raise CouldNotCheckError(
+            f"{target.text}: defined on lines {', '.join(map(str, lines))}; type checkers may look "
+            "at another one than Python has: give each a name of its own"
+        )
 
 
 def module_of_file(location: str, search: Search) -> Module:
