@@ -211,7 +211,8 @@ def test_a_terminal_is_coloured_unless_the_user_does_not_want_it(
 
     pid, terminal = pty.fork()
     if pid == 0:  # the child, which becomes the command
-        os.environ.pop("NO_COLOR", None)
+        for name in ("NO_COLOR", "COLUMNS"):  # nor does the terminal know its width
+            os.environ.pop(name, None)
         os.environ.update(variables, XDG_CACHE_HOME=str(cache_home))
         os.chdir(files)
         os.execv(  # noqa: S606 - what a terminal does

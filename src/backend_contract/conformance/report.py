@@ -40,7 +40,8 @@ def wants_color(choice: str) -> bool:
 
 def full(outcome: Outcome, color: bool) -> Iterator[str]:
     """One block a target: every clause, and what there is to say where it is not ok."""
-    width = shutil.get_terminal_size((100, 0)).columns if sys.stdout.isatty() else 100
+    # Python 3.10 has 0 for a terminal that does not know its width.
+    width = (sys.stdout.isatty() and shutil.get_terminal_size((100, 0)).columns) or 100
     for report in outcome.reports:
         if report.findings:
             yield _painted(printable(report.target), _BOLD, color)
