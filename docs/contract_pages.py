@@ -35,6 +35,7 @@ class ClauseTable(SphinxDirective):
 
 def _section(clause: Clause) -> str:
     requires = ", ".join(map(_link, clause.requires)) or "no other clause"
+    new = f" *New*: it only warns until version {clause.fails_from}." if clause.only_warns else ""
     return f"""\
 ({clause.id.lower()})=
 ## {clause.id}
@@ -45,7 +46,7 @@ def _section(clause: Clause) -> str:
 
 *Fix.* {clause.fix}
 
-*Checked by* {"; ".join(LAYERS[layer] for layer in clause.layers)}. *Needs* {requires}.
+*Checked by* {"; ".join(LAYERS[layer] for layer in clause.layers)}. *Needs* {requires}.{new}
 
 ```python
 {clause.expected}

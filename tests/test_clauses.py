@@ -94,3 +94,23 @@ def test_an_error_may_be_about_no_clause() -> None:
     error = ContractError("no such module")
     assert str(error) == "no such module"
     assert error.clause is None
+
+
+@pytest.mark.parametrize(
+    ("release", "fails_from", "warns"),
+    [
+        ("0.1.0", "0.1", False),
+        ("0.2.0", "0.3", True),
+        ("0.2.7", "0.3", True),
+        ("0.3.0", "0.3", False),
+        ("0.10.0", "0.9", False),
+        ("0.9.0", "0.10", True),
+        ("1.0.0", "0.10", False),
+        ("0.3.0rc1", "0.3", False),
+    ],
+)
+def test_a_clause_only_warns_before_the_release_that_it_fails_from(
+    release: str, fails_from: str, warns: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: release)
+    assert CLAUSES["BC101"]._replace(fails_from=fails_from).only_warns is warns

@@ -48,6 +48,23 @@ class Clause(NamedTuple):
     good: str
     """The same backend, mended."""
 
+    fails_from: str = "0.1"
+    """The minor release from which a violation fails; those before it only warn of one.
+
+    So a clause that is new, or stricter than before, names the release after the one it comes with.
+    """
+
+    @property
+    def only_warns(self) -> bool:
+        """Whether this release of the package is one before ``fails_from``."""
+        from importlib.metadata import version  # seldom needed, and costs much
+
+        this, first = (
+            tuple(map(int, release.split(".")[:2]))
+            for release in (version("backend-contract"), self.fails_from)
+        )
+        return this < first
+
 
 def in_layer(layer: str) -> tuple[Clause, ...]:
     """The clauses that ``layer`` (``"S"``, ``"R"`` or ``"B"``) has a say in, in order of id."""

@@ -14,6 +14,7 @@ Without pytest, :func:`check_backend` returns the same findings. :func:`grpc_con
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -39,9 +40,10 @@ __all__ = [
 class BackendConformance:
     """A pytest suite with a test for every clause of layers R and B, whose id is the clause's.
 
-    A subclass gives ``backend``, or defines ``make_backend``. A clause that is violated fails; one
-    that is unchecked, blocked by another, or not applicable is skipped, and says why. A run in
-    which no clause of a suite was decided fails. Works with pytest 7 and newer, and with xdist.
+    A subclass gives ``backend``, or defines ``make_backend``. A clause that is violated fails, or
+    warns (:class:`FutureWarning`) in the minor release that it is new in; one that is unchecked,
+    blocked by another, or not applicable is skipped, and says why. A run in which no clause of a
+    suite was decided fails. Works with pytest 7 and newer, and with xdist.
     """
 
     __test__: ClassVar[bool] = False  # of this class alone: see __init_subclass__
@@ -126,8 +128,11 @@ class BackendConformance:
                     pytrace=False,
                 )
             if finding.verdict is Verdict.VIOLATED:
-                kit = self._the_kit()
-                pytest.fail(failure(finding, kit.name, self.config), pytrace=False)
+                text = failure(finding, self._the_kit().name, self.config)
+                if not finding.only_warns:
+                    pytest.fail(text, pytrace=False)
+                warnings.warn(text, FutureWarning, stacklevel=1)
+                return
             if finding.verdict is not Verdict.OK:
                 pytest.skip(f"{verdict}: {'; '.join(finding.because)}")
         finally:

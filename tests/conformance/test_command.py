@@ -406,6 +406,18 @@ def test_explain_prints_all_there_is_of_a_clause(
         assert all(f"    {line}\n" in shown for line in example.splitlines() if line)
 
 
+@pytest.mark.parametrize(("fails_from", "says"), [("999.0", True), ("0.1", False)])
+def test_explain_says_of_a_new_clause_that_it_only_warns(
+    fails_from: str,
+    says: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(CLAUSES, "BC309", CLAUSES["BC309"]._replace(fails_from=fails_from))
+    assert command_module.main(["explain", "BC309"]) == 0
+    assert ("New:      only warns until version 999.0\n" in capsys.readouterr().out) is says
+
+
 def test_explain_of_an_unknown_clause_is_exit_2(command: Command) -> None:
     run = command("explain", "BC999")
     assert (run.returncode, run.stdout) == (2, "")

@@ -227,6 +227,23 @@ def test_no_text_can_end_a_line_or_a_command_of_github(outcome: Outcome) -> None
         assert "\x1b" not in line
 
 
+@pytest.mark.parametrize(
+    ("fails_from", "level", "says"), [("999.0", "warning", True), ("0.1", "error", False)]
+)
+def test_a_violation_of_a_new_clause_is_a_warning(fails_from: str, level: str, says: bool) -> None:
+    clause = CLAUSES["BC309"]._replace(fails_from=fails_from)
+    finding = Finding(clause, Verdict.VIOLATED, Path("a.py"), 1, "found", ("because",))
+    outcome = Outcome([Report("a.py:A", (finding,))])
+    texts = {name: "\n".join(render(outcome, False)) for name, render in FORMATS.items()}
+    (in_json,) = json.loads(texts["json"])["reports"][0]["findings"]
+    assert in_json["fails"] is not says
+    (result,) = json.loads(texts["sarif"])["runs"][0]["results"]
+    assert result["level"] == level
+    assert texts["github"].startswith(f"::{level} ")
+    for name in ("full", "concise", "sarif", "github"):
+        assert ("a violation fails from version 999.0" in texts[name]) is says
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_has_a_line_that_says_when_to_use_it(name: str, command: Command) -> None:
     assert name in command("check", "--help").stdout

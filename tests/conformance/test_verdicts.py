@@ -124,3 +124,13 @@ def test_an_outcome_names_everybody_once_and_every_error() -> None:
     outcome = Outcome(reports, problems=("no ty",))
     assert outcome.deciders == (Decider("S", "S o"), Decider("R", "R o"))
     assert outcome.errors == [("", "no a:D"), (None, "no ty")]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("letter", LETTERS)
+def test_nothing_fails_for_a_clause_that_is_new(letter: str, strict: bool) -> None:
+    found = finding(letter)
+    new = found._replace(clause=found.clause._replace(fails_from="999.0"))
+    assert not new.fails(strict)
+    assert new.only_warns is (letter == "v")
+    assert not found.only_warns

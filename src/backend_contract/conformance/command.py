@@ -348,6 +348,7 @@ def _explain(options: argparse.Namespace) -> int:
         ("Expected", clause.expected),
         ("Layers", " ".join(clause.layers)),
         ("Needs", " ".join(clause.requires) or "no other clause"),
+        *((("New", f"only warns until version {clause.fails_from}"),) if clause.only_warns else ()),
     ):
         print(
             textwrap.fill(text, 80, initial_indent=f"{label + ':':10}", subsequent_indent=" " * 10)

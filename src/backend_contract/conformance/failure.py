@@ -25,6 +25,7 @@ def failure(finding: Finding, name: str, config: Mapping[str, Any] | None = None
         ("because", "\n".join(finding.because)),
         ("at", f"{finding.path}:{finding.line}"),
         ("fix", clause.fix),
+        ("new", f"it fails from version {clause.fails_from}" if finding.only_warns else ""),
     ):
         if text:
             block = textwrap.indent(text, " " * 10)

@@ -31,7 +31,7 @@ def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
         "reports": [
             {
                 "target": report.target,
-                "findings": [_finding(f) for f in report.findings],
+                "findings": [_finding(f, outcome.strict) for f in report.findings],
                 "notes": list(report.notes),
             }
             for report in outcome.reports
@@ -42,11 +42,12 @@ def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
     yield json.dumps(document, indent=2)
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, strict: bool) -> dict[str, Any]:
     return {
         "clause": finding.clause.id,
         "text": finding.clause.text,
         "verdict": finding.verdict.value,
+        "fails": finding.fails(strict),
         "layers": sorted({decider.layer for decider in finding.deciders}),
         "path": str(relative(finding.path)),
         "line": finding.line,
@@ -176,4 +177,4 @@ def _level(finding: Finding, outcome: Outcome) -> str:
     """How bad it is, in SARIF's words: what lets the run fail is an error."""
     if finding.fails(outcome.strict):
         return "error"
-    return "warning" if finding.verdict is Verdict.UNCHECKED else "note"
+    return "warning" if finding.only_warns or finding.verdict is Verdict.UNCHECKED else "note"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from backend_contract.clauses import Clause
 from backend_contract.conformance.verdicts import Decider, Finding, Outcome, Verdict
 
 __all__ = ["FORMATS", "gist", "printable", "relative", "wants_color"]
@@ -114,6 +115,8 @@ def gist(finding: Finding) -> str:
             text = f"{clause.text}; found: {finding.found}; expected: {clause.expected}"
     for _, said in _disagreement(finding):
         text += f"; {said}"
+    if finding.only_warns:
+        text += f"; {_warning(finding.clause)}"
     if finding.expected_because:
         text += f"; expected violation: {finding.expected_because}"
     return text
@@ -154,11 +157,17 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
             ]
     details = [(label, text) for label, text in details if text]
     details += _disagreement(finding)
+    if finding.only_warns:
+        details.append(("warning", _warning(finding.clause)))
     if finding.expected_because:
         details.append(("known", finding.expected_because))
     if finding.is_stale:
         details.append(("stale", _STALE))
     return details
+
+
+def _warning(clause: Clause) -> str:
+    return f"the clause is new: a violation fails from version {clause.fails_from}"
 
 
 def _disagreement(finding: Finding) -> list[tuple[str, str]]:

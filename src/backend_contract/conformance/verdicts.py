@@ -69,11 +69,17 @@ class Finding(NamedTuple):
         """Whether a violation was expected that has not occurred."""
         return bool(self.expected_because) and self.verdict is not Verdict.VIOLATED
 
+    @property
+    def only_warns(self) -> bool:
+        """Whether it is a violation of a clause that is too new to fail a run."""
+        return self.verdict is Verdict.VIOLATED and self.clause.only_warns
+
     def fails(self, strict: bool) -> bool:
         """Whether a run fails for it; ``strict`` lets unchecked clauses fail as well."""
         if self.expected_because:
             return self.is_stale
-        return self.verdict is Verdict.VIOLATED or (strict and self.verdict is Verdict.UNCHECKED)
+        failing = (Verdict.VIOLATED, Verdict.UNCHECKED) if strict else (Verdict.VIOLATED,)
+        return self.verdict in failing and not self.clause.only_warns
 
 
 class Decider(NamedTuple):

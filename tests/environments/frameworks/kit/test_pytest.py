@@ -102,3 +102,18 @@ def test_the_reproduction_calls_the_suites_own_factory(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, "None", factory, "-k", "BC303")
     assert "from test_mine import TestMine" in run.stdout
     assert "make = TestMine().make_backend" in run.stdout
+
+
+def test_a_new_clause_warns_until_the_release_that_it_fails_from(tmp_path: Path) -> None:
+    for fails_from, status in (("999.0", 0), ("0.1", 1)):
+        (tmp_path / "conftest.py").write_text(
+            "from backend_contract.clauses import CLAUSES\n"
+            f"CLAUSES['BC303'] = CLAUSES['BC303']._replace(fails_from={fails_from!r})\n"
+        )
+        run = run_pytest(
+            tmp_path, "ForgetsThatItStopped", "", "-k", "BC303", "-W", "default::FutureWarning"
+        )
+        assert run.returncode == status
+        assert "1 violated" in run.stdout
+        assert ("FutureWarning: BC303 violated" in run.stdout) is (status == 0)
+        assert ("it fails from version 999.0" in run.stdout) is (status == 0)
