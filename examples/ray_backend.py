@@ -19,6 +19,10 @@ Needs Ray to run (not to be checked). Configuration, all of it optional::
 Ray has one connection a process, so all backends of a process share it: the first to start makes
 it, the last to stop ends it. A Ray that something else in the process has initialised is used and
 left alone.
+
+Where a cluster is started here, Ray forks this process. If grpcio serves in it, set
+``GRPC_ENABLE_FORK_SUPPORT=0`` before grpc is imported: else its threads start anew in what is to
+become a part of the cluster, and may abort it (https://github.com/grpc/grpc/issues/43055).
 """
 
 from __future__ import annotations

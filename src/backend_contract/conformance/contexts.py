@@ -12,6 +12,7 @@ import http.client
 import importlib
 import importlib.util
 import itertools
+import os
 import socket
 import sys
 import threading
@@ -31,7 +32,15 @@ if TYPE_CHECKING:
     import grpc
     from typing_extensions import Self
 
-__all__ = ["ContextServers", "Pairs", "grpc_context", "http_request", "meeting_at", "pairs"]
+__all__ = [
+    "NO_FORK_HANDLERS",
+    "ContextServers",
+    "Pairs",
+    "grpc_context",
+    "http_request",
+    "meeting_at",
+    "pairs",
+]
 
 Pairs: TypeAlias = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
 """Metadata or headers: a mapping, or pairs where a key is to be repeated."""
@@ -40,6 +49,13 @@ ContextT = TypeVar("ContextT")
 
 AT_ONCE = 16
 """How many requests a server of this module can hold open at the same time."""
+
+NO_FORK_HANDLERS = ("GRPC_ENABLE_FORK_SUPPORT", "0")
+"""A variable of the environment, as grpcio is to find it when it is imported.
+
+Else its threads start anew in each child that the process forks, and may abort it or keep it from
+ending: https://github.com/grpc/grpc/issues/43055. A backend that starts a child would be blamed.
+"""
 
 _PATIENCE = 30
 """Seconds after which a server on this machine is taken to be broken."""
@@ -181,6 +197,7 @@ class _GrpcServer(_Server[GrpcContextType]):
     _SERVICE, _METHOD = "backend_contract.Contexts", "Hold"
 
     def __enter__(self) -> Self:
+        os.environ.setdefault(*NO_FORK_HANDLERS)
         grpc = _installed("grpc", "grpcio", extra="grpc")
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="backend-contract-grpc")
         self._server = grpc.server(self._pool)

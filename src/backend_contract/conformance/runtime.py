@@ -19,6 +19,7 @@ from typing import Any
 
 from backend_contract.clauses import CLAUSES
 from backend_contract.conformance.child import as_document, as_finding
+from backend_contract.conformance.contexts import NO_FORK_HANDLERS
 from backend_contract.conformance.environment import Environment
 from backend_contract.conformance.kit import DECIDED_BY
 from backend_contract.conformance.targets import Target
@@ -88,7 +89,7 @@ def _report(target: Target, findings: dict[str, list[Finding]], notes: list[str]
 def _answers(request: dict[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
     """What a process answers to ``request``, and at last how it ended if that was not its plan."""
     package = str(Path(__file__).parents[2])
-    variables = dict(os.environ)
+    variables = dict([NO_FORK_HANDLERS]) | os.environ
     if not environment.is_this:
         variables.pop("PYTHONPATH", None)
         variables.pop("PYTHONHOME", None)

@@ -23,6 +23,7 @@ import pytest
 os.environ["RAY_AUTH_MODE"] = "token"
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # as the example says: the kit's servers are grpcio's
 os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # or it warns that this will change
 
 ROOT = Path(__file__).parents[3]
