@@ -588,8 +588,9 @@ def test_what_waits_for_an_event_is_let_go_however_the_trial_ends() -> None:
 
 
 def test_every_call_may_take_as_long_as_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock of the test's own: three calls of 9 seconds each, with a limit of 10."""
+    """By a clock of the test's own: with a limit of 10, the calls end after 1, 10.5 and 19."""
     now = [0.0]
+    ends = [1.0, 10.5, 19.0]
     asked: list[float] = []
 
     class Clock:
@@ -606,13 +607,13 @@ def test_every_call_may_take_as_long_as_the_limit_says(monkeypatch: pytest.Monke
         go_on.acquire()
 
     def ended_within(task: Task[Any], seconds: float) -> bool:
-        """The time passes, but for 1 second, in which the call is done and the next is begun."""
-        asked.append(seconds)
-        if len(asked) == 1:
+        """The time passes; in it, one call ends and the next begins."""
+        if not asked:
             at_work.acquire()
-        start, now[0] = now[0], 9.0 * len(asked)
+        asked.append(seconds)
+        start, now[0] = now[0], ends.pop(0)
         go_on.release()
-        if len(asked) == 3:
+        if not ends:
             task.thread.join()
             return True
         at_work.acquire()
@@ -622,7 +623,7 @@ def test_every_call_may_take_as_long_as_the_limit_says(monkeypatch: pytest.Monke
     monkeypatch.setattr(trials, "time", Clock)
     monkeypatch.setattr(Task, "ended_within", ended_within)
     assert carried_out(clause) is None
-    assert asked == [10, 9, 9]
+    assert asked == [10, 1, 9.5]
 
 
 # Cleaning up.

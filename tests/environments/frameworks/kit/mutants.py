@@ -197,13 +197,6 @@ class NamedByBlanks(Structural):
     backend_type = "  "
 
 
-@breaks("BC103")
-class NamedByALetterThatPrecedesItsCapital(Structural):
-    """The capital of most comes before them."""
-
-    backend_type = "\N{MICRO SIGN}SERVICE"
-
-
 class NameOfTheClass:
     def __get__(self, instance, owner):
         return owner.__name__
