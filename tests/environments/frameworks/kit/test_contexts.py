@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -52,6 +53,13 @@ def test_bytes_are_sent_as_they_are() -> None:
     with http_request([("x-a", b"\xff"), ("x-b", "\u00ff")]) as request:
         assert values(request, "x-a") == values(request, "x-b") == ["\u00ff"]
         assert values(request, "accept-encoding") == []  # nothing is added that needs not be
+
+
+def test_a_request_is_not_in_its_authors_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with http_request():
+        pass
+    assert [record.name for record in caplog.records if "access" in record.name] == []
 
 
 def test_a_context_is_what_the_server_made() -> None:
