@@ -390,6 +390,17 @@ def test_the_sample_is_part_of_what_is_merged_and_a_backend_may_add_to_it() -> N
     assert said("BC204", Adds, config=SAMPLE) == (OK, "")
 
 
+def test_what_a_constructor_does_not_know_is_registered_instead() -> None:
+    class KnowsItsKeysWhenMade(Mine):
+        def __init__(self, config: Any = None) -> None:
+            if set(config or {}) - set(SAMPLE):
+                raise ValueError("not known")
+            super().__init__(config)
+
+    assert said("BC204", KnowsItsKeysWhenMade) == (OK, "")
+    assert said("BC204", KnowsItsKeysWhenMade, config=SAMPLE) == (OK, "")
+
+
 def test_whose_configuration_was_changed_is_named() -> None:
     class ChangesWhatItWasMadeWith(Mine):
         def __init__(self, config: Any = None) -> None:
@@ -642,3 +653,66 @@ def test_a_lock_that_swallows_is_told_from_one_that_lets_pass() -> None:
     assert verdict is VIOLATED
     assert found.startswith("the lock has swallowed what the body raised")
     assert said("BC403", Mine) == (OK, "")
+
+
+def test_a_member_that_does_not_work_under_the_lock_is_named() -> None:
+    class NeedsItsLock(Mine):
+        """Which nobody else may have."""
+
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.lock = threading.Lock()
+
+        def start_lock(self) -> Any:
+            return self.lock
+
+        def free(self) -> None:
+            if self.lock.locked():
+                raise RuntimeError("somebody has the lock")
+
+    class ToStart(NeedsItsLock):
+        def start(self) -> None:
+            self.free()
+            super().start()
+
+    class ToStop(NeedsItsLock):
+        def stop(self) -> None:
+            self.free()
+            super().stop()
+
+    class ToLook(NeedsItsLock):
+        @property
+        def is_started(self) -> bool:
+            self.free()
+            return super().is_started
+
+    for cls, what in ((ToStart, "start()"), (ToStop, "stop()"), (ToLook, "is_started")):
+        verdict, found = said("BC404", cls)
+        assert verdict is VIOLATED
+        assert found.startswith(f"{what}, under the lock, raised RuntimeError: somebody has the")
+    assert said("BC404", NeedsItsLock) == said("BC404", Mine) == (OK, "")
+
+
+def test_who_is_seen_to_be_started_too_early_is_shown() -> None:
+    class TooEarly(Mine):
+        def start(self) -> None:
+            self._started = True
+            self.connect()
+
+    class BeforeTheLock(Mine):
+        def start(self) -> None:
+            self._started = True
+            with self._start_lock:
+                self.connect()
+
+    class UnderTheLock(Mine):
+        def start(self) -> None:
+            with self._start_lock:
+                super().start()
+
+    found = "is_started was True in another thread while start() was still at work"
+    assert said("BC405", TooEarly, **PLUGGED) == (VIOLATED, found)
+    found = "is_started was True while start() was still waiting for the lock"
+    assert said("BC405", BeforeTheLock) == (VIOLATED, found)
+    assert said("BC405", BeforeTheLock, **PLUGGED) == (VIOLATED, found)
+    assert said("BC405", UnderTheLock, **PLUGGED) == (OK, "")

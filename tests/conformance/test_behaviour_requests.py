@@ -188,6 +188,12 @@ def test_a_call_that_does_not_fit_breaks_the_clause_at_once() -> None:
     assert found.startswith("called by position, it raised TypeError: ")
 
 
+@pytest.mark.parametrize("kind", [GRPC, HTTP])
+def test_both_ways_in_one_kind_are_all_ways_there_are(kind: str, servers: Any) -> None:
+    servers.kinds = (kind,)
+    assert said("BC501", ALWAYS)[0] is UNCHECKED
+
+
 def test_what_is_returned_is_shown() -> None:
     found = "handle_runtime_context() returned 3"
     assert said("BC501", told(lambda *arguments: 3)) == (VIOLATED, found)
