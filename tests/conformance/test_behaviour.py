@@ -59,11 +59,11 @@ def test_a_name_is_that_of_the_class_before_and_after_a_start() -> None:
     class Changes(Mine):
         def start(self) -> None:
             super().start()
-            self.backend_type = "ANOTHER"  # type: ignore[misc]  # as an author without types
+            self.backend_type = "SOME-OTHER"  # type: ignore[misc]  # as an author without types
 
-    differs = "backend_type is 'MINE' on the class, 'ANOTHER' on a {} instance"
-    assert said("BC102", Differs) == (VIOLATED, differs.format("new"))
-    assert said("BC102", Changes) == (VIOLATED, differs.format("started"))
+    found = "backend_type is 'MINE' on the class, {!r} on a {} instance"
+    assert said("BC102", Differs) == (VIOLATED, found.format("ANOTHER", "new"))
+    assert said("BC102", Changes) == (VIOLATED, found.format("SOME-OTHER", "started"))
     assert said("BC102", Mine) == (OK, "")
 
 
@@ -469,6 +469,120 @@ def test_who_has_started_a_new_backend_is_named() -> None:
     assert said("BC301", StartsWhenMade) == (VIOLATED, found)
     assert said("BC301", started) == (VIOLATED, f"{found}; a factory must not start it either")
     assert said("BC301", StartsAll) == (VIOLATED, f"{found}, after another was started")
+
+
+class Server(Mine):
+    """Starts and stops as its state allows; what a test overrides goes wrong."""
+
+    starts = stops = 0
+
+    def start(self) -> None:
+        self.starts += 1
+        super().start()
+
+    def stop(self) -> None:
+        self.stops += 1
+        super().stop()
+
+
+class StaysStopped(Server):
+    def start(self) -> None:
+        self.starts += 1
+
+
+class StaysStarted(Server):
+    def stop(self) -> None:
+        self.stops += 1
+
+
+class CannotStart(Server):
+    def start(self) -> None:
+        raise OSError("no")
+
+
+class StartsOnce(Server):
+    def start(self) -> None:
+        super().start()
+        if self.stops and self.starts > 1:
+            raise OSError("no")
+
+
+class StartsTwice(Server):
+    def start(self) -> None:
+        super().start()
+        if self.stops and self.starts > 2:
+            raise OSError("no")
+
+
+class Toggles(Server):
+    def start(self) -> None:
+        self._started = not self._started
+
+
+class CountsStarts(Server):
+    def stop(self) -> None:
+        self.starts = max(self.starts - 1, 0)
+        self._started = self.starts > 0
+
+
+class ClosedBeforeItWasOpen(Server):
+    def start(self) -> None:
+        super().start()
+        if self.starts <= self.stops:
+            raise OSError("no")
+
+
+class CannotStopWhenNew(Server):
+    def stop(self) -> None:
+        if not self.starts:
+            raise OSError("no")
+        super().stop()
+
+
+class CannotStopTwice(Server):
+    def stop(self) -> None:
+        if self.starts and not self._started:
+            raise OSError("no")
+        super().stop()
+
+
+class OwesAStop(Server):
+    """It has to be started as often as it was stopped; that before the first start is forgiven."""
+
+    def start(self) -> None:
+        self.stops = max(self.stops - 1, 0) if self.starts else 0
+        super().start()
+        self._started = not self.stops
+
+
+@pytest.mark.parametrize(
+    ("clause", "cls", "found"),
+    [
+        ("BC302", StaysStopped, "is_started is False after start() returned"),
+        ("BC302", CannotStart, "start() raised OSError: no ("),
+        ("BC303", StaysStarted, "is_started is True after stop() returned"),
+        ("BC304", StartsOnce, ""),
+        ("BC304", StaysStarted, ""),
+        ("BC304", Toggles, "is_started is False after start(), on a started backend, returned"),
+        ("BC304", CountsStarts, "is_started is True after stop(), after start() was called twice,"),
+        ("BC305", Server, ""),
+        ("BC305", CannotStart, ""),
+        ("BC305", StartsOnce, ""),
+        ("BC305", StaysStarted, ""),
+        ("BC305", ClosedBeforeItWasOpen, "start(), after stop() on a new backend, raised OSError"),
+        ("BC305", CannotStopWhenNew, "stop(), on a new backend, raised OSError: no ("),
+        ("BC305", CannotStopTwice, "stop(), on a stopped backend, raised OSError: no ("),
+        ("BC305", OwesAStop, "is_started is False after start(), after stop() on a stopped back"),
+        ("BC306", StartsOnce, "start(), for the second time, raised OSError: no ("),
+        ("BC306", StartsTwice, "start(), for the third time, raised OSError: no ("),
+        ("BC306", Toggles, ""),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_which_call_breaks_the_clause_is_named(clause: str, cls: type[Mine], found: str) -> None:
+    verdict, text = said(clause, cls)
+    assert verdict is (VIOLATED if found else OK)
+    assert text.startswith(found)
 
 
 def test_that_reading_changes_what_is_read_is_shown() -> None:

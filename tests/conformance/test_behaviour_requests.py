@@ -364,13 +364,14 @@ def test_each_request_has_a_route_of_its_own_beside_what_a_usual_client_sends() 
         backends.append(Keeps())
         return backends[-1]
 
-    usual = [("X-Route-Info", "somewhere"), ("tenant", "a")]
+    usual = [("X-Route-Info", "somewhere"), ("tenant", "a"), ("zone", "b")]
     assert said("BC506", make, metadata=usual, received_contexts=by_route) == (OK, "")
     kept = backends[-1].kept
     assert len(kept) == requests._CALLERS * requests._ROUNDS
     for model_id, context in kept:
         number = model_id.rpartition("-")[2]
-        assert context.metadata == {"tenant": "a", "x-route-info": f"route-{number}"}
+        route = {"x-route-info": f"route-{number}"}
+        assert context.metadata == {"tenant": "a", "zone": "b"} | route
         assert context.kind == (GRPC, HTTP)[int(number) % 2]
 
 
