@@ -86,6 +86,7 @@ def named(name: str, by: Callable[[str], str] = str) -> type[Mine]:
 )
 def test_a_name_that_is_not_upper_case_is_shown(name: str) -> None:
     assert said("BC103", named(name)) == (VIOLATED, f"backend_type is {name!r}")
+    assert said("BC103", named(f"M{name}", str.upper)) == (OK, "")
 
 
 # BC201

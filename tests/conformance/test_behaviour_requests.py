@@ -308,8 +308,9 @@ def by_route(backend: Any) -> Any:
         lambda backend: iter(backend.kept),
         by_route,
         lambda backend: dict(by_route(backend)),
+        lambda backend: [("".join([*model_id]), what) for model_id, what in backend.kept],
     ],
-    ids=["contexts", "a mapping", "an iterator", "routes", "a mapping of routes"],
+    ids=["contexts", "a mapping", "an iterator", "routes", "a mapping of routes", "copied names"],
 )
 def test_what_arrived_may_be_shown_in_any_form(received: Any) -> None:
     assert said("BC506", Keeps, received_contexts=received) == (OK, "")
@@ -335,8 +336,13 @@ def test_what_arrived_may_be_shown_in_any_form(received: Any) -> None:
             VIOLATED,
             "'0-model-0' was told of 'route-7', which belongs to another request",
         ),
+        (
+            lambda kept: [*kept[:-1], (kept[-1][0], kept[0][1])],
+            VIOLATED,
+            "'0-model-7' was told of <",
+        ),
     ],
-    ids=["none", "twice", "something else", "another's", "another's route"],
+    ids=["none", "twice", "something else", "another's", "another's route", "the last alone"],
 )
 def test_what_did_not_arrive_as_it_was_sent_is_told(
     received: Any, verdict: Verdict, text: str

@@ -81,7 +81,8 @@ def test_a_suite_in_which_nothing_was_decided_fails_the_run(verdict: str) -> Non
 def test_nothing_is_said_of_other_tests_and_of_what_comes_before_and_after() -> None:
     summary = _Summary()
     summary.pytest_runtest_logreport(report())
-    summary.pytest_runtest_logreport(report(("another", "TestMine BC101 ok")))
+    for name in ("another", "somebody's"):
+        summary.pytest_runtest_logreport(report((name, "TestMine BC101 ok")))
     for when in ("setup", "teardown"):
         verdict = ("backend-contract", "TestMine BC101 ok")
         summary.pytest_runtest_logreport(report(verdict, when=when))
