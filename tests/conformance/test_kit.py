@@ -130,6 +130,16 @@ def test_the_backend_that_tells_the_class_is_stopped_and_what_fails_then_is_note
     assert note.startswith("stop() raised OSError: busy (")
 
 
+def test_a_backend_that_lacks_its_base_tells_the_class_all_the_same() -> None:
+    class ForgetsItsBase(Mine):
+        def __init__(self) -> None:
+            pass
+
+    with Kit(Subject(lambda: ForgetsItsBase())) as kit:
+        assert kit.tried_class() is ForgetsItsBase
+        assert kit.notes == []
+
+
 def test_where_no_backend_can_be_made_there_is_an_error_and_no_finding() -> None:
     def refuses() -> Mine:
         raise OSError("no licence")
