@@ -287,8 +287,7 @@ class _HttpServer(_Server[HttpContextType]):
 
             def read() -> None:
                 status = connection.getresponse().status
-                if status != http.HTTPStatus.OK:
-                    held.fail(ValueError(f"{headers!r} as headers was answered with {status}"))
+                held.fail(ValueError(f"{headers!r} as headers was answered with {status}"))
 
             reader = threading.Thread(target=read, name="backend-contract-http-client")
             reader.start()

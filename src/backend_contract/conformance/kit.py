@@ -129,12 +129,11 @@ class Kit:
 
     def _first_backend(self) -> Backend:
         trial = self._trial()
-        made: list[Backend] = []
-        ended = trial.carry_out(lambda trial: made.append(trial.new()), "the factory")
-        if ended is not None:
+        ended = trial.carry_out(_make_one, "the factory")
+        if ended is not None and not self._seen:  # of one that cannot be used, BC201 speaks
             raise CouldNotCheckError("; ".join(filter(None, (ended.found, *ended.because))))
         self.notes += trial.clean_up()
-        return made[0]
+        return self._seen[0]
 
     def finding(self, clause: Clause) -> Finding:
         """What layers R and B say of ``clause``, which is in one of them at least.
@@ -205,3 +204,7 @@ class Kit:
         return Finding(
             clause, ended.verdict, path, line, ended.found, ended.because, "B", DECIDED_BY
         )
+
+
+def _make_one(trial: Trial) -> None:
+    trial.new()

@@ -224,9 +224,9 @@ class Trial:
         if any(backend is other for other in self._seen):
             raise unchecked("the factory returned a backend it had returned before, not a new one")
         self._seen.append(backend)
-        self._made.append(backend)
-        if lacks_its_base(backend):
+        if lacks_its_base(backend):  # it has nothing that could be stopped, either
             raise blocked("BC201")
+        self._made.append(backend)
         return backend
 
     def started(self) -> Backend:

@@ -77,8 +77,10 @@ _MERGED: dict[str, Any] = {
 def _it_can_be_made(trial: Trial) -> None:
     cls, sample = trial.subject.cls, trial.subject.config
     if cls is None:
-        if lacks_its_base(trial.subject.made()):
-            raise violated(_NO_BASE)
+        try:
+            trial.new()
+        except Ended as ended:
+            raise violated(_NO_BASE) if ended.verdict is Verdict.BLOCKED else ended from None
         raise unchecked("a factory was given; give the class, or make it the factory")
     name, make = cls.__qualname__, _constructor(cls)
     given = configuration(sample or {})
@@ -142,9 +144,7 @@ def _registering_again_and_again(trial: Trial) -> None:
     first = _registers(trial, backend, _first())
     if first is _REFUSED:  # it knows its keys: those of the kit are none of them
         backend = trial.new()
-        first = _registers(trial, backend, sample)
-        if first is _REFUSED:
-            _register(trial, backend, sample)  # which says what it raises
+        first = _register(trial, backend, sample)
         given: list[Mapping[str, Any]] = [sample, sample, sample]
         if not sample:
             for config in given:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 
 from backend_contract.conformance.behaviour.members import (
     FaultError,
@@ -71,23 +71,29 @@ assert entered.wait(5)""",
 )
 def _nobody_else_enters(trial: Trial) -> None:
     backend = trial.new()
-    for whose in ("of another call", "of an earlier call"):
-        early = backend.start_lock() if whose == "of an earlier call" else None
-        arrived = trial.event()
+    _only_one_enters(trial, backend, backend.start_lock, "of another call")
+    early = backend.start_lock()
+    _only_one_enters(trial, backend, lambda: early, "of an earlier call")
 
-        def enter(early: Any = early, arrived: threading.Event = arrived) -> None:
-            lock = backend.start_lock() if early is None else early
-            arrived.set()
-            with lock:
-                pass
 
-        with backend.start_lock():
-            other = trial.in_thread(enter, "a thread that wants to enter")
-            arrived.wait()
-            if other.ended_within(WINDOW):
-                other.result()
-                raise violated(f"a second thread was inside as well, by the manager {whose}")
-        other.result()
+def _only_one_enters(
+    trial: Trial, backend: Backend, lock: Callable[[], AbstractContextManager[object]], whose: str
+) -> None:
+    arrived = trial.event()
+
+    def enter() -> None:
+        manager = lock()
+        arrived.set()
+        with manager:
+            pass
+
+    with backend.start_lock():
+        other = trial.in_thread(enter, "a thread that wants to enter")
+        arrived.wait()
+        if other.ended_within(WINDOW):
+            other.result()
+            raise violated(f"a second thread was inside as well, by the manager {whose}")
+    other.result()
 
 
 @tries(

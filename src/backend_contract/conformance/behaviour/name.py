@@ -35,16 +35,17 @@ def _the_name_is_the_classs(trial: Trial) -> None:
     on_class = trial.call("backend_type, on the class,", lambda: cls.backend_type)
     if not isinstance(on_class, str):
         raise violated(f"backend_type, on the class, is {on_class!r}")
-    for when in ("new", "started"):
-        if when == "started":
-            if not trial.can_start:
-                return
-            trial.call("start()", backend.start)
-        on_instance = _name(trial, backend)
-        if on_class != on_instance:
-            raise violated(
-                f"backend_type is {on_class!r} on the class, {on_instance!r} on a {when} instance"
-            )
+    _require_the_same(on_class, _name(trial, backend), "a new")
+    if trial.can_start:
+        trial.call("start()", backend.start)
+        _require_the_same(on_class, _name(trial, backend), "a started")
+
+
+def _require_the_same(on_class: str, on_instance: str, which: str) -> None:
+    if on_class != on_instance:
+        raise violated(
+            f"backend_type is {on_class!r} on the class, {on_instance!r} on {which} instance"
+        )
 
 
 @tries("BC103", "name = make().backend_type\nassert name.strip() and name == name.upper()")

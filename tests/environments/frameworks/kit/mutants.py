@@ -809,6 +809,21 @@ class CachesWhatWasRead(WithFlag):
         return self.cached
 
 
+@breaks("BC307")
+class StartsOnlyWhereItWasRead(WithFlag):
+    """What reading makes is what `start` needs."""
+
+    channel = None
+
+    @property
+    def is_started(self):
+        self.channel = self.channel or object()
+        return self.flag
+
+    def start(self):
+        self.flag = self.channel is not None
+
+
 # BC308
 
 
@@ -1036,6 +1051,20 @@ class GivesUpWaiting(Structural):
 class LocksOnlyWhenStarted(Structural):
     def start_lock(self):
         return self.lock if self.is_started else contextlib.nullcontext()
+
+
+@breaks("BC402")
+class RenewsItsLockWhenItIsFree(Structural):
+    """Who asked earlier has another than who asks now."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.lock = threading.Lock()
+
+    def start_lock(self):
+        if not self.lock.locked():
+            self.lock = threading.Lock()
+        return self.lock
 
 
 # BC403

@@ -12,6 +12,8 @@ import pytest
 
 from backend_contract.clauses import CLAUSES, Clause
 from backend_contract.conformance.behaviour import BEHAVIOURS
+from backend_contract.conformance.kit import Kit
+from backend_contract.conformance.trial import Subject
 from backend_contract.conformance.verdicts import Report, Verdict
 from backend_contract.testing import check_backend
 
@@ -41,6 +43,23 @@ def test_what_the_mutants_are_made_from_keeps_every_clause(cls: type) -> None:
 def test_a_mutant_is_caught_by_the_clause_it_breaks_and_by_no_other(mutant: Mutant) -> None:
     report = check_backend(mutant.cls, **mutant.given)
     assert list(with_verdict(report, Verdict.VIOLATED)) == [mutant.clause], report.findings
+
+
+def asked_alone(clause: str, cls: type, given: dict[str, Any]) -> Verdict:
+    """As `pytest -k BC302` asks: of the others, nothing is decided but what this one needs."""
+    with Kit(Subject(cls, **given)) as kit:
+        return kit.finding(CLAUSES[clause]).verdict
+
+
+@every_mutant
+def test_a_clause_that_is_asked_alone_catches_its_mutants_too(mutant: Mutant) -> None:
+    assert asked_alone(mutant.clause, mutant.cls, mutant.given) is Verdict.VIOLATED
+
+
+@every_clause
+@pytest.mark.parametrize("cls", GOOD)
+def test_a_clause_that_is_asked_alone_holds_too(clause: Clause, cls: type) -> None:
+    assert asked_alone(clause.id, cls, HOOKS) is Verdict.OK
 
 
 def test_every_clause_has_mutants_that_inherit_and_mutants_that_do_not() -> None:
