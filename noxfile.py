@@ -231,7 +231,8 @@ def coverage(session: nox.Session) -> None:
     """Which branches of the package its tests take, those of the command's children included."""
     install(session, *TESTING, *FRAMEWORKS, "coverage[toml]>=7.10")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "tests", "tests/environments/frameworks")
+    for tests in ("tests", "tests/environments/frameworks"):
+        session.run("coverage", "run", "-m", "pytest", "-n2", tests)
     session.run("coverage", "combine")
     session.run("coverage", "report")
     files = ",".join(f"src/backend_contract/{name}.py" for name in COVERED)
