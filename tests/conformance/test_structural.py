@@ -762,6 +762,19 @@ def test_both_kinds_of_context_have_to_be_taken(
         assert method(code, "BC501", "handle_runtime_context")[0] is expected, frameworks
 
 
+@pytest.mark.parametrize("module", [None, types.ModuleType("grpc")])
+def test_a_framework_whose_import_is_prevented_or_under_way_has_no_class_yet(
+    module: types.ModuleType | None,
+    loaded: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded(grpc=False, starlette=True)
+    monkeypatch.setitem(sys.modules, "grpc", module)
+    code = "(self, model_id: str, runtime_context: {}) -> None"
+    for hint, expected in (("Request", UNCHECKED), ("int", VIOLATED)):
+        assert method(code.format(hint), "BC501", "handle_runtime_context")[0] is expected
+
+
 def test_another_alias_of_a_configuration_is_no_context(loaded: Callable[..., None]) -> None:
     loaded(grpc=True, starlette=True)
     code = "(self, model_id: str, runtime_context: ConfigType) -> None"

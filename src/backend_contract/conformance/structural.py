@@ -596,9 +596,8 @@ _CONTEXTS = (("grpc", "ServicerContext"), ("starlette.requests", "Request"))
 
 def _context_classes() -> list[object]:
     """The classes of contexts that are loaded; what is not loaded cannot have been named."""
-    return [
-        getattr(sys.modules[module], name) for module, name in _CONTEXTS if module in sys.modules
-    ]
+    classes = (getattr(sys.modules.get(module), name, None) for module, name in _CONTEXTS)
+    return [cls for cls in classes if cls is not None]
 
 
 def _takes_class(hint: object, cls: object) -> bool | None:
