@@ -171,6 +171,23 @@ def test_a_file_that_cannot_be_imported_by_its_name_is_refused(tree: Path, name:
         find(f"{name}:Mine")
 
 
+def test_a_package_that_cannot_be_imported_by_its_name_is_refused(tree: Path) -> None:
+    (tree / "json").mkdir()
+    (tree / "json/__init__.py").touch()
+    (tree / "json/mine.py").write_text("class Mine: ...\n")
+    with pytest.raises(CouldNotCheckError, match=r"rename it; .* the standard module 'json'"):
+        find("json/mine.py:Mine")
+
+
+@pytest.mark.parametrize("name", ["mine.py", "Mine.py"])
+def test_a_relative_import_needs_a_package(tree: Path, name: str) -> None:
+    for directory in ("package", "namespace"):
+        (tree / directory / name).write_text("from . import star\nclass Mine: ...\n")
+    assert source(f"package/{name}:Mine").node.lineno == 2
+    with pytest.raises(CouldNotCheckError, match="imports relatively"):
+        find(f"namespace/{name}:Mine")
+
+
 @pytest.mark.parametrize(
     "content",
     [b"\x00", b"\xff\xfe\xfa", b"# coding: nonsense\n", b"(" * 5000, b"x = '\n"],
@@ -264,6 +281,55 @@ def test_only_what_is_assigned_to_self_is_a_member(tree: Path) -> None:
 def test_one_mistake_does_not_hide_the_other_targets(tree: Path) -> None:
     found = find_targets(["absent:Class", "package.inner:Direct", "package:Class"])
     assert [type(each) for each in found] == [CouldNotCheckError, Target, CouldNotCheckError]
+
+
+def test_what_stands_beside_a_file_is_found_from_anywhere(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    (tree / "mine.py").write_text("from circular import Beside\nclass Mine(Beside): ...\n")
+    (tree / "circular.py").write_text("class Beside: ...\n")
+    assert not source(f"{tree}/mine.py:Mine").has_unknown_base
+    with pytest.raises(CouldNotCheckError, match="no Python source of a module 'circular'"):
+        find("circular:Beside")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("Once", None),
+        ("Once.Twice", None),
+        ("Once.Other", None),
+        ("Twice", "2, 4"),
+        ("Twice.Inner", "2, 4"),
+        ("Once.Several", "8, 9, 11"),
+        ("Renamed", "2, 4"),
+    ],
+)
+def test_a_class_has_to_be_the_only_one_of_its_name(
+    tree: Path, name: str, lines: str | None
+) -> None:
+    (tree / "mine.py").write_text("""\
+class Another: ...
+class Twice:
+    class Inner: ...
+class Twice:
+    class Inner: ...
+class Once:
+    class Twice: ...
+    class Several: ...
+    class Several: ...
+    if True:
+        class Several: ...
+    class Other:
+        class Several: ...
+Renamed = Twice
+""")
+    if lines is None:
+        assert find(f"mine.py:{name}").qualname == name
+    else:
+        with pytest.raises(CouldNotCheckError, match=f"defined on lines {lines};"):
+            find(f"mine.py:{name}")
 
 
 def test_nothing_is_imported(tree: Path) -> None:

@@ -6,7 +6,7 @@ import ast
 import keyword
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,17 +116,23 @@ def require_one_definition(target: Target) -> None:
 
     Of those a type checker looks at one, and Python has another.
     """
-    source, name = target.source, target.source.node.name
-    lines = [
-        node.lineno
-        for node in flat(source.module.tree.body)
-        if isinstance(node, ast.ClassDef) and node.name == name
-    ]
-    if len(lines) > 1 and source.node.lineno in lines:
+    source = target.source
+    lines = [node.lineno for node in _namesakes(source.module.tree.body, source.node)]
+    if lines:
         raise CouldNotCheckError(
             f"{target.text}: defined on lines {', '.join(map(str, lines))}; type checkers may look "
             "at another one than Python has: give each a name of its own"
         )
+
+
+def _namesakes(body: Iterable[ast.stmt], node: ast.ClassDef) -> list[ast.ClassDef]:
+    """The classes called as ``node`` is, or as one it is nested in, if there are several."""
+    classes = [each for each in flat(body) if isinstance(each, ast.ClassDef)]
+    for outer in classes:
+        if node in ast.walk(outer):
+            same = [each for each in classes if each.name == outer.name]
+            return same if len(same) > 1 else _namesakes(outer.body, node)
+    return []
 
 
 def module_of_file(location: str, search: Search) -> Module:
