@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
+from importlib.util import spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from backend_contract.conformance import members
+from backend_contract.conformance.environment import this_environment
 from backend_contract.conformance.sources import ClassSource
 from backend_contract.conformance.targets import Target, find_targets
 from backend_contract.conformance.verdicts import CouldNotCheckError
@@ -43,6 +47,7 @@ class OfPackage(star.Starred): ...
 
 Alias = Child
 Alias.attribute = 1
+Again = Direct
 value = 3
 made = type("made", (), {})
 def function(): ...
@@ -91,6 +96,7 @@ def source(text: str) -> ClassSource:
         ("package:Renamed", "Direct", "package/inner.py"),
         ("package/__init__.py:Renamed", "Direct", "package/inner.py"),
         ("package:Renamed.Nested", "Nested", "package/inner.py"),
+        ("package.inner:Again.Nested", "Nested", "package/inner.py"),
         ("package:Starred", "Starred", "package/star.py"),
         ("namespace.module:Below", "Below", "namespace/module.py"),
         ("namespace/module.py:Below", "Below", "namespace/module.py"),
@@ -147,6 +153,7 @@ def test_a_target_knows_how_it_is_imported(
         ("package.inner:Drect", "no class 'Drect'; did you mean 'Direct'?"),
         ("package.inner:Direct.Netsed", "class 'Direct' has no class 'Netsed'"),
         ("package.inner:function", "'function' is a function; expected a class"),
+        ("package.inner:function.Nested", "'function' is a function; expected a class"),
         ("package.inner:value", "'value' is no class statement; expected a class"),
         ("package.inner:made", "'made' is no class statement; expected a class"),
         ("package.inner:Unknown", "no source of a class 'external.Unknown'"),
@@ -182,8 +189,8 @@ def test_a_package_that_cannot_be_imported_by_its_name_is_refused(tree: Path) ->
 @pytest.mark.parametrize("name", ["mine.py", "Mine.py"])
 def test_a_relative_import_needs_a_package(tree: Path, name: str) -> None:
     for directory in ("package", "namespace"):
-        (tree / directory / name).write_text("from . import star\nclass Mine: ...\n")
-    assert source(f"package/{name}:Mine").node.lineno == 2
+        (tree / directory / name).write_text("from . import star\nclass Mine(star.Starred): ...\n")
+    assert not source(f"package/{name}:Mine").has_unknown_base
     with pytest.raises(CouldNotCheckError, match="imports relatively"):
         find(f"namespace/{name}:Mine")
 
@@ -224,6 +231,7 @@ def test_what_is_too_much_for_the_parser_is_named(
         ("class Mine(object): ...", True),
         ("class object: ...\nclass Mine(object): ...", True),
         ("class Mine(ABC): ...", False),
+        ("class Mine(zoo): ...", False),
         ("ABC = 3\nclass Mine(ABC): ...", False),
         ("from package.star.deeper import Base\nclass Mine(Base): ...", False),
     ],
@@ -252,6 +260,7 @@ def test_a_module_of_a_package_may_be_called_as_a_standard_one(tree: Path) -> No
         ("from . import Beside", "Beside"),
         ("from .beside import Beside", "Beside"),
         ("from ..inner import Stranger, Child", "Child"),
+        ("from ..inner import Child, Stranger, Direct as Renamed", "Renamed"),
     ],
 )
 def test_relative_imports_start_from_the_package(tree: Path, statement: str, name: str) -> None:
@@ -273,8 +282,8 @@ def test_what_a_module_is_below_is_where_its_name_starts(tree: Path, file: str) 
 
 
 def test_only_what_is_assigned_to_self_is_a_member(tree: Path) -> None:
-    body = "        this.mine = other.others = local = 3\n        list[0] = 4\n"
-    (tree / "mine.py").write_text(f"class Mine:\n    def method(this, other):\n{body}")
+    body = "        this.mine = other.others = zoo.animal = local = 3\n        list[0] = 4\n"
+    (tree / "mine.py").write_text(f"class Mine:\n    def method(this, other, zoo):\n{body}")
     assert list(source("mine.py:Mine").on_self) == ["mine"]
 
 
@@ -349,6 +358,99 @@ def test_a_class_that_comes_twice_stands_where_python_has_it(tree: Path) -> None
     )
     lineage = [each.node.name for each in source("mine.py:Mine").known_lineage]
     assert lineage == ["Mine", "A", "B", "Common"]
+
+
+def test_a_class_that_comes_twice_in_a_row_comes_once(tree: Path) -> None:
+    (tree / "mine.py").write_text("class B: ...\nclass A(B): ...\nclass Mine(A, B): ...\n")
+    lineage = [each.node.name for each in source("mine.py:Mine").lineage if each]
+    assert lineage == ["Mine", "A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lineage"),
+    [
+        ("import abc\nclass Mine(abc.ABC): ...", ["Mine"]),
+        ("import abc, typing\nclass Mine(typing.Generic[T]): ...", ["Mine"]),
+        ("import typing as t\nclass Mine(t.Protocol): ...", ["Mine"]),
+        ("from abc import ABC\nclass Mine(ABC): ...", ["Mine"]),
+        ("from .inner import Direct as ABC\nclass Mine(ABC): ...", ["Mine", "Direct"]),
+        ("from .abc import ABC\nclass Mine(ABC): ...", ["Mine", "ABC"]),
+        ("import package.star as abc\nclass Mine(abc.Starred): ...", ["Mine", "Starred"]),
+    ],
+)
+def test_what_makes_types_gives_no_member(tree: Path, text: str, lineage: list[str]) -> None:
+    (tree / "package/abc.py").write_text("class ABC: ...\n")
+    (tree / "package/mine.py").write_text(text)
+    mine = source("package.mine:Mine")
+    assert [each.node.name for each in mine.known_lineage] == lineage
+    assert not mine.has_unknown_base
+
+
+@pytest.mark.parametrize(
+    ("statement", "base", "found"),
+    [
+        ("import package.star", "package.star.Starred", True),
+        ("import package", "package.star.Starred", True),
+        ("import package.inner as a, package.star as m", "m.Starred", True),
+        ("import package.inner as z, package.star as m", "m.Starred", True),
+        ("import package.inner as a, package.star as m", "a.Starred", False),
+        ("import package", "package", False),
+        ("import nowhere", "nowhere", False),
+        ("from package.star import Other", "Starred", False),
+        ("from package.inner import *\nfrom package.star import *", "Starred", True),
+        ("from package.star import *\nfrom package.inner import *", "Starred", True),
+        ("from package.inner import *", "Starred", False),
+        ("Starred = Starred.inner", "Starred", False),
+    ],
+)
+def test_a_base_is_found_by_what_imports_it(
+    tree: Path, statement: str, base: str, found: bool
+) -> None:
+    (tree / "mine.py").write_text(f"{statement}\nclass Mine({base}): ...\n")
+    names = [each.node.name for each in source("mine.py:Mine").known_lineage]
+    assert names == (["Mine", "Starred"] if found else ["Mine"])
+    assert source("mine.py:Mine").has_unknown_base is not found
+
+
+def test_modules_that_take_everything_from_each_other_have_an_end(tree: Path) -> None:
+    for one in "abc":
+        others = [f"from package.{other} import *\n" for other in "abc" if other != one]
+        (tree / f"package/{one}.py").write_text("".join(others))
+    with pytest.raises(CouldNotCheckError, match="no class 'Mine'"):
+        find("package.a:Mine")
+    (tree / "package/c.py").write_text("class Mine: ...\n")
+    assert source("package.a:Mine").module.name == "package.c"
+
+
+class Hook:
+    """Finds `hooked` as an editable install does, where no path leads."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        return spec_from_file_location(name, self.file) if name == "hooked" else None
+
+
+def test_what_a_hook_finds_is_of_this_environment_alone(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "elsewhere").mkdir()
+    (tree / "elsewhere/hidden.py").write_text("class Mine: ...\n")
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Hook(tree / "elsewhere/hidden.py")])
+    assert source("hooked:Mine").module.path == tree / "elsewhere/hidden.py"
+    other = this_environment()._replace(python="/other/python")
+    for text, environment in [("package.hooked:Mine", None), ("hooked:Mine", other)]:
+        (error,) = find_targets([text], environment)
+        assert "no Python source of a module" in str(error)
+
+
+def test_what_this_process_has_loaded_is_no_source(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "loaded", ModuleType("loaded"))
+    (error,) = find_targets(["loaded:Mine"])
+    assert "no Python source of a module 'loaded'" in str(error)
 
 
 @pytest.mark.parametrize("name", ["OfModule", "OfPackage"])
