@@ -14,8 +14,8 @@ from backend_contract.conformance.targets import Target, find_targets
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    (tmp_path / "a.py").write_text("class OfA:\n    member = 1\n")
-    (tmp_path / "z.py").write_text("class OfZ:\n    member = 1\n")
+    (tmp_path / "a.py").write_text("class OfA:\n\n    member = 1\n")
+    (tmp_path / "z.py").write_text("class OfZ:\n\n    member = 1\n")
     return tmp_path
 
 
@@ -34,6 +34,7 @@ def mine(directory: Path, text: str) -> ClassSource:
         ("from z import OfZ\nclass Mine(OfZ): ...", 2),
         ("class Base:\n    member = 1\nclass Mine(Base): ...", 2),
         ("class Base: ...\nclass Mine(Base):\n    member = 1", 3),
+        ("import mine\nclass Base:\n    member = 1\nclass Mine(mine.Base): ...", 3),
         ("class Mine: ...", 1),
     ],
 )
@@ -73,6 +74,8 @@ class Mine:
     def key(self, *, key: bytes) -> None: ...
     @staticmethod
     def static(first: int, second: bytes) -> None: ...
+    @zoned
+    def decorated(self, first: int) -> None: ...
     @classmethod
     def of_class(cls, first: int) -> None: ...
     @other
@@ -110,6 +113,7 @@ class Mine:
         ("static", "parameter 1", "int", None),
         ("static", "parameter 2", "bytes", None),
         ("static", "parameter 3", None, None),
+        ("decorated", "parameter 1", "int", None),
         ("of_class", "parameter 1", "int", None),
         ("static_too", "parameter 1", "int", None),
         ("later", "result", "str", None),
@@ -153,6 +157,8 @@ def test_the_annotation_of_a_part_of_a_member(
         ("from typing import Any, Union", "Union", False),
         ("from typing import Any as Whatever", "Any", False),
         ("from typing import List as Any", "Any", False),
+        ("from typing import AbstractSet as Any", "Any", False),
+        ("from typing import Any as Whatever, List as Many", "Many", False),
         ("from mine import Any", "Any", False),
         ("from abc import Any", "Any", False),
         ("from zoo import Any", "Any", False),
@@ -284,6 +290,7 @@ BOTH, CLASS, NOWHERE = {"the class", "an instance"}, {"the class"}, set[str]()
         ("class Mine(metaclass=ABCMeta):\n    name: str", BOTH),
         ("class Mine(metaclass=abc.ABCMeta):\n    name: str", BOTH),
         ("class Mine(metaclass=abc.Zoo):\n    name: str", NOWHERE),
+        ("class Mine(metaclass=abc.ABC):\n    name: str", NOWHERE),
         ("class Mine(metaclass=abc.AMeta):\n    name: str", NOWHERE),
         ("class Mine(metaclass=ABCMeta.other):\n    name: str", NOWHERE),
         ("class Mine(option=ABCMeta):\n    name: str", NOWHERE),
