@@ -100,15 +100,20 @@ def test_a_relative_path_is_one_from_the_current_directory(
 
 def test_this_environment_has_no_current_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     here = str(Path.cwd())
-    monkeypatch.setattr(sys, "path", ["", here, "/elsewhere"])
-    assert this_environment() == (sys.executable, sys.version_info[:2], ("/elsewhere",))
+    monkeypatch.setattr(sys, "path", ["", here, "/elsewhere", ".", f"{here}/below", "/"])
+    path = ("/elsewhere", f"{here}/below", "/")
+    assert this_environment() == (sys.executable, sys.version_info[:2], path)
+    assert this_environment().is_this
 
 
 SCRIPTS = {
     "#!/bin/sh\necho": "its answer is not that of a Python interpreter",
     "#!/bin/sh\necho Python; echo 3": "its answer is not that of a Python interpreter",
     "#!/bin/sh\nprintf '3\\n9'": "is Python 3.9; expected 3.10 or newer",
+    "#!/bin/sh\nprintf '2\\n11'": "is Python 2.11; expected 3.10 or newer",
+    "#!/bin/sh\nprintf '3\\n12'; exit 3": "exit 3; expected the path of a Python interpreter",
     "#!/bin/sh\necho broken >&2; exit 3": "broken; expected the path of a Python interpreter",
+    "#!/bin/sh\nprintf 'it\\nis\\nso' >&2; exit 3": ": so; expected the path of a Python",
     "#!/bin/sh\nexit 3": "exit 3; expected the path of a Python interpreter",
     "": "Exec format error",
     "#!/nowhere": "No such file or directory",
@@ -127,6 +132,18 @@ def test_what_is_no_python_is_an_error_that_says_what_is(
     assert str(caught.value).startswith(f"--python {python}: ")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 11), (4, 0)])
+def test_what_answers_as_a_python_does_is_one(tmp_path: Path, version: tuple[int, int]) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nprintf '{}\\n{}\\n/one\\n/two'\n".format(*version))
+    python.chmod(0o755)
+    found = environment_of(str(python))
+    assert found == (str(python), version, ("/one", "/two"))
+    assert found.written_version == ".".join(map(str, version))
+    assert not found.is_this
+    assert found._replace(python=sys.executable).is_this
 
 
 @pytest.mark.parametrize(
