@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from backend_contract.conformance import environment as module
-from backend_contract.conformance.environment import environment_of, this_environment
+from backend_contract.conformance.environment import Environment, environment_of, this_environment
 from backend_contract.conformance.verdicts import CouldNotCheckError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def test_what_answers_as_a_python_does_is_one(tmp_path: Path, version: tuple[int
     python.write_text("#!/bin/sh\nprintf '{}\\n{}\\n/one\\n/two'\n".format(*version))
     python.chmod(0o755)
     found = environment_of(str(python))
-    assert found == (str(python), version, ("/one", "/two"))
+    assert found == Environment(str(python), version, ("/one", "/two"))
     assert found.written_version == ".".join(map(str, version))
     assert not found.is_this
     assert found._replace(python=sys.executable).is_this

@@ -180,6 +180,18 @@ def test_a_union_with_any_is_told_from_others(
     assert not members.is_any_in_part(source, "absent", "")
 
 
+@pytest.mark.parametrize(("origin", "expected"), [("typing", True), (".typing", False)])
+def test_any_of_a_module_of_ones_own_is_another(
+    directory: Path, origin: str, expected: bool
+) -> None:
+    (directory / "package").mkdir()
+    (directory / "package/__init__.py").touch()
+    (directory / "package/typing.py").write_text("class Any: ...\n")
+    text = f"from {origin} import Any\nclass Mine:\n    member: int | Any\n"
+    source = mine(directory / "package", text)
+    assert members.is_any_in_part(source, "member", "") is expected
+
+
 @pytest.mark.parametrize(
     ("annotation", "expected"),
     [
