@@ -248,6 +248,14 @@ def test_a_union_with_any_is_unchecked_whatever_a_checker_sees(
     assert finding(found, unchecked).because == (f"{reason}, in part at least",)
 
 
+def test_all_that_is_any_in_part_is_shown(tmp_path: Path) -> None:
+    text = "class Mine(Whole):\n    def stop(self) -> Any | None: ...\n"
+    found = finding(report(tmp_path, f"{text}    def start(self) -> Any | None: ..."), "BC309")
+    assert found.line == FIRST + 2
+    assert found.found == "def start(self) -> Any | None; def stop(self) -> Any | None"
+    assert len(found.because) == 2
+
+
 def test_a_base_that_is_any_to_the_checker_may_give_another_member(tmp_path: Path) -> None:
     text = "class Mine(Unknown, Whole):\n    def stop(self) -> None: ...\n"
     seen = report(tmp_path, text)
