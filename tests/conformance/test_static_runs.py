@@ -54,6 +54,7 @@ class Made:
 
     def check(self, task: Task) -> list[Diagnostic]:
         self.tasks.append(task)
+        assert len(self.tasks) < 20, "asked again and again"
         texts = {path.name: path.read_text() for path in task.directory.glob("*.py")}
         self.texts.append(texts)
         assert {*task.files} | {f"{static._CANARY_MODULE}.py"} == {*texts}
