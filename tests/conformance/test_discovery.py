@@ -125,6 +125,11 @@ def test_a_module_and_a_package_are_found_by_their_names(tree: Path) -> None:
     assert found("backend_contract") == ["backend_contract.local:LocalBackend"]
 
 
+def test_a_module_beside_others_is_searched_alone(tree: Path) -> None:
+    (tree / "package/Upper.py").write_text(A_BACKEND)
+    assert found("package.Upper") == ["package.Upper:X"]
+
+
 def test_a_folder_that_is_no_package_is_searched_too(tree: Path) -> None:
     assert found("loose") == ["loose/free.py:Free"]
 
@@ -194,8 +199,9 @@ def test_what_is_wrong_in_a_directory_is_exit_2_and_the_rest_is_shown(
         ("import abc, backend_contract, zoo\n@backend_contract.conforms", True),
         ("import zoo, backend_contract, abc\n@backend_contract.conforms", True),
         ("import backend_contract.protocol\n@backend_contract.protocol.conforms", True),
-        ("import backend_contract.protocol as zoo, abc\n@zoo.conforms", True),
-        ("from backend_contract import protocol as p, notify as a\n@p.conforms", True),
+        ("import abc, backend_contract.protocol as mine, zoo\n@mine.conforms", True),
+        ("import zoo, backend_contract.protocol as mine, abc\n@mine.conforms", True),
+        ("from backend_contract import protocol as mine, notify as a\n@mine.conforms", True),
         ("from backend_contract.protocol import conforms as k, Backend as z\n@k", True),
         ("from backend_contract.protocol import Backend as z, conforms as k\n@k", True),
         ("from backend_contract.protocol import Backend as a, conforms as k\n@k", True),
