@@ -125,9 +125,11 @@ def test_a_module_and_a_package_are_found_by_their_names(tree: Path) -> None:
     assert found("backend_contract") == ["backend_contract.local:LocalBackend"]
 
 
-def test_a_module_beside_others_is_searched_alone(tree: Path) -> None:
+def test_a_module_is_searched_once_and_a_package_with_what_is_below(tree: Path) -> None:
     (tree / "package/Upper.py").write_text(A_BACKEND)
     assert found("package.Upper") == ["package.Upper:X"]
+    (tree / "package/inner/__init__.py").write_text(A_BACKEND)
+    assert found("package.inner") == ["package.inner:X", "package.inner.more:More"]
 
 
 def test_a_folder_that_is_no_package_is_searched_too(tree: Path) -> None:
@@ -233,6 +235,7 @@ def test_what_is_inherited_from_afar_is_found_and_what_is_abstract_is_not(tree: 
     (tree / "mine.py").write_text("""\
 from typing import Generic, Protocol
 from backend_contract import LocalBackend as Base
+class Plain: ...
 class One(Base): ...
 class Two(One): ...
 class Three(Two):
