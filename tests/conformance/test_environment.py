@@ -134,6 +134,12 @@ def test_what_is_no_python_is_an_error_that_says_what_is(
     assert "\n" not in str(caught.value)
 
 
+def test_this_environment_is_told_from_others_by_the_path_of_its_interpreter() -> None:
+    this = this_environment()
+    for python, is_this in [(str(Path(sys.executable)), True), ("/", False), ("~", False)]:
+        assert this._replace(python=python).is_this is is_this
+
+
 @pytest.mark.parametrize("version", [(3, 10), (3, 11), (4, 0)])
 def test_what_answers_as_a_python_does_is_one(tmp_path: Path, version: tuple[int, int]) -> None:
     python = tmp_path / "python"
@@ -143,7 +149,6 @@ def test_what_answers_as_a_python_does_is_one(tmp_path: Path, version: tuple[int
     assert found == Environment(str(python), version, ("/one", "/two"))
     assert found.written_version == ".".join(map(str, version))
     assert not found.is_this
-    assert found._replace(python=sys.executable).is_this
 
 
 @pytest.mark.parametrize(
