@@ -156,7 +156,7 @@ def test_what_answers_as_a_python_does_is_one(tmp_path: Path, version: tuple[int
     [("nowhere", "No such file or directory"), (".", "Permission denied")],
 )
 def test_a_path_that_cannot_be_run_is_named(path: str, message: str) -> None:
-    with pytest.raises(CouldNotCheckError, match=message):
+    with pytest.raises(CouldNotCheckError, match=rf"^--python {path}: {message}; expected"):
         environment_of(path)
 
 
