@@ -56,6 +56,10 @@ class Generic(Direct[int]): ...
 """,
     "package/star.py": "try:\n    class Starred: ...\nexcept ImportError:\n    Starred = None\n",
     "package/broken.py": "def (:\n",
+    "mine.py": "class Never: ...\nclass Near: ...\n",
+    "gap/__init__.py": "",
+    "gap/none/inner/__init__.py": "",
+    "gap/none/inner/mine.py": "class Mine: ...\n",
     "circular.py": "from circular import Round\n",
     "namespace/module.py": "class Below: ...\n",
     "namespace/nested/deep.py": "class Deepest: ...\n",
@@ -117,6 +121,7 @@ def test_a_class_is_found_where_it_is_written(tree: Path, text: str, name: str, 
         ("package/inner.py:Direct", "package.inner", "."),
         ("package/__init__.py:Renamed", "package", "."),
         ("namespace/module.py:Below", "module", "namespace"),
+        ("gap/none/inner/mine.py:Mine", "inner.mine", "gap/none"),
         ("backend_contract:LocalBackend", "backend_contract", None),
     ],
 )
@@ -151,6 +156,7 @@ def test_a_target_knows_how_it_is_imported(
         ("a\0b.py:Class", "expected package.module:Class"),
         ("package/:Class", "Is a directory"),
         ("package.inner:Drect", "no class 'Drect'; did you mean 'Direct'?"),
+        ("mine.py:Neer", "no class 'Neer'; did you mean 'Never'?"),
         ("package.inner:Direct.Netsed", "class 'Direct' has no class 'Netsed'"),
         ("package.inner:function", "'function' is a function; expected a class"),
         ("package.inner:function.Nested", "'function' is a function; expected a class"),
@@ -169,6 +175,7 @@ def test_what_is_no_class_is_one_clear_line(tree: Path, text: str, message: str)
         find(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).count("did you mean") <= 1
 
 
 @pytest.mark.parametrize("name", ["my-backend.py", "class.py", "1.py", "typing.py", "json.py"])

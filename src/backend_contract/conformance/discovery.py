@@ -129,10 +129,10 @@ def _classes(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.Class
 def _is_backend(source: ClassSource) -> bool:
     if _is_abstract(source):
         return False
-    return any(
-        base.node.name == "BackendBase" and base.module.name == "backend_contract.base"
-        for base in source.known_lineage
-    ) or any(_is_conforms(decorator, source.module) for decorator in source.node.decorator_list)
+    # Nothing else of that module is there to be inherited.
+    return any(base.module.name == "backend_contract.base" for base in source.known_lineage) or any(
+        _is_conforms(decorator, source.module) for decorator in source.node.decorator_list
+    )
 
 
 def _is_abstract(source: ClassSource) -> bool:

@@ -91,7 +91,7 @@ def _find(text: str, search: Search) -> Target:
         import difflib  # costs more than all else here, and is seldom needed
 
         near = difflib.get_close_matches(qualname, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = "".join(f"; did you mean {name!r}?" for name in near)
         raise CouldNotCheckError(f"{text}: {error}{hint}") from None
     require_one_definition(target)
     return target
@@ -145,10 +145,10 @@ def module_of_file(location: str, search: Search) -> Module:
     path = Path(os.path.abspath(search.here / location))
     tree = search.sources.parse(path)
     parts = [] if path.stem == "__init__" else [path.stem]
-    root = path.parent
-    while (root / "__init__.py").is_file() and root != root.parent:
-        parts.insert(0, root.name)
-        root = root.parent
+    for folder in path.parents:
+        if not folder.name or not (folder / "__init__.py").is_file():
+            break
+        parts.insert(0, folder.name)
     name = ".".join(parts)
     if not _is_dotted_name(name):
         raise CouldNotCheckError(
