@@ -46,9 +46,10 @@ COVERED = [
     *("__init__", "_config", "_exceptions", "_names", "_typing", "base", "clauses", "errors"),
     *("lifecycle", "local", "notification", "protocol", "registry", "runtime_context"),
     *("integrations/grpc", "integrations/fastapi"),
-    *("conformance/expectations", "conformance/failure", "conformance/settings"),
-    *("conformance/sources", "conformance/structural", "conformance/targets"),
-    "conformance/verdicts",
+    *("conformance/discovery", "conformance/environment", "conformance/expectations"),
+    *("conformance/failure", "conformance/findings", "conformance/members", "conformance/probe"),
+    *("conformance/settings", "conformance/sources", "conformance/structural"),
+    *("conformance/targets", "conformance/verdicts"),
 ]
 
 

@@ -68,7 +68,7 @@ def function() -> None:
     "package/env/x.py": A_BACKEND,
     "package/nothing.py": "x = 1\n",
     "none/one.py": "class Plain: ...\n",
-    "none/not-a-name.py": "class Plain: ...\n",
+    "none/not-a-name.py": "import abc\nfrom zoo import Base\nclass Plain(Base): ...\n",
     "none/relative.py": "from .one import Plain\nclass Child(Plain): ...\n",
     "loose/free.py": "from backend_contract import LocalBackend\nclass Free(LocalBackend): ...\n",
     "bad/broken.py": "def (:\n",
@@ -123,6 +123,13 @@ def test_a_module_and_a_package_are_found_by_their_names(tree: Path) -> None:
     assert found("package.backends") == [f"package.backends:{name}" for name in IN_BACKENDS]
     assert found("package.inner") == ["package.inner.more:More"]
     assert found("backend_contract") == ["backend_contract.local:LocalBackend"]
+
+
+def test_a_module_is_searched_once_and_a_package_with_what_is_below(tree: Path) -> None:
+    (tree / "package/Upper.py").write_text(A_BACKEND)
+    assert found("package.Upper") == ["package.Upper:X"]
+    (tree / "package/inner/__init__.py").write_text(A_BACKEND)
+    assert found("package.inner") == ["package.inner:X", "package.inner.more:More"]
 
 
 def test_a_folder_that_is_no_package_is_searched_too(tree: Path) -> None:
@@ -186,6 +193,93 @@ def test_what_is_wrong_in_a_directory_is_exit_2_and_the_rest_is_shown(
     assert run.returncode == 2
     assert "bad/fine.py:Fine" in run.stdout
     assert run.stderr.count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "found_"),
+    [
+        ("import abc, backend_contract, zoo\n@backend_contract.conforms", True),
+        ("import zoo, backend_contract, abc\n@backend_contract.conforms", True),
+        ("import backend_contract.protocol\n@backend_contract.protocol.conforms", True),
+        ("import abc, backend_contract.protocol as mine, zoo\n@mine.conforms", True),
+        ("import zoo, backend_contract.protocol as mine, abc\n@mine.conforms", True),
+        ("from backend_contract import protocol as mine, notify as a\n@mine.conforms", True),
+        ("from backend_contract.protocol import conforms as k, Backend as z\n@k", True),
+        ("from backend_contract.protocol import Backend as z, conforms as k\n@k", True),
+        ("from backend_contract.protocol import Backend as a, conforms as k\n@k", True),
+        ("from backend_contract import conforms\n@other\n@conforms", True),
+        ("from backend_contract import notify as conforms\n@conforms", False),
+        ("import backend_contract\n@backend_contract.notify", False),
+        ("import backend_contract_too\n@backend_contract_too.conforms", False),
+        ("import zoo as backend_contract\n@backend_contract.conforms", False),
+        ("from .backend_contract import conforms\n@conforms", False),
+        ("from .abc import conforms\n@conforms", False),
+        ("conforms = 1\n@conforms", False),
+        ("@conforms", False),
+    ],
+)
+def test_conforms_is_known_under_whatever_name(tree: Path, text: str, found_: bool) -> None:
+    (tree / "package/mine.py").write_text(f"{text}\nclass Mine: ...\n")
+    assert found("package/mine.py")[0].startswith("! ") is not found_
+
+
+@pytest.mark.parametrize("module", ["abc_", "zoo"])
+def test_a_base_of_somebody_elses_is_not_ours_by_its_name(tree: Path, module: str) -> None:
+    classes = "class BackendBase: ...\nclass Mine(BackendBase): ...\n"
+    (tree / f"{module}.py").write_text(classes)
+    (line,) = found(f"{module}.py")
+    assert "no backend in it" in line
+
+
+def test_what_is_inherited_from_afar_is_found_and_what_is_abstract_is_not(tree: Path) -> None:
+    (tree / "mine.py").write_text("""\
+from typing import Generic, Protocol
+from backend_contract import LocalBackend as Base
+class Plain: ...
+class One(Base): ...
+class Two(One): ...
+class Three(Two):
+    @other
+    def method(self): ...
+    @other
+    async def method_too(self): ...
+class Four(Three):
+    async def method(self): ...
+    @other
+    @abc.abstractmethod
+    async def method_too(self): ...
+class Five(Generic[T], Three): ...
+class Six(Protocol[T], Three): ...
+""")
+    assert found("mine.py") == [f"mine.py:{name}" for name in ("One", "Two", "Three", "Five")]
+
+
+def test_a_name_that_is_given_again_is_the_last_class_of_that_name(tree: Path) -> None:
+    (tree / "mine.py").write_text("""\
+from backend_contract import LocalBackend
+class Mine(LocalBackend): ...
+from package.backends import Direct as Mine
+class Lost(LocalBackend): ...
+from nowhere import Lost
+class Other(LocalBackend): ...
+""")
+    assert found("mine.py") == ["mine.py:Other"]
+
+
+def test_what_cannot_be_parsed_in_a_package_does_not_hide_the_rest(tree: Path) -> None:
+    (tree / "package/inner/broken.py").write_text("def (:\n")
+    broken, more = found("package.inner")
+    assert broken == f"! {tree}/package/inner/broken.py:1: invalid syntax"
+    assert more == "package.inner.more:More"
+
+
+def test_the_words_for_nothing_found_fit_what_was_searched(tree: Path) -> None:
+    (line,) = found("none")
+    assert line.startswith("! none: no backend below it: ")
+    assert line.endswith("as path/to/file.py:Class")
+    (line,) = found("none/one.py")
+    assert line.startswith("! none/one.py: no backend in it: ")
+    assert line.endswith("as none/one.py:Class")
 
 
 @pytest.mark.parametrize("target", ["twice.py:Twice", "twice.py"])

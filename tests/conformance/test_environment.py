@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from backend_contract.conformance import environment as module
-from backend_contract.conformance.environment import environment_of, this_environment
+from backend_contract.conformance.environment import Environment, environment_of, this_environment
 from backend_contract.conformance.verdicts import CouldNotCheckError
 
 if TYPE_CHECKING:
@@ -100,15 +100,20 @@ def test_a_relative_path_is_one_from_the_current_directory(
 
 def test_this_environment_has_no_current_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     here = str(Path.cwd())
-    monkeypatch.setattr(sys, "path", ["", here, "/elsewhere"])
-    assert this_environment() == (sys.executable, sys.version_info[:2], ("/elsewhere",))
+    monkeypatch.setattr(sys, "path", ["", here, "/elsewhere", ".", f"{here}/below", "/"])
+    path = ("/elsewhere", f"{here}/below", "/")
+    assert this_environment() == (sys.executable, sys.version_info[:2], path)
+    assert this_environment().is_this
 
 
 SCRIPTS = {
     "#!/bin/sh\necho": "its answer is not that of a Python interpreter",
     "#!/bin/sh\necho Python; echo 3": "its answer is not that of a Python interpreter",
     "#!/bin/sh\nprintf '3\\n9'": "is Python 3.9; expected 3.10 or newer",
+    "#!/bin/sh\nprintf '2\\n11'": "is Python 2.11; expected 3.10 or newer",
+    "#!/bin/sh\nprintf '3\\n12'; exit 3": "exit 3; expected the path of a Python interpreter",
     "#!/bin/sh\necho broken >&2; exit 3": "broken; expected the path of a Python interpreter",
+    "#!/bin/sh\nprintf 'it\\nis\\nso' >&2; exit 3": ": so; expected the path of a Python",
     "#!/bin/sh\nexit 3": "exit 3; expected the path of a Python interpreter",
     "": "Exec format error",
     "#!/nowhere": "No such file or directory",
@@ -129,12 +134,29 @@ def test_what_is_no_python_is_an_error_that_says_what_is(
     assert "\n" not in str(caught.value)
 
 
+def test_this_environment_is_told_from_others_by_the_path_of_its_interpreter() -> None:
+    this = this_environment()
+    for python, is_this in [(str(Path(sys.executable)), True), ("/", False), ("~", False)]:
+        assert this._replace(python=python).is_this is is_this
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 11), (4, 0)])
+def test_what_answers_as_a_python_does_is_one(tmp_path: Path, version: tuple[int, int]) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nprintf '{}\\n{}\\n/one\\n/two'\n".format(*version))
+    python.chmod(0o755)
+    found = environment_of(str(python))
+    assert found == Environment(str(python), version, ("/one", "/two"))
+    assert found.written_version == ".".join(map(str, version))
+    assert not found.is_this
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [("nowhere", "No such file or directory"), (".", "Permission denied")],
 )
 def test_a_path_that_cannot_be_run_is_named(path: str, message: str) -> None:
-    with pytest.raises(CouldNotCheckError, match=message):
+    with pytest.raises(CouldNotCheckError, match=rf"^--python {path}: {message}; expected"):
         environment_of(path)
 
 

@@ -84,7 +84,22 @@ def test_only_the_two_lines_of_the_import_differ_from_class_to_class() -> None:
     ast.parse("\n".join(one))
 
 
+def test_the_probe_is_its_text_with_the_class_in_its_place() -> None:
+    text = Probe("backend_contract", "LocalBackend").text
+    assert text == "\n".join(probe._LINES).replace("  # import", "") + "\n"
+    assert text.count("\n") == len(probe._LINES)
+
+
+def test_a_mark_counts_lines_as_checkers_do() -> None:
+    lines = Probe("package.module", "Outer").text.split("\n")
+    assert lines[probe._SEEN - 1].endswith("  # seen")
+    for mark in MARKS:
+        words = " ".join(filter(None, mark[1:]))
+        assert lines[mark.line - 1].endswith(f"  # {words}")
+
+
 def test_two_classes_have_two_files_and_one_class_always_the_same() -> None:
+    assert re.fullmatch(r"probe_[0-9a-f]{16}\.py", Probe("a.b", "C").file)
     assert Probe("a.b", "C").file == Probe("a.b", "C").file
     assert Probe("a.b", "C").file != Probe("a", "b.C").file
 

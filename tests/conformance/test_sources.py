@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
+from importlib.util import spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from backend_contract.conformance import members
+from backend_contract.conformance.environment import this_environment
 from backend_contract.conformance.sources import ClassSource
 from backend_contract.conformance.targets import Target, find_targets
 from backend_contract.conformance.verdicts import CouldNotCheckError
@@ -43,6 +47,7 @@ class OfPackage(star.Starred): ...
 
 Alias = Child
 Alias.attribute = 1
+Again = Direct
 value = 3
 made = type("made", (), {})
 def function(): ...
@@ -51,6 +56,10 @@ class Generic(Direct[int]): ...
 """,
     "package/star.py": "try:\n    class Starred: ...\nexcept ImportError:\n    Starred = None\n",
     "package/broken.py": "def (:\n",
+    "mine.py": "class Never: ...\nclass Near: ...\n",
+    "gap/__init__.py": "",
+    "gap/none/inner/__init__.py": "",
+    "gap/none/inner/mine.py": "class Mine: ...\n",
     "circular.py": "from circular import Round\n",
     "namespace/module.py": "class Below: ...\n",
     "namespace/nested/deep.py": "class Deepest: ...\n",
@@ -91,6 +100,7 @@ def source(text: str) -> ClassSource:
         ("package:Renamed", "Direct", "package/inner.py"),
         ("package/__init__.py:Renamed", "Direct", "package/inner.py"),
         ("package:Renamed.Nested", "Nested", "package/inner.py"),
+        ("package.inner:Again.Nested", "Nested", "package/inner.py"),
         ("package:Starred", "Starred", "package/star.py"),
         ("namespace.module:Below", "Below", "namespace/module.py"),
         ("namespace/module.py:Below", "Below", "namespace/module.py"),
@@ -111,6 +121,7 @@ def test_a_class_is_found_where_it_is_written(tree: Path, text: str, name: str, 
         ("package/inner.py:Direct", "package.inner", "."),
         ("package/__init__.py:Renamed", "package", "."),
         ("namespace/module.py:Below", "module", "namespace"),
+        ("gap/none/inner/mine.py:Mine", "inner.mine", "gap/none"),
         ("backend_contract:LocalBackend", "backend_contract", None),
     ],
 )
@@ -145,8 +156,10 @@ def test_a_target_knows_how_it_is_imported(
         ("a\0b.py:Class", "expected package.module:Class"),
         ("package/:Class", "Is a directory"),
         ("package.inner:Drect", "no class 'Drect'; did you mean 'Direct'?"),
+        ("mine.py:Neer", "no class 'Neer'; did you mean 'Never'?"),
         ("package.inner:Direct.Netsed", "class 'Direct' has no class 'Netsed'"),
         ("package.inner:function", "'function' is a function; expected a class"),
+        ("package.inner:function.Nested", "'function' is a function; expected a class"),
         ("package.inner:value", "'value' is no class statement; expected a class"),
         ("package.inner:made", "'made' is no class statement; expected a class"),
         ("package.inner:Unknown", "no source of a class 'external.Unknown'"),
@@ -162,6 +175,7 @@ def test_what_is_no_class_is_one_clear_line(tree: Path, text: str, message: str)
         find(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).count("did you mean") <= 1
 
 
 @pytest.mark.parametrize("name", ["my-backend.py", "class.py", "1.py", "typing.py", "json.py"])
@@ -169,6 +183,23 @@ def test_a_file_that_cannot_be_imported_by_its_name_is_refused(tree: Path, name:
     (tree / name).write_text("class Mine: ...\n")
     with pytest.raises(CouldNotCheckError, match="rename"):
         find(f"{name}:Mine")
+
+
+def test_a_package_that_cannot_be_imported_by_its_name_is_refused(tree: Path) -> None:
+    (tree / "json").mkdir()
+    (tree / "json/__init__.py").touch()
+    (tree / "json/mine.py").write_text("class Mine: ...\n")
+    with pytest.raises(CouldNotCheckError, match=r"rename it; .* the standard module 'json'"):
+        find("json/mine.py:Mine")
+
+
+@pytest.mark.parametrize("name", ["mine.py", "Mine.py"])
+def test_a_relative_import_needs_a_package(tree: Path, name: str) -> None:
+    for directory in ("package", "namespace"):
+        (tree / directory / name).write_text("from . import star\nclass Mine(star.Starred): ...\n")
+    assert not source(f"package/{name}:Mine").has_unknown_base
+    with pytest.raises(CouldNotCheckError, match="imports relatively"):
+        find(f"namespace/{name}:Mine")
 
 
 @pytest.mark.parametrize(
@@ -207,6 +238,7 @@ def test_what_is_too_much_for_the_parser_is_named(
         ("class Mine(object): ...", True),
         ("class object: ...\nclass Mine(object): ...", True),
         ("class Mine(ABC): ...", False),
+        ("class Mine(zoo): ...", False),
         ("ABC = 3\nclass Mine(ABC): ...", False),
         ("from package.star.deeper import Base\nclass Mine(Base): ...", False),
     ],
@@ -235,6 +267,7 @@ def test_a_module_of_a_package_may_be_called_as_a_standard_one(tree: Path) -> No
         ("from . import Beside", "Beside"),
         ("from .beside import Beside", "Beside"),
         ("from ..inner import Stranger, Child", "Child"),
+        ("from ..inner import Child, Stranger, Direct as Renamed", "Renamed"),
     ],
 )
 def test_relative_imports_start_from_the_package(tree: Path, statement: str, name: str) -> None:
@@ -256,14 +289,63 @@ def test_what_a_module_is_below_is_where_its_name_starts(tree: Path, file: str) 
 
 
 def test_only_what_is_assigned_to_self_is_a_member(tree: Path) -> None:
-    body = "        this.mine = other.others = local = 3\n        list[0] = 4\n"
-    (tree / "mine.py").write_text(f"class Mine:\n    def method(this, other):\n{body}")
+    body = "        this.mine = other.others = zoo.animal = local = 3\n        list[0] = 4\n"
+    (tree / "mine.py").write_text(f"class Mine:\n    def method(this, other, zoo):\n{body}")
     assert list(source("mine.py:Mine").on_self) == ["mine"]
 
 
 def test_one_mistake_does_not_hide_the_other_targets(tree: Path) -> None:
     found = find_targets(["absent:Class", "package.inner:Direct", "package:Class"])
     assert [type(each) for each in found] == [CouldNotCheckError, Target, CouldNotCheckError]
+
+
+def test_what_stands_beside_a_file_is_found_from_anywhere(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    (tree / "mine.py").write_text("from circular import Beside\nclass Mine(Beside): ...\n")
+    (tree / "circular.py").write_text("class Beside: ...\n")
+    assert not source(f"{tree}/mine.py:Mine").has_unknown_base
+    with pytest.raises(CouldNotCheckError, match="no Python source of a module 'circular'"):
+        find("circular:Beside")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("Once", None),
+        ("Once.Twice", None),
+        ("Once.Other", None),
+        ("Twice", "2, 4"),
+        ("Twice.Inner", "2, 4"),
+        ("Once.Several", "8, 9, 11"),
+        ("Renamed", "2, 4"),
+    ],
+)
+def test_a_class_has_to_be_the_only_one_of_its_name(
+    tree: Path, name: str, lines: str | None
+) -> None:
+    (tree / "mine.py").write_text("""\
+class Another: ...
+class Twice:
+    class Inner: ...
+class Twice:
+    class Inner: ...
+class Once:
+    class Twice: ...
+    class Several: ...
+    class Several: ...
+    if True:
+        class Several: ...
+    class Other:
+        class Several: ...
+Renamed = Twice
+""")
+    if lines is None:
+        assert find(f"mine.py:{name}").qualname == name
+    else:
+        with pytest.raises(CouldNotCheckError, match=f"defined on lines {lines};"):
+            find(f"mine.py:{name}")
 
 
 def test_nothing_is_imported(tree: Path) -> None:
@@ -283,6 +365,99 @@ def test_a_class_that_comes_twice_stands_where_python_has_it(tree: Path) -> None
     )
     lineage = [each.node.name for each in source("mine.py:Mine").known_lineage]
     assert lineage == ["Mine", "A", "B", "Common"]
+
+
+def test_a_class_that_comes_twice_in_a_row_comes_once(tree: Path) -> None:
+    (tree / "mine.py").write_text("class B: ...\nclass A(B): ...\nclass Mine(A, B): ...\n")
+    lineage = [each.node.name for each in source("mine.py:Mine").lineage if each]
+    assert lineage == ["Mine", "A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lineage"),
+    [
+        ("import abc\nclass Mine(abc.ABC): ...", ["Mine"]),
+        ("import abc, typing\nclass Mine(typing.Generic[T]): ...", ["Mine"]),
+        ("import typing as t\nclass Mine(t.Protocol): ...", ["Mine"]),
+        ("from abc import ABC\nclass Mine(ABC): ...", ["Mine"]),
+        ("from .inner import Direct as ABC\nclass Mine(ABC): ...", ["Mine", "Direct"]),
+        ("from .abc import ABC\nclass Mine(ABC): ...", ["Mine", "ABC"]),
+        ("import package.star as abc\nclass Mine(abc.Starred): ...", ["Mine", "Starred"]),
+    ],
+)
+def test_what_makes_types_gives_no_member(tree: Path, text: str, lineage: list[str]) -> None:
+    (tree / "package/abc.py").write_text("class ABC: ...\n")
+    (tree / "package/mine.py").write_text(text)
+    mine = source("package.mine:Mine")
+    assert [each.node.name for each in mine.known_lineage] == lineage
+    assert not mine.has_unknown_base
+
+
+@pytest.mark.parametrize(
+    ("statement", "base", "found"),
+    [
+        ("import package.star", "package.star.Starred", True),
+        ("import package", "package.star.Starred", True),
+        ("import package.inner as a, package.star as m", "m.Starred", True),
+        ("import package.inner as z, package.star as m", "m.Starred", True),
+        ("import package.inner as a, package.star as m", "a.Starred", False),
+        ("import package", "package", False),
+        ("import nowhere", "nowhere", False),
+        ("from package.star import Other", "Starred", False),
+        ("from package.inner import *\nfrom package.star import *", "Starred", True),
+        ("from package.star import *\nfrom package.inner import *", "Starred", True),
+        ("from package.inner import *", "Starred", False),
+        ("Starred = Starred.inner", "Starred", False),
+    ],
+)
+def test_a_base_is_found_by_what_imports_it(
+    tree: Path, statement: str, base: str, found: bool
+) -> None:
+    (tree / "mine.py").write_text(f"{statement}\nclass Mine({base}): ...\n")
+    names = [each.node.name for each in source("mine.py:Mine").known_lineage]
+    assert names == (["Mine", "Starred"] if found else ["Mine"])
+    assert source("mine.py:Mine").has_unknown_base is not found
+
+
+def test_modules_that_take_everything_from_each_other_have_an_end(tree: Path) -> None:
+    for one in "abc":
+        others = [f"from package.{other} import *\n" for other in "abc" if other != one]
+        (tree / f"package/{one}.py").write_text("".join(others))
+    with pytest.raises(CouldNotCheckError, match="no class 'Mine'"):
+        find("package.a:Mine")
+    (tree / "package/c.py").write_text("class Mine: ...\n")
+    assert source("package.a:Mine").module.name == "package.c"
+
+
+class Hook:
+    """Finds `hooked` as an editable install does, where no path leads."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        return spec_from_file_location(name, self.file) if name == "hooked" else None
+
+
+def test_what_a_hook_finds_is_of_this_environment_alone(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "elsewhere").mkdir()
+    (tree / "elsewhere/hidden.py").write_text("class Mine: ...\n")
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Hook(tree / "elsewhere/hidden.py")])
+    assert source("hooked:Mine").module.path == tree / "elsewhere/hidden.py"
+    other = this_environment()._replace(python="/other/python")
+    for text, environment in [("package.hooked:Mine", None), ("hooked:Mine", other)]:
+        (error,) = find_targets([text], environment)
+        assert "no Python source of a module" in str(error)
+
+
+def test_what_this_process_has_loaded_is_no_source(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "loaded", ModuleType("loaded"))
+    (error,) = find_targets(["loaded:Mine"])
+    assert "no Python source of a module 'loaded'" in str(error)
 
 
 @pytest.mark.parametrize("name", ["OfModule", "OfPackage"])

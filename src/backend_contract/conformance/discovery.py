@@ -129,11 +129,10 @@ def _classes(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.Class
 def _is_backend(source: ClassSource) -> bool:
     if _is_abstract(source):
         return False
-    inherited = source.known_lineage[1:]
-    return any(
-        base.node.name == "BackendBase" and base.module.name == "backend_contract.base"
-        for base in inherited
-    ) or any(_is_conforms(decorator, source.module) for decorator in source.node.decorator_list)
+    # Nothing else of that module is there to be inherited.
+    return any(base.module.name == "backend_contract.base" for base in source.known_lineage) or any(
+        _is_conforms(decorator, source.module) for decorator in source.node.decorator_list
+    )
 
 
 def _is_abstract(source: ClassSource) -> bool:
@@ -152,11 +151,11 @@ def _is_conforms(decorator: ast.expr, module: Module) -> bool:
     first, *rest = ast.unparse(decorator).split(".")
     match module.bindings.get(first):
         case ast.ImportFrom(level=0, module=str(origin), names=names):
-            alias = next((a for a in names if (a.asname or a.name) == first), None)
-            full = [origin, alias.name if alias else "", *rest]
+            alias = next(a for a in names if (a.asname or a.name) == first)
+            full = [origin, alias.name, *rest]
         case ast.Import(names=names):
-            alias = next((a for a in names if (a.asname or a.name).split(".")[0] == first), None)
-            full = [alias.name if alias and alias.asname else first, *rest]
+            alias = next(a for a in names if (a.asname or a.name).split(".")[0] == first)
+            full = [alias.name if alias.asname else first, *rest]
         case _:
             return False
     dotted = ".".join(full)

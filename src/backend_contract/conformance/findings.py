@@ -66,7 +66,7 @@ def _finding(clause: Clause, evidence: Evidence) -> Finding:
         verdict = Verdict.UNCHECKED if marks else Verdict.OK
     why = _why_broken if verdict is Verdict.VIOLATED else _why_untyped
     because = [reason for mark in marks for reason in why(mark, evidence)]
-    looked_at = list(dict.fromkeys(mark.member for mark in marks))
+    looked_at = [mark.member for mark in marks]
     if verdict is Verdict.OK:
         for member in clause.members:
             verdict, because = _what_no_use_shows(member, clause, evidence)
@@ -77,10 +77,10 @@ def _finding(clause: Clause, evidence: Evidence) -> Finding:
             # A checker may compare the other part of a union alone.
             marks = [m for m in typed_marks(clause) if members.is_any_in_part(source, *m[-2:])]
             if marks:
-                verdict, looked_at = Verdict.UNCHECKED, [marks[0].member]
+                verdict, looked_at = Verdict.UNCHECKED, [mark.member for mark in marks]
                 because = [reason for mark in marks for reason in _why_untyped(mark, evidence)]
     path, line = members.place(source, (looked_at or clause.members)[0])
-    found = "; ".join(members.describe(source, member) for member in looked_at)
+    found = "; ".join(members.describe(source, member) for member in dict.fromkeys(looked_at))
     reasons = tuple(dict.fromkeys(because))
     return Finding(clause, verdict, path, line, found, reasons, by=evidence.by)
 

@@ -53,8 +53,7 @@ def _parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
     if any(ast.unparse(decorator) == "staticmethod" for decorator in function.decorator_list):
         number -= 1
     positional = [*function.args.posonlyargs, *function.args.args]
-    rest = [function.args.vararg] if function.args.vararg else []
-    return (positional[number : number + 1] + rest + [None])[0]
+    return [*positional[number:], function.args.vararg][0]
 
 
 def annotation(source: ClassSource, member: str, part: str) -> ast.expr | None:
@@ -105,6 +104,7 @@ def _is_any(annotated: ast.expr, module: Module) -> bool:
             bound = module.bindings.get(name)
             return (
                 isinstance(bound, ast.ImportFrom)
+                and not bound.level
                 and bound.module in ("typing", "typing_extensions")
                 and any(a.name == "Any" and (a.asname or a.name) == name for a in bound.names)
             )

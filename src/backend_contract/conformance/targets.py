@@ -6,7 +6,7 @@ import ast
 import keyword
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +91,7 @@ def _find(text: str, search: Search) -> Target:
         import difflib  # costs more than all else here, and is seldom needed
 
         near = difflib.get_close_matches(qualname, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = "".join(f"; did you mean {name!r}?" for name in near)
         raise CouldNotCheckError(f"{text}: {error}{hint}") from None
     require_one_definition(target)
     return target
@@ -116,17 +116,23 @@ def require_one_definition(target: Target) -> None:
 
     Of those a type checker looks at one, and Python has another.
     """
-    source, name = target.source, target.source.node.name
-    lines = [
-        node.lineno
-        for node in flat(source.module.tree.body)
-        if isinstance(node, ast.ClassDef) and node.name == name
-    ]
-    if len(lines) > 1 and source.node.lineno in lines:
+    source = target.source
+    lines = [node.lineno for node in _namesakes(source.module.tree.body, source.node)]
+    if lines:
         raise CouldNotCheckError(
             f"{target.text}: defined on lines {', '.join(map(str, lines))}; type checkers may look "
             "at another one than Python has: give each a name of its own"
         )
+
+
+def _namesakes(body: Iterable[ast.stmt], node: ast.ClassDef) -> list[ast.ClassDef]:
+    """The classes called as ``node`` is, or as one it is nested in, if there are several."""
+    classes = [each for each in flat(body) if isinstance(each, ast.ClassDef)]
+    for outer in classes:
+        if node in ast.walk(outer):
+            same = [each for each in classes if each.name == outer.name]
+            return same if len(same) > 1 else _namesakes(outer.body, node)
+    return []
 
 
 def module_of_file(location: str, search: Search) -> Module:
@@ -139,10 +145,10 @@ def module_of_file(location: str, search: Search) -> Module:
     path = Path(os.path.abspath(search.here / location))
     tree = search.sources.parse(path)
     parts = [] if path.stem == "__init__" else [path.stem]
-    root = path.parent
-    while (root / "__init__.py").is_file() and root != root.parent:
-        parts.insert(0, root.name)
-        root = root.parent
+    for folder in path.parents:
+        if not folder.name or not (folder / "__init__.py").is_file():
+            break
+        parts.insert(0, folder.name)
     name = ".".join(parts)
     if not _is_dotted_name(name):
         raise CouldNotCheckError(
