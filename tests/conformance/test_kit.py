@@ -159,11 +159,12 @@ def test_where_no_backend_can_be_made_there_is_an_error_and_no_finding() -> None
         ({"make": 3}, TypeError, "expected a backend class, or a function .*, got 3: give its"),
         ({"config": [1]}, TypeError, r"config: expected a mapping, got \[1\]"),
         ({"config": ""}, TypeError, "config: expected a mapping, got ''"),
+        ({"metadata": 3}, TypeError, "metadata: expected a mapping, or pairs .*, got 3"),
         ({"time_limit": 0}, ValueError, "time_limit: expected seconds above 0, got 0"),
         ({"time_limit": -0.5}, ValueError, "time_limit: expected seconds above 0, got -0.5"),
         ({"time_limit": float("nan")}, ValueError, "time_limit: expected seconds above 0, got nan"),
     ],
-    ids=["no factory", "a list", "text", "no time", "less than no time", "nan"],
+    ids=["no factory", "a list", "text", "no pairs", "no time", "less than no time", "nan"],
 )
 def test_what_cannot_be_used_is_refused_at_once(
     given: dict[str, Any], error: type[Exception], message: str
@@ -181,6 +182,16 @@ def test_what_is_given_beside_the_backend_is_given_by_name() -> None:
 @pytest.mark.parametrize("given", [{"config": {}}, {"config": {"a": 1}}, {"time_limit": 1}])
 def test_what_can_be_used_is_not_refused(given: dict[str, Any]) -> None:
     assert Kit(Subject(Mine, **given)).subject.make is Mine
+
+
+def test_metadata_of_an_iterator_is_there_for_every_request() -> None:
+    for given in (iter([("a", "1"), ("a", "2")]), [("a", "1"), ("a", "2")]):
+        with Kit(Subject(Mine, metadata=given)) as kit:
+            assert (
+                list(kit.subject.metadata) == list(kit.subject.metadata) == [("a", "1"), ("a", "2")]
+            )
+    with Kit(Subject(Mine, metadata={"a": "1"})) as kit:
+        assert kit.subject.metadata == [("a", "1")]
 
 
 # What is said of a clause.

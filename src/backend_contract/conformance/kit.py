@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from backend_contract.clauses import CLAUSES, Clause
 from backend_contract.conformance.behaviour import BEHAVIOURS
-from backend_contract.conformance.contexts import ContextServers, Pairs
+from backend_contract.conformance.contexts import ContextServers, Pairs, pairs
 from backend_contract.conformance.structural import inspect_class, place
 from backend_contract.conformance.trial import (
     TIME_LIMIT,
@@ -65,10 +65,11 @@ def check_backend(
     - ``received_contexts(backend)`` returns what arrived, as pairs of a model id and its context,
       or the ``x-route-info`` in it (BC506).
 
-    Raises :class:`TypeError` where ``backend`` can be neither, or ``config`` is no mapping, and
-    :class:`ValueError` where ``time_limit`` is not above 0. Whatever a backend raises is in the
-    report; where none could be made at all, its ``error`` says why. Every backend made is stopped,
-    every server and thread ended that can be; what could not is in the ``notes`` of the report.
+    Raises :class:`TypeError` where ``backend`` can be neither, ``config`` is no mapping, or
+    ``metadata`` no pairs, and :class:`ValueError` where ``time_limit`` is not above 0. Whatever a
+    backend raises is in the report; where none could be made at all, its ``error`` says why. Every
+    backend made is stopped, every server and thread ended that can be; what could not is in the
+    ``notes`` of the report.
     """
     subject = Subject(
         backend, config, metadata, time_limit, merged_config, during_start, received_contexts
@@ -100,7 +101,14 @@ class Kit:
             raise TypeError(f"config: expected a mapping, got {given!r}")
         if not subject.time_limit > 0:
             raise ValueError(f"time_limit: expected seconds above 0, got {subject.time_limit!r}")
-        self.subject = subject
+        try:
+            metadata = pairs(subject.metadata)  # which may be an iterator: many requests carry it
+        except TypeError:
+            raise TypeError(
+                f"metadata: expected a mapping, or pairs of a key and a value, got "
+                f"{subject.metadata!r}"
+            ) from None
+        self.subject = subject._replace(metadata=metadata)
         self.notes: list[str] = []
         self._servers = ContextServers()
         self._threads = set(threading.enumerate())
