@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -179,11 +180,16 @@ def test_a_checker_that_is_missing_is_in_the_document(
 
 
 texts = st.text(max_size=20)
+# What names of files can be: text, or bytes that are none.
+paths = (
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=10)
+    | st.lists(st.integers(1, 255), min_size=1, max_size=10).map(bytes).map(os.fsdecode)
+).map(Path)
 findings = st.builds(
     Finding,
     clause=st.sampled_from([*CLAUSES.values()]),
     verdict=st.sampled_from(Verdict),
-    path=st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=10).map(Path),
+    path=paths,
     line=st.integers(1, 99999),
     found=texts,
     because=st.lists(texts, max_size=2).map(tuple),
