@@ -553,6 +553,17 @@ def test_what_mypy_complains_of_beside_errors_does_not_hide_them(
     assert [found.line for found in loaded.check(task_in(tmp_path), ended)] == [7]
 
 
+@pytest.mark.parametrize("line", ["text", "7", "null", "{}", "[]", '"severity"'])
+def test_what_another_module_prints_is_no_report_of_mypys(
+    tmp_path: Path, loaded: Loaded, line: str
+) -> None:
+    ended = Ended(1, f"{line}\n{lines(mypy_row())}", "")
+    assert [found.line for found in loaded.check(task_in(tmp_path), ended)] == [7]
+    with pytest.raises(CouldNotCheckError) as raised:
+        loaded.check(task_in(tmp_path), Ended(0, f"{line}\n", ""))
+    assert str(raised.value) == f"mypy could not run: {line}"
+
+
 def test_a_cache_that_cannot_be_used_is_done_without(tmp_path: Path, loaded: Loaded) -> None:
     task = task_in(tmp_path)
     held = Ended(2, "", "sqlite3.OperationalError: database is locked")
