@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import backend_contract
 from backend_contract import LocalBackend
 from backend_contract.clauses import CLAUSES
 from backend_contract.conformance import child, kit, runtime
@@ -25,7 +26,7 @@ from backend_contract.conformance.structural import inspect_class
 from backend_contract.conformance.targets import Target, find_targets
 from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Verdict
 
-PACKAGE = str(Path(runtime.__file__).parents[2])
+PACKAGE = str(Path(backend_contract.__file__).parents[1])
 
 Answer = dict[str, Any]
 
@@ -528,6 +529,15 @@ def test_grpc_is_told_not_to_handle_forks_unless_the_user_has(
         monkeypatch.setenv("GRPC_ENABLE_FORK_SUPPORT", own)
     ((seen),) = started.answers(VARIABLES)
     assert seen["GRPC_ENABLE_FORK_SUPPORT"] == due
+
+
+def test_this_package_is_what_another_environment_may_lack(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = started.answers("")
+    program = "import json; print(json.dumps(dict(done={package!r})))"
+    monkeypatch.setattr(runtime, "_PROGRAM", program)
+    assert [*answers] == [{"done": PACKAGE}]
 
 
 def test_the_package_is_looked_for_last(tmp_path: Path) -> None:
