@@ -92,6 +92,21 @@ def test_another_class_of_that_name_is_an_error_and_changes_nothing(caikit: Caik
     assert not issubclass(second, caikit.base)
 
 
+class Alike(type):
+    """Makes classes that pass for one another."""
+
+    def __eq__(cls, other: object) -> bool:
+        return True
+
+    __hash__ = type.__hash__
+
+
+def test_classes_that_pass_for_one_another_are_two(caikit: Caikit) -> None:
+    caikit.register(Alike("Mine", (), {"backend_type": "MINE"}))
+    with pytest.raises(RegistryError, match=r"^Caikit has a backend 'MINE' already"):
+        caikit.register(Alike("Mine", (), {"backend_type": "MINE"}))
+
+
 @pytest.mark.parametrize("missing", [BASE, REGISTRIES])
 def test_without_caikit_it_says_what_to_install(
     missing: str, modules: Callable[[str, Any], None]
