@@ -102,6 +102,19 @@ def test_a_program_is_installed_where_it_is_found(
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_that_is_not_found_says_how_to_install_it(
+    name: str, programs: Programs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(process, "find_program", lambda wanted: None)
+    requirement = "pyright[nodejs]" if name == "pyright" else name
+    for ask in (CHECKERS[name].version, lambda: CHECKERS[name].check(task_in(tmp_path))):
+        with pytest.raises(CouldNotCheckError) as raised:
+            ask()
+        assert str(raised.value) == str(process.not_installed(name, requirement))
+    assert programs.asked == []
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_is_not_started_before_there_are_files(name: str, programs: Programs) -> None:
     CHECKERS[name].load()
     CHECKERS[name].unload()
