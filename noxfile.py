@@ -41,11 +41,14 @@ TESTING = [
 PYRIGHT = "pyright[nodejs]==1.1.414"
 # Those of the table in the README.
 CHECKERS = ["mypy==2.4.1", PYRIGHT, "pyrefly==1.4.1", "ty==0.0.105", "zuban==0.10.2"]
-# Of these every branch is taken. `testing.py` and `integrations/caikit.py` have tests elsewhere.
+# Of these every branch is taken.
 COVERED = [
     *("__init__", "_config", "_exceptions", "_names", "_typing", "base", "clauses", "errors"),
     *("lifecycle", "local", "notification", "protocol", "registry", "runtime_context"),
-    *("integrations/grpc", "integrations/fastapi"),
+    *("testing", "integrations/caikit", "integrations/fastapi", "integrations/grpc"),
+    *("conformance/checkers/checker", "conformance/checkers/mypy", "conformance/checkers/process"),
+    *("conformance/checkers/pyrefly", "conformance/checkers/pyright", "conformance/checkers/ty"),
+    *("conformance/checkers/zuban", "conformance/progress", "conformance/runtime"),
     *("conformance/discovery", "conformance/environment", "conformance/expectations"),
     *("conformance/failure", "conformance/findings", "conformance/members", "conformance/probe"),
     *("conformance/settings", "conformance/sources", "conformance/structural"),

@@ -108,10 +108,11 @@ if request:
         for line in output.splitlines():
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError:
+                severity = row["severity"]
+            except (ValueError, TypeError, KeyError):  # what is loaded with mypy may print as well
                 complaint += f"{line}\n"
                 continue
-            if row["severity"] == "error":
+            if severity == "error":
                 file = row["file"]
                 if file not in paths:
                     paths[file] = (directory / file).resolve()
