@@ -52,8 +52,15 @@ COVERED = [
     *("conformance/discovery", "conformance/environment", "conformance/expectations"),
     *("conformance/failure", "conformance/findings", "conformance/members", "conformance/probe"),
     *("conformance/settings", "conformance/sources", "conformance/structural"),
-    *("conformance/targets", "conformance/verdicts"),
+    *("conformance/targets", "conformance/verdicts", "conformance/contexts", "conformance/kit"),
+    *(
+        "conformance/pytest_plugin",
+        "conformance/behaviour/members",
+        "conformance/behaviour/requests",
+    ),
 ]
+# Beside them, for the tests of the frameworks.
+FRAMEWORKS_TOOLS = ["h2", "nox", "pre-commit>=4.0"]
 
 
 def install(session: nox.Session, *requirements: str) -> None:
@@ -108,8 +115,8 @@ def checkers(session: nox.Session) -> None:
 @nox.session
 def frameworks(session: nox.Session) -> None:
     """What needs real gRPC and FastAPI: contexts of real requests, true stubs, the tests' types."""
-    tools = ["h2", "nox", "pre-commit>=4.0", "types-jsonschema", "types-PyYAML"]
-    install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *tools)
+    types = ["types-jsonschema", "types-PyYAML"]
+    install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *FRAMEWORKS_TOOLS, *types)
     session.run("mypy", "--config-file=tests/mypy.ini")
     # Two at a time: the kit waits for what must not happen, more than it works.
     session.run("pytest", "-n2", *(session.posargs or ["tests/environments/frameworks"]))
@@ -233,7 +240,8 @@ def readme(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Which branches of the package its tests take, those of the command's children included."""
-    install(session, *TESTING, *FRAMEWORKS, "coverage[toml]>=7.10")
+    tools = [*CHECKERS, *FRAMEWORKS_TOOLS, "coverage[toml]>=7.10"]
+    install(session, *TESTING, *FRAMEWORKS, *tools)
     session.run("coverage", "erase")
     for tests in ("tests", "tests/environments/frameworks"):
         session.run("coverage", "run", "-m", "pytest", "-n2", tests)

@@ -145,10 +145,10 @@ def module_of_file(location: str, search: Search) -> Module:
     path = Path(os.path.abspath(search.here / location))
     tree = search.sources.parse(path)
     parts = [] if path.stem == "__init__" else [path.stem]
-    for folder in path.parents:
-        if not folder.name or not (folder / "__init__.py").is_file():
-            break
+    folder = path.parent
+    while folder.name and (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
+        folder = folder.parent
     name = ".".join(parts)
     if not _is_dotted_name(name):
         raise CouldNotCheckError(
