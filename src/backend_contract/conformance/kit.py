@@ -108,7 +108,7 @@ class Kit:
                 f"metadata: expected a mapping, or pairs of a key and a value, got "
                 f"{subject.metadata!r}"
             ) from None
-        self.subject = subject._replace(metadata=metadata)
+        self.subject: Subject = subject._replace(metadata=metadata)
         self.notes: list[str] = []
         self._servers = ContextServers()
         self._threads = set(threading.enumerate())
