@@ -53,11 +53,9 @@ COVERED = [
     *("conformance/failure", "conformance/findings", "conformance/members", "conformance/probe"),
     *("conformance/settings", "conformance/sources", "conformance/structural"),
     *("conformance/targets", "conformance/verdicts", "conformance/contexts", "conformance/kit"),
-    *(
-        "conformance/pytest_plugin",
-        "conformance/behaviour/members",
-        "conformance/behaviour/requests",
-    ),
+    *("conformance/pytest_plugin", "conformance/static", "conformance/trial"),
+    *(f"conformance/behaviour/{name}" for name in ("configuration", "life", "lock", "members")),
+    *("conformance/behaviour/name", "conformance/behaviour/requests"),
 ]
 # Beside them, for the tests of the frameworks.
 FRAMEWORKS_TOOLS = ["h2", "nox", "pre-commit>=4.0"]

@@ -67,6 +67,15 @@ def test_a_name_is_that_of_the_class_before_and_after_a_start() -> None:
     assert said("BC102", Mine) == (OK, "")
 
 
+def test_a_name_that_only_an_instance_has_is_none_of_the_class() -> None:
+    class OfInstances:
+        def __get__(self, instance: object, owner: type) -> object:
+            return 7 if instance is None else "MINE"
+
+    cls = type("Mine", (Mine,), {"backend_type": OfInstances()})
+    assert said("BC102", cls) == (VIOLATED, "backend_type, on the class, is 7")
+
+
 def test_a_name_that_is_compared_by_what_it_says_may_be_another_object() -> None:
     assert said("BC102", named("mine", str.upper)) == (OK, "")
 
@@ -659,6 +668,25 @@ def test_a_start_that_fails_for_the_hooks_sake_when_it_is_held_is_not_blamed() -
     assert because.startswith("start(), with `during_start`, raised ValueError: no (")
 
 
+def test_a_start_that_hangs_after_it_was_held_is_shown() -> None:
+    go_on = threading.Event()
+
+    def plug_in(backend: Any, call: Any) -> None:
+        def connect() -> None:
+            call()
+            go_on.wait()
+
+        backend.connect = connect
+
+    with Kit(Subject(Mine, during_start=plug_in, time_limit=2)) as kit:
+        try:
+            finding = kit.finding(CLAUSES["BC405"])
+        finally:
+            go_on.set()
+    assert finding.verdict is VIOLATED
+    assert "start()" in finding.found
+
+
 def test_what_a_failed_start_leaves_is_shown() -> None:
     class Swallows(Mine):
         def start(self) -> None:
@@ -682,6 +710,18 @@ def test_what_a_failed_start_leaves_is_shown() -> None:
     verdict, found = said("BC308", Claims, **PLUGGED)
     assert verdict is VIOLATED
     assert found.startswith("is_started is True after start() raised FaultError: made by the conf")
+
+
+@pytest.mark.parametrize("name", ["start", "stop"])
+def test_a_start_or_stop_that_wants_an_argument_cannot_be_called(name: str) -> None:
+    class Wants(Mine):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            setattr(self, name, lambda timeout: None)  # where no class shows it
+
+    verdict, found = said("BC309", Wants)
+    assert verdict is VIOLATED
+    assert found.startswith(f"{name}() raised TypeError: ")
 
 
 def test_of_what_start_and_stop_raise_other_clauses_speak() -> None:

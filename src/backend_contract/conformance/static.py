@@ -126,7 +126,7 @@ def copy_missing_stubs(directory: Path, environment: Environment | None = None) 
     path = (environment or this_environment()).path
     here = Path(__file__).parent
     bundled = here / "typings"
-    if not bundled.is_dir():  # an editable install: only a wheel carries them
+    if not bundled.is_dir():  # pragma: no cover - an editable install: only a wheel carries them
         bundled = here.parents[2] / "typings"
     for name in _STUBBED:
         if not _has_types(name, path):

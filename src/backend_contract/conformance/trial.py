@@ -129,7 +129,7 @@ def described(error: BaseException) -> str:
 
 def end_if_forked(process: int) -> None:
     """End this process if it is not ``process``: a backend forked, and the trial goes on there."""
-    if os.getpid() != process:
+    if os.getpid() != process:  # pragma: no cover - of which nothing is left to be counted
         os._exit(0)
 
 

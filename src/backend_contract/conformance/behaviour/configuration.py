@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, cast
 
 from backend_contract.base import BackendBase
@@ -271,10 +270,11 @@ def _what_is_given_stays_as_it_is(trial: Trial) -> None:
 
     backends = [trial.new()]
     if trial.subject.cls is not None:
-        for content in ({**sample, **_first()}, sample):
-            with suppress(Ended):  # a constructor that knows its keys takes the sample alone
-                backends.append(trial.new(keep("the constructor", content)))
-                break
+        try:
+            made = trial.new(keep("the constructor", {**sample, **_first()}))
+        except Ended:  # a constructor that knows its keys takes the sample alone
+            made = trial.new(keep("the constructor", sample))
+        backends.append(made)
     for backend in backends:
         for number, content in enumerate((_first(), _second(), sample, _third()), start=1):
             config = keep(f"register_config, at call {number},", {**sample, **content})
