@@ -49,6 +49,7 @@ COVERED = [
     *("conformance/checkers/checker", "conformance/checkers/mypy", "conformance/checkers/process"),
     *("conformance/checkers/pyrefly", "conformance/checkers/pyright", "conformance/checkers/ty"),
     *("conformance/checkers/zuban", "conformance/progress", "conformance/runtime"),
+    *("conformance/child", "conformance/behaviour/table"),
     *("conformance/discovery", "conformance/environment", "conformance/expectations"),
     *("conformance/failure", "conformance/findings", "conformance/members", "conformance/probe"),
     *("conformance/settings", "conformance/sources", "conformance/structural"),

@@ -18,7 +18,7 @@ import pytest
 from backend_contract import LocalBackend
 from backend_contract.clauses import CLAUSES
 from backend_contract.conformance.kit import Kit
-from backend_contract.conformance.trial import Subject
+from backend_contract.conformance.trial import Subject, unchecked
 from backend_contract.conformance.verdicts import Finding, Verdict
 
 OK, VIOLATED, UNCHECKED = Verdict.OK, Verdict.VIOLATED, Verdict.UNCHECKED
@@ -668,23 +668,15 @@ def test_a_start_that_fails_for_the_hooks_sake_when_it_is_held_is_not_blamed() -
     assert because.startswith("start(), with `during_start`, raised ValueError: no (")
 
 
-def test_a_start_that_hangs_after_it_was_held_is_shown() -> None:
-    go_on = threading.Event()
-
+def test_what_the_kit_itself_says_within_a_start_is_passed_on() -> None:
     def plug_in(backend: Any, call: Any) -> None:
         def connect() -> None:
             call()
-            go_on.wait()
+            raise unchecked("the time is over")
 
         backend.connect = connect
 
-    with Kit(Subject(Mine, during_start=plug_in, time_limit=2)) as kit:
-        try:
-            finding = kit.finding(CLAUSES["BC405"])
-        finally:
-            go_on.set()
-    assert finding.verdict is VIOLATED
-    assert "start()" in finding.found
+    assert said("BC405", Mine, during_start=plug_in) == (UNCHECKED, "the time is over")
 
 
 def test_what_a_failed_start_leaves_is_shown() -> None:
