@@ -5,7 +5,7 @@ import re
 import pytest
 
 from backend_contract import BackendBase
-from backend_contract.clauses import CLAUSES, Clause, in_layer
+from backend_contract.clauses import CLAUSES, Clause, _this_release, in_layer
 from backend_contract.errors import ContractError
 from backend_contract.protocol import Backend
 
@@ -113,4 +113,8 @@ def test_a_clause_only_warns_before_the_release_that_it_fails_from(
     release: str, fails_from: str, warns: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda _: release)
-    assert CLAUSES["BC101"]._replace(fails_from=fails_from).only_warns is warns
+    _this_release.cache_clear()
+    try:
+        assert CLAUSES["BC101"]._replace(fails_from=fails_from).only_warns is warns
+    finally:
+        _this_release.cache_clear()

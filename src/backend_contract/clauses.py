@@ -6,6 +6,7 @@ never reused. This module imports nothing of the package, so that anything may i
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 __all__ = ["CLAUSES", "Clause", "in_layer"]
@@ -57,13 +58,18 @@ class Clause(NamedTuple):
     @property
     def only_warns(self) -> bool:
         """Whether this release of the package is one before ``fails_from``."""
-        from importlib.metadata import version  # seldom needed, and costs much
+        return _this_release() < _minor(self.fails_from)
 
-        this, first = (
-            tuple(map(int, release.split(".")[:2]))
-            for release in (version("backend-contract"), self.fails_from)
-        )
-        return this < first
+
+@cache
+def _this_release() -> tuple[int, ...]:
+    from importlib.metadata import version  # seldom needed, and costs much
+
+    return _minor(version("backend-contract"))
+
+
+def _minor(release: str) -> tuple[int, ...]:
+    return tuple(map(int, release.split(".")[:2]))
 
 
 def in_layer(layer: str) -> tuple[Clause, ...]:

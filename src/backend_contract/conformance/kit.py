@@ -137,7 +137,7 @@ class Kit:
 
     def _first_backend(self) -> Backend:
         trial = self._trial()
-        ended = trial.carry_out(_make_one, "the factory")
+        ended = trial.carry_out(Trial.new, "the factory")
         if ended is not None and not self._seen:  # of one that cannot be used, BC201 speaks
             raise CouldNotCheckError("; ".join(filter(None, (ended.found, *ended.because))))
         self.notes += trial.clean_up()
@@ -212,7 +212,3 @@ class Kit:
         return Finding(
             clause, ended.verdict, path, line, ended.found, ended.because, "B", DECIDED_BY
         )
-
-
-def _make_one(trial: Trial) -> None:
-    trial.new()

@@ -313,7 +313,7 @@ class Trial:
 
     # How it is carried out.
 
-    def carry_out(self, clause: Callable[[Trial], None], name: str) -> Ended | None:
+    def carry_out(self, clause: Callable[[Trial], object], name: str) -> Ended | None:
         """Try ``clause``; ``None`` where it holds. Each call may take as long as the limit says."""
         before = set(threading.enumerate())
         limit = self.subject.time_limit
