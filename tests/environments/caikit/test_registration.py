@@ -1,17 +1,18 @@
-"""The way into Caikit's registry, with a made-up one; tests/environments/caikit has the real."""
+"""The way into Caikit's registry."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from abc import ABC
-from collections.abc import Callable, Iterator
-from types import ModuleType
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from caikit.core import registries
+from caikit.core.module_backends import base
 
-from backend_contract import LocalBackend, RegistryError, integrations
+from backend_contract import LocalBackend, RegistryError
+from backend_contract.integrations.caikit import register
 
 OURS = "backend_contract.integrations.caikit"
 BASE = "caikit.core.module_backends.base"
@@ -19,41 +20,25 @@ REGISTRIES = "caikit.core.registries"
 
 
 class Caikit:
-    """What of Caikit is used."""
+    """What Caikit knows of backends."""
 
-    def __init__(self, modules: Callable[[str, Any], None]) -> None:
-        class BackendBase(ABC):  # noqa: B024 - as Caikit's
-            pass
-
-        self.base = BackendBase
-        self.types: dict[str, str] = {}
-        self.classes: dict[str, type] = {}
-        base: Any = ModuleType(BASE)
-        base.BackendBase = BackendBase
-        registries: Any = ModuleType(REGISTRIES)
-        registries.module_backend_types = lambda: self.types
-        registries.module_backend_classes = lambda: self.classes
-        modules(BASE, base)
-        modules(REGISTRIES, registries)
-
-    def register(self, cls: Any) -> Any:
-        return importlib.import_module(OURS).register(cls)
+    base: Any = base.BackendBase
+    types: dict[str, str] = registries.module_backend_types()
+    classes: dict[str, type] = registries.module_backend_classes()
 
 
 @pytest.fixture
-def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Any], None]]:
-    """Put something where a module is looked for, as long as a test runs."""
-    before = {**vars(integrations)}
-    monkeypatch.setitem(sys.modules, OURS, ModuleType(OURS))
-    monkeypatch.delitem(sys.modules, OURS)
-    yield lambda name, module: monkeypatch.setitem(sys.modules, name, module)
-    if "caikit" not in before:
-        vars(integrations).pop("caikit", None)
-
-
-@pytest.fixture
-def caikit(modules: Callable[[str, Any], None]) -> Caikit:
-    return Caikit(modules)
+def caikit() -> Iterator[Caikit]:
+    """Caikit, with no backend; at the end it has those again that it had."""
+    kept: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        (known, {**known}) for known in (Caikit.types, Caikit.classes)
+    ]
+    for known, _ in kept:
+        known.clear()
+    yield Caikit()
+    for known, before in kept:
+        known.clear()
+        known.update(before)
 
 
 def mine(*bases: type) -> Any:
@@ -64,8 +49,8 @@ def mine(*bases: type) -> Any:
 def test_a_class_is_where_caikit_looks_and_passes_for_one_of_its_own(caikit: Caikit) -> None:
     cls = mine()
     assert not issubclass(cls, caikit.base)
-    assert caikit.register(cls) is cls
-    assert caikit.register(cls) is cls
+    assert register(cls) is cls
+    assert register(cls) is cls
     assert (caikit.types, caikit.classes) == ({"MINE": "MINE"}, {"MINE": cls})
     assert issubclass(cls, caikit.base)
 
@@ -75,7 +60,7 @@ def test_a_class_of_caikits_own_base_is_left_as_it_is(
 ) -> None:
     monkeypatch.setattr(caikit.base, "register", lambda cls: pytest.fail("it is one"))
     cls = mine(caikit.base)
-    assert caikit.register(cls) is cls
+    assert register(cls) is cls
     assert caikit.classes == {"MINE": cls}
 
 
@@ -83,7 +68,7 @@ def test_another_class_of_that_name_is_an_error_and_changes_nothing(caikit: Caik
     first, second = mine(), mine()
     caikit.classes["MINE"] = first
     with pytest.raises(RegistryError) as raised:
-        caikit.register(second)
+        register(second)
     assert str(raised.value) == (
         f"Caikit has a backend 'MINE' already: {__name__}.Mine. Give {__name__}.Mine another "
         "backend_type"
@@ -102,17 +87,19 @@ class Alike(type):
 
 
 def test_classes_that_pass_for_one_another_are_two(caikit: Caikit) -> None:
-    caikit.register(Alike("Mine", (), {"backend_type": "MINE"}))
+    first: Any = Alike("Mine", (), {"backend_type": "MINE"})
+    second: Any = Alike("Mine", (), {"backend_type": "MINE"})
+    register(first)
     with pytest.raises(RegistryError, match=r"^Caikit has a backend 'MINE' already"):
-        caikit.register(Alike("Mine", (), {"backend_type": "MINE"}))
+        register(second)
 
 
 @pytest.mark.parametrize("missing", [BASE, REGISTRIES])
 def test_without_caikit_it_says_what_to_install(
-    missing: str, modules: Callable[[str, Any], None]
+    missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Caikit(modules)
-    modules(missing, None)  # as if it were not there
+    monkeypatch.delitem(sys.modules, OURS)
+    monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ModuleNotFoundError) as raised:
         importlib.import_module(OURS)
     assert str(raised.value) == f"{OURS} needs Caikit: pip install caikit"
