@@ -98,7 +98,7 @@ def tests(session: nox.Session) -> None:
     # On the versions between, what starts no type checker: they run beside Python, not in it.
     others = () if session.python in FULLY_TESTED else ("--ignore=tests/conformance",)
     session.run("pytest", "-n2", "tests", *others)
-    session.run("pytest", "-n2", "tests/environments/bare")
+    session.run("pytest", "-n2", "tests/integration/bare")
 
 
 @nox.session
@@ -118,7 +118,7 @@ def frameworks(session: nox.Session) -> None:
     install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *FRAMEWORKS_TOOLS, *types)
     session.run("mypy", "--config-file=tests/mypy.ini")
     # Two at a time: the kit waits for what must not happen, more than it works.
-    session.run("pytest", "-n2", *(session.posargs or ["tests/environments/frameworks"]))
+    session.run("pytest", "-n2", *(session.posargs or ["tests/integration/frameworks"]))
     if session.posargs:
         return
     # The corpus again, on the types of the frameworks themselves.
@@ -127,7 +127,7 @@ def frameworks(session: nox.Session) -> None:
     empty = Path(session.create_tmp(), "empty").resolve()
     shutil.rmtree(empty, ignore_errors=True)
     shutil.copytree("examples", empty)
-    shutil.copy("tests/environments/food/test_our_backends.py", empty)
+    shutil.copy("tests/integration/dogfooding/test_our_backends.py", empty)
     (empty / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     session.chdir(empty)
     session.run("pytest", "-p", "no:cacheprovider")
@@ -150,16 +150,16 @@ def caikit(session: nox.Session) -> None:
     # 0.29.1 is the same code without the generated modules that its gRPC server imports; and its
     # HTTP server calls what NumPy 2 has no more.
     install(session, *TESTING, *FRAMEWORKS, "caikit[runtime-grpc,runtime-http]==0.29.0", "numpy<2")
-    session.run("pytest", *(session.posargs or ["tests/environments/caikit"]))
+    session.run("pytest", *(session.posargs or ["tests/integration/caikit"]))
 
 
 @nox.session
 def ray(session: nox.Session) -> None:
     """The example on Ray, from PyPI: clusters that are joined, started, killed."""
     install(session, *TESTING, *FRAMEWORKS, "ray>=2.60", "types-PyYAML")
-    files = ("examples/ray_backend.py", "tests/environments/ray")
+    files = ("examples/ray_backend.py", "tests/integration/ray")
     session.run("mypy", "--config-file=tests/mypy.ini", *files)
-    session.run("pytest", *(session.posargs or ["tests/environments/ray"]))
+    session.run("pytest", *(session.posargs or ["tests/integration/ray"]))
 
 
 @nox.session
@@ -169,7 +169,7 @@ def docs(session: nox.Session) -> None:
     install(session, *TESTING, *FRAMEWORKS, *tools, "tomli; python_version < '3.11'")
     session.run("python", "docs/render_report.py")
     session.env["PYTHONPATH"] = "tests"
-    session.run("pytest", *(session.posargs or ["tests/environments/documentation"]))
+    session.run("pytest", *(session.posargs or ["tests/integration/documentation"]))
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build")
 
 
@@ -177,7 +177,7 @@ def docs(session: nox.Session) -> None:
 def site(session: nox.Session) -> None:
     """Try every link of the site that `docs` built, in a real headless Chromium (Debian's)."""
     session.install(*TESTING, "selenium>=4.27")
-    session.run("pytest", *(session.posargs or ["tests/environments/site"]))
+    session.run("pytest", *(session.posargs or ["tests/integration/site"]))
 
 
 @nox.session
@@ -242,7 +242,7 @@ def coverage(session: nox.Session) -> None:
     tools = [*CHECKERS, *FRAMEWORKS_TOOLS, "coverage[toml]>=7.10"]
     install(session, *TESTING, *FRAMEWORKS, *tools)
     session.run("coverage", "erase")
-    for tests in ("tests", "tests/environments/frameworks"):
+    for tests in ("tests", "tests/integration/frameworks"):
         session.run("coverage", "run", "-m", "pytest", "-n2", tests)
     session.run("coverage", "combine")
     session.run("coverage", "report")
@@ -253,10 +253,10 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def mutation(session: nox.Session) -> None:
     """Change the package, one place at a time, and list what no test notices; `-- registry`."""
-    known = {path.stem: path for path in sorted(Path("tests/mutation").resolve().glob("*.toml"))}
+    known = {path.stem: path for path in sorted(Path("tools/mutation").resolve().glob("*.toml"))}
     names = session.posargs or list(known)
     if unknown := set(names) - set(known):
-        session.error(f"no {', '.join(sorted(unknown))} in tests/mutation; there are {list(known)}")
+        session.error(f"no {', '.join(sorted(unknown))} in tools/mutation; there are {list(known)}")
     clone = Path(session.create_tmp(), "clone").resolve()
     shutil.rmtree(clone, ignore_errors=True)
     session.run("git", "clone", "--quiet", ".", str(clone), external=True)
@@ -265,7 +265,7 @@ def mutation(session: nox.Session) -> None:
     session.install("cosmic-ray>=8.4", *TESTING, *FRAMEWORKS, "-e", f"{clone}[check]")
     session.chdir(clone)
     for name in names:
-        options = (f"tests/mutation/{name}.toml", f"{name}.sqlite")
+        options = (f"tools/mutation/{name}.toml", f"{name}.sqlite")
         session.run("cosmic-ray", "init", *options)
         session.run("cr-filter-operators", *reversed(options))
         session.run("cosmic-ray", "baseline", options[0])

@@ -25,6 +25,7 @@ from time import perf_counter
 import beartype.door
 import grpc
 import typeguard
+from backend_contract._conformance.STRUCTURAL import inspect_class
 
 from backend_contract import (
     Backend,
@@ -33,10 +34,9 @@ from backend_contract import (
     ensure_started,
     notify,
 )
-from backend_contract.conformance.checkers import CHECKERS, Mypy
-from backend_contract.conformance.probe import Probe
-from backend_contract.conformance.static import copy_missing_stubs
-from backend_contract.conformance.structural import inspect_class
+from backend_contract._conformance.static import copy_missing_stubs
+from backend_contract._conformance.static.checkers import CHECKERS, Mypy
+from backend_contract._conformance.static.probe import Probe
 from backend_contract.runtime_context import get_metadata
 from backend_contract.testing import check_backend
 
@@ -275,9 +275,9 @@ def checks(rounds: int) -> None:
 
 STARTING = """
 import sys
-from backend_contract.conformance import command
-from backend_contract.conformance.checkers import CHECKERS
-from backend_contract.conformance.checkers.zuban import Zuban
+from backend_contract._conformance.cli import main as command
+from backend_contract._conformance.static.checkers import CHECKERS
+from backend_contract._conformance.static.checkers.zuban import Zuban
 
 class Reached(Exception): ...
 

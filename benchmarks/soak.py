@@ -16,13 +16,13 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/environments/frameworks/kit"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/integration/frameworks/kit"))
 import mutants
 
-from backend_contract.conformance.behaviour import BEHAVIOURS
-from backend_contract.conformance.contexts import ContextServers
-from backend_contract.conformance.trial import Subject, Trial
-from backend_contract.conformance.verdicts import Verdict
+from backend_contract._conformance.behavioural import BEHAVIOURS
+from backend_contract._conformance.behavioural.request_servers import ContextServers
+from backend_contract._conformance.behavioural.trial import Subject, Trial
+from backend_contract._conformance.results import Verdict
 
 AT_ONCE = ("BC402", "BC403", "BC404", "BC405", "BC506")
 """The clauses that are about more than one thread."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from backend_contract.conformance.command import main
+from backend_contract._conformance.cli.main import main
 
 HERE = Path(__file__).parent
 TARGET = "greeter.py:Greeter"

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from backend_contract import LocalBackend, testing
+from backend_contract._conformance.behavioural.trial import TIME_LIMIT, USUAL_METADATA, Subject
+from backend_contract._conformance.kit import Kit
+from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES, Clause
-from backend_contract.conformance.failure import failure
-from backend_contract.conformance.kit import Kit
-from backend_contract.conformance.trial import TIME_LIMIT, USUAL_METADATA, Subject
-from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Verdict
+from backend_contract.errors import CouldNotCheckError
 from backend_contract.testing import BackendConformance
 
 NAME = f"{__name__}:Mine"
@@ -177,7 +177,7 @@ def finding(verdict: Verdict, clause: Clause = CLAUSE, because: tuple[str, ...] 
     return Finding(clause, verdict, Path("/a.py"), 7, "found", because, "B", "us")
 
 
-class Ended:
+class StopTrial:
     """How the test of a clause ended."""
 
     def __init__(self, answer: Finding | Exception, **members: Any) -> None:
@@ -208,14 +208,14 @@ def recorded(verdict: str) -> list[tuple[str, object]]:
 
 
 def test_a_clause_that_holds_passes() -> None:
-    ended = Ended(finding(Verdict.OK))
+    ended = StopTrial(finding(Verdict.OK))
     assert (ended.outcome, ended.recorded) == (None, recorded("ok"))
 
 
 @pytest.mark.parametrize("config", [None, {"a": 1}])
 def test_a_clause_that_is_violated_fails_and_says_all(config: dict[str, int] | None) -> None:
     violated = finding(Verdict.VIOLATED)
-    ended = Ended(violated, config=config)
+    ended = StopTrial(violated, config=config)
     assert ended.parts() == (
         pytest.fail.Exception,
         failure(violated, NAME, config),
@@ -227,7 +227,7 @@ def test_a_clause_that_is_violated_fails_and_says_all(config: dict[str, int] | N
 def test_a_clause_that_is_new_warns() -> None:
     violated = finding(Verdict.VIOLATED, CLAUSE._replace(fails_from="999.0"))
     with pytest.warns(FutureWarning) as warned:
-        ended = Ended(violated)
+        ended = StopTrial(violated)
     assert [str(warning.message) for warning in warned] == [failure(violated, NAME)]
     assert warned[0].filename == inspect.getfile(testing)
     assert (ended.outcome, ended.recorded) == (None, recorded("violated"))
@@ -237,7 +237,7 @@ def test_a_clause_that_is_new_warns() -> None:
     "verdict", [Verdict.UNCHECKED, Verdict.BLOCKED, Verdict.NOT_APPLICABLE], ids=lambda v: v.value
 )
 def test_a_clause_that_is_not_decided_is_skipped_with_the_reasons(verdict: Verdict) -> None:
-    ended = Ended(finding(verdict, because=("one", "two")))
+    ended = StopTrial(finding(verdict, because=("one", "two")))
     assert ended.parts() == (
         pytest.skip.Exception,
         f"{verdict.value}: one; two",
@@ -250,7 +250,7 @@ EXPECTED = {"BC302": "another", "BC303": "issue 7"}
 
 @pytest.mark.parametrize("clause", [CLAUSE, CLAUSE._replace(fails_from="999.0")])
 def test_a_violation_that_is_expected_is_an_expected_failure(clause: Clause) -> None:
-    ended = Ended(finding(Verdict.VIOLATED, clause), expected_violations=EXPECTED)
+    ended = StopTrial(finding(Verdict.VIOLATED, clause), expected_violations=EXPECTED)
     due = (pytest.xfail.Exception, "issue 7", recorded("expected violation"))
     assert ended.parts() == due
 
@@ -259,7 +259,7 @@ def test_a_violation_that_is_expected_is_an_expected_failure(clause: Clause) -> 
     "verdict", [verdict for verdict in Verdict if verdict is not Verdict.VIOLATED]
 )
 def test_a_violation_that_is_expected_has_to_occur(verdict: Verdict) -> None:
-    ended = Ended(finding(verdict), expected_violations=EXPECTED)
+    ended = StopTrial(finding(verdict), expected_violations=EXPECTED)
     text = (
         f"BC303 is expected to be violated (issue 7), and is {verdict.value}: take it out of "
         "expected_violations"
@@ -269,7 +269,7 @@ def test_a_violation_that_is_expected_has_to_occur(verdict: Verdict) -> None:
 
 
 def test_what_is_expected_of_another_clause_excuses_none() -> None:
-    ended = Ended(finding(Verdict.VIOLATED), expected_violations={"BC302": "another"})
+    ended = StopTrial(finding(Verdict.VIOLATED), expected_violations={"BC302": "another"})
     assert ended.parts()[0] is pytest.fail.Exception
 
 
@@ -279,7 +279,7 @@ def test_what_is_expected_of_another_clause_excuses_none() -> None:
     ids=lambda e: e.__name__,
 )
 def test_what_cannot_be_checked_fails_in_one_line(error: type[Exception]) -> None:
-    ended = Ended(error("no sockets"), expected_violations=EXPECTED)
+    ended = StopTrial(error("no sockets"), expected_violations=EXPECTED)
     assert ended.parts() == (
         pytest.fail.Exception,
         "BC303 could not be checked: no sockets",
@@ -291,4 +291,4 @@ def test_what_cannot_be_checked_fails_in_one_line(error: type[Exception]) -> Non
 
 def test_what_goes_wrong_in_the_kit_itself_is_shown_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
-        Ended(ZeroDivisionError())
+        StopTrial(ZeroDivisionError())

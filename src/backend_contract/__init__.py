@@ -1,8 +1,8 @@
 """Backends of model-serving runtimes: declared, type-checked and proven.
 
 ``Backend`` is what a runtime accepts, ``BackendBase`` what a backend may inherit, and
-``RuntimeServerContextType`` what both are given with a request. ``BackendRegistry`` finds and
-configures backends by name, ``running`` starts and stops them, ``notify`` tells them of a request.
+``RuntimeServerContextType`` the context of a request. ``BackendRegistry`` finds and creates
+backends by name, ``running`` starts and stops them, ``notify`` passes them a request's context.
 """
 
 from __future__ import annotations

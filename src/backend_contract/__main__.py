@@ -3,11 +3,11 @@
 import os
 import sys
 
-# Python puts the current directory first, and what is there shall be checked, not imported.
+# Python puts the current directory first, whose files are to be checked, not imported.
 if sys.path and sys.path[0] in ("", os.getcwd()):
     del sys.path[0]
 
-from backend_contract.conformance.command import main
+from backend_contract._conformance.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Configurations as an ``aconfig.Config`` of their own, merged without touching what was given."""
+"""Configurations as new ``aconfig.Config`` objects, merged without changing their inputs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from backend_contract._names import class_name
+from backend_contract.errors import class_name
 from backend_contract.protocol import ConfigType
 
 __all__ = ["as_config", "merged"]
 
 
 def as_config(config: object) -> ConfigType:
-    """An ``aconfig.Config`` as the object it is; ``None`` and any other mapping as a new one.
+    """Return *config* itself if it is an ``aconfig.Config``, otherwise a new one with its content.
 
-    Raises :class:`TypeError` for anything else, and for keys that are no ``str``.
+    ``None`` becomes an empty one. Raises :class:`TypeError` if *config* is not a mapping or has
+    non-string keys.
     """
     import aconfig
 
@@ -25,29 +26,29 @@ def as_config(config: object) -> ConfigType:
 
 
 def merged(earlier: Mapping[str, Any], later: object) -> ConfigType:
-    """A new ``aconfig.Config`` of both, which shares nothing mutable with either."""
+    """Return a new ``aconfig.Config`` of both, which shares no mutable part with either."""
     import aconfig
 
     if not isinstance(later, Mapping):
         raise TypeError(
-            "a configuration is a mapping (such as an aconfig.Config), got "
+            "a configuration must be a mapping (such as an aconfig.Config), got "
             f"{class_name(type(later))}"
         )
     result = _plain_copy(earlier)
     _merge_into(result, _plain_copy(later))
-    # By default aconfig replaces a key like `path` by the environment variable of that name.
+    # By default aconfig replaces a key like `path` with the environment variable of that name.
     return aconfig.Config(result, override_env_vars=False)
 
 
 def _plain_copy(value: Any, place: str = "the configuration") -> Any:
-    """``value`` with plain dicts and lists all the way down: an immutable one refuses a merge."""
+    """Copy *value* into plain dicts and lists: an immutable configuration cannot be merged into."""
     if isinstance(value, Mapping):
         mapping = cast("Mapping[object, Any]", value)
         for key in mapping:
             if not isinstance(key, str):
                 raise TypeError(
-                    f"the keys of a configuration are str, got {key!r} ({type(key).__name__}) in "
-                    f"{place}; aconfig cannot hold it: write it in quotes"
+                    f"keys of a configuration must be strings, got {key!r} "
+                    f"({type(key).__name__}) in {place}; quote the key in YAML"
                 )
         return {key: _plain_copy(item, f"{place}.{key}") for key, item in mapping.items()}
     if isinstance(value, list):

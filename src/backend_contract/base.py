@@ -1,7 +1,7 @@
-"""The base class to inherit when the state, the lock and the defaults shall be there already.
+"""Optional base class providing state, a lock and default behaviour.
 
-From Caikit's ``caikit.core.module_backends.base.BackendBase``, whose names it keeps: ``config``,
-``_started`` and ``_start_lock`` are what subclasses in the field use.
+Follows Caikit's ``caikit.core.module_backends.base.BackendBase`` and keeps its names: subclasses in
+the field use ``config``, ``_started`` and ``_start_lock``.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ class _NamedOnTheClass(Protocol):
 
 # The Protocol only promises that `backend_type` can be read; here it is a class variable as well.
 class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportIncompatibleVariableOverride]
-    """A :class:`~backend_contract.protocol.Backend` with its state, its lock and its defaults.
+    """A :class:`~backend_contract.Backend` with state, a lock and default behaviour.
 
-    A subclass gives ``backend_type``, ``register_config``, ``start`` and ``stop``; without one of
-    them it cannot be instantiated. It calls ``super().__init__(config)`` in a constructor of its
-    own.
+    A subclass defines ``backend_type``, ``register_config``, ``start`` and ``stop``; it cannot be
+    instantiated without them. A constructor of its own calls ``super().__init__(config)``.
     """
 
     config: ConfigType
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        """Keep ``config``: an ``aconfig.Config`` as the object it is, empty or not.
+        """Store *config*.
 
-        Any other mapping becomes an ``aconfig.Config`` of its own, and ``None`` an empty one; no
-        environment variable is looked at. Raises :class:`TypeError` for anything else, and for keys
-        that are no ``str``.
+        An ``aconfig.Config`` is kept as the object it is, empty or not. Any other mapping becomes a
+        new ``aconfig.Config``, and ``None`` an empty one; environment variables are ignored.
+
+        Raises :class:`TypeError` if *config* is not a mapping or has non-string keys.
         """
         self.config = as_config(config)
         self._started = False
@@ -49,41 +49,41 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportInco
 
     @property
     def is_started(self) -> bool:
-        """Whether the backend can be used now: what ``start`` and ``stop`` wrote last."""
+        """Whether the backend can be used: the value that ``start`` or ``stop`` set last."""
         return self._started
 
     @abstractmethod
     def register_config(self, config: Mapping[str, Any]) -> None:
-        """Merge ``config`` into ``self.config``; an override may do so by ``super()``.
+        """Merge *config* into ``self.config``. An override may call it by ``super()``.
 
-        Mappings merge, other values (lists too) are replaced, later values win. ``self.config`` is
-        replaced by a new ``aconfig.Config`` that shares nothing mutable with what was given, and
-        nothing given is changed. Concurrent calls are serialised by the start lock.
+        Mappings are merged, other values (lists too) are replaced, and later values win.
+        ``self.config`` is replaced by a new ``aconfig.Config`` that shares no mutable part with
+        *config*, and *config* is not changed. Concurrent calls are serialized by the start lock.
 
-        Raises :class:`TypeError` where ``config`` is no mapping, or has keys that are no ``str``;
-        the configuration then stays as it was.
+        Raises :class:`TypeError` if *config* is not a mapping or has non-string keys; the
+        configuration is then unchanged.
         """
         with self._start_lock:
             self.config = merged(self.config, config)
 
     @abstractmethod
     def start(self) -> None:
-        """Make the backend usable, and set ``self._started = True`` as the last thing.
+        """Start the backend, and set ``self._started = True`` last.
 
-        Harmless when it is started already. This body does nothing.
+        Does nothing if already started. This body does nothing.
         """
         return None
 
     @abstractmethod
     def stop(self) -> None:
-        """Release what ``start`` took, and set ``self._started = False``.
+        """Stop the backend, and set ``self._started = False``.
 
-        Harmless when it is not started. This body does nothing.
+        Does nothing if not started. This body does nothing.
         """
         return None
 
     def start_lock(self) -> AbstractContextManager[object]:
-        """The instance's lock: always the same one, and re-entrant.
+        """Return the lock of this instance: always the same one, and re-entrant.
 
         ``start``, ``stop`` and ``register_config`` may be called while holding it.
         """
@@ -92,8 +92,8 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportInco
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        """Learn what a request for ``model_id`` was made with. This one does nothing.
+        """Receive the context of a request for *model_id*. This body does nothing.
 
-        Called before the model is found and loaded, possibly before ``start``, and from any thread
+        Called from any thread, before the model is found and loaded and possibly before ``start``
         (caikit pull request 735).
         """

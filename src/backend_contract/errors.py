@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backend_contract._typing import TypeAliasType
+from backend_contract._compat import TypeAliasType
 
 if TYPE_CHECKING:
     from backend_contract.clauses import Clause  # noqa: F401 - named in the alias below
 
-__all__ = ["BackendStartError", "ContractError", "RegistryError"]
+__all__ = ["BackendStartError", "ContractError", "CouldNotCheckError", "RegistryError"]
 
-# The table is a tenth of what the import of this package takes: it is loaded with the first error.
+# Loading the table takes a tenth of this package's import time: it is loaded with the first error.
 ClauseType = TypeAliasType("ClauseType", "Clause")
 
 
 class ContractError(Exception):
-    """Base of the errors this package raises of its own.
+    """Base class of this package's errors.
 
-    ``clause`` is the clause of the contract that was broken, or ``None`` where the error is about
-    something else (a class that cannot be found, say). A clause's id opens the message. Wrong
-    arguments raise the built-in :class:`TypeError` instead.
+    ``clause`` is the clause of the contract that was violated; its id starts the message. It is
+    ``None`` if the error is about something else, such as a class that was not found. Invalid
+    arguments raise the built-in :class:`TypeError` or :class:`ValueError` instead.
     """
 
     clause: ClauseType | None
@@ -31,8 +31,17 @@ class ContractError(Exception):
 
 
 class BackendStartError(ContractError):
-    """``start`` returned, and the backend is not started."""
+    """Raised when ``start`` returns and the backend is not started."""
 
 
 class RegistryError(ContractError):
-    """A class that a registry refuses, a name it does not know, or a list it cannot configure."""
+    """Raised when a registry rejects a class, a name or a list of backends."""
+
+
+class CouldNotCheckError(ContractError):
+    """Raised when a check reaches no verdict. The one-line message says why and what to do."""
+
+
+def class_name(cls: type) -> str:
+    """Return module and qualified name, which tell a class from its namesakes in messages."""
+    return f"{cls.__module__}.{cls.__qualname__}"

@@ -1,18 +1,17 @@
 """Starting and stopping the backends that a runtime holds.
 
-Everything here takes any backend, needs nothing of it but the contract, and may be called from any
-thread. What decides is the backend's own ``start_lock``, so several runtimes, or a module that
-starts its backend by itself, agree on one backend without knowing of each other.
+All functions accept any backend, rely only on the contract, and may be called from any thread. They
+are coordinated by the backend's own ``start_lock``, so several runtimes, or a module that starts
+its backend itself, can share one backend without knowing of each other.
 
-*While holding the lock.* With a :class:`~backend_contract.base.BackendBase`, whose lock is
-re-entrant, every function here may be called while holding ``start_lock()``. With another backend
-that is an error which cannot be detected: where its lock is not re-entrant the call never returns.
+*While holding the lock.* With a :class:`~backend_contract.BackendBase`, whose lock is re-entrant,
+every function here may be called while holding ``start_lock()``. With other backends that is an
+error that cannot be detected: if the lock is not re-entrant, the call deadlocks.
 
-*At the end of the interpreter.* Nothing is stopped by itself. The end of the ``with`` block of
-:func:`running` stops its backends also where ``sys.exit`` or Ctrl-C ends it;
-``atexit.register(ensure_stopped, backend)`` works too, and waits for a ``start`` that is under way
-in another thread. A signal without a handler, such as ``SIGTERM`` as Python leaves it, ends the
-process and stops nothing.
+*At interpreter exit.* Nothing is stopped automatically. The ``with`` block of :func:`running` stops
+its backends even if ``sys.exit`` or Ctrl-C ends it; ``atexit.register(ensure_stopped, backend)``
+works too, and waits for a ``start`` that is under way in another thread. A signal without a
+handler, such as ``SIGTERM`` by default, ends the process and stops nothing.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TypeVar
 
-from backend_contract._exceptions import add_note, grouped
-from backend_contract._names import class_name
-from backend_contract.errors import BackendStartError, ContractError
+from backend_contract._compat import add_note, exception_group
+from backend_contract.errors import BackendStartError, ContractError, class_name
 from backend_contract.protocol import Backend
 
 __all__ = ["ensure_started", "ensure_stopped", "running", "running_async"]
 
-BackendType = TypeVar("BackendType", bound=Backend)
+BackendT = TypeVar("BackendT", bound=Backend)
 
 
-def ensure_started(backend: BackendType) -> BackendType:
-    """Start ``backend`` unless it is started, and return it.
+def ensure_started(backend: BackendT) -> BackendT:
+    """Start *backend* if it is not started, and return it.
 
-    However many threads ask, ``start`` is called once; the others wait for it, under the backend's
-    ``start_lock``. Where it is started already no lock is taken (clause BC405 makes that safe).
+    Thread-safe: concurrent callers trigger a single ``start()`` and block until it returns, under
+    the backend's ``start_lock``. If the backend is already started, the lock is not acquired
+    (clause BC405 makes that safe).
 
-    Raises what ``start`` raises, as it is; the lock is free then, and a later call tries again. A
-    ``start`` that returns while ``is_started`` is not ``True`` is a :class:`BackendStartError`
-    with clause BC302.
+    An exception of ``start`` propagates unchanged; the lock is then free, and a later call retries.
+    Raises :class:`BackendStartError`, with clause BC302, if ``start`` returns and ``is_started`` is
+    not ``True``.
     """
     if backend.is_started is not True:
         returned = False
@@ -48,40 +47,40 @@ def ensure_started(backend: BackendType) -> BackendType:
             _start(backend)
             returned = True
         if not returned:
-            raise _swallowed(backend)
+            raise _suppressed(backend)
     return backend
 
 
 def ensure_stopped(backend: Backend) -> None:
-    """Stop ``backend`` if it is started.
+    """Stop *backend* if it is started.
 
-    Always takes the backend's ``start_lock``: while a ``start`` is under way it waits for its end
-    and then stops what was started, and of several threads one calls ``stop``.
+    Thread-safe: always acquires the backend's ``start_lock``, so it waits for a ``start`` that is
+    under way and then stops the backend. Concurrent callers trigger a single ``stop()``.
 
-    Raises what ``stop`` raises, as it is; the lock is free then, and a later call tries again. A
-    ``stop`` that returns while ``is_started`` is ``True`` is a :class:`ContractError` with
-    clause BC303.
+    An exception of ``stop`` propagates unchanged; the lock is then free, and a later call retries.
+    Raises :class:`ContractError`, with clause BC303, if ``stop`` returns and ``is_started`` is
+    ``True``.
     """
     with backend.start_lock():
         if _is_started(backend):
             backend.stop()
             if _is_started(backend):
-                raise _broken(ContractError, backend, "stop", "BC303")
+                raise _violation(ContractError, backend, "stop", "BC303")
 
 
 @contextmanager
-def running(*backends: BackendType) -> Generator[tuple[BackendType, ...], None, None]:
-    """Start ``backends`` in order, yield them as a tuple, and stop them in reverse order.
+def running(*backends: BackendT) -> Generator[tuple[BackendT, ...], None, None]:
+    """Start *backends* in order, yield them as a tuple, and stop them in reverse order.
 
-    Only those that this call started are stopped: one that was started before, by whomever, stays
-    so. They are stopped however the body ends, and also where a later backend fails to start.
+    Only the backends that this call started are stopped; one that was already started stays
+    started. They are stopped however the body ends, and if a later backend fails to start.
 
-    A failure of ``start`` or of the body reaches the caller as it is. A failure of ``stop`` does
-    not keep the others from being stopped, and then propagates: as it is where it is the only one,
-    several as an ``ExceptionGroup`` (below Python 3.11 that of the ``exceptiongroup`` backport).
-    Each has a note that says which backend. Where both happen, it is as with ``finally`` and
-    :class:`contextlib.ExitStack`: the failure of ``stop`` propagates, and what the body or
-    ``start`` raised is its ``__context__``.
+    An exception of ``start`` or of the body propagates unchanged. If a ``stop`` raises, the other
+    backends are still stopped; the exception then propagates unchanged, or several as an
+    ``ExceptionGroup`` (below Python 3.11 that of the ``exceptiongroup`` backport), each with a note
+    that names its backend. If both happen, the exception of ``stop`` propagates and has that of
+    ``start`` or of the body as its ``__context__``, as with ``finally`` and
+    :class:`contextlib.ExitStack`.
     """
     run = _Run()
     try:
@@ -93,17 +92,17 @@ def running(*backends: BackendType) -> Generator[tuple[BackendType, ...], None, 
 
 
 def running_async(
-    *backends: BackendType,
-) -> AbstractAsyncContextManager[tuple[BackendType, ...]]:
-    """Do what :func:`running` does, for ``async with``: ``start`` and ``stop`` run in a thread.
+    *backends: BackendT,
+) -> AbstractAsyncContextManager[tuple[BackendT, ...]]:
+    """Do the same as :func:`running` for ``async with``, on asyncio and trio.
 
-    That thread is none of those that answer requests, so a server whose threads all hang can still
-    stop. Needs anyio, and raises :class:`ModuleNotFoundError` at the call without it.
+    ``start`` and ``stop`` run in a thread that is not one of those that handle requests, so a
+    server whose threads all hang can still stop its backends. Requires anyio (extra ``async``), and
+    raises :class:`ModuleNotFoundError` without it.
 
-    Cancellation leaks no backend: where it arrives while a ``start`` is under way, that one ends
-    first and is stopped again, those that follow are never started, and stopping is shielded from
-    it. (A task that asyncio cancels for a second time leaves at once; the thread finishes
-    stopping.)
+    Cancellation leaks no backend: a ``start`` that is under way completes and is undone, later
+    backends are not started, and stopping is shielded. (A task that asyncio cancels a second time
+    leaves at once; the thread finishes stopping.)
     """
     try:
         import anyio.to_thread
@@ -113,11 +112,11 @@ def running_async(
         ) from error
 
     @asynccontextmanager
-    async def context() -> AsyncGenerator[tuple[BackendType, ...], None]:
+    async def context() -> AsyncGenerator[tuple[BackendT, ...], None]:
         run = _Run()
         try:
             for backend in backends:
-                limiter = anyio.CapacityLimiter(1)  # of its own: never behind the requests
+                limiter = anyio.CapacityLimiter(1)  # a separate one never waits for requests
                 await anyio.to_thread.run_sync(run.start, backend, limiter=limiter)
             yield backends
         finally:
@@ -128,10 +127,10 @@ def running_async(
 
 
 class _Run:
-    """Which backends one ``running`` started, so that it stops those and no others.
+    """The backends that one ``running`` started and has to stop.
 
-    ``start`` and ``stop`` may overlap: the task that asked for a start in a thread may be cancelled
-    before the start has ended, or has even begun.
+    ``start`` and ``stop`` may overlap: the task that requested a start may be cancelled before that
+    start has ended, or has even begun.
     """
 
     def __init__(self) -> None:
@@ -149,7 +148,7 @@ class _Run:
                     self._started.append(backend)
                 returned = True
             if not returned:
-                raise _swallowed(backend)
+                raise _suppressed(backend)
 
     def stop(self) -> None:
         with self._turn:
@@ -162,52 +161,52 @@ class _Run:
                 add_note(failure, f"while stopping {class_name(type(backend))}")
                 failures.append(failure)
         if failures:
-            raise _one_or_grouped(failures)
+            raise _one_or_group(failures)
 
 
-def _one_or_grouped(failures: Sequence[BaseException]) -> BaseException:
+def _one_or_group(failures: Sequence[BaseException]) -> BaseException:
     if len(failures) == 1:
         return failures[0]
-    return grouped(f"{len(failures)} backends failed to stop", failures)
+    return exception_group(f"{len(failures)} backends failed to stop", failures)
 
 
 def _start(backend: Backend) -> bool:
-    """Start ``backend``, whose lock is held; return whether it was this call that did."""
+    """Start *backend*, whose lock is held; return whether this call started it."""
     if _is_started(backend):
         return False
     start: Callable[[], object] = backend.start
     returned = start()
     if hasattr(returned, "__await__"):
-        getattr(returned, "close", lambda: None)()  # nobody is to be warned that it is not awaited
-        raise _broken(BackendStartError, backend, "start", "BC309")
+        getattr(returned, "close", lambda: None)()  # avoids the "never awaited" warning
+        raise _violation(BackendStartError, backend, "start", "BC309")
     if not _is_started(backend):
-        raise _broken(BackendStartError, backend, "start", "BC302")
+        raise _violation(BackendStartError, backend, "start", "BC302")
     return True
 
 
 def _is_started(backend: Backend) -> bool:
-    """Read anew: a type checker would take what it was before ``start`` for what it still is."""
+    """Read the flag again: a type checker would assume the value from before ``start``."""
     return backend.is_started is True
 
 
-def _swallowed(backend: Backend) -> ContractError:
+def _suppressed(backend: Backend) -> ContractError:
     from backend_contract.clauses import CLAUSES
 
     return BackendStartError(
-        f"{class_name(type(backend))}.start_lock() has swallowed what start() raised. A context "
-        "manager lets pass what is raised in its body",
+        f"{class_name(type(backend))}.start_lock() suppressed the exception raised by start(); its "
+        "`__exit__` must not return a true value",
         clause=CLAUSES["BC403"],
     )
 
 
-def _broken(
+def _violation(
     error: type[ContractError], backend: Backend, method: str, clause_id: str
 ) -> ContractError:
     from backend_contract.clauses import CLAUSES
 
     clause = CLAUSES[clause_id]
     return error(
-        f"{class_name(type(backend))}.{method}() returned, and is_started is "
+        f"{class_name(type(backend))}.{method}() returned, but is_started is "
         f"{backend.is_started!r}. {clause.fix}",
         clause=clause,
     )

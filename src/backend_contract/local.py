@@ -11,18 +11,18 @@ __all__ = ["LocalBackend"]
 
 
 class LocalBackend(BackendBase):
-    """Runs nothing of its own: keeps its configuration, and whether it was started."""
+    """A backend with a configuration and a started flag, and nothing to run."""
 
     backend_type = "LOCAL"
 
     def register_config(self, config: Mapping[str, Any]) -> None:
-        """Merge ``config``, as :meth:`BackendBase.register_config` does."""
+        """Merge *config*, as :meth:`BackendBase.register_config` does."""
         super().register_config(config)
 
     def start(self) -> None:
-        """Set the flag, and nothing else."""
+        """Set the started flag."""
         self._started = True
 
     def stop(self) -> None:
-        """Take back the flag, and nothing else."""
+        """Clear the started flag."""
         self._started = False

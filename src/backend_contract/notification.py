@@ -1,11 +1,11 @@
-"""Telling backends what a request was made with."""
+"""Notifying backends of a request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from backend_contract._exceptions import add_note, grouped
-from backend_contract._names import class_name
+from backend_contract._compat import add_note, exception_group
+from backend_contract.errors import class_name
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
 
@@ -17,20 +17,20 @@ def notify(
 ) -> None:
     """Call ``handle_runtime_context(model_id, runtime_context)`` of each backend, in order.
 
-    One that raises does not keep the others from being told. When all are, the failures are raised
-    together, as an ``ExceptionGroup`` also where it is only one (below Python 3.11 that of the
-    ``exceptiongroup`` backport); each has a note that says which backend. What is no ``Exception``
-    (Ctrl-C, say) ends the call at once.
+    Every backend is told, even if one raises. The failures are then raised together, even a single
+    one, as an ``ExceptionGroup`` (below Python 3.11 that of the ``exceptiongroup`` backport); each
+    has a note that names its backend. ``KeyboardInterrupt`` and other non-``Exception`` errors
+    propagate immediately.
 
-    Takes no lock and may be called from any thread, for the same backends at the same time. It
-    returns when the last backend has: the time limit of a request is the server's to keep.
+    Thread-safe, also for the same backends at the same time: no lock is acquired. Returns when the
+    last backend has returned; enforcing the deadline of a request is up to the server.
     """
     failures: list[Exception] | None = None
     for backend in backends:
         try:
             backend.handle_runtime_context(model_id, runtime_context)
         except Exception as failure:
-            add_note(failure, f"while {class_name(type(backend))} was told about {model_id!r}")
+            add_note(failure, f"while notifying {class_name(type(backend))} of {model_id!r}")
             failures = [*(failures or ()), failure]
     if failures:
-        raise grouped(f"backends failed to be told about a request for {model_id!r}", failures)
+        raise exception_group(f"backends failed to handle a request for {model_id!r}", failures)

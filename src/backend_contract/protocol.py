@@ -1,8 +1,8 @@
-"""The contract a runtime has with the backends that run its models.
+"""The contract between a runtime and the backends that run its models.
 
-:class:`Backend` is *what a runtime accepts*: any class with these members, whether or not it has
-heard of this package. To inherit the state, the lock and the defaults instead of writing them, see
-:class:`~backend_contract.base.BackendBase`. The rules behind the signatures are the clauses in
+:class:`Backend` is *what a runtime accepts*: any class with these members, whether or not it
+imports this package. To inherit state, a lock and default behaviour instead of writing them, use
+:class:`~backend_contract.BackendBase`. The rules behind the signatures are the clauses in
 :mod:`backend_contract.clauses`.
 """
 
@@ -12,7 +12,7 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
-from backend_contract._typing import TypeAliasType
+from backend_contract._compat import TypeAliasType
 from backend_contract.runtime_context import RuntimeServerContextType
 
 if TYPE_CHECKING:
@@ -26,52 +26,60 @@ ConfigType = TypeAliasType("ConfigType", "aconfig.Config")
 
 @runtime_checkable
 class Backend(Protocol):
-    """A backend, as a runtime sees it. Every member is synchronous and called from any thread."""
+    """A backend, as a runtime sees it.
+
+    Every member is synchronous and may be called from any thread.
+    """
 
     @property
     @abstractmethod
     def backend_type(self) -> str:
-        """The upper-case name of this kind of backend; it reads the same on the class."""
+        """The upper-case name of this kind of backend. Reads the same on the class."""
 
     @property
     @abstractmethod
     def is_started(self) -> bool:
-        """Whether the backend can be used now. ``True`` only once ``start`` has done its work."""
+        """Whether the backend can be used. ``True`` only after ``start`` has done its work."""
 
     @abstractmethod
     def register_config(self, config: ConfigType) -> None:
-        """Merge ``config`` into the configuration; called any number of times before ``start``.
+        """Merge *config* into the configuration. May be called repeatedly before ``start``.
 
-        Raises :class:`NotImplementedError`, every time, in a backend without dynamic configuration.
+        Raises :class:`NotImplementedError` in every call if the backend has no dynamic
+        configuration.
         """
 
     @abstractmethod
     def start(self) -> None:
-        """Make the backend usable; harmless when it is started. A failed start may be repeated."""
+        """Start the backend. Does nothing if already started; can be retried after a failure."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Release what ``start`` took; harmless when it is not started. It can be started again."""
+        """Stop the backend and release its resources. Does nothing if not started.
+
+        A stopped backend can be started again.
+        """
 
     @abstractmethod
     def start_lock(self) -> AbstractContextManager[object]:
-        """The lock, one a backend, under which a runtime decides whether to start it."""
+        """Return the lock, one per backend, under which a runtime decides whether to start it."""
 
     @abstractmethod
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        """Learn what a request for ``model_id`` was made with; possibly before ``start``."""
+        """Receive the context of a request for *model_id*. May be called before ``start``."""
 
 
-BackendClass = TypeVar("BackendClass", bound=Backend)
+BackendT = TypeVar("BackendT", bound=Backend)
 
 
-def conforms(cls: type[BackendClass]) -> type[BackendClass]:
-    """Declare, where a class is written, that it is a :class:`Backend`. Returns ``cls`` unchanged.
+def conforms(cls: type[BackendT]) -> type[BackendT]:
+    """Declare that a class is a :class:`Backend`, and return it unchanged.
 
-    A type checker then reports at the class what does not fit; at run time nothing is checked. It
-    sees what assignability to the Protocol shows, which is less than the contract (not the class
-    level of BC102, not the constructor of BC201): ``backend-contract check`` is the authority.
+    A type checker then reports mismatches where the class is defined; at run time nothing is
+    checked. This sees what assignability to the Protocol shows, which is less than the contract: it
+    sees neither the class-level name (BC102) nor the constructor (BC201). ``backend-contract
+    check`` is the authority.
     """
     return cls

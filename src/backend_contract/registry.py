@@ -1,4 +1,4 @@
-"""Finding backends by name, and making those that a configuration asks for."""
+"""Finding backends by name, and creating those that a configuration lists."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from backend_contract._compat import TypeAliasType, add_note
 from backend_contract._config import as_config
-from backend_contract._exceptions import add_note
-from backend_contract._names import backend_type_of, class_name
-from backend_contract._typing import TypeAliasType
-from backend_contract.errors import RegistryError
+from backend_contract.errors import RegistryError, class_name
 from backend_contract.protocol import Backend, ConfigType
 
 if TYPE_CHECKING:
@@ -19,24 +17,25 @@ if TYPE_CHECKING:
 __all__ = ["BackendRegistry"]
 
 EntryPointType = TypeAliasType("EntryPointType", "EntryPoint")
-BackendClass = TypeVar("BackendClass", bound=type[Backend])
+BackendT = TypeVar("BackendT", bound=Backend)
 
 
 class BackendRegistry:
-    """Classes of backends by their ``backend_type``.
+    """Backend classes by their ``backend_type``.
 
-    Knows what was registered, and the installed backends: those that a distribution declares as an
-    entry point, named like its ``backend_type``::
+    Contains the registered classes, and the installed ones: those that a distribution declares as
+    an entry point, named like its ``backend_type``::
 
         [project.entry-points."backend_contract.backends"]
         CLUSTER = "my_package.backends:Cluster"
 
-    An entry point is loaded when its name is asked for, not before; one that cannot be loaded
-    affects no other. What was registered wins over an entry point of that name. This package
+    An entry point is loaded when its name is first asked for; one that cannot be loaded affects no
+    other. A registered class takes precedence over an entry point of the same name. This package
     declares ``LOCAL`` in this way.
 
-    A registry is empty of registrations when it is made, shares none with others, and may be used
-    from any thread.
+    ``in``, ``len`` and iteration are over the known names, sorted, loaded or not.
+
+    A new registry has no registrations and shares none with other registries. Thread-safe.
     """
 
     GROUP = "backend_contract.backends"
@@ -45,93 +44,107 @@ class BackendRegistry:
     def __init__(self) -> None:
         self._classes: dict[str, type[Backend]] = {}
         self._lock = threading.Lock()
-        self._found: dict[str, list[EntryPointType]] | None = None
+        self._installed: dict[str, list[EntryPointType]] | None = None
 
-    def register(self, cls: BackendClass) -> BackendClass:
-        """Let ``cls`` be found by its ``backend_type``; returns it, so it serves as a decorator.
+    def register(self, cls: type[BackendT]) -> type[BackendT]:
+        """Register *cls* under its ``backend_type`` and return it; also usable as a decorator.
 
-        Any class that is a :class:`Backend` will do, whatever it inherits. Registering it again
-        changes nothing.
+        Accepts any class that has the members, whatever it inherits. Registering the same class
+        again does nothing.
 
-        Raises :class:`RegistryError` where another class has that name, and where the name breaks
-        BC102 (it reads on the class) or BC103 (it is upper case), with that clause; and
-        :class:`TypeError` for what is no class.
+        Raises :class:`RegistryError` if another class has that name, and, with the violated clause,
+        if *cls* lacks a member, cannot be called as the contract calls it, or has no usable name
+        (BC102, BC103). Raises :class:`TypeError` if *cls* is not a class. Only what the class
+        definition shows is checked; nothing is instantiated.
         """
-        self._add(backend_type_of(cls), cls)
+        self._add(usable_name(cls), cls)
         return cls
 
     def names(self) -> tuple[str, ...]:
-        """The names that are known, sorted: registered ones and installed ones, loaded or not."""
+        """Return the known names, sorted: registered and installed ones, loaded or not."""
         return tuple(sorted({*tuple(self._classes), *self._entry_points()}))
 
-    def get(self, name: str) -> type[Backend]:
-        """The class of that name; loads the entry point if that is where it comes from.
+    def __contains__(self, name: object) -> bool:
+        return name in self._classes or name in self._entry_points()
 
-        Raises :class:`RegistryError` where nothing has that name, and says what has; and where an
-        entry point of that name cannot be loaded, or two distributions have one.
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(self.names()) or 'empty'}>"
+
+    def get(self, name: str) -> type[Backend]:
+        """Return the class registered or installed as *name*, loading its entry point if needed.
+
+        Raises :class:`RegistryError`, listing the known names, if there is none; and if the entry
+        point cannot be loaded or several distributions declare that name.
         """
         found = self._classes.get(name)
         return self._load(name) if found is None else found
 
     def create(self, name: str, config: Mapping[str, Any] | None = None) -> Backend:
-        """A new backend of that name.
+        """Return a new, not started backend of class *name*.
 
-        It is given an ``aconfig.Config``: ``config`` itself if it is one, else a copy of it, in
-        which no environment variable replaces anything; an empty one for ``None``.
+        The constructor receives an ``aconfig.Config``: *config* itself if it is one, otherwise a
+        copy in which no environment variable overrides anything; an empty one for ``None``.
 
-        Raises :class:`RegistryError` as :meth:`get` does, :class:`TypeError` where ``config`` is no
-        mapping, and what the constructor raises.
+        Raises :class:`RegistryError` as :meth:`get` does, :class:`TypeError` if *config* is not a
+        mapping, and whatever the constructor raises.
         """
         return _construct(self.get(name), as_config(config))
 
-    def configure(self, priority: Sequence[Mapping[str, Any]]) -> tuple[Backend, ...]:
-        """The backends of a list such as Caikit's ``backend_priority``, new, in its order.
+    def create_all(self, priority: Sequence[Mapping[str, Any]]) -> tuple[Backend, ...]:
+        """Create the backends of a list such as Caikit's ``backend_priority``, in its order.
 
-        Each element is a mapping with a ``type``, the name, and may have a ``config``, a mapping::
+        Each element is a mapping with a ``type``, the name, and optionally a ``config``, a
+        mapping::
 
             - type: CLUSTER
               config: {address: "localhost:8033"}
             - type: LOCAL
 
-        The whole list is looked at before anything is made; whatever is wrong with it is one
-        :class:`RegistryError` that says all of it, each with its index. What a constructor raises
-        arrives as it is, with a note of the index. Nothing is started.
+        The list is validated before any backend is created; all problems are reported in one
+        :class:`RegistryError`, each with its index. An exception of a constructor propagates, with
+        a note of the index. Nothing is started.
 
-        Raises :class:`TypeError` where ``priority`` is no list.
+        Raises :class:`TypeError` if *priority* is not a list.
         """
         given = cast("object", priority)
         if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
             raise TypeError(
-                'a list of backends such as [{"type": "LOCAL"}] was expected, '
+                'expected a list of backends such as [{"type": "LOCAL"}], '
                 f"got {class_name(type(priority))}"
             )
-        mistakes = [
-            f"[{index}] {mistake}"
+        problems = [
+            f"[{index}] {problem}"
             for index, element in enumerate(priority)
-            for mistake in self._mistakes(element)
+            for problem in self._problems(element)
         ]
-        if mistakes:
-            raise RegistryError("\n  ".join(["the list of backends cannot be used:", *mistakes]))
+        if problems:
+            raise RegistryError("\n  ".join(["the list of backends is invalid:", *problems]))
         backends: list[Backend] = []
         for index, element in enumerate(priority):
             try:
                 backends.append(self.create(element["type"], element.get("config")))
             except Exception as error:
-                add_note(error, f"while making [{index}] of the backends, {element['type']}")
+                add_note(error, f"while creating [{index}] of the backends, {element['type']}")
                 raise
         return tuple(backends)
 
-    def _mistakes(self, element: object) -> Iterator[str]:
-        """What is wrong with an element of a list of backends."""
+    def _problems(self, element: object) -> Iterator[str]:
+        """Yield what is wrong with one element of a list of backends."""
         if not isinstance(element, Mapping):
-            yield f"a mapping with a `type` was expected, got {element!r}"
+            yield f"expected a mapping with a `type`, got {element!r}"
             return
         entry = cast("Mapping[object, object]", element)
         name = entry.get("type")
         if "type" not in entry:
             yield "`type` is missing"
         elif not isinstance(name, str):
-            yield f"type: the name of a backend was expected, got {name!r}"
+            yield f"type: expected the name of a backend, got {name!r}"
         else:
             try:
                 self.get(name)
@@ -143,28 +156,28 @@ class BackendRegistry:
             yield f"config: {error}"
         for key in entry:
             if key not in ("type", "config"):
-                yield f"{key}: unknown key; `type` and `config` are known"
+                yield f"{key}: unknown key; expected `type` or `config`"
 
     def _add(self, name: str, cls: type[Backend]) -> None:
         with self._lock:
             present = self._classes.setdefault(name, cls)
         if present is not cls:
             raise RegistryError(
-                f"two classes have the backend_type {name!r}: {class_name(present)} is registered, "
-                f"{class_name(cls)} is another. Give one of them another backend_type"
+                f"two classes have the backend_type {name!r}: {class_name(present)} is registered "
+                f"already, {class_name(cls)} is not; give one of them another backend_type"
             )
 
     def _load(self, name: str) -> type[Backend]:
-        """The class of an entry point. The lock is not held meanwhile: imports have their own."""
+        """Load the entry point *name*. Does not hold the lock: imports have their own."""
         if not isinstance(cast("object", name), str):
-            raise TypeError(f"the name of a backend is a str, got {class_name(type(name))}")
+            raise TypeError(f"the name of a backend must be a str, got {class_name(type(name))}")
         candidates = self._entry_points().get(name, [])
         if not candidates:
             raise RegistryError(self._unknown(name))
         if len({entry_point.value for entry_point in candidates}) > 1:
-            places = " and ".join(map(_place, candidates))
+            places = " and ".join(map(_describe_entry_point, candidates))
             raise RegistryError(f"two installed backends are named {name!r}: {places}")
-        place = _place(candidates[0])
+        place = _describe_entry_point(candidates[0])
         try:
             cls = candidates[0].load()
         except Exception as error:
@@ -173,35 +186,59 @@ class BackendRegistry:
                 f"{type(error).__name__}: {error}"
             ) from error
         try:
-            named = backend_type_of(cls)
+            own_name = usable_name(cls)
         except TypeError as error:
             raise RegistryError(f"the backend {name!r} is not in {place}: {error}") from error
-        if named != name:
+        if own_name != name:
             raise RegistryError(
-                f"{place} is named {name!r}, and {class_name(cls)} has the backend_type {named!r}; "
-                "the two have to be the same"
+                f"{place} is named {name!r}, but {class_name(cls)} has the backend_type "
+                f"{own_name!r}; use the same name for both"
             )
         self._add(name, cls)
         return cast("type[Backend]", cls)
 
     def _entry_points(self) -> dict[str, list[EntryPointType]]:
-        """What is installed, by name; looked for once."""
-        if self._found is None:
+        """Return the installed entry points by name; they are looked up once."""
+        if self._installed is None:
             from importlib.metadata import entry_points
 
-            found: dict[str, list[EntryPointType]] = {}
+            installed: dict[str, list[EntryPointType]] = {}
             for entry_point in entry_points(group=self.GROUP):
-                found.setdefault(entry_point.name, []).append(entry_point)
-            self._found = found
-        return self._found
+                installed.setdefault(entry_point.name, []).append(entry_point)
+            self._installed = installed
+        return self._installed
 
     def _unknown(self, name: str) -> str:
         from difflib import get_close_matches
 
         known = self.names()
         nearest = get_close_matches(name.upper(), known, n=1)
-        meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
-        return f"no backend is named {name!r}{meant} Known are: {', '.join(known) or 'none'}"
+        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+        return f"no backend is named {name!r}; {hint}known names: {', '.join(known) or 'none'}"
+
+
+def usable_name(cls: object) -> str:
+    """Return the ``backend_type`` of a class that can be registered.
+
+    Raises :class:`TypeError` if *cls* is not a class, and :class:`RegistryError`, with the violated
+    clause, if a runtime could not use it.
+    """
+    from backend_contract._structure import find_problems
+    from backend_contract.clauses import CLAUSES
+
+    if not isinstance(cls, type):
+        raise TypeError(f"expected a class, got {cls!r}")
+    name: object = getattr(cls, "backend_type", None)
+    problems: dict[str, str] = {}
+    if not isinstance(name, str):
+        problems["BC102"] = f"`backend_type` is {name!r} on the class, expected a str"
+    elif not name.strip() or name != name.upper():
+        problems["BC103"] = f"`backend_type` is {name!r}, expected upper case"
+    problems |= find_problems(cls)
+    for clause_id, problem in problems.items():
+        clause = CLAUSES[clause_id]
+        raise RegistryError(f"{class_name(cls)}: {problem}. {clause.fix}", clause=clause)
+    return cast("str", name)
 
 
 def _construct(cls: type[Backend], config: ConfigType) -> Backend:
@@ -209,7 +246,7 @@ def _construct(cls: type[Backend], config: ConfigType) -> Backend:
     return constructor(config)  # clause BC201
 
 
-def _place(entry_point: EntryPointType) -> str:
+def _describe_entry_point(entry_point: EntryPointType) -> str:
     distribution = entry_point.dist
     of = f" of {distribution.name} {distribution.version}" if distribution else ""
     return f"the entry point {entry_point.value!r}{of}"

@@ -1,10 +1,10 @@
-"""What a request was made with, over gRPC or over HTTP, seen in one way.
+"""A uniform view of gRPC and HTTP request contexts.
 
-A runtime that answers over both gives a backend either a ``grpc.ServicerContext`` or a
-``fastapi.Request`` (which *is* ``starlette.requests.Request``). Neither framework is imported here,
-at any time: a framework that nobody has loaded has no instances.
+A runtime that serves both passes a backend either a ``grpc.ServicerContext`` or a
+``fastapi.Request`` (which *is* ``starlette.requests.Request``). This module never imports either
+framework: a framework that is not loaded has no instances.
 
-Every function is safe to call from any thread, and none of them changes the context.
+All functions are thread-safe and leave the context unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Union
 
-from backend_contract._typing import TypeAliasType, TypeIs
+from backend_contract._compat import TypeAliasType, TypeIs
 
 if TYPE_CHECKING:
     import fastapi
@@ -27,7 +27,7 @@ __all__ = [
     "iter_metadata",
 ]
 
-# Behind an alias each, so that typing.get_type_hints does not look for the frameworks.
+# Aliases, so that typing.get_type_hints does not look for the frameworks.
 GrpcContextType = TypeAliasType("GrpcContextType", "grpc.ServicerContext")
 HttpContextType = TypeAliasType("HttpContextType", "fastapi.Request")
 
@@ -36,37 +36,37 @@ RuntimeServerContextType = TypeAliasType(
 )
 """The context of a request: gRPC's ``ServicerContext`` or FastAPI's ``Request``.
 
-The name and the union are Caikit's (``caikit.core.data_model.runtime_context``).
+Name and union are Caikit's (``caikit.core.data_model.runtime_context``).
 """
 
 
 def is_grpc_context(context: object) -> TypeIs[GrpcContextType]:
-    """Whether ``context`` is the ``grpc.ServicerContext`` of a call to a synchronous gRPC server.
+    """Return whether *context* is the ``grpc.ServicerContext`` of a synchronous gRPC server.
 
-    Takes any object and raises nothing. Type checkers narrow the union by it, in both branches.
+    Accepts any object and never raises. Type checkers narrow the union by it, in both branches.
     """
     return _is_instance(context, "grpc", "ServicerContext")
 
 
 def is_http_context(context: object) -> TypeIs[HttpContextType]:
-    """Whether ``context`` is a ``fastapi.Request`` (that is, a ``starlette.requests.Request``).
+    """Return whether *context* is a ``fastapi.Request`` (a ``starlette.requests.Request``).
 
-    Takes any object and raises nothing. Type checkers narrow the union by it, in both branches.
+    Accepts any object and never raises. Type checkers narrow the union by it, in both branches.
     """
     return _is_instance(context, "starlette.requests", "Request")
 
 
 def get_metadata(context: RuntimeServerContextType, key: str) -> str | None:
-    """The first value of the gRPC metadata key, or of the HTTP header, named ``key``.
+    """Return the first value of the gRPC metadata key or HTTP header *key*, or ``None``.
 
-    ``key`` may be in any letter case. ``None`` where the client sent no such key. What a value
-    looks like is said at :func:`iter_metadata`; no value that a client can send makes this raise.
+    *key* may be in any letter case. See :func:`iter_metadata` for how values are decoded; no value
+    that a client can send makes this raise.
 
-    Raises :class:`TypeError` where ``context`` is neither kind of context.
+    Raises :class:`TypeError` if *context* is neither kind of context.
     """
     wanted = key.lower()
-    # Asked several times for every request, of a few dozen names. Lower-casing a name keeps its
-    # length, unless an ASCII key cannot equal it anyway: most need not be lower-cased.
+    # Called several times per request, over a few dozen names. Comparing lengths first spares most
+    # of them: a name whose length changes in lower case cannot equal an ASCII key.
     length = len(wanted)
     if not wanted.isascii():
         for name, value in iter_metadata(context):
@@ -74,7 +74,7 @@ def get_metadata(context: RuntimeServerContextType, key: str) -> str | None:
                 return value
     elif is_grpc_context(context):
         for entry in context.invocation_metadata():
-            name = entry[0]  # unpacking is slower: gRPC's entries are named tuples
+            name = entry[0]  # gRPC's entries are named tuples: unpacking is slower
             if len(name) == length and name.lower() == wanted:
                 return _as_text(entry[1])
     elif is_http_context(context):
@@ -83,21 +83,21 @@ def get_metadata(context: RuntimeServerContextType, key: str) -> str | None:
             if len(raw_name) == length and raw_name.lower() == header:
                 return raw_value.decode("latin-1")
     else:
-        iter_metadata(context)  # which says what is wrong
+        iter_metadata(context)  # raises
     return None
 
 
 def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]]:
-    """All pairs of key and value the client sent, in its order, repeated keys included.
+    """Iterate over all pairs of key and value in the client's order, repeated keys included.
 
     Keys are lower-cased. Values are ``str``:
 
-    - gRPC metadata that arrives as ``bytes`` (keys ending in ``-bin``, already freed from base64 by
-      gRPC) is decoded as UTF-8. Bytes that are no UTF-8 are kept as surrogate escapes (:pep:`383`),
-      so that ``value.encode("utf-8", "surrogateescape")`` gives back exactly what was sent;
-    - HTTP header values are decoded as Latin-1, as FastAPI itself does.
+    - gRPC metadata that arrives as ``bytes`` (keys ending in ``-bin``, from which gRPC has removed
+      the base64 encoding) is decoded as UTF-8. Other bytes become surrogate escapes (:pep:`383`),
+      so ``value.encode("utf-8", "surrogateescape")`` returns exactly what was sent;
+    - HTTP header values are decoded as Latin-1, as in FastAPI.
 
-    Raises :class:`TypeError`, at the call, where ``context`` is neither kind of context.
+    Raises :class:`TypeError` at the call if *context* is neither kind of context.
     """
     if is_grpc_context(context):
         metadata = context.invocation_metadata()
@@ -108,14 +108,14 @@ def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]
     given = f"{type(context).__module__}.{type(context).__qualname__}"
     raise TypeError(
         f"expected a grpc.ServicerContext or a fastapi.Request, got {given}; a grpc.aio context "
-        "and a WebSocket are neither: a backend has to be told what they hold in another way"
+        "and a WebSocket are neither: pass their metadata to the backend yourself"
     )
 
 
 def _is_instance(value: object, module: str, name: str) -> bool:
-    """``isinstance`` against a class that is looked up, never imported."""
+    """Do an ``isinstance`` check against a class that is looked up, never imported."""
     cls = getattr(sys.modules.get(module), name, None)
-    if cls in type(value).__mro__:  # is faster than isinstance, and mostly enough
+    if cls in type(value).__mro__:  # faster than isinstance, and usually enough
         return True
     return isinstance(cls, type) and isinstance(value, cls)
 

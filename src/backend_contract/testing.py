@@ -1,35 +1,55 @@
-"""The conformance kit: tries on a backend, clause by clause, whether it keeps the contract.
+"""The conformance kit: tries, clause by clause, whether a backend keeps the contract.
 
-With pytest, a suite is three lines; :class:`BackendConformance` says what else it can be given::
+With pytest, a suite is three lines; see :class:`BackendConformance` for its options::
 
     from backend_contract.testing import BackendConformance
 
     class TestMine(BackendConformance):
         backend = Mine
 
-Without pytest, :func:`check_backend` returns the same findings. :func:`grpc_context` and
-:func:`http_request` give contexts of real requests to tests of one's own; they need the extras
-``grpc`` and ``fastapi``.
+Without pytest, :func:`check_backend` returns the same findings. For tests of your own,
+:func:`grpc_context` and :func:`http_request` return contexts of real requests; they require the
+extras ``grpc`` and ``fastapi``.
+
+A run with a suite ends with a summary. Under pytest-xdist, the process that prints it collects no
+tests; load this module there with ``-p backend_contract.testing``.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from backend_contract.clauses import CLAUSES, Clause
-from backend_contract.conformance.contexts import Pairs, grpc_context, http_request
-from backend_contract.conformance.failure import failure
-from backend_contract.conformance.kit import Kit, check_backend
-from backend_contract.conformance.trial import TIME_LIMIT, USUAL_METADATA, Subject
-from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Report, Verdict
+from backend_contract._conformance.behavioural.request_servers import (
+    Pairs,
+    grpc_context,
+    http_request,
+)
+from backend_contract._conformance.behavioural.trial import (
+    DEFAULT_TIME_LIMIT,
+    USUAL_METADATA,
+    Subject,
+)
+from backend_contract._conformance.kit import Kit, check_backend
+from backend_contract._conformance.pytest_summary import (
+    DECIDED,
+    PROPERTY,
+    failure_message,
+    register_summary,
+)
+from backend_contract._conformance.results import Finding, Report, Source, Verdict
+from backend_contract.clauses import CLAUSES, Clause, in_layer
+from backend_contract.errors import CouldNotCheckError
 from backend_contract.protocol import Backend
 
 __all__ = [
     "BackendConformance",
+    "Clause",
+    "CouldNotCheckError",
     "Finding",
+    "Pairs",
     "Report",
+    "Source",
     "Verdict",
     "check_backend",
     "grpc_context",
@@ -38,12 +58,12 @@ __all__ = [
 
 
 class BackendConformance:
-    """A pytest suite with a test for every clause of layers R and B, whose id is the clause's.
+    """A pytest suite with one test per clause of layer B, identified by the clause's id.
 
-    A subclass gives ``backend``, or defines ``make_backend``. A clause that is violated fails, or
-    warns (:class:`FutureWarning`) in the minor release that it is new in; one that is unchecked,
-    blocked by another, or not applicable is skipped, and says why. A run in which no clause of a
-    suite was decided fails. Works with pytest 7 and newer, and with xdist.
+    A subclass sets ``backend``, or defines ``make_backend``. A violated clause of level MUST fails;
+    one of level SHOULD passes, with a warning in the summary. A clause that is unchecked, blocked
+    by another or not applicable is skipped, with the reason. If all clauses of a suite run and none
+    is decided, its last test fails. Works with pytest 7 and newer, and with xdist.
     """
 
     __test__: ClassVar[bool] = False  # of this class alone: see __init_subclass__
@@ -52,25 +72,25 @@ class BackendConformance:
     """The class. BC201 and the constructor's half of BC205 need it."""
 
     config: ClassVar[Mapping[str, Any] | None] = None
-    """A configuration that is valid for ``backend``, where an empty one is not."""
+    """A configuration that is valid for ``backend``, if an empty one is not."""
 
     metadata: ClassVar[Pairs] = USUAL_METADATA
     """What a usual client sends with a request: metadata over gRPC, headers over HTTP."""
 
-    time_limit: ClassVar[float] = TIME_LIMIT
-    """Seconds after which a call of a member is taken to hang."""
+    time_limit: ClassVar[float] = DEFAULT_TIME_LIMIT
+    """Seconds after which a call of a member is considered to hang."""
 
     expected_violations: ClassVar[Mapping[str, str]] = {}
-    """Clauses that are known to be broken, by id, each with the reason. One that holds fails."""
+    """Known violations: reasons by clause id. A clause that is not violated fails."""
 
     def make_backend(self) -> Backend:
-        """A new backend, not started: for a class that is made in a way of its own."""
+        """Return a new, not started backend. Define it if the class needs a custom constructor."""
         raise NotImplementedError
 
     # Each hook may declare its backend as the class it tests: hence Any.
 
     def merged_config(self, backend: Any) -> Mapping[str, Any] | None:
-        """The configuration as it was merged (BC204). ``None``: that cannot be seen."""
+        """Return the merged configuration (BC204), or ``None`` if it cannot be seen."""
         del backend
         return None
 
@@ -83,9 +103,9 @@ class BackendConformance:
     def received_contexts(
         self, backend: Any
     ) -> Mapping[str, object] | Iterable[tuple[str, object]] | None:
-        """What arrived, as pairs of a model id and its context, or the ``x-route-info`` in it.
+        """Return what was received (BC506), or ``None`` if it cannot be seen.
 
-        By it BC506 is decided. ``None``: that cannot be seen.
+        Pairs of a model id and its context, or the ``x-route-info`` in it.
         """
         del backend
         return None
@@ -100,43 +120,50 @@ class BackendConformance:
         cls._kit = None
 
     def pytest_generate_tests(self, metafunc: Any) -> None:  # pytest.Metafunc, if it is installed
-        """One test a clause."""
+        """Generate one test per clause."""
         for clause, reason in self.expected_violations.items():
             if clause not in CLAUSES:
-                raise _misused(self, f"expected_violations: there is no clause {clause!r}")
+                raise _usage_error(self, f"expected_violations: there is no clause {clause!r}")
             if not reason.strip():
-                raise _misused(self, f"expected_violations: {clause} needs a reason")
+                raise _usage_error(self, f"expected_violations: {clause} requires a reason")
+        register_summary(metafunc.config)
         if "clause" in metafunc.fixturenames:
-            metafunc.parametrize("clause", CLAUSES.values(), ids=list(CLAUSES))
+            clauses = in_layer("B")
+            metafunc.parametrize("clause", clauses, ids=[clause.id for clause in clauses])
 
-    def test_clause(self, clause: Clause, record_property: Callable[[str, object], None]) -> None:
+    def test_clause(
+        self, clause: Clause, request: Any, record_property: Callable[[str, object], None]
+    ) -> None:
         """The clause holds."""
-        import pytest
-
-        verdict, name = "not tried", type(self).__name__
+        result = "not tried"
         try:
             finding = self._finding(clause)
-            verdict = finding.verdict.value
             expected = self.expected_violations.get(clause.id)
-            if expected is not None and finding.verdict is Verdict.VIOLATED:
-                verdict = "expected violation"
-                pytest.xfail(expected)
-            if expected is not None:
-                pytest.fail(
-                    f"{clause.id} is expected to be violated ({expected}), and is {verdict}: take "
-                    "it out of expected_violations",
-                    pytrace=False,
-                )
-            if finding.verdict is Verdict.VIOLATED:
-                text = failure(finding, self._the_kit().name, self.config)
-                if not finding.only_warns:
-                    pytest.fail(text, pytrace=False)
-                warnings.warn(text, FutureWarning, stacklevel=1)
-                return
-            if finding.verdict is not Verdict.OK:
-                pytest.skip(f"{verdict}: {'; '.join(finding.because)}")
+            result = _result(finding, expected)
+            self._require(result, finding, expected)
+            if result not in DECIDED:
+                if _is_last_of_all(request) and not self._decides_any():
+                    _fail(f"{clause.id} is {result}, and no other clause was decided either")
+                _skip(f"{result}: {'; '.join(finding.because)}")
         finally:
-            record_property("backend-contract", f"{name} {clause.id} {verdict}")
+            record_property(PROPERTY, f"{type(self).__name__} {clause.id} {result}")
+
+    def _require(self, result: str, finding: Finding, expected: str | None) -> None:
+        """Fail, or expect to fail, unless the result is acceptable."""
+        import pytest
+
+        if result == "expected violation":
+            pytest.xfail(expected or "")
+        if expected is not None:
+            _fail(
+                f"{finding.clause.id} is expected to be violated ({expected}), but is {result}; "
+                "remove it from expected_violations"
+            )
+        if result == "violated":
+            _fail(failure_message(finding, self._the_kit().name, self.config))
+
+    def _decides_any(self) -> bool:
+        return any(_result(self._finding(clause)) in DECIDED for clause in in_layer("B"))
 
     def _finding(self, clause: Clause) -> Finding:
         import pytest
@@ -160,26 +187,61 @@ class BackendConformance:
 
         make = hook("make_backend") or self.backend
         if make is None:
-            raise _misused(self, "give it a backend class as `backend`, or define `make_backend`")
+            raise _usage_error(self, "set `backend` to a backend class, or define `make_backend`")
         return Subject(
-            make,
-            self.config,
-            self.metadata,
-            self.time_limit,
-            hook("merged_config"),
-            hook("during_start"),
-            hook("received_contexts"),
+            make=make,
+            config=self.config,
+            metadata=self.metadata,
+            time_limit=self.time_limit,
+            merged_config=hook("merged_config"),
+            during_start=hook("during_start"),
+            received_contexts=hook("received_contexts"),
         )
 
     @classmethod
     def teardown_class(cls) -> None:
-        """End the servers that the requests were made to."""
+        """Stop the servers that the requests were made to."""
         if cls._kit is not None:
             cls._kit.close()
             cls._kit = None
 
 
-def _misused(suite: BackendConformance, problem: str) -> Exception:
+def pytest_configure(config: Any) -> None:  # pytest.Config, if it is installed
+    """Print the summary at the end; called if this module is loaded as a plugin."""
+    register_summary(config)
+
+
+def _result(finding: Finding, expected: str | None = None) -> str:
+    """Return the result of a test: a verdict, or a milder form of a violation."""
+    if finding.verdict is Verdict.VIOLATED and expected is not None:
+        return "expected violation"
+    return "warning" if finding.is_warning else finding.verdict.value
+
+
+def _is_last_of_all(request: Any) -> bool:
+    """Whether this is the last test of a suite of which all tests were selected."""
+    clauses = {
+        item: item.callspec.params["clause"]
+        for item in request.session.items
+        if item.parent is request.node.parent
+        and "clause" in getattr(getattr(item, "callspec", None), "params", ())
+    }
+    return [*clauses][-1] is request.node and {*clauses.values()} == {*in_layer("B")}
+
+
+def _fail(message: str) -> None:
+    import pytest
+
+    pytest.fail(message, pytrace=False)
+
+
+def _skip(message: str) -> None:
+    import pytest
+
+    pytest.skip(message)
+
+
+def _usage_error(suite: BackendConformance, problem: str) -> Exception:
     import pytest
 
     return pytest.UsageError(f"{type(suite).__name__}: {problem}")

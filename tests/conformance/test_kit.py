@@ -12,12 +12,19 @@ from typing import Any
 import pytest
 
 from backend_contract import LocalBackend
+from backend_contract._conformance import kit as kits
+from backend_contract._conformance.behavioural import BEHAVIOURS, Behaviour
+from backend_contract._conformance.behavioural.trial import (
+    Subject,
+    Trial,
+    blocked,
+    unchecked,
+    violated,
+)
+from backend_contract._conformance.kit import DECIDED_BY, Kit, check_backend
+from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES
-from backend_contract.conformance import kit as kits
-from backend_contract.conformance.behaviour import BEHAVIOURS, Behaviour
-from backend_contract.conformance.kit import DECIDED_BY, Kit, check_backend
-from backend_contract.conformance.trial import Subject, Trial, blocked, unchecked, violated
-from backend_contract.conformance.verdicts import CouldNotCheckError, Finding, Verdict
+from backend_contract.errors import CouldNotCheckError
 
 Instead = Callable[..., None]
 

@@ -21,13 +21,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from backend_contract._conformance.results import Report, Verdict
+from backend_contract._conformance.source.environment import Environment, this_environment
+from backend_contract._conformance.source.targets import Target, find_targets
+from backend_contract._conformance.static import check, copy_missing_stubs
+from backend_contract._conformance.static.checkers import CHECKERS
+from backend_contract._conformance.static.checkers.base import CheckRequest
 from backend_contract.clauses import in_layer
-from backend_contract.conformance.checkers import CHECKERS
-from backend_contract.conformance.checkers.checker import Task
-from backend_contract.conformance.environment import Environment, this_environment
-from backend_contract.conformance.static import check, copy_missing_stubs
-from backend_contract.conformance.targets import Target, find_targets
-from backend_contract.conformance.verdicts import Report, Verdict
 
 HERE = Path(__file__).parent
 FILES = sorted((HERE / "corpus").glob("*.py"))
@@ -99,8 +99,8 @@ def reported(checker: str, minor: int) -> frozenset[tuple[str, int]]:
             shutil.copy(path, directory)
         stubs = copy_missing_stubs(directory / "stubs")
         files = [path.name for path in FILES]
-        task = Task(files, directory, [stubs], directory / "cache", environment(minor))
-        diagnostics = CHECKERS[checker].check(task)
+        request = CheckRequest(files, directory, [stubs], directory / "cache", environment(minor))
+        diagnostics = CHECKERS[checker].check(request)
         return frozenset((d.path.name, d.line) for d in diagnostics if d.path.parent == directory)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backend_contract.conformance.checkers import CHECKERS
-from backend_contract.conformance.command import main
+from backend_contract._conformance.cli.main import main
+from backend_contract._conformance.static.checkers import CHECKERS
 
 BACKENDS = """\
 import threading

@@ -8,7 +8,7 @@ from pathlib import Path
 import matrix
 import pytest
 
-from backend_contract.conformance.checkers import CHECKERS
+from backend_contract._conformance.static.checkers import CHECKERS
 
 VERSIONS = range(matrix.OLDEST, matrix.NEWEST + 1)
 every_run = pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Ready parts for servers, each for one framework, which it imports; nothing else imports them."""
+"""Optional framework integrations. Each module requires its framework."""

@@ -1,6 +1,6 @@
-"""Telling backends about the requests of a FastAPI application. Needs FastAPI (extra ``fastapi``).
+"""Backends in a FastAPI application. Requires FastAPI (extra ``fastapi``).
 
-For an application that starts and stops its backends, and tells them about every request::
+An application that starts and stops its backends, and notifies them of every request::
 
     app = FastAPI(lifespan=lifespan(*backends))
 
@@ -22,7 +22,7 @@ try:
     import fastapi
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        f"{__name__} needs FastAPI: pip install 'backend-contract[fastapi]'", name=_error.name
+        f"{__name__} requires FastAPI: pip install 'backend-contract[fastapi]'", name=_error.name
     ) from _error
 
 __all__ = ["lifespan", "notify_backends"]
@@ -36,34 +36,35 @@ async def _from_request(request: fastapi.Request) -> str | None:
 def notify_backends(
     backends: Iterable[Backend], model_id: Callable[..., Any] = _from_request
 ) -> Callable[..., None]:
-    """A dependency that tells ``backends`` about a request, before the endpoint is called.
+    """Return a dependency that notifies *backends* of a request before the endpoint is called.
 
-    ``model_id`` is a dependency itself, which gives the id of the model that the request is for: a
-    function with whatever parameters FastAPI can fill. By default it is the path parameter
-    ``model_id``, or else the header ``mm-model-id``. Requests for which it gives ``None`` are
-    answered and nobody is told.
+    *model_id* is itself a dependency that returns the id of the requested model: a function with
+    any parameters that FastAPI can fill. By default it is the path parameter ``model_id``, or else
+    the header ``mm-model-id``. Requests for which it returns ``None`` are served without notifying
+    any backend.
 
-    Where a backend raises, all are told, the request is not answered, and fails as it does where
-    the endpoint raises: with status 500, and the group of :func:`~backend_contract.notify`. It runs
-    off the event loop, in a thread: a backend that waits holds up its own request and one thread.
+    If a backend raises, every backend is still notified, and the request fails as if the endpoint
+    had raised: with status 500 and the group of :func:`~backend_contract.notify`. The dependency
+    runs in a thread, off the event loop: a backend that waits delays its own request and occupies
+    one thread.
     """
-    everyone = tuple(backends)
+    notified = tuple(backends)
 
-    def tell(
+    def notify_of_request(
         request: fastapi.Request,
         model: str | None = fastapi.Depends(model_id),
     ) -> None:
         if model is not None:
-            notify(everyone, model, request)
+            notify(notified, model, request)
 
-    return tell
+    return notify_of_request
 
 
 def lifespan(*backends: Backend) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """The ``lifespan`` of an application whose backends run as long as it does.
+    """Return a ``lifespan`` that runs *backends* as long as the application.
 
-    They are started and stopped as :func:`~backend_contract.running_async` does, which does not fit
-    there by itself: Starlette takes what a lifespan yields for the state of the application.
+    They are started and stopped as by :func:`~backend_contract.running_async`, which cannot be used
+    directly: Starlette treats the value that a lifespan yields as the application's state.
     """
 
     @asynccontextmanager

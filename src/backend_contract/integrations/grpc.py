@@ -1,4 +1,4 @@
-"""Telling backends about the calls of a grpcio server. Needs grpcio (extra ``grpc``)."""
+"""Backends in a grpcio server. Requires grpcio (extra ``grpc``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ try:
     import grpc
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        f"{__name__} needs grpcio: pip install 'backend-contract[grpc]'", name=_error.name
+        f"{__name__} requires grpcio: pip install 'backend-contract[grpc]'", name=_error.name
     ) from _error
 
 __all__ = ["BackendInterceptor"]
@@ -28,22 +28,22 @@ def _from_metadata(context: grpc.ServicerContext) -> str | None:
 
 
 class BackendInterceptor(grpc.ServerInterceptor):
-    """Tells backends about each call, before it is answered and in the thread that answers it.
+    """Notifies backends of each call, before the call is handled and in the same thread.
 
-    To be given to the server::
+    Pass it to the server::
 
         grpc.server(pool, interceptors=[BackendInterceptor(backends)])
 
-    ``model_id`` gives the id of the model that a call is for; by default that is the metadata
-    ``mm-model-id``, as Caikit has it. Calls for which it gives ``None`` (health checks, reflection)
-    are answered and nobody is told.
+    *model_id* returns the id of the model that a call is for; by default that is the metadata
+    ``mm-model-id``, as in Caikit. Calls for which it returns ``None`` (health checks, reflection)
+    are served without notifying any backend.
 
-    Where a backend raises, all are told, the call is not answered, and fails as it does where the
-    servicer raises: with ``UNKNOWN``, and the group of :func:`~backend_contract.notify` in the log.
-    A backend that waits holds up its own call and one thread of the server.
+    If a backend raises, every backend is still notified, and the call fails as if the servicer had
+    raised: with ``UNKNOWN``, and the group of :func:`~backend_contract.notify` in the log. A
+    backend that waits delays its own call and occupies one thread of the server.
 
-    For ``grpc.server``. A ``grpc.aio.server`` has another kind of context, which is outside of the
-    contract, and refuses this interceptor.
+    For ``grpc.server`` only: a ``grpc.aio.server`` rejects this interceptor, and its contexts are
+    not part of the contract.
     """
 
     def __init__(
@@ -61,26 +61,28 @@ class BackendInterceptor(grpc.ServerInterceptor):
         ],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Request, Response] | None:
-        """Give the server the same handler, which tells the backends first."""
+        """Return the same handler, which notifies the backends first."""
         handler = continuation(handler_call_details)
-        if handler is None:  # nobody serves that method
+        if handler is None:  # the method is not served
             return None
         for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
             answer: Callable[..., Any] | None = getattr(handler, kind)
             if answer is not None:
                 make: Callable[..., Any] = getattr(grpc, f"{kind}_rpc_method_handler")
-                told: grpc.RpcMethodHandler[Request, Response] = make(
-                    self._telling(answer), handler.request_deserializer, handler.response_serializer
+                notifying: grpc.RpcMethodHandler[Request, Response] = make(
+                    self._notifying(answer),
+                    handler.request_deserializer,
+                    handler.response_serializer,
                 )
-                return told
+                return notifying
         return handler
 
-    def _telling(self, answer: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(answer)  # grpcio reads attributes of it: how it wants to be called
-        def tell_and_answer(request: Any, context: grpc.ServicerContext, *others: Any) -> Any:
+    def _notifying(self, answer: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(answer)  # grpcio reads attributes of it that say how to call it
+        def notify_and_answer(request: Any, context: grpc.ServicerContext, *others: Any) -> Any:
             model_id = self._model_id(context)
             if model_id is not None:
                 notify(self._backends, model_id, context)
             return answer(request, context, *others)
 
-        return tell_and_answer
+        return notify_and_answer

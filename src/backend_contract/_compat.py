@@ -1,0 +1,47 @@
+"""What the supported Pythons lack: type aliases, ``TypeIs``, exception groups and notes.
+
+Type checkers see the real ``TypeAliasType`` and ``TypeIs``. Nothing looks inside either at run
+time, so older interpreters get the nearest stand-in of the standard library: importing
+typing_extensions would double the import time of this package. The ``exceptiongroup`` backport,
+needed below Python 3.11, is loaded with the first group.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+__all__ = ["TypeAliasType", "TypeIs", "add_note", "exception_group"]
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeAliasType, TypeIs
+else:
+    TypeIs = typing.TypeIs if sys.version_info >= (3, 13) else typing.TypeGuard
+
+    if sys.version_info >= (3, 12):
+        TypeAliasType = typing.TypeAliasType
+    else:
+
+        def TypeAliasType(name: str, value: object) -> typing.NewType:  # noqa: N802 - as in typing
+            """Return an opaque type, at which ``typing.get_type_hints`` stops as at an alias."""
+            alias = typing.NewType(name, object)
+            alias.__module__ = sys._getframe(1).f_globals["__name__"]
+            return alias
+
+
+def exception_group(message: str, failures: Sequence[BaseException]) -> BaseException:
+    """Return an ``ExceptionGroup``, or a ``BaseExceptionGroup`` if any of *failures* needs one."""
+    if sys.version_info < (3, 11):
+        from exceptiongroup import BaseExceptionGroup
+    else:
+        from builtins import BaseExceptionGroup
+    return BaseExceptionGroup(message, failures)
+
+
+def add_note(failure: BaseException, note: str) -> None:
+    """Add a note to *failure*. Idempotent: the same note is not added twice."""
+    notes: list[str] = getattr(failure, "__notes__", [])
+    if note not in notes:
+        failure.__dict__["__notes__"] = [*notes, note]  # Python 3.10 has no add_note

@@ -1,0 +1,26 @@
+"""Layer B: one function per clause, which tries it on backends that it creates.
+
+No verdict depends on how long something takes: threads meet at events, and the kit holds open a
+window in which something must not happen.
+"""
+
+from __future__ import annotations
+
+from backend_contract._conformance.behavioural import (
+    configuration,
+    lifecycle,
+    locking,
+    naming,
+    requests,
+)
+from backend_contract._conformance.behavioural.table import BEHAVIOURS, Behaviour
+
+__all__ = [
+    "BEHAVIOURS",
+    "Behaviour",
+    "configuration",
+    "lifecycle",
+    "locking",
+    "naming",
+    "requests",
+]

@@ -1,0 +1,66 @@
+"""Steps that several clauses share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+
+from backend_contract._conformance.behavioural.trial import Trial, unchecked, violated
+from backend_contract.protocol import Backend
+
+__all__ = [
+    "InjectedError",
+    "ignore_failures",
+    "inject_work",
+    "must_start",
+    "must_stop",
+    "require_none",
+]
+
+
+class InjectedError(ConnectionError):
+    """Raised by the kit where a backend has to cope with a failure."""
+
+
+def must_start(trial: Trial, backend: Backend, what: str) -> None:
+    """Start *backend*, and require that it is started then; *what* names the call in messages."""
+    trial.call(what, backend.start)
+    if trial.is_started(backend, f"after {what}") is not True:
+        raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+
+
+def must_stop(trial: Trial, backend: Backend, what: str) -> None:
+    """Stop *backend*, and require that it is stopped then; *what* names the call in messages."""
+    trial.call(what, backend.stop)
+    if trial.is_started(backend, f"after {what}") is not False:
+        raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+
+
+def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> None:
+    """Make ``backend.start()`` call *work*, by the hook. Unchecked without one."""
+    if trial.subject.during_start is None:
+        raise unchecked(
+            "not tested: define `during_start` in a BackendConformance suite, so that the kit can "
+            "make start() fail or block"
+        )
+    trial.hook("during_start", backend, work)
+
+
+def require_none(returned: object, what: str) -> None:
+    """Require that a call returned ``None``; *what* names the call in messages."""
+    if returned is not None:
+        _close_coroutine(returned)
+        raise violated(f"{what} returned {returned!r}")
+
+
+def ignore_failures(trial: Trial, backend: Backend, member: str, *arguments: object) -> None:
+    """Call a method, ignoring whether it exists, raises or hangs: other clauses report that."""
+    with trial.doing(f"{member}()"), suppress(BaseException):
+        _close_coroutine(getattr(backend, member)(*arguments))
+
+
+def _close_coroutine(returned: object) -> None:
+    """Avoid the "never awaited" warning: a clause reports it."""
+    if inspect.iscoroutine(returned):
+        returned.close()

@@ -1,0 +1,318 @@
+"""Contexts of real requests, for tests: of a grpcio server, and of FastAPI under uvicorn.
+
+Each is what a backend is given by a runtime: the object that the server itself made for a request
+that a client sent over the loopback interface. It is valid as long as the ``with`` block lasts, in
+which the request is held open. Thread-safe.
+"""
+
+from __future__ import annotations
+
+import copy
+import http.client
+import importlib
+import importlib.util
+import itertools
+import os
+import socket
+import sys
+import threading
+from collections.abc import Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+
+from backend_contract.errors import CouldNotCheckError
+from backend_contract.runtime_context import (
+    GrpcContextType,
+    HttpContextType,
+    RuntimeServerContextType,
+)
+
+if TYPE_CHECKING:
+    import grpc
+    from typing_extensions import Self
+
+__all__ = [
+    "NO_FORK_HANDLERS",
+    "Pairs",
+    "RequestServers",
+    "grpc_context",
+    "http_request",
+    "meeting_at",
+    "pairs",
+]
+
+Pairs: TypeAlias = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
+"""Metadata or headers: a mapping, or pairs where a key is to be repeated."""
+
+ContextT = TypeVar("ContextT")
+
+AT_ONCE = 16
+"""How many requests a server of this module can hold open at the same time."""
+
+NO_FORK_HANDLERS = ("GRPC_ENABLE_FORK_SUPPORT", "0")
+"""A variable of the environment, as grpcio is to find it when it is imported.
+
+Else its threads start anew in each child that the process forks, and may abort it or keep it from
+ending: https://github.com/grpc/grpc/issues/43055. A backend that starts a child would be blamed.
+"""
+
+_PATIENCE = 30
+"""Seconds after which a server on this machine is taken to be broken."""
+
+
+@contextmanager
+def grpc_context(metadata: Pairs = ()) -> Generator[GrpcContextType]:
+    """The ``grpc.ServicerContext`` of a call that is made with ``metadata`` and held open.
+
+    Keys are lower case; the value of a key that ends in ``-bin`` is ``bytes``. Raises
+    :class:`~backend_contract._conformance.results.CouldNotCheckError` where grpcio is not
+    installed, and :class:`ValueError` for metadata that gRPC cannot send.
+    """
+    with _GrpcServer() as server, server.request(metadata) as context:
+        yield context
+
+
+@contextmanager
+def http_request(headers: Pairs = ()) -> Generator[HttpContextType]:
+    """The ``fastapi.Request`` of a request that is made with ``headers`` and held open.
+
+    Values that are ``bytes`` are sent as they are, others as Latin-1. Raises
+    :class:`~backend_contract._conformance.results.CouldNotCheckError` where FastAPI or uvicorn is
+    not installed, and :class:`ValueError` for headers that HTTP cannot carry.
+    """
+    with _HttpServer() as server, server.request(headers) as request:
+        yield request
+
+
+def meeting_at(
+    context: RuntimeServerContextType, meeting: threading.Barrier
+) -> RuntimeServerContextType:
+    """The same context, in which whoever first reads metadata waits until all others do.
+
+    If not all of them come, because a backend lets in one at a time, nobody waits any longer.
+    """
+
+    def meet() -> None:
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait()
+
+    real: Any = type(context)  # one of two classes, of which a checker knows no subclass
+
+    class Meeting(real):  # type: ignore[misc]  # for the same reason
+        def invocation_metadata(self) -> object:
+            meet()
+            return real.invocation_metadata(self)
+
+        @property
+        def headers(self) -> object:
+            meet()
+            return real.headers.fget(self)
+
+    met = copy.copy(context)
+    met.__class__ = Meeting
+    return met
+
+
+class RequestServers:
+    """Both servers, between :meth:`start` and :meth:`close`."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, _GrpcServer | _HttpServer] = {}
+        self._stack = ExitStack()
+
+    def start(self) -> None:
+        """Start those that can be, unless they run already."""
+        for kind in self.kinds:
+            if kind not in self._servers:
+                server: _GrpcServer | _HttpServer
+                server = _GrpcServer() if kind == "grpc" else _HttpServer()
+                self._servers[kind] = server
+                self._stack.enter_context(server)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds whose framework is installed."""
+        return tuple(
+            kind
+            for kind, modules in {"grpc": ("grpc",), "http": ("fastapi", "uvicorn")}.items()
+            if all(importlib.util.find_spec(module) for module in modules)
+        )
+
+    @contextmanager
+    def request(self, kind: str, metadata: Pairs = ()) -> Generator[RuntimeServerContextType]:
+        """The context of a request of ``kind``, which is ``grpc`` or ``http``, held open."""
+        with self._servers[kind].request(metadata) as context:
+            yield context
+
+    def close(self) -> None:
+        """Stop the servers, and end the requests they hold."""
+        self._stack.close()
+        self._servers.clear()
+
+
+class _Held(Generic[ContextT]):
+    """A request that waits in its server, until it is given back."""
+
+    def __init__(self) -> None:
+        self.context: Future[ContextT] = Future()
+        self.given_back = threading.Event()
+
+    def wait(self, context: ContextT) -> None:
+        """Called in the server: hand out the context, and keep it valid as long as it is used."""
+        self.context.set_result(context)
+        self.given_back.wait()
+
+    def fail(self, error: Exception) -> None:
+        """Called in the client: if the request never got to be served, say so."""
+        if not self.context.done():
+            self.context.set_exception(error)
+
+
+class _Server(Generic[ContextT]):
+    """What the two servers have in common: requests by number, each held open until given back."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._held: dict[str, _Held[ContextT]] = {}
+
+    @contextmanager
+    def _holding(self) -> Generator[tuple[str, _Held[ContextT]]]:
+        number, held = str(next(self._numbers)), _Held[ContextT]()
+        self._held[number] = held
+        try:
+            yield number, held
+        finally:
+            held.given_back.set()
+            del self._held[number]
+
+    def _give_all_back(self) -> None:
+        for held in list(self._held.values()):
+            held.given_back.set()
+
+
+class _GrpcServer(_Server[GrpcContextType]):
+    """A grpcio server whose one method waits."""
+
+    _SERVICE, _METHOD = "backend_contract.Contexts", "Hold"
+
+    def __enter__(self) -> Self:
+        os.environ.setdefault(*NO_FORK_HANDLERS)
+        grpc = _installed("grpc", "grpcio", extra="grpc")
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="backend-contract-grpc")
+        self._server = grpc.server(self._pool)
+        port = self._server.add_insecure_port("127.0.0.1:0")
+        handler = grpc.unary_unary_rpc_method_handler(self._serve)
+        self._server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(self._SERVICE, {self._METHOD: handler})]
+        )
+        self._server.start()
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_all_back()
+        self._server.stop(_PATIENCE).wait(_PATIENCE)  # which no call is left to keep waiting
+        self._channel.close()
+        self._pool.shutdown()
+
+    def _serve(self, number: bytes, context: grpc.ServicerContext) -> bytes:
+        self._held[number.decode()].wait(context)
+        return b""
+
+    @contextmanager
+    def request(self, metadata: Pairs) -> Generator[GrpcContextType]:
+        """The context of a call with ``metadata``."""
+        with self._holding() as (number, held):
+            call = self._channel.unary_unary(f"/{self._SERVICE}/{self._METHOD}")
+            try:
+                answer = call.future(number.encode(), metadata=tuple(pairs(metadata)))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"gRPC cannot send {metadata!r} as metadata: {error}") from None
+
+            def look_at(answer: Any) -> None:
+                if answer.exception() is not None:
+                    held.fail(ValueError(f"{metadata!r} as metadata: {answer.details()}"))
+
+            answer.add_done_callback(look_at)
+            yield held.context.result(_PATIENCE)
+
+
+class _HttpServer(_Server[HttpContextType]):
+    """A FastAPI application under uvicorn, whose one route waits."""
+
+    def __enter__(self) -> Self:
+        fastapi = _installed("fastapi", "FastAPI", extra="fastapi")
+        uvicorn = _installed("uvicorn", "uvicorn", extra="fastapi")
+
+        def hold(number: str, request: HttpContextType) -> None:
+            self._held[number].wait(request)
+
+        # As objects: FastAPI would look for their names in this module.
+        hold.__annotations__.update(number=str, request=fastapi.Request)
+        app = fastapi.FastAPI(openapi_url=None)
+        app.add_api_route("/{number}", hold)
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=AT_ONCE)
+        configuration = uvicorn.Config(
+            app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False
+        )
+        self._server = uvicorn.Server(configuration)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="backend-contract-http"
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_all_back()
+        self._server.should_exit = True
+        self._thread.join(_PATIENCE)
+        self._socket.close()
+
+    @contextmanager
+    def request(self, headers: Pairs) -> Generator[HttpContextType]:
+        """The request object of a request with ``headers``."""
+        host, port = self._socket.getsockname()
+        with (
+            self._holding() as (number, held),
+            closing(http.client.HTTPConnection(host, port, timeout=_PATIENCE)) as connection,
+        ):
+            connection.putrequest("GET", f"/{number}", skip_accept_encoding=True)
+            try:
+                for name, value in pairs(headers):
+                    connection.putheader(name, value)
+            except ValueError as error:
+                raise ValueError(f"HTTP cannot carry {headers!r} as headers: {error}") from None
+            connection.endheaders()
+
+            def read() -> None:
+                status = connection.getresponse().status
+                held.fail(ValueError(f"{headers!r} as headers was answered with {status}"))
+
+            reader = threading.Thread(target=read, name="backend-contract-http-client")
+            reader.start()
+            try:
+                yield held.context.result(_PATIENCE)
+            finally:
+                held.given_back.set()
+                reader.join(_PATIENCE)
+
+
+def pairs(of: Pairs) -> list[tuple[str, str | bytes]]:
+    """Metadata or headers as pairs, in their order."""
+    if isinstance(of, Mapping):
+        return list(cast("Mapping[str, str | bytes]", of).items())
+    return list(of)
+
+
+def _installed(module: str, distribution: str, extra: str) -> Any:
+    """A module of a framework. As ``Any``: what makes a server of it is no part of the stubs."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise CouldNotCheckError(
+            f"{distribution} is not installed; install it with: "
+            f"{sys.executable} -m pip install 'backend-contract[{extra}]'"
+        ) from None

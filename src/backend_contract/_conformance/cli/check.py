@@ -1,0 +1,210 @@
+"""The command ``backend-contract check``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from backend_contract._conformance.formats import render
+from backend_contract._conformance.formats.common import printable
+from backend_contract._conformance.formats.text import wants_color
+from backend_contract._conformance.results import Outcome, Report, combine_reports
+from backend_contract._conformance.static.checkers import CHECKERS, Checker, not_installed
+from backend_contract.errors import CouldNotCheckError
+
+if TYPE_CHECKING:
+    from backend_contract._conformance.source.environment import Environment
+    from backend_contract._conformance.source.targets import Target
+
+__all__ = [
+    "ALL",
+    "COULD_NOT_CHECK",
+    "OK",
+    "VIOLATED",
+    "check",
+    "format_os_error",
+    "print_error",
+    "show",
+]
+
+OK, VIOLATED, COULD_NOT_CHECK = 0, 1, 2
+"""The exit statuses."""
+
+ALL = "all"
+"""The name that stands for every installed checker."""
+
+
+class Options(Protocol):
+    """The arguments of the command."""
+
+    targets: list[str]
+    checker: list[str] | None
+    python: str | None
+    run: bool
+    backend_config: Path | None
+    strict: bool | None
+    output_format: str
+    color: str
+    no_cache: bool
+
+
+def check(options: Options) -> int:
+    """Run the command, print its report, and return its exit status."""
+    try:
+        with _signals_unwind():
+            outcome = _outcome(options)
+    except CouldNotCheckError as error:
+        outcome = Outcome(problems=(str(error),))
+    except OSError as error:
+        outcome = Outcome(problems=(format_os_error(error),))
+    show(outcome, options.output_format, options.color)
+    for _, message in outcome.errors:
+        print_error(message)
+    if outcome.errors:
+        return COULD_NOT_CHECK
+    return VIOLATED if outcome.fails else OK
+
+
+def _outcome(options: Options) -> Outcome:
+    from backend_contract._conformance.cli.expected_violations import mark_expected
+    from backend_contract._conformance.cli.settings import read_settings
+    from backend_contract._conformance.source.discovery import find_targets
+    from backend_contract._conformance.source.environment import environment_of, this_environment
+    from backend_contract._conformance.source.targets import Target
+
+    if options.backend_config is not None and not options.run:
+        raise CouldNotCheckError("--backend-config requires --run")
+    settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
+    checkers = _choose_checkers(options.checker or settings.checkers)
+    environment = environment_of(options.python) if options.python else this_environment()
+    here = Path.cwd() if options.targets else settings.directory
+    texts = options.targets or settings.targets
+    if not texts:
+        raise CouldNotCheckError(
+            "no targets; name one, such as package.module:Class or path/to/file.py:Class, or list "
+            "`targets` in [tool.backend-contract] of pyproject.toml"
+        )
+    found = find_targets(texts, environment, here)
+    targets = [target for target in found if isinstance(target, Target)]
+    of_target, problems = _check_types(targets, checkers, options, environment)
+    if options.run:
+        _try_behaviour(of_target, options, environment)
+    reports: list[Report] = []
+    for target in found:
+        if not isinstance(target, Target):
+            reports.append(Report(target="", error=str(target)))
+        elif of_target[target]:
+            reports.append(combine_reports(of_target[target]))
+    if settings.expected_violations:
+        all_targets = not options.targets
+        reports = mark_expected(settings, environment, found, reports, all_targets)
+    strict = settings.strict if options.strict is None else options.strict
+    return Outcome(reports=reports, problems=tuple(problems), strict=strict)
+
+
+def _choose_checkers(names: Sequence[str]) -> list[Checker]:
+    """Return the named checkers, each once; the default one if none is named."""
+    if ALL in names:
+        installed = [checker for checker in CHECKERS.values() if checker.is_installed]
+        if not installed:
+            raise not_installed("no checker", "backend-contract[check]")
+        return installed
+    return [CHECKERS[name] for name in dict.fromkeys(names or [next(iter(CHECKERS))])]
+
+
+def _check_types(
+    targets: Sequence[Target],
+    checkers: Sequence[Checker],
+    options: Options,
+    environment: Environment,
+) -> tuple[dict[Target, list[Report]], list[str]]:
+    """Return the reports of each checker by target, and why checkers could not be used."""
+    from backend_contract._conformance import static
+    from backend_contract._conformance.cli.progress import show_progress
+
+    of_target: dict[Target, list[Report]] = {target: [] for target in targets}
+    problems: list[str] = []
+    plural = "s" if len(of_target) > 1 else ""
+    for number, checker in enumerate(checkers, start=1):
+        cache = None if options.no_cache else _cache_directory(checker.name)
+        which = f" ({number} of {len(checkers)})" if len(checkers) > 1 else ""
+        try:
+            with show_progress(f"{checker.name}{which}: checking {len(of_target)} target{plural}"):
+                reports = static.check(list(of_target), checker, cache, environment)
+        except CouldNotCheckError as error:
+            problems.append(str(error))
+            continue
+        for target, report in zip(of_target, reports, strict=True):
+            of_target[target].append(report)
+    return of_target, problems
+
+
+def _try_behaviour(
+    of_target: dict[Target, list[Report]], options: Options, environment: Environment
+) -> None:
+    """Add a report of layer B to those of each target."""
+    from backend_contract._conformance.cli.progress import show_progress
+    from backend_contract._conformance.cli.sandbox import try_target
+
+    for target, reports in of_target.items():
+        with show_progress(f"running {printable(target.text)}"):
+            reports.append(try_target(target, environment, options.backend_config))
+
+
+def show(outcome: Outcome, output_format: str, color: str) -> None:
+    """Print *outcome* on standard output."""
+    lines = render(outcome, output_format, wants_color(color))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+@contextmanager
+def _signals_unwind() -> Generator[None, None, None]:
+    """Make signals that end the process raise, so that child processes and files are removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:  # nohup, for example, ignores SIGHUP
+            signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _cache_directory(checker: str) -> Path:
+    try:
+        import platformdirs
+    except ModuleNotFoundError:
+        raise not_installed("platformdirs", "backend-contract[check]") from None
+    cache = platformdirs.user_cache_path("backend-contract") / checker
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CouldNotCheckError(
+            f"cannot create the cache {cache}: {error.strerror}; use --no-cache"
+        ) from None
+    return cache
+
+
+def print_error(problem: object) -> int:
+    """Print a problem on standard error, and return the exit status for it."""
+    print(f"backend-contract: error: {printable(problem)}", file=sys.stderr)
+    return COULD_NOT_CHECK
+
+
+def format_os_error(error: OSError) -> str:
+    """Return file and reason of an ``OSError``, on one line."""
+    return f"{error.filename or 'this command'}: {error.strerror or error}"

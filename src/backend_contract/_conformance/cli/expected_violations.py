@@ -1,0 +1,64 @@
+"""The violations that a project expects, compared with what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from backend_contract._conformance.cli.settings import Settings
+from backend_contract._conformance.results import Report
+from backend_contract._conformance.source.discovery import find_targets
+from backend_contract._conformance.source.environment import Environment
+from backend_contract._conformance.source.targets import Target
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["mark_expected"]
+
+
+def mark_expected(
+    settings: Settings,
+    environment: Environment,
+    targets: Sequence[Target | CouldNotCheckError],
+    reports: Sequence[Report],
+    all_targets: bool,
+) -> list[Report]:
+    """Return *reports* with the expected violations marked.
+
+    With *all_targets*, the run includes every target of the project, and each entry has to be about
+    one of them. Raises :class:`CouldNotCheckError` if it is not, or does not name a class.
+    """
+    reasons: dict[tuple[Path, int], dict[str, str]] = {}
+    names: dict[tuple[Path, int], str] = {}
+    for expected in settings.expected_violations:
+        for found in find_targets([expected.target], environment, settings.directory):
+            if not isinstance(found, Target):
+                raise CouldNotCheckError(f"expected-violations: {found}")
+            reasons.setdefault(_identity(found), {})[expected.clause] = expected.reason
+            names[_identity(found)] = expected.target
+    identities = {
+        target.text: _identity(target) for target in targets if isinstance(target, Target)
+    }
+    if all_targets:
+        for identity in reasons.keys() - identities.values():
+            raise CouldNotCheckError(
+                f"expected-violations: {names[identity]} is not among the targets; remove the "
+                "entry, or add the target"
+            )
+    return [
+        _mark(report, reasons.get(identities.get(report.target, (Path(), 0)), {}))
+        for report in reports
+    ]
+
+
+def _mark(report: Report, reasons: dict[str, str]) -> Report:
+    findings = (
+        replace(finding, expected_because=reasons.get(finding.clause.id, ""))
+        for finding in report.findings
+    )
+    return replace(report, findings=tuple(findings))
+
+
+def _identity(target: Target) -> tuple[Path, int]:
+    """Return what two names of the same class have in common."""
+    return target.source.module.path, target.source.node.lineno

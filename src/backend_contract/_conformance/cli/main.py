@@ -1,0 +1,218 @@
+"""The command ``backend-contract``: its parser, and the commands ``clauses`` and ``explain``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NoReturn
+
+from backend_contract._conformance.cli.check import (
+    ALL,
+    COULD_NOT_CHECK,
+    OK,
+    check,
+    format_os_error,
+    print_error,
+    show,
+)
+from backend_contract._conformance.formats import FORMATS
+from backend_contract._conformance.results import Outcome
+from backend_contract._conformance.static.checkers import CHECKERS
+from backend_contract.clauses import CLAUSES
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with *arguments* (default: those of the process); return its exit status.
+
+    0: nothing is violated; 1: something is; 2: something could not be checked.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a path may contain any character
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        options = _parser().parse_args(given)
+        status: int = options.command(options)
+        sys.stdout.flush()
+    except _UsageError as error:
+        return _print_usage_error(error, given)
+    except CouldNotCheckError as error:
+        return print_error(error)
+    except BrokenPipeError:  # the reader is gone; the interpreter must not flush again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return COULD_NOT_CHECK
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:  # the current directory is gone, or the disk is full
+        return print_error(format_os_error(error))
+    return status
+
+
+class _UsageError(Exception):
+    """Raised when the command line is invalid."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises its errors: some formats have to be valid even then."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{self.format_usage()}{self.prog}: error: {message}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="backend-contract",
+        description="Check, clause by clause, whether a class works as a model server's backend.",
+    )
+    parser.add_argument(
+        "--version", action=_PrintVersion, nargs=0, help="print the version of the package"
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_check(
+        commands.add_parser(
+            "check",
+            help="check classes",
+            description="Check classes against the contract. By default, type checkers read the "
+            "classes (layer S), and nothing is imported. --run also runs them (layer B).",
+            epilog="Exit status: 0 nothing violated, 1 something violated, 2 could not check.",
+        )
+    )
+    clauses = commands.add_parser("clauses", help="list the clauses of the contract")
+    clauses.set_defaults(command=_clauses)
+    explain = commands.add_parser("explain", help="print one clause, with a bad and a good example")
+    explain.set_defaults(command=_explain)
+    explain.add_argument("clause", metavar="CLAUSE", help="the id of the clause, such as BC501")
+    return parser
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=check)
+    parser.add_argument(
+        "targets",
+        nargs="*",
+        metavar="TARGET",
+        help="package.module:Class, path/to/file.py:Class, or a file, directory or package that "
+        "contains backends (default: the targets in pyproject.toml)",
+    )
+    parser.add_argument(
+        "--checker",
+        type=_checker_names,
+        action="extend",
+        metavar="NAME",
+        help=f"type checkers to run, comma-separated ({', '.join(CHECKERS)}), or `{ALL}` that are "
+        f"installed (default: {next(iter(CHECKERS))})",
+    )
+    parser.add_argument(
+        "--python",
+        metavar="PATH",
+        help="the interpreter of the environment to check (default: that of this command)",
+    )
+    parser.add_argument(
+        "--run",
+        action="store_true",
+        help="also import each target in a process of its own, and try its behaviour (layer B)",
+    )
+    parser.add_argument(
+        "--backend-config",
+        type=Path,
+        metavar="FILE",
+        help="with --run: a YAML file with the configuration that the class needs",
+    )
+    parser.add_argument(
+        "--strict",
+        action=argparse.BooleanOptionalAction,
+        help="make unchecked clauses fail, as violated ones do",
+    )
+    parser.add_argument(
+        "--output-format",
+        choices=FORMATS,
+        default=next(iter(FORMATS)),
+        help="full: grouped by target; concise: one line per finding; json, github and sarif: for "
+        "other programs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="auto: on a terminal, unless NO_COLOR is set (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="do not use the user's cache directory"
+    )
+
+
+class _PrintVersion(argparse.Action):
+    """Prints the version, looked up only on request: that takes longer than most commands."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"backend-contract {version('backend-contract')}")
+        parser.exit()
+
+
+def _checker_names(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in (*CHECKERS, ALL):
+            raise argparse.ArgumentTypeError(
+                f"no checker {name!r}; expected {', '.join(CHECKERS)} or {ALL}"
+            )
+    return names
+
+
+def _clauses(_: argparse.Namespace) -> int:
+    for clause in CLAUSES.values():
+        print(f"{clause.id}  {clause.level.value:6}  {clause.layers:2}  {clause.text}")
+    print(
+        "\nA violation of MUST fails; one of SHOULD is a warning."
+        "\nLayers: S static, by type checkers and the source; B behavioural, by running the class."
+    )
+    return OK
+
+
+def _explain(options: argparse.Namespace) -> int:
+    import textwrap
+
+    clause = CLAUSES.get(options.clause.upper())
+    if clause is None:
+        raise CouldNotCheckError(
+            f"no clause {options.clause!r}; `backend-contract clauses` lists them"
+        )
+    print(textwrap.fill(f"{clause.id}: {clause.text}", 80))
+    for label, text in (
+        ("Level", clause.level.value),
+        ("Why", clause.why),
+        ("Fix", clause.fix),
+        ("Expected", clause.expected),
+        ("Layers", " ".join(clause.layers)),
+        ("Requires", " ".join(clause.requires) or "no other clause"),
+    ):
+        print(
+            textwrap.fill(text, 80, initial_indent=f"{label + ':':10}", subsequent_indent=" " * 10)
+        )
+    for label, example in (("Bad", clause.bad), ("Good", clause.good)):
+        print(f"\n{label}:\n\n{textwrap.indent(example, '    ')}", end="")
+    return OK
+
+
+def _print_usage_error(error: _UsageError, given: Sequence[str]) -> int:
+    """Print the error, and a valid document if *given* asks for one."""
+    print(error, file=sys.stderr)
+    words = " ".join(given).replace("=", " ").split()
+    for name in ("json", "sarif"):
+        if ("--output-format", name) in pairwise(words):
+            show(Outcome(problems=(str(error).rpartition(": error: ")[2],)), name, "never")
+            break
+    return COULD_NOT_CHECK

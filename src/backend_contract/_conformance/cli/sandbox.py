@@ -1,0 +1,164 @@
+"""Layer B for the command: each target is imported and tried in a process of its own.
+
+This process imports no target. A target that ends its process, or hangs beyond recovery, violates
+the clause that was being tried; the remaining clauses are tried in another process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from backend_contract._conformance.behavioural.request_servers import NO_FORK_HANDLERS
+from backend_contract._conformance.cli.sandbox_worker import as_document, as_finding
+from backend_contract._conformance.kit import CHECKED_BY
+from backend_contract._conformance.results import Finding, Report, Verdict
+from backend_contract._conformance.source.environment import Environment
+from backend_contract._conformance.source.targets import Target
+from backend_contract.clauses import CLAUSES
+
+__all__ = ["try_target"]
+
+SILENCE = 300.0
+"""Seconds without an answer after which a process is considered to hang."""
+
+# The package may not be installed in the target's environment: it is looked up there last.
+_PROGRAM = """\
+import sys
+sys.path[:] = [entry for entry in sys.path if entry]
+sys.path.append({package!r})
+from backend_contract._conformance.cli.sandbox_worker import main
+main()
+"""
+
+
+def try_target(target: Target, environment: Environment, config: Path | None) -> Report:
+    """Return a report of layer B on *target*.
+
+    *config* is a YAML file with the configuration that the class needs.
+    """
+    findings: dict[str, Finding] = {}
+    notes: list[str] = []
+    while True:
+        request = {
+            "module": target.module,
+            "qualname": target.qualname,
+            "root": None if target.root is None else str(target.root),
+            "config": None if config is None else str(config.absolute()),
+            "known": {clause: as_document(finding) for clause, finding in findings.items()},
+        }
+        trying = "its start"
+        for answer in _answers(request, environment):
+            if "trying" in answer:
+                trying = answer["trying"]
+            elif "finding" in answer:
+                finding = as_finding(answer["finding"])
+                findings[finding.clause.id] = finding
+            elif "note" in answer:
+                notes.append(answer["note"])
+            elif "error" in answer:
+                return Report(target=target.text, error=f"{target.text}: {answer['error']}")
+            elif "done" in answer:
+                in_order = tuple(findings[clause] for clause in CLAUSES if clause in findings)
+                return Report(target=target.text, findings=in_order, notes=tuple(notes))
+            elif trying in CLAUSES:
+                findings[trying] = _ended(target, trying, answer["ended"])
+            else:
+                problem = f"{target.text}: {answer['ended']} during {trying}"
+                return Report(target=target.text, error=problem)
+
+
+def _ended(target: Target, clause: str, how: str) -> Finding:
+    return Finding(
+        clause=CLAUSES[clause],
+        verdict=Verdict.VIOLATED,
+        path=target.source.module.path,
+        line=target.source.node.lineno,
+        found=f"{how} while this was tried",
+        layer="B",
+        checked_by=CHECKED_BY,
+    )
+
+
+def _answers(request: dict[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
+    """Yield what a process answers to *request*, and finally how it ended if it ended early."""
+    package = str(Path(__file__).parents[3])
+    variables = dict([NO_FORK_HANDLERS]) | os.environ
+    if not environment.is_this:
+        variables.pop("PYTHONPATH", None)
+        variables.pop("PYTHONHOME", None)
+    process = subprocess.Popen(
+        [environment.python, "-c", _PROGRAM.format(package=package)],
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,  # so that whatever a target starts can be ended with it
+    )
+    try:
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
+        reader.start()
+        threading.Thread(target=_wait, args=(process, reader, lines), daemon=True).start()
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # the process has ended already; reported below
+            process.stdin.write(json.dumps(request))
+            process.stdin.close()
+        while True:
+            try:
+                line = lines.get(timeout=SILENCE)
+            except queue.Empty:
+                yield {"ended": f"the process did not answer for {SILENCE:g} seconds"}
+                return
+            if line is None:
+                yield {"ended": describe_exit(process.wait())}
+                return
+            answer = json.loads(line)
+            yield answer
+            if "done" in answer or "error" in answer:
+                return
+    finally:
+        _end_all(process)
+
+
+def _read(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+
+
+def _wait(
+    process: subprocess.Popen[str],
+    reader: threading.Thread,
+    lines: queue.SimpleQueue[str | None],
+) -> None:
+    """Put the end of the lines, even if a child of the target keeps the pipe open."""
+    process.wait()
+    reader.join(1)
+    lines.put(None)
+
+
+def describe_exit(status: int) -> str:
+    """Return how a process ended, from its return code."""
+    if status < 0:
+        return f"the process was ended by {signal.Signals(-status).name}"
+    return f"the process exited with status {status}"
+
+
+def _end_all(process: subprocess.Popen[str]) -> None:
+    """End the process and everything it has started."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):  # all have ended
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    with process:
+        process.wait()

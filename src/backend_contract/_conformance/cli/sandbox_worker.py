@@ -1,0 +1,133 @@
+"""The process in which ``check --run`` imports a target and tries it.
+
+It reads one request, as JSON, from standard input, and answers with one JSON document per line:
+which clause is being tried, and each finding as soon as it exists. If the target ends the process,
+its parent knows what was being tried, and keeps the earlier findings.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from backend_contract._conformance.results import Finding, Verdict
+from backend_contract.clauses import CLAUSES, in_layer
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["as_document", "as_finding", "main"]
+
+
+def main() -> None:  # pragma: no cover - ends by os._exit, without reporting coverage
+    """Answer the request on standard input."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)  # output of a backend must not be mistaken for an answer
+    request = json.loads(sys.stdin.buffer.read())
+
+    def tell(**document: object) -> None:
+        answers.write(json.dumps(document) + "\n")
+
+    try:
+        if request["root"] is not None:
+            sys.path.insert(0, request["root"])
+        _answer(request, tell)
+    except CouldNotCheckError as error:
+        tell(error=str(error))
+    tell(done=True)
+    answers.flush()
+    os._exit(0)  # whatever threads the target has left
+
+
+def _answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
+    if importlib.util.find_spec("aconfig") is None:
+        raise CouldNotCheckError(
+            "backends receive an aconfig.Config, but aconfig is not installed; install it with: "
+            f"{sys.executable} -m pip install alchemy-config"
+        )
+    tell(trying="its import")
+    cls = _import(request["module"], request["qualname"])
+    known = {clause: as_finding(document) for clause, document in request["known"].items()}
+
+    from backend_contract._conformance.behavioural.trial import Subject
+    from backend_contract._conformance.kit import Kit
+
+    subject = Subject(make=cls, config=_read_configuration(request["config"]))
+    with Kit(subject, known, lambda clause: tell(trying=clause)) as kit:
+        for clause in in_layer("B"):
+            if clause.id not in known:
+                tell(finding=as_document(kit.finding(clause)))
+    for note in dict.fromkeys(kit.notes):
+        tell(note=note)
+
+
+def _import(module: str, qualname: str) -> type:
+    try:
+        found: object = importlib.import_module(module)
+        for name in qualname.split("."):
+            found = getattr(found, name)
+    except Exception as error:  # importing a module may raise anything
+        from backend_contract._conformance.behavioural.calls import describe_exception
+
+        raise CouldNotCheckError(f"it cannot be imported: {describe_exception(error)}") from None
+    if not isinstance(found, type):
+        raise CouldNotCheckError(f"at run time it is {found!r}, expected a class")
+    return found
+
+
+def _read_configuration(path: str | None) -> Mapping[str, Any] | None:
+    """Return the content of a YAML file, or ``None`` without one.
+
+    Raises :class:`CouldNotCheckError` if the content is not a mapping with string keys.
+    """
+    if path is None:
+        return None
+    import yaml
+
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            config: object = yaml.safe_load(file)
+    except OSError as error:
+        raise CouldNotCheckError(f"--backend-config {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise CouldNotCheckError(f"--backend-config {path}: not valid YAML: {problem}") from None
+    if isinstance(config, Mapping):
+        mapping = cast("Mapping[object, Any]", config)
+        if all(isinstance(key, str) for key in mapping):
+            return cast("Mapping[str, Any]", mapping)
+    raise CouldNotCheckError(
+        f"--backend-config {path}: expected a mapping with string keys, got {config!r:.80}"
+    )
+
+
+def as_document(finding: Finding) -> dict[str, Any]:
+    """Return a finding as a JSON document."""
+    return {
+        "clause": finding.clause.id,
+        "verdict": finding.verdict.value,
+        "path": str(finding.path),
+        "line": finding.line,
+        "found": finding.found,
+        "because": finding.because,
+        "layer": finding.layer,
+        "checked_by": finding.checked_by,
+    }
+
+
+def as_finding(document: Mapping[str, Any]) -> Finding:
+    """Return the finding that :func:`as_document` wrote."""
+    return Finding(
+        clause=CLAUSES[document["clause"]],
+        verdict=Verdict(document["verdict"]),
+        path=Path(document["path"]),
+        line=document["line"],
+        found=document["found"],
+        because=tuple(document["because"]),
+        layer=document["layer"],
+        checked_by=document["checked_by"],
+    )

@@ -1,0 +1,143 @@
+"""The settings of a project: ``[tool.backend-contract]`` in the nearest ``pyproject.toml``.
+
+Only the nearest file upward from the current directory counts, as in other tools; without such a
+table there are no settings.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeAlias, cast
+
+from backend_contract.clauses import CLAUSES
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["ExpectedViolation", "Settings", "read_settings"]
+
+Table: TypeAlias = "dict[str, object]"
+
+_FILE = "pyproject.toml"
+_KEYS = ("targets", "checkers", "strict", "expected-violations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedViolation:
+    """A known violation, which does not fail a run while it exists."""
+
+    target: str
+    clause: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings for all runs of a project."""
+
+    directory: Path
+    """The directory that paths are relative to, and where modules are looked up."""
+    targets: tuple[str, ...] = ()
+    checkers: tuple[str, ...] = ()
+    strict: bool = False
+    expected_violations: tuple[ExpectedViolation, ...] = ()
+
+
+def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
+    """Return the settings for a run in *directory*; *checkers* are the valid names of checkers.
+
+    Raises :class:`CouldNotCheckError` if the file cannot be read, or contains an unknown key, a
+    value of the wrong type, or an expected violation without target, clause or reason.
+    """
+    files = (parent / _FILE for parent in (directory, *directory.parents))
+    file = next((file for file in files if file.exists()), None)
+    if file is None:
+        return Settings(directory=directory)
+    table = _read_table(file)
+    where = f"{file}: [tool.backend-contract]"
+    _reject_unknown(table, _KEYS, where)
+    strict = table.get("strict", False)
+    if not isinstance(strict, bool):
+        raise CouldNotCheckError(f"{where}: strict must be true or false, got {strict!r}")
+    names = _strings(table, "checkers", where)
+    for name in names:
+        if name not in checkers:
+            known = ", ".join(checkers)
+            raise CouldNotCheckError(f"{where}: no checker {name!r}; expected one of {known}")
+    return Settings(
+        directory=file.parent,
+        targets=_strings(table, "targets", where),
+        checkers=names,
+        strict=strict,
+        expected_violations=tuple(_expected_violations(table, where)),
+    )
+
+
+def _read_table(file: Path) -> Table:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CouldNotCheckError(f"{file}: {error.strerror}") from None
+    if b"backend-contract" not in content:  # most runs need no parser
+        return {}
+    if sys.version_info < (3, 11):
+        import tomli as tomllib
+    else:
+        import tomllib
+    try:
+        tool: object = tomllib.loads(content.decode("utf-8")).get("tool", {})
+    except (ValueError, RecursionError) as error:
+        raise CouldNotCheckError(f"{file}: cannot be read: {error}") from None
+    tables = cast("Table", tool) if isinstance(tool, dict) else {}
+    table = tables.get("backend-contract", {})
+    if not isinstance(table, dict):
+        raise CouldNotCheckError(f"{file}: tool.backend-contract must be a table, got {table!r}")
+    return cast("Table", table)
+
+
+def _reject_unknown(table: Table, known: tuple[str, ...], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise CouldNotCheckError(
+                f"{where}: unknown key {key!r}; expected one of {', '.join(known)}"
+            )
+
+
+def _strings(table: Table, key: str, where: str) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if isinstance(value, list):
+        elements = cast("list[object]", value)
+        strings = tuple(element for element in elements if isinstance(element, str))
+        if len(strings) == len(elements):
+            return strings
+    raise CouldNotCheckError(f"{where}: {key} must be a list of strings, got {value!r}")
+
+
+def _expected_violations(table: Table, where: str) -> Iterator[ExpectedViolation]:
+    key = "expected-violations"
+    value = table.get(key, [])
+    if not isinstance(value, list):
+        raise CouldNotCheckError(f"{where}: {key} must be an array of tables, got {value!r}")
+    for number, entry in enumerate(cast("list[object]", value), start=1):
+        here = f"{where}: {key}, entry {number}"
+        if not isinstance(entry, dict):
+            raise CouldNotCheckError(f"{here}: must be a table, got {entry!r}")
+        yield _expected_violation(cast("Table", entry), here)
+
+
+def _expected_violation(entry: Table, here: str) -> ExpectedViolation:
+    names = tuple(field.name for field in fields(ExpectedViolation))
+    _reject_unknown(entry, names, here)
+    strings = {name: text for name in names if isinstance(text := entry.get(name), str)}
+    for name in names:
+        if not strings.get(name, "").strip():
+            raise CouldNotCheckError(
+                f"{here}: {name} must be a non-empty string, got {entry.get(name)!r}"
+            )
+    expected = ExpectedViolation(**strings)
+    if expected.clause not in CLAUSES:
+        raise CouldNotCheckError(
+            f"{here}: no clause {expected.clause!r}; `backend-contract clauses` lists them"
+        )
+    return expected

@@ -1,0 +1,65 @@
+"""The format ``json``: everything a run has to say, as ``report-1.schema.json`` describes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from backend_contract._conformance.formats.common import relative
+from backend_contract._conformance.results import Finding, Outcome
+
+__all__ = ["SCHEMA_VERSION", "json_document"]
+
+SCHEMA_VERSION = 1
+"""The version of the schema; a change that breaks readers increases it."""
+
+
+def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
+    """Yield one complete document, also if something could not be checked."""
+    del color
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "version": version("backend-contract"),
+        "sources": [asdict(source) for source in outcome.sources],
+        "reports": [
+            {
+                "target": report.target,
+                "findings": [_document(finding, outcome.strict) for finding in report.findings],
+                "notes": list(report.notes),
+            }
+            for report in outcome.reports
+            if report.findings
+        ],
+        "errors": [{"target": target or None, "message": text} for target, text in outcome.errors],
+    }
+    yield json.dumps(document, indent=2)
+
+
+def _document(finding: Finding, strict: bool) -> dict[str, Any]:
+    return {
+        "clause": finding.clause.id,
+        "level": finding.clause.level.value,
+        "text": finding.clause.text,
+        "verdict": finding.verdict.value,
+        "fails": finding.fails(strict),
+        "layers": sorted({source.layer for source in finding.sources}),
+        "path": str(relative(finding.path)),
+        "line": finding.line,
+        "found": finding.found,
+        "because": list(finding.because),
+        "expected": finding.clause.expected,
+        "fix": finding.clause.fix,
+        "expected_because": finding.expected_because or None,
+        "parts": [
+            {
+                "layer": part.layer,
+                "checked_by": part.checked_by,
+                "verdict": part.verdict.value,
+                "because": list(part.because),
+            }
+            for part in finding.parts
+        ],
+    }

@@ -1,0 +1,258 @@
+"""Layer B for one backend: every clause, decided once, on what an author gives.
+
+pytest suites, :func:`check_backend` and the command all use the same :class:`Kit`.
+"""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import re
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from backend_contract._conformance.behavioural import BEHAVIOURS
+from backend_contract._conformance.behavioural.request_servers import Pairs, RequestServers, pairs
+from backend_contract._conformance.behavioural.trial import (
+    DEFAULT_TIME_LIMIT,
+    USUAL_METADATA,
+    Received,
+    StopTrial,
+    Subject,
+    Trial,
+    blocked,
+    violated,
+)
+from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
+from backend_contract._structure import find_problems
+from backend_contract.clauses import CLAUSES, Clause, in_layer
+from backend_contract.errors import CouldNotCheckError
+from backend_contract.protocol import Backend
+
+__all__ = ["CHECKED_BY", "Kit", "check_backend"]
+
+CHECKED_BY = "the conformance kit"
+
+_GRACE = 1.0
+"""Seconds that all threads together have to end after everything has been stopped."""
+
+
+def check_backend(
+    backend: Callable[[], Backend],
+    *,
+    config: Mapping[str, Any] | None = None,
+    metadata: Pairs = USUAL_METADATA,
+    time_limit: float = DEFAULT_TIME_LIMIT,
+    merged_config: Callable[[Any], Mapping[str, Any] | None] | None = None,
+    during_start: Callable[[Any, Callable[[], None]], object] | None = None,
+    received_contexts: Callable[[Any], Received | None] | None = None,
+) -> Report:
+    """Try every clause of layer B on *backend*, and return a report with one finding per clause.
+
+    *backend* is a backend class, or a factory that returns a new, not started backend at each call.
+    BC201 and the constructor's half of BC205 need the class. *config* is a configuration that is
+    valid for the class, if an empty one is not; *metadata* is what a usual client sends. Each call
+    of a member may take *time_limit* seconds.
+
+    Three hooks show what no member of a backend shows. Without them, the clauses that need them are
+    unchecked if the members do not suffice:
+
+    - ``merged_config(backend)`` returns the merged configuration (BC204);
+    - ``during_start(backend, call)`` arranges that ``backend.start()`` calls ``call()`` in the
+      middle of its work, where it may raise or take long (BC308, BC405);
+    - ``received_contexts(backend)`` returns what was received, as pairs of a model id and its
+      context, or the ``x-route-info`` in it (BC506).
+
+    An exception of the backend is part of the report. If no backend can be created at all, the
+    ``error`` of the report says why. Every backend that was created is stopped, and every server
+    and thread ended if possible; the ``notes`` of the report name what could not be ended.
+
+    Raises :class:`TypeError` if *backend* is not callable, *config* not a mapping or *metadata* not
+    pairs, and :class:`ValueError` if *time_limit* is not above 0.
+    """
+    subject = Subject(
+        make=backend,
+        config=config,
+        metadata=metadata,
+        time_limit=time_limit,
+        merged_config=merged_config,
+        during_start=during_start,
+        received_contexts=received_contexts,
+    )
+    with Kit(subject) as kit:
+        return kit.report()
+
+
+class Kit:
+    """The verdicts on one subject. A clause is tried when it is first asked for, and once.
+
+    Not thread-safe.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        known: Mapping[str, Finding] | None = None,
+        before_trial: Callable[[str], None] = lambda clause: None,
+    ) -> None:
+        """*known* are findings of an earlier run; *before_trial* receives each id before its trial.
+
+        Raises :class:`TypeError` and :class:`ValueError` as :func:`check_backend` does.
+        """
+        self.subject: Subject = _validated(subject)
+        self.notes: list[str] = []
+        self._servers = RequestServers()
+        self._threads = set(threading.enumerate())
+        self._findings = dict(known or {})
+        self._before_trial = before_trial
+        self._seen: list[Backend] = []
+        self._class: type | None = None
+
+    def __enter__(self) -> Kit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """``module:qualname`` of the class or factory."""
+        make: Any = self.subject.make
+        return f"{make.__module__}:{getattr(make, '__qualname__', repr(make))}"
+
+    def backend_class(self) -> type:
+        """Return the class of the backends.
+
+        Raises :class:`CouldNotCheckError` if no backend can be created.
+        """
+        if self._class is None:
+            self._class = self.subject.cls or type(self._first_backend())
+        return self._class
+
+    def _first_backend(self) -> Backend:
+        trial = self._trial()
+        outcome = trial.carry_out(Trial.new, "the factory")
+        if outcome is not None and not self._seen:  # BC201 reports a backend that is incomplete
+            raise CouldNotCheckError("; ".join(filter(None, (outcome.found, *outcome.because))))
+        self.notes += trial.clean_up()
+        return self._seen[0]
+
+    def finding(self, clause: Clause) -> Finding:
+        """Return the verdict of layer B on *clause*.
+
+        Raises :class:`CouldNotCheckError` if no backend can be created at all.
+        """
+        if clause.id not in self._findings:
+            self._findings[clause.id] = self._finding(clause, self._decide(clause))
+        return self._findings[clause.id]
+
+    def report(self) -> Report:
+        """Return a report with a finding for every clause, and close the kit."""
+        try:
+            findings = tuple(self.finding(clause) for clause in in_layer("B"))
+        except CouldNotCheckError as error:
+            return Report(target=self.name, error=f"{self.name}: {error}")
+        self.close()
+        return Report(target=self.name, findings=findings, notes=tuple(dict.fromkeys(self.notes)))
+
+    def close(self) -> None:
+        """Stop the servers, and note the threads that are still running. Idempotent."""
+        self._servers.close()
+        until = time.monotonic() + _GRACE
+        for thread in set(threading.enumerate()) - self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(until - time.monotonic(), 0))
+                if thread.is_alive():
+                    kind = "daemon" if thread.daemon else "non-daemon"
+                    self.notes.append(f"still running: the {kind} thread {thread.name!r}")
+        self._threads = set(threading.enumerate())
+
+    def _trial(self) -> Trial:
+        return Trial(self.subject, self._servers, self._seen, self._holds)
+
+    def _holds(self, clause: str) -> bool:
+        return self.finding(CLAUSES[clause]).verdict is Verdict.OK
+
+    def _decide(self, clause: Clause) -> StopTrial | None:
+        """Return ``None`` if the clause holds."""
+        cls = self.backend_class()
+        blocking = blocked_by(clause, lambda required: self.finding(CLAUSES[required]))
+        if blocking is not None:
+            return blocked(blocking)
+        problem = find_problems(cls).get(clause.id)
+        return self._try(clause) if problem is None else violated(problem)
+
+    def _try(self, clause: Clause) -> StopTrial | None:
+        behaviour = BEHAVIOURS[clause.id]
+        for other in behaviour.after:
+            self.finding(CLAUSES[other])
+        if "handle_runtime_context" in clause.members:
+            self._servers.start()  # which may take longer than the time limit of a trial
+        self._before_trial(clause.id)
+        trial = self._trial()
+        try:
+            return trial.carry_out(behaviour.function, clause.id)
+        finally:
+            self.notes += trial.clean_up()
+
+    def _finding(self, clause: Clause, outcome: StopTrial | None) -> Finding:
+        path, line = _locate(self.backend_class(), clause.members[0])
+        return Finding(
+            clause=clause,
+            verdict=Verdict.OK if outcome is None else outcome.verdict,
+            path=path,
+            line=line,
+            found="" if outcome is None else outcome.found,
+            because=() if outcome is None else outcome.because,
+            layer="B",
+            checked_by=CHECKED_BY,
+        )
+
+
+def _validated(subject: Subject) -> Subject:
+    if not callable(subject.make):
+        raise TypeError(
+            f"expected a backend class or a function that returns a backend, got "
+            f"{subject.make!r}; give its class, or a lambda that creates it"
+        )
+    config = cast("object", subject.config)
+    if config is not None and not isinstance(config, Mapping):
+        raise TypeError(f"config: expected a mapping, got {config!r}")
+    if not subject.time_limit > 0:
+        raise ValueError(f"time_limit: expected seconds above 0, got {subject.time_limit!r}")
+    try:
+        metadata = pairs(subject.metadata)  # may be an iterator, and is sent many times
+    except TypeError:
+        raise TypeError(
+            f"metadata: expected a mapping or pairs of a key and a value, got {subject.metadata!r}"
+        ) from None
+    return replace(subject, metadata=metadata)
+
+
+def _locate(cls: type, member: str) -> tuple[Path, int]:
+    """Return file and line of *member* if *cls* defines it by a function, otherwise of *cls*.
+
+    A class without source, defined in an interactive session or by a library, is at line 1.
+    """
+    own = cls.__dict__.get(member)
+    function = getattr(own, "fget", None) or getattr(own, "__func__", None) or own
+    # Functions that a library generates, such as those of a dataclass, are in no file.
+    if isinstance(function, types.FunctionType) and function.__code__.co_filename[:1] != "<":
+        return Path(function.__code__.co_filename), function.__code__.co_firstlineno
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None) or f"<{cls.__module__}>"
+    line: int | None = cls.__dict__.get("__firstlineno__")  # from Python 3.13 on
+    return Path(file), line or _line_of_class(file, cls.__name__)
+
+
+@functools.lru_cache(maxsize=256)
+def _line_of_class(file: str, name: str) -> int:
+    head = re.compile(rf"\s*class {re.escape(name)}\b")
+    lines = enumerate(linecache.getlines(file), start=1)
+    return next((number for number, line in lines if head.match(line)), 1)

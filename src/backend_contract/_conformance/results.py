@@ -1,0 +1,225 @@
+"""The vocabulary of results: verdicts, findings and reports, whichever layer they come from."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from backend_contract.clauses import Clause, Level
+
+__all__ = [
+    "Finding",
+    "Outcome",
+    "Report",
+    "Source",
+    "Verdict",
+    "blocked_by",
+    "combine",
+    "combine_reports",
+    "count_verdicts",
+]
+
+
+class Verdict(enum.Enum):
+    """The result for one clause."""
+
+    OK = "ok"
+    VIOLATED = "violated"
+    UNCHECKED = "unchecked"
+    """No violation was found, and the clause was not shown to hold either."""
+    BLOCKED = "blocked"
+    """Another clause has to hold first."""
+    NOT_APPLICABLE = "not applicable"
+    """The clause is about an ability that the backend does not have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a finding comes from."""
+
+    layer: str
+    """``S``, static, or ``B``, behavioural."""
+    checked_by: str
+    """What decided, with a version if there is one, such as ``mypy 2.4.1``."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Finding:
+    """The verdict on one clause for one class."""
+
+    clause: Clause
+    verdict: Verdict
+    path: Path
+    line: int
+    found: str = ""
+    """The member as the source defines it, or what was observed."""
+    because: tuple[str, ...] = ()
+    """The evidence of a violation, the reasons why a clause is unchecked, or the blocking id."""
+    layer: str = "S"
+    checked_by: str = ""
+    parts: tuple[Finding, ...] = ()
+    """The findings that this one combines, if it combines several."""
+    expected_because: str = ""
+    """Why a violation is expected; empty if none is."""
+
+    def __repr__(self) -> str:
+        return f"<Finding {self.clause.id} {self.verdict.value}>"
+
+    def __str__(self) -> str:
+        details = "; ".join(filter(None, (self.found, *self.because)))
+        text = f"{self.path}:{self.line}: {self.clause.id} {self.verdict.value}"
+        return f"{text}: {details}" if details else text
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where the findings come from that this one combines."""
+        return tuple(
+            Source(layer=part.layer, checked_by=part.checked_by) for part in self.parts or (self,)
+        )
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether an expected violation did not occur."""
+        return bool(self.expected_because) and self.verdict is not Verdict.VIOLATED
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether a clause of level SHOULD is violated."""
+        return self.verdict is Verdict.VIOLATED and self.clause.level is Level.SHOULD
+
+    def fails(self, strict: bool) -> bool:
+        """Return whether the finding fails a run. *strict* makes unchecked clauses fail too."""
+        if self.expected_because:
+            return self.is_stale
+        failing = (Verdict.VIOLATED, Verdict.UNCHECKED) if strict else (Verdict.VIOLATED,)
+        return self.verdict in failing and self.clause.level is Level.MUST
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Report:
+    """Results for one target: one finding per clause, or an error."""
+
+    target: str
+    findings: tuple[Finding, ...] = ()
+    error: str | None = None
+    """Why the target could not be checked."""
+    notes: tuple[str, ...] = ()
+    """Further observations, such as threads that could not be stopped."""
+
+    def __repr__(self) -> str:
+        return f"<Report {self.target}: {self.error or count_verdicts(self.findings)}>"
+
+    def __str__(self) -> str:
+        undecided = (f for f in self.findings if f.verdict is not Verdict.OK)
+        heading = f"{self.target}: {self.error or count_verdicts(self.findings)}"
+        return "\n  ".join([heading, *map(str, undecided), *self.notes])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything that one run has to say."""
+
+    reports: Sequence[Report] = ()
+    problems: tuple[str, ...] = ()
+    """What could not be done, beyond the errors in the reports."""
+    strict: bool = False
+    """Whether unchecked clauses fail, as violated ones do."""
+
+    @property
+    def errors(self) -> list[tuple[str | None, str]]:
+        """Pairs of a target, or ``None``, and the reason why it could not be checked."""
+        of_targets = [(report.target, report.error) for report in self.reports if report.error]
+        return [*of_targets, *((None, problem) for problem in self.problems)]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, report by report."""
+        return [finding for report in self.reports for finding in report.findings]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The distinct sources of all findings."""
+        return tuple(dict.fromkeys(each for finding in self.findings for each in finding.sources))
+
+    @property
+    def fails(self) -> bool:
+        """Whether any finding fails the run."""
+        return any(finding.fails(self.strict) for finding in self.findings)
+
+
+def count_verdicts(findings: Iterable[Finding]) -> str:
+    """Return the number of findings per verdict, such as ``6 ok, 2 violated``."""
+    counts = Counter(finding.verdict for finding in findings)
+    return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+
+
+def blocked_by(clause: Clause, finding_of: Callable[[str], Finding]) -> str | None:
+    """Return the id of the clause that blocks *clause*, or ``None``.
+
+    Names the root cause: the violated clause at the end of a chain, not the blocked one before it.
+    A clause of level SHOULD blocks nothing.
+    """
+    for required in clause.requires:
+        finding = finding_of(required)
+        if finding.verdict is Verdict.BLOCKED:
+            return finding.because[0]
+        if finding.verdict is Verdict.VIOLATED and finding.clause.level is Level.MUST:
+            return required
+    return None
+
+
+_WORST_FIRST = (
+    Verdict.VIOLATED,
+    Verdict.UNCHECKED,
+    Verdict.BLOCKED,
+    Verdict.NOT_APPLICABLE,
+    Verdict.OK,
+)
+_MOST_CERTAIN_FIRST = (
+    Verdict.VIOLATED,
+    Verdict.OK,
+    Verdict.NOT_APPLICABLE,
+    Verdict.BLOCKED,
+    Verdict.UNCHECKED,
+)
+
+
+def combine(findings: Sequence[Finding]) -> Finding:
+    """Combine findings on one clause of one class. *findings* must not be empty.
+
+    Within a layer the worst verdict counts, so a checker that misses a problem never hides one
+    another found. Across layers, violated in any is violated and otherwise ok in any is ok: a layer
+    may be unable to see what another has shown.
+    """
+    parts = [part for finding in findings for part in finding.parts or (finding,)]
+    if len(parts) == 1:
+        return parts[0]
+    worst_per_layer = [
+        min(
+            (part for part in parts if part.layer == layer),
+            key=lambda part: _WORST_FIRST.index(part.verdict),
+        )
+        for layer in dict.fromkeys(part.layer for part in parts)
+    ]
+    decisive = min(worst_per_layer, key=lambda part: _MOST_CERTAIN_FIRST.index(part.verdict))
+    agreeing = [part for part in parts if part.verdict is decisive.verdict]
+    reasons = dict.fromkeys(reason for part in agreeing for reason in part.because)
+    return replace(decisive, because=tuple(reasons), parts=tuple(parts))
+
+
+def combine_reports(reports: Sequence[Report]) -> Report:
+    """Combine reports on one target into one. *reports* must not be empty."""
+    by_clause: dict[str, list[Finding]] = {}
+    for finding in (finding for report in reports for finding in report.findings):
+        by_clause.setdefault(finding.clause.id, []).append(finding)
+    errors = dict.fromkeys(report.error for report in reports if report.error is not None)
+    notes = dict.fromkeys(note for report in reports for note in report.notes)
+    return Report(
+        target=reports[0].target,
+        findings=tuple(combine(by_clause[clause]) for clause in sorted(by_clause)),
+        error="; ".join(errors) or None,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,22 @@
+"""The type checkers that can decide a probe: one small adapter each.
+
+An adapter runs its checker in a process of its own, on the files it is given, under a configuration
+that is wholly ours: neither the user's settings nor the checker's defaults say what is reported.
+"""
+
+from __future__ import annotations
+
+from backend_contract._conformance.static.checkers.base import Checker, Diagnostic
+from backend_contract._conformance.static.checkers.mypy import Mypy
+from backend_contract._conformance.static.checkers.pyrefly import Pyrefly
+from backend_contract._conformance.static.checkers.pyright import Pyright
+from backend_contract._conformance.static.checkers.subprocesses import not_installed
+from backend_contract._conformance.static.checkers.ty import Ty
+from backend_contract._conformance.static.checkers.zuban import Zuban
+
+__all__ = ["CHECKERS", "Checker", "Diagnostic", "Mypy", "not_installed"]
+
+CHECKERS: dict[str, Checker] = {
+    checker.name: checker for checker in (Mypy(), Pyright(), Pyrefly(), Ty(), Zuban())
+}
+"""The checkers by name, the default one first."""

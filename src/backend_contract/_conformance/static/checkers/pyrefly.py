@@ -1,0 +1,63 @@
+"""pyrefly."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backend_contract._conformance.static.checkers import subprocesses
+from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic, Program
+
+__all__ = ["Pyrefly"]
+
+
+class Pyrefly(Program):
+    """pyrefly, with a configuration: without one, its preset reports next to nothing."""
+
+    name = "pyrefly"
+    requirement = "pyrefly"
+
+    def check(self, request: CheckRequest) -> list[Diagnostic]:
+        """See :class:`Checker`."""
+        configuration = request.directory / "pyrefly.toml"
+        settings = {
+            "search-path": [str(root) for root in (*request.roots, request.directory)],
+            "disable-search-path-heuristics": True,
+            "python-version": request.environment.written_version,
+            "site-package-path": list(request.environment.path),
+            "skip-interpreter-query": True,
+            "use-ignore-files": False,
+            # A result without annotation is Any, as it is to the others.
+            "untyped-def-behavior": "check-and-infer-return-any",
+        }
+        written = [f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in settings.items()]
+        configuration.write_text("".join(written), "utf-8", "surrogateescape")
+        ended = subprocesses.run(
+            self.name,
+            [
+                self.program(),
+                "check",
+                f"--config={configuration}",
+                "--output-format=json",
+                "--summary=none",
+                "--progress-bar=no",
+                *request.files,
+            ],
+            directory=request.directory,
+        )
+        return ended.read(self.name, partial(_diagnostics, directory=request.directory))
+
+
+def _diagnostics(document: Any, directory: Path) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            (directory / row["path"]).resolve(),
+            row["line"],
+            row["concise_description"],
+            "import" in row["name"],
+        )
+        for row in document["errors"]
+        if row["severity"] == "error"
+    ]

@@ -1,0 +1,65 @@
+"""pyright: the program that ``pip install pyright`` or ``npm install -g pyright`` brings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from backend_contract._conformance.static.checkers import subprocesses
+from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic, Program
+
+__all__ = ["Pyright"]
+
+
+class Pyright(Program):
+    """pyright, as its program puts it out with ``--outputjson``."""
+
+    name = "pyright"
+    requirement = "pyright[nodejs]"
+
+    # The wrapper on PyPI shall not look for a newer pyright to speak of.
+    variables: ClassVar[Mapping[str, str]] = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+
+    def check(self, request: CheckRequest) -> list[Diagnostic]:
+        """See :class:`Checker`."""
+        configuration = request.directory / "pyrightconfig.json"
+        settings = {
+            "include": list(request.files),
+            "extraPaths": [str(root) for root in request.roots],
+            "stubPath": "no stubs but those",  # by default, `typings` in the current directory
+            "typeCheckingMode": "standard",
+            "pythonVersion": request.environment.written_version,
+            # A member without annotations is Any, as it is to the others: pyright alone would
+            # decide it by what its body returns.
+            "analyzeUnannotatedFunctions": False,
+        }
+        configuration.write_text(json.dumps(settings), encoding="utf-8")
+        ended = subprocesses.run(
+            self.name,
+            [
+                self.program(),
+                "--outputjson",
+                "--project",
+                str(configuration),
+                "--pythonpath",
+                request.environment.python,
+            ],
+            directory=request.directory,
+            environment=self.variables,
+        )
+        return ended.read(self.name, _diagnostics)
+
+
+def _diagnostics(document: Any) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            Path(row["file"]).resolve(),
+            row["range"]["start"]["line"] + 1 if "range" in row else 0,
+            row["message"].partition("\n")[0],
+            str(row.get("rule", "")).startswith("reportMissing"),
+        )
+        for row in document["generalDiagnostics"]
+        if row["severity"] == "error"
+    ]

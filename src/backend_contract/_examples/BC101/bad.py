@@ -1,0 +1,5 @@
+from backend_contract import LocalBackend
+
+
+class Mine(LocalBackend):
+    backend_type = 7

@@ -1,0 +1,7 @@
+from backend_contract import LocalBackend
+
+
+class Mine(LocalBackend):
+    @property
+    def backend_type(self) -> str:
+        return "MINE"

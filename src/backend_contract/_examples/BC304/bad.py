@@ -1,0 +1,8 @@
+from backend_contract import LocalBackend
+
+
+class Mine(LocalBackend):
+    def start(self) -> None:
+        if self.is_started:
+            raise RuntimeError("already started")
+        super().start()

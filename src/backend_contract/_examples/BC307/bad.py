@@ -1,0 +1,6 @@
+from backend_contract import LocalBackend
+
+
+class Mine(LocalBackend):
+    def is_started(self) -> bool:
+        return self._started

@@ -1,0 +1,865 @@
+"""What the clauses of BC1xx to BC4xx say, each asked alone: none of them needs a server.
+
+That a clause catches what breaks it, and no other does, is proven by whole backends, in
+`tests/integration/frameworks/kit`. Here is what is said, and when nothing can be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aconfig
+import pytest
+
+from backend_contract import LocalBackend
+from backend_contract._conformance.behavioural.trial import Subject, unchecked
+from backend_contract._conformance.kit import Kit
+from backend_contract._conformance.results import Finding, Verdict
+from backend_contract.clauses import CLAUSES
+
+OK, VIOLATED, UNCHECKED = Verdict.OK, Verdict.VIOLATED, Verdict.UNCHECKED
+
+
+class Mine(LocalBackend):
+    backend_type = "MINE"
+
+    def connect(self) -> None:
+        pass
+
+    def start(self) -> None:
+        self.connect()
+        self._started = True
+
+
+def tried(clause: str, make: Any, **given: Any) -> Finding:
+    with Kit(Subject(make, **given)) as kit:
+        found = kit.finding(CLAUSES[clause])
+        return next((part for part in found.parts if part.layer == "B"), found)
+
+
+def said(clause: str, make: Any, **given: Any) -> tuple[Verdict, str]:
+    """The verdict, with what was found or else why there is none."""
+    finding = tried(clause, make, **given)
+    return finding.verdict, finding.found or "; ".join(finding.because)
+
+
+# BC1xx
+
+
+def test_a_name_is_that_of_the_class_before_and_after_a_start() -> None:
+    class Differs(Mine):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.backend_type = "ANOTHER"  # type: ignore[misc]  # as an author without types
+
+    class Changes(Mine):
+        def start(self) -> None:
+            super().start()
+            self.backend_type = "SOME-OTHER"  # type: ignore[misc]  # as an author without types
+
+    found = "backend_type is 'MINE' on the class, {!r} on a {} instance"
+    assert said("BC102", Differs) == (VIOLATED, found.format("ANOTHER", "new"))
+    assert said("BC102", Changes) == (VIOLATED, found.format("SOME-OTHER", "started"))
+    assert said("BC102", Mine) == (OK, "")
+
+
+def test_a_name_that_only_an_instance_has_is_none_of_the_class() -> None:
+    class OfInstances:
+        def __get__(self, instance: object, owner: type) -> object:
+            return 7 if instance is None else "MINE"
+
+    cls = type("Mine", (Mine,), {"backend_type": OfInstances()})
+    assert said("BC102", cls) == (VIOLATED, "backend_type, on the class, is 7")
+
+
+def test_a_name_that_is_compared_by_what_it_says_may_be_another_object() -> None:
+    assert said("BC102", named("mine", str.upper)) == (OK, "")
+
+
+def named(name: str, by: Callable[[str], str] = str) -> type[Mine]:
+    """A backend whose name is computed, so that only who asks for it knows it."""
+
+    class Computed:
+        def __get__(self, instance: object, owner: type) -> str:
+            return by(name)
+
+    return type("Named", (Mine,), {"backend_type": Computed()})
+
+
+@pytest.mark.parametrize(
+    "name", ["Mine", "mine", "", "  ", "\N{MICRO SIGN}SERVICE"], ids=lambda name: ascii(name)
+)
+def test_a_name_that_is_not_upper_case_is_shown(name: str) -> None:
+    assert said("BC103", named(name)) == (VIOLATED, f"backend_type is {name!r}")
+    assert said("BC103", named(f"M{name}", str.upper)) == (OK, "")
+
+
+# BC201
+
+
+class Strict(Mine):
+    """Knows its keys, and needs one."""
+
+    def __init__(self, config: Any = None) -> None:
+        self.check(config or {})
+        super().__init__(config)
+
+    def check(self, config: Mapping[str, Any]) -> None:
+        if set(config) != {"address"}:
+            raise ValueError("address is missing, or something is not known")
+
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        self.check(config)
+        super().register_config(config)
+
+
+SAMPLE = {"address": "here"}
+
+
+class ForgetsItsBase(Mine):
+    def __init__(self, config: Any = None) -> None:
+        pass
+
+
+def test_a_constructor_is_given_what_the_contract_says() -> None:
+    given: list[Any] = []
+
+    class Remembers(Mine):
+        def __init__(self, *config: Any) -> None:
+            given.append(config)
+            super().__init__(*config)
+
+    assert said("BC201", Remembers, config={"a": 1}) == (OK, "")
+    assert given == [(aconfig.Config({"a": 1}),), (), (None,)]
+    assert type(given[0][0]) is aconfig.Config
+
+
+def test_a_factory_leaves_the_constructor_unchecked() -> None:
+    why = "a factory was given; give the class, or make it the factory"
+    assert said("BC201", lambda: Mine()) == (UNCHECKED, why)
+
+
+def test_a_forgotten_base_is_seen_whatever_makes_the_backend() -> None:
+    forgotten = "`__init__` does not call `super().__init__(config)`: there is no lock, and no"
+    for make in (ForgetsItsBase, lambda: ForgetsItsBase()):
+        verdict, found = said("BC201", make)
+        assert verdict is VIOLATED
+        assert found.startswith(forgotten)
+        assert said("BC205", make) == said("BC401", make) == (Verdict.BLOCKED, "BC201")
+
+
+def test_a_factory_that_fails_later_is_no_constructor_that_fails() -> None:
+    made: list[Mine] = []
+
+    def make_one() -> Mine:
+        if made:
+            raise OSError("no more")
+        made.append(Mine())
+        return made[0]
+
+    verdict, because = said("BC201", make_one)
+    assert verdict is UNCHECKED
+    assert because.startswith("the factory raised OSError: no more (test_behaviour.py:")
+
+
+def test_a_sample_says_that_an_empty_configuration_need_not_do() -> None:
+    class NeedsAnArgument(Mine):
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+
+    assert said("BC201", Strict, config=SAMPLE) == (OK, "")
+    verdict, found = said("BC201", Strict)
+    assert verdict is VIOLATED
+    assert found.startswith(f"{Strict.__qualname__}(aconfig.Config({{}})) raised ValueError: ")
+    verdict, found = said("BC201", NeedsAnArgument, config=SAMPLE)
+    assert verdict is VIOLATED
+
+
+def test_a_type_error_is_none_of_an_empty_configuration() -> None:
+    class TakesNoNone(Mine):
+        def __init__(self, *config: Any) -> None:
+            if config == (None,):
+                raise TypeError("no configuration")
+            super().__init__(*config)
+
+    verdict, found = said("BC201", TakesNoNone, config=SAMPLE)
+    assert verdict is VIOLATED
+    assert found.startswith(f"{TakesNoNone.__qualname__}(None) raised TypeError: no configuration")
+
+
+# BC202, BC203
+
+
+def registering(function: Any) -> type[Mine]:
+    """A backend whose `register_config` is this."""
+    return type("Registering", (Mine,), {"register_config": function})
+
+
+def raises(error: BaseException) -> Any:
+    def register_config(self: Mine, config: Mapping[str, Any]) -> None:
+        raise error
+
+    return register_config
+
+
+def test_a_backend_may_say_that_it_is_not_dynamic() -> None:
+    static = registering(raises(NotImplementedError()))
+    assert said("BC202", static) == (OK, "")
+    assert said("BC203", static) == (OK, "")
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), TypeError("no"), SystemExit("no")])
+def test_of_what_registering_raises_another_clause_speaks(error: BaseException) -> None:
+    text = f"register_config() raised {type(error).__name__}: no (test_behaviour.py:"
+    verdict, because = said("BC202", registering(raises(error)))
+    assert verdict is UNCHECKED
+    assert because.startswith(text)
+    verdict, found = said("BC203", registering(raises(error)))
+    assert verdict is VIOLATED
+    assert found.startswith(text)
+
+
+def test_a_call_that_does_not_fit_is_seen_where_the_signature_hides_it() -> None:
+    def passes_on(self: Mine, *arguments: Any) -> Any:
+        return fits_not(*arguments)
+
+    def hides(*arguments: Any, **named: Any) -> Any:
+        raise AssertionError("it is never called")
+
+    def fits_not() -> None:
+        pass
+
+    class Hidden:
+        """As a decorator whose signature is not that of what it calls."""
+
+        def __get__(self, instance: object, owner: type) -> Any:
+            return fits_not if instance is not None else hides
+
+    verdict, found = said("BC202", registering(Hidden()))
+    assert verdict is VIOLATED
+    assert found.startswith("register_config() raised TypeError: ")
+    assert said("BC202", registering(passes_on))[0] is UNCHECKED  # which is an error within
+
+
+def test_what_registering_returns_is_shown() -> None:
+    fluent = registering(lambda self, config: 3)
+    assert said("BC202", fluent) == (VIOLATED, "register_config() returned 3")
+
+
+def test_a_backend_that_knows_its_keys_needs_a_sample() -> None:
+    class KnowsItsKeys(Mine):
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            if set(config) - {"address"}:
+                raise ValueError("not known")
+            super().register_config(config)
+
+    why = "register_config refuses a key that it does not know: give a sample configuration"
+    assert said("BC203", KnowsItsKeys) == (UNCHECKED, why)
+    assert said("BC203", KnowsItsKeys, config=SAMPLE) == (OK, "")
+    assert said("BC203", Strict, config=SAMPLE) == (OK, "")
+    why = "register_config refuses a key that it does not know, so none can be added"
+    assert said("BC204", KnowsItsKeys) == (UNCHECKED, why)
+    assert said("BC204", Strict, config=SAMPLE) == (UNCHECKED, why)
+
+
+@pytest.mark.parametrize("sample", [None, SAMPLE])
+@pytest.mark.parametrize("accepted", range(1, 3))
+def test_what_was_accepted_once_is_accepted_again(accepted: int, sample: Any) -> None:
+    class Tires(Mine):
+        calls = 0
+
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            if set(config) - set(SAMPLE):
+                raise ValueError("not known")
+            self.calls += 1
+            if self.calls > accepted:
+                raise OSError("enough")
+
+    verdict, found = said("BC203", Tires, config=sample)
+    assert verdict is VIOLATED
+    assert found.startswith("register_config() raised OSError: enough (")
+
+
+@pytest.mark.parametrize("dynamic", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_backend_is_dynamic_or_is_not(dynamic: bool, known: bool) -> None:
+    class Changes(Mine):
+        calls = 0
+
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            if known and set(config) - set(SAMPLE):
+                raise ValueError("not known")
+            self.calls += 1
+            if (self.calls < 3) is not dynamic:
+                raise NotImplementedError
+
+    verdict, found = said("BC203", Changes, config=SAMPLE)
+    assert verdict is VIOLATED
+    assert found == "register_config() raised NotImplementedError once, and accepted another call"
+
+
+# BC204, BC205
+
+
+def test_what_cannot_be_merged_is_not_applicable() -> None:
+    static = registering(raises(NotImplementedError()))
+    why = "register_config raises NotImplementedError"
+    assert said("BC204", static) == (Verdict.NOT_APPLICABLE, why)
+
+
+class Structural:
+    """Inherits nothing, and shows what it has merged nowhere."""
+
+    backend_type = "STRUCTURAL"
+
+    def __init__(self, config: Any = None) -> None:
+        self.merged = dict(Mine(config).config)
+        self.is_started = False
+        self.lock = threading.RLock()
+
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        mine = Mine(self.merged)
+        mine.register_config(config)
+        self.merged = dict(mine.config)
+
+    def start(self) -> None:
+        self.is_started = True
+
+    def stop(self) -> None:
+        self.is_started = False
+
+    def start_lock(self) -> Any:
+        return self.lock
+
+    def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+        pass
+
+
+def test_what_was_merged_is_seen_by_a_hook_or_where_our_own_classes_have_it() -> None:
+    class ShowsAnother(Structural):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.config = {"another": 1}
+
+    class Shows(Structural):
+        @property
+        def config(self) -> Any:
+            return self.merged
+
+    why = "what was merged cannot be seen: give the hook `merged_config`"
+    assert said("BC204", Structural) == (UNCHECKED, why)
+    assert said("BC204", ShowsAnother) == (UNCHECKED, why)
+    assert said("BC204", Shows) == (OK, "")
+    assert said("BC204", Mine) == (OK, "")
+    assert said("BC204", lambda: Mine()) == (OK, "")
+    assert said("BC204", Structural, merged_config=lambda backend: backend.merged) == (OK, "")
+    found = "the merged configuration is 3"
+    assert said("BC204", Mine, merged_config=lambda backend: 3) == (VIOLATED, found)
+
+
+@pytest.mark.parametrize(
+    ("merged", "found"),
+    [
+        ({"backend_contract": 3}, "backend_contract is 3 in the merged configuration, expected {"),
+        ({"backend_contract": {}}, "backend_contract.kept is absent in the merged configuration,"),
+        ({"backend_contract": {"kept": True}}, "backend_contract.kept is True in the merged"),
+        ({"backend_contract": {"kept": 1, "switch": 0}}, "backend_contract.switch is 0 in the"),
+        ({"backend_contract": {"kept": 2}}, "backend_contract.kept is 2 in the merged"),
+        ({}, "backend_contract is absent in the merged configuration, expected {"),
+    ],
+    ids=["no mapping", "absent", "True for 1", "0 for False", "another", "nothing"],
+)
+def test_where_what_was_merged_differs_is_named(merged: Any, found: str) -> None:
+    verdict, difference = said("BC204", Mine, merged_config=lambda backend: merged)
+    assert verdict is VIOLATED
+    assert difference.startswith(found)
+
+
+def test_the_sample_is_part_of_what_is_merged_and_a_backend_may_add_to_it() -> None:
+    class Drops(Mine):
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            super().register_config(config)
+            del self.config["address"]
+
+    class Adds(Mine):
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            super().register_config({"backend_contract": {"mine": 1}, "mine": 1})
+            super().register_config(config)
+
+    class DropsOnce(Drops):
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            self.config.setdefault("address", None)
+            super().register_config(config)
+
+    found = "address is absent in the merged configuration, expected 'here'"
+    assert said("BC204", DropsOnce, config=SAMPLE) == (VIOLATED, found)
+    assert said("BC204", Adds, config=SAMPLE) == (OK, "")
+
+
+def test_what_a_constructor_does_not_know_is_registered_instead() -> None:
+    class KnowsItsKeysWhenMade(Mine):
+        def __init__(self, config: Any = None) -> None:
+            if set(config or {}) - set(SAMPLE):
+                raise ValueError("not known")
+            super().__init__(config)
+
+    assert said("BC204", KnowsItsKeysWhenMade) == (OK, "")
+    assert said("BC204", KnowsItsKeysWhenMade, config=SAMPLE) == (OK, "")
+
+
+def test_whose_configuration_was_changed_is_named() -> None:
+    class ChangesWhatItWasMadeWith(Mine):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            if config is not None:
+                config["mine"] = 1
+
+    def change(self: Mine, config: Any) -> None:
+        config.clear()
+
+    finding = tried("BC205", ChangesWhatItWasMadeWith, config=SAMPLE)
+    assert finding.verdict is VIOLATED
+    assert finding.found.startswith("what the constructor was given is now {'address': 'here', 'ba")
+    assert finding.found.endswith("'mine': 1}")
+    assert finding.because[0].startswith("it was {'address': 'here', 'backend_contract': {")
+    found = "what register_config, at call 1, was given is now {}"
+    assert said("BC205", registering(change)) == (VIOLATED, found)
+    assert said("BC205", lambda: registering(change)()) == (VIOLATED, found)
+
+
+def test_of_a_factory_half_of_what_is_given_is_unchecked() -> None:
+    why = "the constructor's half needs the class; a factory was given"
+    assert said("BC205", lambda: Mine()) == (UNCHECKED, why)
+
+
+def test_a_constructor_that_knows_its_keys_is_given_the_sample_alone() -> None:
+    class Changes(Strict):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            if config is not None:
+                config["mine"] = 1
+
+    found = "what the constructor was given is now {'address': 'here', 'mine': 1}"
+    assert said("BC205", Changes, config=SAMPLE) == (VIOLATED, found)
+    assert said("BC205", Strict, config=SAMPLE) == (OK, "")
+
+
+# BC3xx
+
+
+def test_who_has_started_a_new_backend_is_named() -> None:
+    def started() -> Mine:
+        backend = Mine()
+        backend.start()
+        return backend
+
+    class StartsWhenMade(Mine):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self._started = True
+
+    class StartsAll(Mine):
+        started = False
+
+        @property
+        def is_started(self) -> bool:
+            return type(self).started
+
+        def start(self) -> None:
+            type(self).started = True
+
+        def stop(self) -> None:
+            type(self).started = False
+
+    found = "is_started is True on a new backend"
+    assert said("BC301", StartsWhenMade) == (VIOLATED, found)
+    assert said("BC301", started) == (VIOLATED, f"{found}; a factory must not start it either")
+    assert said("BC301", StartsAll) == (VIOLATED, f"{found}, after another was started")
+
+
+class Server(Mine):
+    """Starts and stops as its state allows; what a test overrides goes wrong."""
+
+    starts = stops = 0
+
+    def start(self) -> None:
+        self.starts += 1
+        super().start()
+
+    def stop(self) -> None:
+        self.stops += 1
+        super().stop()
+
+
+class StaysStopped(Server):
+    def start(self) -> None:
+        self.starts += 1
+
+
+class StaysStarted(Server):
+    def stop(self) -> None:
+        self.stops += 1
+
+
+class CannotStart(Server):
+    def start(self) -> None:
+        raise OSError("no")
+
+
+class StartsOnce(Server):
+    def start(self) -> None:
+        super().start()
+        if self.stops and self.starts > 1:
+            raise OSError("no")
+
+
+class StartsTwice(Server):
+    def start(self) -> None:
+        super().start()
+        if self.stops and self.starts > 2:
+            raise OSError("no")
+
+
+class Toggles(Server):
+    def start(self) -> None:
+        self._started = not self._started
+
+
+class CountsStarts(Server):
+    def stop(self) -> None:
+        self.starts = max(self.starts - 1, 0)
+        self._started = self.starts > 0
+
+
+class ClosedBeforeItWasOpen(Server):
+    def start(self) -> None:
+        super().start()
+        if self.starts <= self.stops:
+            raise OSError("no")
+
+
+class CannotStopWhenNew(Server):
+    def stop(self) -> None:
+        if not self.starts:
+            raise OSError("no")
+        super().stop()
+
+
+class CannotStopTwice(Server):
+    def stop(self) -> None:
+        if self.starts and not self._started:
+            raise OSError("no")
+        super().stop()
+
+
+class OwesAStop(Server):
+    """It has to be started as often as it was stopped; that before the first start is forgiven."""
+
+    def start(self) -> None:
+        self.stops = max(self.stops - 1, 0) if self.starts else 0
+        super().start()
+        self._started = not self.stops
+
+
+@pytest.mark.parametrize(
+    ("clause", "cls", "found"),
+    [
+        ("BC302", StaysStopped, "is_started is False after start() returned"),
+        ("BC302", CannotStart, "start() raised OSError: no ("),
+        ("BC303", StaysStarted, "is_started is True after stop() returned"),
+        ("BC304", StartsOnce, ""),
+        ("BC304", StaysStarted, ""),
+        ("BC304", Toggles, "is_started is False after start(), on a started backend, returned"),
+        ("BC304", CountsStarts, "is_started is True after stop(), after start() was called twice,"),
+        ("BC305", Server, ""),
+        ("BC305", CannotStart, ""),
+        ("BC305", StartsOnce, ""),
+        ("BC305", StaysStarted, ""),
+        ("BC305", ClosedBeforeItWasOpen, "start(), after stop() on a new backend, raised OSError"),
+        ("BC305", CannotStopWhenNew, "stop(), on a new backend, raised OSError: no ("),
+        ("BC305", CannotStopTwice, "stop(), on a stopped backend, raised OSError: no ("),
+        ("BC305", OwesAStop, "is_started is False after start(), after stop() on a stopped back"),
+        ("BC306", StartsOnce, "start(), for the second time, raised OSError: no ("),
+        ("BC306", StartsTwice, "start(), for the third time, raised OSError: no ("),
+        ("BC306", Toggles, ""),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_which_call_breaks_the_clause_is_named(clause: str, cls: type[Mine], found: str) -> None:
+    verdict, text = said(clause, cls)
+    assert verdict is (VIOLATED if found else OK)
+    assert text.startswith(found)
+
+
+def test_that_reading_changes_what_is_read_is_shown() -> None:
+    class Flips(Mine):
+        reads = 0
+
+        @property
+        def is_started(self) -> bool:
+            self.reads += 1
+            return self.reads % 2 == 0
+
+    class Number(Mine):
+        @property
+        def is_started(self) -> bool:
+            return int(self._started)  # type: ignore[return-value]  # which is what it is about
+
+    class Cached(Mine):
+        cached: bool
+
+        @property
+        def is_started(self) -> bool:
+            if not hasattr(self, "cached"):
+                self.cached = self._started
+            return self.cached
+
+    found = "is_started, read three times on a new backend, is [False, True, False]"
+    assert said("BC307", Flips) == (VIOLATED, found)
+    assert said("BC307", Number) == (VIOLATED, "is_started is 0 on a new backend")
+    found = "after start(), is_started is False where it was read before, else True"
+    assert said("BC307", Cached) == (VIOLATED, found)
+
+
+PLUGGED: dict[str, Any] = {"during_start": lambda backend, call: setattr(backend, "connect", call)}
+NOTHING: dict[str, Any] = {"during_start": lambda backend, call: None}
+
+
+@pytest.mark.parametrize("clause", ["BC308", "BC405"])
+def test_what_happens_within_a_start_takes_a_hook_that_is_called(clause: str) -> None:
+    why = "it takes a start() that fails, or is held: give the hook `during_start`"
+    assert said(clause, Mine) == (UNCHECKED, why)
+    why = "start() did not call what `during_start` was given"
+    assert said(clause, Mine, **NOTHING) == (UNCHECKED, why)
+    assert said(clause, Mine, **PLUGGED) == (OK, "")
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit("no")])
+def test_a_start_that_fails_for_the_hooks_sake_is_not_blamed(error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    class Fails(Mine):
+        def start(self) -> None:
+            getattr(self, "before", lambda: None)()
+            super().start()
+
+    given = {"during_start": lambda backend, call: setattr(backend, "before", fail)}
+    verdict, because = said("BC308", Fails, **given)
+    assert verdict is UNCHECKED
+    assert because.startswith(f"start() raised {type(error).__name__}: no (test_behaviour.py:")
+    assert because.endswith(" before it called what `during_start` was given")
+
+
+def test_a_start_that_fails_for_the_hooks_sake_when_it_is_held_is_not_blamed() -> None:
+    def plug_in(backend: Any, call: Any) -> None:
+        def connect() -> None:
+            call()
+            raise ValueError("no")
+
+        backend.connect = connect
+
+    verdict, because = said("BC405", Mine, during_start=plug_in)
+    assert verdict is UNCHECKED
+    assert because.startswith("start(), with `during_start`, raised ValueError: no (")
+
+
+def test_what_the_kit_itself_says_within_a_start_is_passed_on() -> None:
+    def plug_in(backend: Any, call: Any) -> None:
+        def connect() -> None:
+            call()
+            raise unchecked("the time is over")
+
+        backend.connect = connect
+
+    assert said("BC405", Mine, during_start=plug_in) == (UNCHECKED, "the time is over")
+
+
+def test_what_a_failed_start_leaves_is_shown() -> None:
+    class Swallows(Mine):
+        def start(self) -> None:
+            with contextlib.suppress(OSError):
+                self.connect()
+            self._started = True
+
+    class GivesUp(Mine):
+        def start(self) -> None:
+            with contextlib.suppress(OSError):
+                super().start()
+
+    class Claims(Mine):
+        def start(self) -> None:
+            self._started = True
+            super().start()
+
+    swallowed = "start() swallowed a failure, and returned; is_started is"
+    assert said("BC308", Swallows, **PLUGGED) == (VIOLATED, f"{swallowed} True")
+    assert said("BC308", GivesUp, **PLUGGED) == (VIOLATED, f"{swallowed} False")
+    verdict, found = said("BC308", Claims, **PLUGGED)
+    assert verdict is VIOLATED
+    assert found.startswith("is_started is True after start() raised FaultError: made by the conf")
+
+
+@pytest.mark.parametrize("name", ["start", "stop"])
+def test_a_start_or_stop_that_wants_an_argument_cannot_be_called(name: str) -> None:
+    class Wants(Mine):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            setattr(self, name, lambda timeout: None)  # where no class shows it
+
+    verdict, found = said("BC309", Wants)
+    assert verdict is VIOLATED
+    assert found.startswith(f"{name}() raised TypeError: ")
+
+
+def test_of_what_start_and_stop_raise_other_clauses_speak() -> None:
+    class CannotStart(Mine):
+        def start(self) -> None:
+            sys.exit("no")
+
+    class CannotStop(Mine):
+        def stop(self) -> None:
+            raise TypeError("no")
+
+    verdict, because = said("BC309", CannotStart)
+    assert verdict is UNCHECKED
+    assert because.startswith("start() raised SystemExit: no (test_behaviour.py:")
+    verdict, because = said("BC309", CannotStop)
+    assert verdict is UNCHECKED
+    assert because.startswith("stop() raised TypeError: no (test_behaviour.py:")
+
+
+# BC4xx
+
+
+def test_what_is_no_context_manager_is_shown() -> None:
+    class Half:
+        def __enter__(self) -> None:
+            pass
+
+        def __repr__(self) -> str:
+            return "half"
+
+    class OtherHalf:
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def __repr__(self) -> str:
+            return "half"
+
+    for half in (Half, OtherHalf):
+        cls = type("Halved", (Mine,), {"start_lock": lambda self, half=half: half()})
+        assert said("BC401", cls) == (VIOLATED, "start_lock() returned half")
+
+
+def test_by_which_manager_a_second_thread_came_in_is_named() -> None:
+    class NoLock(Mine):
+        def start_lock(self) -> Any:
+            return threading.RLock()
+
+    class LocksLaterThan(Mine):
+        """What was returned while nobody was inside locks nothing."""
+
+        inside = False
+
+        def start_lock(self) -> Any:
+            return self.locked(self.inside)
+
+        @contextlib.contextmanager
+        def locked(self, anybody: bool) -> Any:
+            if anybody or not self.inside:
+                with self._start_lock:
+                    self.inside = True
+                    try:
+                        yield
+                    finally:
+                        self.inside = False
+            else:
+                yield
+
+    found = "a second thread was inside as well, by the manager of"
+    assert said("BC402", NoLock) == (VIOLATED, f"{found} another call")
+    assert said("BC402", LocksLaterThan) == (VIOLATED, f"{found} an earlier call")
+
+
+def test_a_lock_that_swallows_is_told_from_one_that_lets_pass() -> None:
+    class Swallows(Mine):
+        def start_lock(self) -> Any:
+            return self.locked()
+
+        @contextlib.contextmanager
+        def locked(self) -> Any:
+            with self._start_lock, contextlib.suppress(OSError):
+                yield
+
+    verdict, found = said("BC403", Swallows)
+    assert verdict is VIOLATED
+    assert found.startswith("the lock has swallowed what the body raised")
+    assert said("BC403", Mine) == (OK, "")
+
+
+def test_a_member_that_does_not_work_under_the_lock_is_named() -> None:
+    class NeedsItsLock(Mine):
+        """Which nobody else may have."""
+
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.lock = threading.Lock()
+
+        def start_lock(self) -> Any:
+            return self.lock
+
+        def free(self) -> None:
+            if self.lock.locked():
+                raise RuntimeError("somebody has the lock")
+
+    class ToStart(NeedsItsLock):
+        def start(self) -> None:
+            self.free()
+            super().start()
+
+    class ToStop(NeedsItsLock):
+        def stop(self) -> None:
+            self.free()
+            super().stop()
+
+    class ToLook(NeedsItsLock):
+        @property
+        def is_started(self) -> bool:
+            self.free()
+            return super().is_started
+
+    for cls, what in ((ToStart, "start()"), (ToStop, "stop()"), (ToLook, "is_started")):
+        verdict, found = said("BC404", cls)
+        assert verdict is VIOLATED
+        assert found.startswith(f"{what}, under the lock, raised RuntimeError: somebody has the")
+    assert said("BC404", NeedsItsLock) == said("BC404", Mine) == (OK, "")
+
+
+def test_who_is_seen_to_be_started_too_early_is_shown() -> None:
+    class TooEarly(Mine):
+        def start(self) -> None:
+            self._started = True
+            self.connect()
+
+    class BeforeTheLock(Mine):
+        def start(self) -> None:
+            self._started = True
+            with self._start_lock:
+                self.connect()
+
+    class UnderTheLock(Mine):
+        def start(self) -> None:
+            with self._start_lock:
+                super().start()
+
+    found = "is_started was True in another thread while start() was still at work"
+    assert said("BC405", TooEarly, **PLUGGED) == (VIOLATED, found)
+    found = "is_started was True while start() was still waiting for the lock"
+    assert said("BC405", BeforeTheLock) == (VIOLATED, found)
+    assert said("BC405", BeforeTheLock, **PLUGGED) == (VIOLATED, found)
+    assert said("BC405", UnderTheLock, **PLUGGED) == (OK, "")

@@ -1,0 +1,83 @@
+"""What a failed test says of a clause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend_contract._conformance.behavioural import BEHAVIOURS
+from backend_contract._conformance.results import Finding, Verdict
+from backend_contract.clauses import CLAUSES
+
+CLAUSE = CLAUSES["BC303"]
+FINDING = Finding(
+    CLAUSE, Verdict.VIOLATED, Path("mine.py"), 7, "is_started is True", ("one\ntwo", "three")
+)
+
+
+def script(name: str, config: dict[str, object] | None = None) -> str:
+    """What it says is to be run, without the lines that show the violation."""
+    _, text = failure(FINDING, name, config).split("to see it without this kit:\n\n")
+    lines = [line.removeprefix("    ") for line in text.splitlines()]
+    make, _, rest = "\n".join(lines).partition(BEHAVIOURS["BC303"].reproduce.rstrip())
+    assert rest.strip() == ""
+    return make.rstrip("\n")
+
+
+def test_all_that_is_known_is_said_in_its_order() -> None:
+    lines = failure(FINDING, "package.mine:Mine").splitlines()
+    assert lines[0] == f"BC303 violated: {CLAUSE.text}"
+    assert lines[1] == ""
+    labels = [line.split()[0] for line in lines[2:] if line[:1].strip()]
+    assert labels == ["expected", "found", "because", "at", "fix", "to"]
+    assert "found     is_started is True" in lines
+    place = lines.index("because   one")
+    assert lines[place : place + 4] == [
+        "because   one",
+        "          two",
+        "          three",
+        "at        mine.py:7",
+    ]
+
+
+def test_what_there_is_nothing_of_has_no_line() -> None:
+    lines = failure(FINDING._replace(because=()), "package.mine:Mine").splitlines()
+    assert not any(line.startswith("because") for line in lines)
+    assert any(line.startswith("found") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "code"),
+    [
+        ("package.mine:Mine", None, "from package.mine import Mine\nmake = Mine"),
+        (
+            "package.mine:Mine",
+            {"address": "here"},
+            "from package.mine import Mine\nmake = lambda: Mine({'address': 'here'})",
+        ),
+        ("mine:Mine", {}, "from mine import Mine\nmake = lambda: Mine({})"),
+        ("mine:Outer.Mine", None, "from mine import Outer\nmake = Outer.Mine"),
+        (
+            "mine:TestMine.make_backend",
+            None,
+            "from mine import TestMine\nmake = TestMine().make_backend",
+        ),
+        (
+            "mine:Outer.TestMine.make_backend",
+            {"address": "here"},  # which the suite gives by itself
+            "from mine import Outer\nmake = Outer.TestMine().make_backend",
+        ),
+        ("mine:make_backend", None, "from mine import make_backend\nmake = make_backend"),
+        ("mine:Outer.made", None, "from mine import Outer\nmake = Outer.made"),
+        ("mine:Outer.other", None, "from mine import Outer\nmake = Outer.other"),
+        ("Mine:Mine", None, "from Mine import Mine\nmake = Mine"),
+        ("mine:<lambda>", None, "make = ...  # <lambda>, of mine"),
+        ("mine:test.<locals>.Mine", None, "make = ...  # test.<locals>.Mine, of mine"),
+        ("__main__:Mine", None, "make = ...  # Mine, of __main__"),
+    ],
+)
+def test_a_backend_is_made_as_it_was(
+    name: str, config: dict[str, object] | None, code: str
+) -> None:
+    assert script(name, config) == code

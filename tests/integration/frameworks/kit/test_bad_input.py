@@ -1,0 +1,407 @@
+"""Whatever an author gives, the result is clear, the run goes on, and nothing is left running."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend_contract._conformance.behavioural.trial import Subject
+from backend_contract._conformance.kit import Kit
+from backend_contract._conformance.results import Finding, Report, Verdict
+from backend_contract.clauses import CLAUSES
+from backend_contract.testing import check_backend
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mutants import HOOKS, Inheriting, Structural
+
+
+def ends(thread: threading.Thread) -> bool:
+    thread.join(10)
+    return not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    threads, sockets = set(threading.enumerate()), open_sockets()
+    yield
+    left = [t for t in threading.enumerate() if t not in threads and not ends(t)]
+    assert left == []
+    assert multiprocessing.active_children() == []
+    assert open_sockets() - sockets == set()
+
+
+def open_sockets() -> set[str]:
+    """What this process has open that can be listened to; gRPC keeps pollers, which cannot."""
+    listening = {
+        line.split()[9]
+        for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]
+        if line.split()[3] == "0A"
+    }
+    links = {link for link in (read_link(fd) for fd in Path("/proc/self/fd").iterdir()) if link}
+    return {inode for inode in listening if f"socket:[{inode}]" in links}
+
+
+def read_link(path: Path) -> str | None:
+    try:
+        return os.readlink(path)  # noqa: PTH115 - sockets are no paths
+    except OSError:
+        return None
+
+
+def verdicts(report: Report) -> dict[str, Verdict]:
+    assert report.error is None
+    return {finding.clause.id: finding.verdict for finding in report.findings}
+
+
+def violated(report: Report) -> dict[str, Finding]:
+    assert report.error is None
+    return {f.clause.id: f for f in report.findings if f.verdict is Verdict.VIOLATED}
+
+
+# What makes the backends.
+
+
+@pytest.mark.parametrize("given", [None, "module:Class", 3, Structural()])
+def test_what_cannot_be_called_is_no_factory(given: Any) -> None:
+    with pytest.raises(TypeError, match="expected a backend class, or a function that returns"):
+        check_backend(given)
+
+
+def raising() -> Any:
+    raise FileNotFoundError("no backend.yaml")
+
+
+def leaving() -> Any:
+    sys.exit("no backend.yaml")
+
+
+@pytest.mark.parametrize(
+    ("factory", "problem"),
+    [
+        (raising, "the factory raised FileNotFoundError: no backend.yaml (test_bad_input.py:"),
+        (leaving, "the factory raised SystemExit: no backend.yaml (test_bad_input.py:"),
+        (lambda: None, "the factory returned None, expected a backend: it may lack a `return`"),
+        (lambda: Structural, "the factory returned the class Structural, expected an instance"),
+    ],
+    ids=["raises", "exits", "None", "a class"],
+)
+def test_a_factory_that_gives_no_backend(factory: Any, problem: str) -> None:
+    report = check_backend(factory)
+    assert report.findings == ()
+    assert report.error is not None
+    assert problem in report.error
+    assert report.error.startswith(f"{__name__}:")
+
+
+def test_a_factory_that_hangs() -> None:
+    go_on = threading.Event()
+    report = check_backend(lambda: go_on.wait() and Structural(), time_limit=1)
+    assert report.error is not None
+    assert "making a backend: it did not return within 1 seconds" in report.error
+    go_on.set()
+
+
+def test_a_factory_that_returns_the_same_instance_makes_no_new_one() -> None:
+    only = Structural()
+    report = check_backend(lambda: only, **HOOKS)
+    assert violated(report) == {}
+    undecided = [f for f in report.findings if f.verdict is Verdict.UNCHECKED]
+    assert "BC302" in {f.clause.id for f in undecided}
+    assert any("returned before, not a new one" in f.because[0] for f in undecided)
+
+
+def test_a_factory_that_raises_later_leaves_clauses_unchecked() -> None:
+    made: list[object] = []
+
+    def few() -> Structural:
+        if len(made) == 3:
+            raise OSError("no more")
+        made.append(None)
+        return Structural()
+
+    report = check_backend(few, **HOOKS)
+    assert violated(report) == {}
+    assert any("the factory raised OSError: no more" in f.because for f in report.findings) or any(
+        "no more" in "".join(f.because) for f in report.findings
+    )
+
+
+def test_a_backend_that_is_started_already() -> None:
+    def started() -> Structural:
+        backend = Structural()
+        backend.start()
+        return backend
+
+    report = check_backend(started, **HOOKS)
+    assert violated(report)["BC301"].found == (
+        "is_started is True on a new backend; a factory must not start it either"
+    )
+    assert list(violated(report)) == ["BC301"]
+
+
+# Hooks.
+
+
+@pytest.mark.parametrize(
+    ("hook", "clauses"),
+    [
+        ("merged_config", ["BC204"]),
+        ("during_start", ["BC308", "BC405"]),
+        ("received_contexts", ["BC506"]),
+    ],
+)
+@pytest.mark.parametrize("error", [AttributeError("nothing there"), SystemExit("nothing there")])
+def test_a_hook_that_raises_is_not_the_backends_fault(
+    hook: str, clauses: list[str], error: BaseException
+) -> None:
+    def broken(*arguments: object) -> Any:
+        raise error
+
+    report = check_backend(Structural, **{**HOOKS, hook: broken})
+    undecided = {f.clause.id: f for f in report.findings if f.verdict is not Verdict.OK}
+    assert list(undecided) == clauses
+    for finding in undecided.values():
+        assert finding.verdict is Verdict.UNCHECKED
+        assert (
+            f"the hook `{hook}` raised {type(error).__name__}: nothing there" in finding.because[0]
+        )
+
+
+def test_a_hook_that_plugs_in_nothing_leaves_its_clauses_unchecked() -> None:
+    report = check_backend(Structural, **HOOKS | {"during_start": lambda backend, call: None})
+    undecided = {f.clause.id: f.because for f in report.findings if f.verdict is not Verdict.OK}
+    why = ("start() did not call what `during_start` was given",)
+    assert undecided == {"BC308": why, "BC405": why}
+
+
+# Backends.
+
+
+class AnswersEverything:
+    def __init__(self, *arguments: object) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return AnswersEverything()
+
+    def __call__(self, *arguments: object, **named: object) -> Any:
+        return AnswersEverything()
+
+
+def test_a_backend_that_answers_everything() -> None:
+    report = check_backend(AnswersEverything, time_limit=3)
+    assert set(violated(report)) >= {"BC101", "BC202", "BC307", "BC309", "BC401", "BC501"}
+    assert Verdict.OK not in {
+        verdict for clause, verdict in verdicts(report).items() if clause not in ("BC201", "BC205")
+    }
+
+
+class FailsInCleanUp(Structural):
+    """Can be stopped but once, and by nobody who comes later."""
+
+    def stop(self) -> None:
+        if any("clean-up" in threading.current_thread().name for _ in [0]):
+            raise TimeoutError("the server does not answer")
+        super().stop()
+
+
+def test_a_stop_that_raises_in_clean_up_is_noted_and_changes_nothing() -> None:
+    report = check_backend(FailsInCleanUp, **HOOKS)
+    assert violated(report) == {}
+    (note,) = report.notes
+    assert note.startswith("stop() raised TimeoutError: the server does not answer (test_bad_input")
+    assert note.endswith("in clean-up")
+
+
+class Exits(Structural):
+    def start(self) -> None:
+        sys.exit(3)
+
+
+def test_a_backend_that_exits_ends_its_clause_and_not_the_run() -> None:
+    report = check_backend(Exits, **HOOKS)
+    assert violated(report)["BC302"].found.startswith("start() raised SystemExit: 3")
+    assert list(violated(report)) == ["BC302"]
+    assert verdicts(report)["BC505"] is Verdict.OK
+
+
+class ExitsWhenTold(Structural):
+    def handle_runtime_context(self, model_id: str, runtime_context: object) -> None:
+        raise SystemExit(3)
+
+
+def test_a_backend_that_exits_when_told_of_a_request() -> None:
+    report = check_backend(ExitsWhenTold, **HOOKS)
+    assert list(violated(report)) == ["BC504"]
+    assert "SystemExit: 3" in violated(report)["BC504"].found
+
+
+class InstallsAHandler(Structural):
+    def start(self) -> None:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        super().start()
+
+
+def test_a_backend_that_installs_a_signal_handler_cannot_start_in_a_thread() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    report = check_backend(InstallsAHandler, **HOOKS)
+    assert list(violated(report)) == ["BC302"]
+    assert "signal only works in main thread" in violated(report)["BC302"].found
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+class Prints(Structural):
+    def start(self) -> None:
+        print("starting")
+        super().start()
+
+
+def test_a_backend_that_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert violated(check_backend(Prints, **HOOKS)) == {}
+    assert set(capsys.readouterr().out.split()) == {"starting"}
+
+
+class LeavesThreads(Inheriting):
+    """Starts a thread that nobody joins, and that keeps the interpreter alive."""
+
+    go_on = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self.go_on.wait, name="poller", daemon=False).start()
+        super().start()
+
+
+def test_a_thread_that_a_backend_leaves_is_named() -> None:
+    try:
+        report = check_backend(LeavesThreads, **HOOKS)
+    finally:
+        LeavesThreads.go_on.set()
+    assert violated(report) == {}
+    assert report.notes == ("still running: thread 'poller', which is no daemon",)
+
+
+class Deadlocks(Structural):
+    """`start` and whoever is told of a request wait for each other."""
+
+    go_on = threading.Event()
+
+    def stop(self) -> None:
+        self.go_on.wait()
+        super().stop()
+
+
+def test_a_hang_is_reported_with_the_stack_of_who_hangs() -> None:
+    with Kit(Subject(Deadlocks, time_limit=1, **HOOKS)) as kit:
+        finding = kit.finding(CLAUSES["BC303"])
+        Deadlocks.go_on.set()
+        kit.subject = kit.subject._replace(time_limit=60)  # on any machine, all calls of BC506 end
+        assert kit.finding(CLAUSES["BC506"]).verdict is Verdict.OK
+    assert finding.verdict is Verdict.VIOLATED
+    assert finding.found == "stop(): it did not return within 1 seconds"
+    (stack,) = finding.because
+    assert "in stop" in stack
+    assert "self.go_on.wait()" in stack
+
+
+def test_every_clause_has_a_verdict_whatever_is_given() -> None:
+    for cls in (Exits, InstallsAHandler, AnswersEverything):
+        assert list(verdicts(check_backend(cls, time_limit=3))) == list(CLAUSES)
+
+
+LEAVES = """\
+import os, sys
+sys.path.insert(0, {here!r})
+from backend_contract.testing import check_backend
+from mutants import HOOKS, Structural
+check_backend(Structural, **HOOKS)
+print("done", flush=True)
+"""
+
+
+def test_the_interpreter_can_leave_after_a_run() -> None:
+    code = LEAVES.format(here=str(Path(__file__).parent))
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert (run.stdout, run.stderr) == ("done\n", "")
+
+
+def test_a_slow_start_is_no_hang() -> None:
+    class Slow(Inheriting):
+        def connect(self) -> None:
+            threading.Event().wait(1)  # so much that all calls of a clause exceed the limit
+
+    report = check_backend(Slow, time_limit=3)
+    assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == []
+
+
+def test_a_constructor_that_hangs_is_blamed_by_its_clause_alone() -> None:
+    let_go = threading.Event()
+
+    class Hangs(Inheriting):
+        def __init__(self, config: object = None) -> None:
+            let_go.wait()
+
+    report = check_backend(Hangs, time_limit=0.2)
+    let_go.set()
+    assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == ["BC201"]
+
+
+def test_what_arrived_under_another_key_is_no_race() -> None:
+    report = check_backend(
+        Inheriting,
+        received_contexts=lambda backend: [(model, "of my own") for model, _ in backend.routes],
+    )
+    (finding,) = (f for f in report.findings if f.clause.id == "BC506")
+    assert finding.verdict is Verdict.UNCHECKED
+    assert "neither the context nor the x-route-info" in finding.because[0]
+
+
+def test_a_start_that_raises_what_is_no_exception_is_blamed_by_its_clause_alone() -> None:
+    class Panics(Inheriting):
+        def start(self) -> None:
+            raise BaseException("as extensions in other languages do")
+
+    report = check_backend(Panics)
+    assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == ["BC302"]
+
+
+def test_a_class_that_cannot_be_hashed() -> None:
+    class Meta(type(Inheriting)):  # type: ignore[misc]  # whichever it is
+        __hash__ = None  # type: ignore[assignment]  # as where only __eq__ is defined
+
+    class Unhashable(Inheriting, metaclass=Meta):
+        pass
+
+    report = check_backend(Unhashable)
+    assert report.error is None
+    assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [({"config": [1]}, TypeError), ({"time_limit": 0}, ValueError)],
+)
+def test_what_the_kit_cannot_use_is_its_callers_mistake(
+    given: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=next(iter(given))):
+        check_backend(Inheriting, **given)
+
+
+def test_an_async_factory_is_refused() -> None:
+    async def make() -> Inheriting:
+        return Inheriting()
+
+    error = check_backend(make).error
+    assert error is not None
+    assert "the factory is async" in error

@@ -1,0 +1,188 @@
+"""The example on a cluster of somebody else's, and where there is none."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import ray
+
+from backend_contract._conformance.cli.main import main
+
+if TYPE_CHECKING:
+    from environments.ray.conftest import Cluster
+
+example: Any = sys.modules["ray_backend"]
+
+
+def test_it_joins_a_cluster_and_leaves_it_running(
+    cluster: Cluster, make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inits: list[str] = []
+    real = ray.init
+
+    def counting(**arguments: Any) -> Any:
+        inits.append(arguments["address"])
+        return real(**arguments)
+
+    monkeypatch.setattr(ray, "init", counting)
+
+    def finished() -> str:
+        return "finished"
+
+    backend = make({"connection": {"address": cluster.address, "timeout": 120}})
+    everybody = threading.Barrier(8)
+
+    def start() -> None:
+        everybody.wait(60)
+        backend.start()
+
+    with ThreadPoolExecutor(8) as pool:
+        for future in [pool.submit(start) for _ in range(8)]:
+            future.result(300)
+    assert inits == [cluster.address]
+    assert backend.run("model", finished) == "finished"
+    backend.stop()
+    assert not ray.is_initialized()
+
+    ray.init(address=cluster.address)  # it is there still; and what else joins it is left alone
+    try:
+        twin = make()
+        twin.start()
+        assert twin.run("model", finished) == "finished"
+        twin.stop()
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
+
+
+def test_a_cluster_that_dies_stops_the_backend_and_not_the_process(
+    cluster: Cluster, make: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    def finished() -> str:
+        return "finished"
+
+    connection = {"address": cluster.address, "timeout": 120, "check_interval": 0.5}
+    backend = make({"connection": connection, "local": {"cpus": 1}})
+    backend.start()
+    assert backend.run("model", finished) == "finished"
+    ended = example.CONNECTION.session.ended
+    cluster.end()
+    with pytest.raises((ConnectionError, RuntimeError)):
+        backend.run("model", finished)
+    assert ended.wait(120)
+    with example.CONNECTION._lock:  # until it is disconnected
+        assert not backend.is_started
+        assert not ray.is_initialized()
+    assert "is gone: start() again" in caplog.text
+
+    with pytest.raises(ConnectionError, match="Connection refused"):
+        backend.start()
+    assert not backend.is_started
+    backend.register_config({"connection": {"address": None}})
+    backend.start()
+    assert backend.run("model", finished) == "finished"
+
+
+def children() -> set[str]:
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        found |= set((task / "children").read_text().split())
+    return found
+
+
+def test_an_address_nobody_listens_on(make: Callable[..., Any]) -> None:
+    before = children()
+    with socket.socket() as taken:  # and nobody listens on it
+        taken.bind(("127.0.0.1", 0))
+        backend = make({"connection": {"address": f"127.0.0.1:{taken.getsockname()[1]}"}})
+        with pytest.raises(ConnectionError, match=r"^connection\.address: no Ray cluster at 127"):
+            backend.start()
+    assert not backend.is_started
+    assert not ray.is_initialized()
+    assert children() == before
+
+
+def test_an_address_where_something_else_listens(make: Callable[..., Any]) -> None:
+    before = children()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        backend = make({"connection": {"address": address, "timeout": 5}})
+        with pytest.raises(ConnectionError, match=r"in 5 seconds \(connection\.timeout\)"):
+            backend.start()
+    assert not backend.is_started
+    assert not ray.is_initialized()
+    assert children() == before
+
+
+def test_a_ray_that_is_too_old(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "__version__", "2.9.3")
+    backend = make()
+    with pytest.raises(ImportError, match=r"Ray 2\.9\.3 is too old .* pip install 'ray>="):
+        backend.start()
+    assert not backend.is_started
+    assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"conection": {}}, "conection: no such key; did you mean 'connection'?"),
+        ({"connection": "here:6379"}, "connection: expected a mapping"),
+        ({"connection": {"adress": ""}}, "connection.adress: no such key; expected one of address"),
+        ({"connection": {"address": 6379}}, "connection.address: expected the host:port"),
+        ({"connection": {"address": "head"}}, "connection.address: expected the host:port"),
+        ({"connection": {"address": "head:0"}}, "connection.address: expected the host:port"),
+        ({"connection": {"address": "head:65536"}}, "connection.address: expected the host:port"),
+        ({"connection": {"address": "ray://a:1"}}, "connection.address: expected the host:port"),
+        ({"connection": {"timeout": "5"}}, "connection.timeout: expected a number"),
+        ({"connection": {"timeout": 0}}, "connection.timeout: expected a finite number above 0"),
+        ({"connection": {"check_interval": -1}}, "connection.check_interval: expected a finite"),
+        ({"local": {"cpus": 0}}, "local.cpus: expected a whole number, at least 1"),
+        ({"local": {"cpus": True}}, "local.cpus: expected a whole number, at least 1"),
+        ({"local": {"cpus": 1.5}}, "local.cpus: expected a whole number, at least 1"),
+        ({"local": {"gpus": 1}}, "local.gpus: no such key; expected one of cpus, resources"),
+        ({"local": {"resources": {"a": "b"}}}, "local.resources.a: expected a number"),
+        ({"task": {"cpus": -1}}, "task.cpus: expected a finite number"),
+        ({"task": {"cpus": float("nan")}}, "task.cpus: expected a finite number"),
+        ({"task": {"max_retries": -1}}, "task.max_retries: expected a whole number, at least 0"),
+        ({"task": {"timeout": float("inf")}}, "task.timeout: expected a finite number"),
+        ({"placements": {"left": 1}}, "placements.left: expected a mapping"),
+        ({"placements": {"left": {"a": 0}}}, "placements.left.a: expected a finite number above 0"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_named_by_its_key(
+    config: dict[str, Any], message: str, make: Callable[..., Any]
+) -> None:
+    backend = make(config)
+    with pytest.raises(ValueError, match="^" + message.replace("?", r"\?")):
+        backend.start()
+    assert not backend.is_started
+    assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"local": {"cpus": 2, "resources": {"left": 1}}, "placements": {"left": {"left": 1}}},
+        {"connection": None, "local": None, "task": None, "placements": None},
+        {"connection": {"address": "head.example:6379", "timeout": 0.5}},
+        {"task": {"cpus": 0, "max_retries": 0}},
+        {"models": {"somebody": "else's"}},
+    ],
+)
+def test_a_right_configuration_is_read(config: dict[str, Any]) -> None:
+    assert example.Settings.read(config).timeout > 0
+
+
+def test_the_example_is_checked_on_rays_own_types(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[3] / "examples/ray_backend.py"
+    assert main(["check", "--strict", f"{path}:RayBackend"]) == 0
+    assert "8 ok (layer S" in capsys.readouterr().out
