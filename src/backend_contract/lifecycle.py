@@ -97,8 +97,8 @@ def running_async(
     """Do the same as :func:`running` for ``async with``, on asyncio and trio.
 
     ``start`` and ``stop`` run in a thread that is not one of those that handle requests, so a
-    server whose threads all hang can still stop its backends. Requires anyio (extra ``async``), and
-    raises :class:`ModuleNotFoundError` without it.
+    server whose threads all hang can still stop its backends. Requires anyio (extra ``async``);
+    without it the call raises :class:`ModuleNotFoundError`.
 
     Cancellation leaks no backend: a ``start`` that is under way completes and is undone, later
     backends are not started, and stopping is shielded. (A task that asyncio cancels a second time
