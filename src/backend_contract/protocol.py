@@ -2,8 +2,8 @@
 
 A runtime is a model server, such as Caikit. A backend runs models for it: in the same process, on a
 text-generation server, on a cluster. The runtime creates a backend with a configuration, registers
-more, starts it once, passes it the context of every request and stops it at the end, without
-knowing which kind it is.
+further settings, starts it once, passes it the context of every request and stops it at the end,
+without knowing which kind it is.
 
 :class:`Backend` is *what a runtime accepts*: any class with these members, whether or not it
 imports this package. To inherit state, a lock and default behaviour instead of writing them, use

@@ -115,7 +115,7 @@ class BackendRegistry:
         :class:`RegistryError`, each with its index. An exception of a constructor propagates, with
         a note of the index. Nothing is started.
 
-        Raises :class:`TypeError` if *priority* is not a list.
+        Raises :class:`TypeError` if *priority* is not a list or another sequence.
         """
         given = cast("object", priority)
         if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
@@ -140,7 +140,7 @@ class BackendRegistry:
         return tuple(backends)
 
     def _problems(self, element: object) -> Iterator[str]:
-        """Yield what is wrong with one element of a list of backends."""
+        """Yield the problems of one element of a list of backends."""
         if not isinstance(element, Mapping):
             yield f"expected a mapping with a `type`, got {element!r}"
             return
