@@ -232,6 +232,7 @@ class Minimal:
     is_started = False
     lock = threading.RLock()
 
+    def __init__(self, config: object = None) -> None: ...
     def register_config(self, config: object) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -318,7 +319,7 @@ def test_member_of_dataclass() -> None:
 @pytest.mark.parametrize(("member", "clause"), CLAUSE_OF.items())
 def test_abstract_member(member: str, clause: str) -> None:
     """A class that leaves a member abstract is rejected; one that defines it is accepted."""
-    complete = {name: vars(Minimal)[name] for name in ("backend_type", *CLAUSE_OF)}
+    complete = {name: vars(Minimal)[name] for name in ("backend_type", "__init__", *CLAUSE_OF)}
     cls: Any = abc.ABCMeta("Complete", (Backend,), dict(complete))
     assert "MINIMAL" in registry_with(cls)
     del complete[member]
