@@ -1,15 +1,13 @@
-"""Sphinx extension: the API pages show names as users import them, and no private bases.
+"""Sphinx extension: the API pages show names as users import them, and no private ones.
 
-``Backend`` is defined in ``backend_contract.protocol`` and imported from ``backend_contract``.
-autodoc documents it under the second name, but refers to it by the first one in signatures and
-bases.
+``Backend``, for example, is defined in ``backend_contract.protocol``, and users import it from
+``backend_contract``.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from importlib import import_module
 from typing import Any
 
 from docutils import nodes
@@ -17,12 +15,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-PUBLIC_MODULES = (
-    "backend_contract",
-    "backend_contract.runtime_context",
-    "backend_contract.testing",
-    "backend_contract.clauses",
-)
+import backend_contract
 
 
 def _hide_private_bases(
@@ -50,26 +43,30 @@ def _clean_signature(
     return re.sub(r"= ([A-Z_]{2,})", lambda m: f"= {constants[m[1]]!r}", signature), returns
 
 
-def _resolve_by_public_name(
+def _resolve_alias(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
 ) -> nodes.Node | None:
-    """Resolve a reference to the module that defines a name through the one that exports it."""
-    target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or not target.startswith("backend_contract"):
+    """Resolve a reference to a type alias, of which autodoc knows no second name."""
+    module, _, name = node.get("reftarget", "").rpartition(".")
+    if not module.startswith("backend_contract.") or name not in backend_contract.__all__:
         return None
-    module, _, name = target.rpartition(".")
-    for public in PUBLIC_MODULES:
-        exported = import_module(public)
-        if module != public and name in exported.__all__:
-            return env.domains["py"].resolve_xref(
-                env, node["refdoc"], app.builder, "obj", f"{public}.{name}", node, content
-            )
-    return None
+    return env.domains["py"].resolve_xref(
+        env, node["refdoc"], app.builder, "obj", f"backend_contract.{name}", node, content
+    )
+
+
+def _name_by_anchor(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Make tooltips show the documented name, not the module that defines it."""
+    for reference in doctree.findall(nodes.reference):
+        if reference.get("reftitle", "").startswith("backend_contract."):
+            anchor = reference.get("refuri", "").partition("#")[2]
+            reference["reftitle"] = reference.get("refid", anchor)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the handlers; called by Sphinx."""
     app.connect("autodoc-process-bases", _hide_private_bases)
     app.connect("autodoc-process-signature", _clean_signature)
-    app.connect("missing-reference", _resolve_by_public_name)
+    app.connect("missing-reference", _resolve_alias)
+    app.connect("doctree-resolved", _name_by_anchor)
     return {"parallel_read_safe": True}

@@ -13,7 +13,7 @@ author = "the backend-contract authors"
 copyright = "the backend-contract authors; Apache-2.0"  # noqa: A001 - Sphinx's name
 version = release = version_of("backend-contract")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "api_pages"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "api_pages"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3

@@ -33,10 +33,11 @@ INTRODUCTION = """\
 Every model server may rely on these clauses, so every backend has to keep them. Ids are never
 reused.
 
-The *level* says how binding a clause is: a violation of a MUST clause fails, a violation of a SHOULD
-clause is a warning. The *layers* say how a clause is checked: **S**, static, by type checkers and the
-source; **B**, behavioural, by running the class. A clause that could not be decided is *unchecked*,
-never *ok*; a clause that requires another one is *blocked* while that one is violated.
+The *level* says how binding a clause is: a violation of a MUST clause fails, a violation of a
+SHOULD clause is a warning. The *layers* say how a clause is checked: **S**, static, by type
+checkers and the source; **B**, behavioural, by running the class. A clause that could not be
+decided is *unchecked*, never *ok*; a clause that requires another one is *blocked* while that one
+is violated.
 
 | clause | rule | level | layers |
 |---|---|---|---|
