@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from enum import EnumMeta
 from typing import Any
 
 from docutils import nodes
@@ -33,14 +34,16 @@ def _clean_signature(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str, str | None] | None:
-    """Show values for private constants, and dots for private functions."""
+    """Show values in place of private constants, and dots in place of private functions."""
     if signature is None:
         return None
-    if getattr(obj, "_is_protocol", False):  # has no constructor
+    if getattr(obj, "_is_protocol", False) or isinstance(obj, EnumMeta):  # not to be called
         return "", None
     constants = vars(sys.modules[obj.__module__])
     signature = re.sub(r"= _\w+", "= ...", signature)
-    return re.sub(r"= ([A-Z_]{2,})", lambda m: f"= {constants[m[1]]!r}", signature), returns
+    signature = re.sub(r"= ([A-Z_]{2,})", lambda m: f"= {constants[m[1]]!r}", signature)
+    # Type checkers see TypeIs on every Python, see `_compat`.
+    return signature, returns and returns.replace("TypeGuard", "TypeIs")
 
 
 def _resolve_alias(
