@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from backend_contract import LocalBackend, testing
-from backend_contract._conformance.behavioural.trial import TIME_LIMIT, USUAL_METADATA, Subject
+from backend_contract._conformance.behavioural.trial import DEFAULT_TIME_LIMIT, USUAL_METADATA, Subject
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES, Clause
@@ -85,13 +85,13 @@ def subject_of(given: type[BackendConformance]) -> Subject:
 
 
 def test_a_suite_that_gives_a_class_gives_no_hooks() -> None:
-    assert subject_of(suite()) == Subject(Mine, None, USUAL_METADATA, TIME_LIMIT)
+    assert subject_of(suite()) == Subject(make=Mine, None, USUAL_METADATA, DEFAULT_TIME_LIMIT)
 
 
 def test_what_a_suite_gives_is_given_to_the_kit() -> None:
     sample, pairs = {"a": 1}, [("a", "b")]
     given = suite(config=sample, metadata=pairs, time_limit=7.0)
-    assert subject_of(given) == Subject(Mine, sample, pairs, 7.0)
+    assert subject_of(given) == Subject(make=Mine, sample, pairs, 7.0)
 
 
 @pytest.mark.parametrize("name", ["merged_config", "during_start", "received_contexts"])
@@ -102,7 +102,7 @@ def test_a_hook_is_given_where_the_suite_defines_it(name: str) -> None:
     subject = subject_of(suite(**{name: hook}))
     assert getattr(subject, name)(1) == ("mine", (1,))
     without: dict[str, Any] = {name: None}
-    assert subject._replace(**without) == Subject(Mine)
+    assert subject._replace(**without) == Subject(make=Mine)
 
 
 def test_the_hooks_of_a_suite_without_any_say_nothing() -> None:
@@ -160,7 +160,7 @@ def test_all_tests_of_a_suite_ask_one_kit_that_is_closed_after_them(
     given.teardown_class()  # nothing was tried
     kit: Any = given()._the_kit()
     assert isinstance(kit, Made)
-    assert kit.subject == Subject(Mine)
+    assert kit.subject == Subject(make=Mine)
     assert given()._the_kit() is kit
     inherited: Any = type("TestOther", (given,), {})
     assert inherited()._the_kit() is not kit
@@ -218,7 +218,7 @@ def test_a_clause_that_is_violated_fails_and_says_all(config: dict[str, int] | N
     ended = StopTrial(violated, config=config)
     assert ended.parts() == (
         pytest.fail.Exception,
-        failure(violated, NAME, config),
+        failure_message(violated, NAME, config),
         recorded("violated"),
     )
     assert ended.outcome.pytrace is False
@@ -228,7 +228,7 @@ def test_a_clause_that_is_new_warns() -> None:
     violated = finding(Verdict.VIOLATED, CLAUSE._replace(fails_from="999.0"))
     with pytest.warns(FutureWarning) as warned:
         ended = StopTrial(violated)
-    assert [str(warning.message) for warning in warned] == [failure(violated, NAME)]
+    assert [str(warning.message) for warning in warned] == [failure_message(violated, NAME)]
     assert warned[0].filename == inspect.getfile(testing)
     assert (ended.outcome, ended.recorded) == (None, recorded("violated"))
 

@@ -18,7 +18,7 @@ FINDING = Finding(
 
 def script(name: str, config: dict[str, object] | None = None) -> str:
     """What it says is to be run, without the lines that show the violation."""
-    _, text = failure(FINDING, name, config).split("to see it without this kit:\n\n")
+    _, text = failure_message(FINDING, name, config).split("to see it without this kit:\n\n")
     lines = [line.removeprefix("    ") for line in text.splitlines()]
     make, _, rest = "\n".join(lines).partition(BEHAVIOURS["BC303"].reproduce.rstrip())
     assert rest.strip() == ""
@@ -26,7 +26,7 @@ def script(name: str, config: dict[str, object] | None = None) -> str:
 
 
 def test_all_that_is_known_is_said_in_its_order() -> None:
-    lines = failure(FINDING, "package.mine:Mine").splitlines()
+    lines = failure_message(FINDING, "package.mine:Mine").splitlines()
     assert lines[0] == f"BC303 violated: {CLAUSE.text}"
     assert lines[1] == ""
     labels = [line.split()[0] for line in lines[2:] if line[:1].strip()]
@@ -42,7 +42,7 @@ def test_all_that_is_known_is_said_in_its_order() -> None:
 
 
 def test_what_there_is_nothing_of_has_no_line() -> None:
-    lines = failure(FINDING._replace(because=()), "package.mine:Mine").splitlines()
+    lines = failure_message(FINDING._replace(because=()), "package.mine:Mine").splitlines()
     assert not any(line.startswith("because") for line in lines)
     assert any(line.startswith("found") for line in lines)
 

@@ -21,7 +21,7 @@ from backend_contract._conformance.behavioural.trial import (
     unchecked,
     violated,
 )
-from backend_contract._conformance.kit import DECIDED_BY, Kit, check_backend
+from backend_contract._conformance.kit import CHECKED_BY, Kit, check_backend
 from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES
 from backend_contract.errors import CouldNotCheckError
@@ -66,7 +66,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         def close(self) -> None:
             done.append("close")
 
-    monkeypatch.setattr(kits, "ContextServers", Servers)
+    monkeypatch.setattr(kits, "RequestServers", Servers)
     yield done
     assert done.count("start") == 0 or done[-1] == "close"
 
@@ -79,7 +79,7 @@ def ends_with(ended: Exception) -> Callable[[Trial], None]:
 
 
 def tried(make: Any, clause: str, **given: Any) -> Finding:
-    with Kit(Subject(make, **given)) as kit:
+    with Kit(Subject(make=make, **given)) as kit:
         return kit.finding(CLAUSES[clause])
 
 
@@ -99,11 +99,11 @@ def test_the_name_is_that_of_what_makes_the_backends() -> None:
 
     here = f"{__name__}:"
     where = "test_the_name_is_that_of_what_makes_the_backends.<locals>."
-    assert Kit(Subject(Mine)).name == f"{here}Mine"
-    assert Kit(Subject(Inner)).name == f"{here}{where}Inner"
-    assert Kit(Subject(make)).name == f"{here}{where}make"
+    assert Kit(Subject(make=Mine)).name == f"{here}Mine"
+    assert Kit(Subject(make=Inner)).name == f"{here}{where}Inner"
+    assert Kit(Subject(make=make)).name == f"{here}{where}make"
     partial = functools.partial(Mine, None)
-    assert Kit(Subject(partial)).name == f"functools:{partial!r}"
+    assert Kit(Subject(make=partial)).name == f"functools:{partial!r}"
 
 
 def test_the_class_is_that_of_the_first_backend_and_one_is_enough() -> None:
@@ -113,12 +113,12 @@ def test_the_class_is_that_of_the_first_backend_and_one_is_enough() -> None:
         made.append(Mine())
         return made[-1]
 
-    with Kit(Subject(make)) as kit:
-        assert kit.tried_class() is Mine
-        assert kit.tried_class() is Mine
+    with Kit(Subject(make=make)) as kit:
+        assert kit.backend_class() is Mine
+        assert kit.backend_class() is Mine
         assert len(made) == 1
-    with Kit(Subject(Mine)) as kit:
-        assert kit.tried_class() is Mine
+    with Kit(Subject(make=Mine)) as kit:
+        assert kit.backend_class() is Mine
 
 
 def test_the_backend_that_tells_the_class_is_stopped_and_what_fails_then_is_noted() -> None:
@@ -131,8 +131,8 @@ def test_the_backend_that_tells_the_class_is_stopped_and_what_fails_then_is_note
         backend.start()
         return backend
 
-    with Kit(Subject(make)) as kit:
-        kit.tried_class()
+    with Kit(Subject(make=make)) as kit:
+        kit.backend_class()
         (note,) = kit.notes
     assert note.startswith("stop() raised OSError: busy (")
 
@@ -142,8 +142,8 @@ def test_a_backend_that_lacks_its_base_tells_the_class_all_the_same() -> None:
         def __init__(self) -> None:
             pass
 
-    with Kit(Subject(lambda: ForgetsItsBase())) as kit:
-        assert kit.tried_class() is ForgetsItsBase
+    with Kit(Subject(make=lambda: ForgetsItsBase())) as kit:
+        assert kit.backend_class() is ForgetsItsBase
         assert kit.notes == []
 
 
@@ -188,16 +188,16 @@ def test_what_is_given_beside_the_backend_is_given_by_name() -> None:
 
 @pytest.mark.parametrize("given", [{"config": {}}, {"config": {"a": 1}}, {"time_limit": 1}])
 def test_what_can_be_used_is_not_refused(given: dict[str, Any]) -> None:
-    assert Kit(Subject(Mine, **given)).subject.make is Mine
+    assert Kit(Subject(make=Mine, **given)).subject.make is Mine
 
 
 def test_metadata_of_an_iterator_is_there_for_every_request() -> None:
     for given in (iter([("a", "1"), ("a", "2")]), [("a", "1"), ("a", "2")]):
-        with Kit(Subject(Mine, metadata=given)) as kit:
+        with Kit(Subject(make=Mine, metadata=given)) as kit:
             assert (
                 list(kit.subject.metadata) == list(kit.subject.metadata) == [("a", "1"), ("a", "2")]
             )
-    with Kit(Subject(Mine, metadata={"a": "1"})) as kit:
+    with Kit(Subject(make=Mine, metadata={"a": "1"})) as kit:
         assert kit.subject.metadata == [("a", "1")]
 
 
@@ -214,19 +214,19 @@ def test_a_finding_says_what_was_seen_where_and_by_whom(instead: Instead) -> Non
     held = tried(Stops, "BC303")
     assert (held.verdict, held.found, held.because) == (Verdict.OK, "", ())
     assert (held.path, held.line) == (Path(__file__), line_of(Stops.stop))
-    assert (held.layer, held.by) == ("B", DECIDED_BY)
+    assert (held.layer, held.by) == ("B", CHECKED_BY)
     instead("BC303", ends_with(violated("seen", "for one", "for another")))
     broken = tried(Stops, "BC303")
     assert broken.verdict is Verdict.VIOLATED
     assert (broken.found, broken.because) == ("seen", ("for one", "for another"))
     assert (broken.path, broken.line) == (Path(__file__), line_of(Stops.stop))
-    assert (broken.layer, broken.by) == ("B", DECIDED_BY)
+    assert (broken.layer, broken.by) == ("B", CHECKED_BY)
 
 
 def test_a_clause_is_tried_once(instead: Instead) -> None:
     trials: list[Trial] = []
     instead("BC303", trials.append)
-    with Kit(Subject(Mine)) as kit:
+    with Kit(Subject(make=Mine)) as kit:
         assert kit.finding(CLAUSES["BC303"]) is kit.finding(CLAUSES["BC303"])
     assert len(trials) == 1
 
@@ -235,7 +235,7 @@ def test_what_is_known_already_is_not_tried(instead: Instead) -> None:
     known = tried(Mine, "BC303")
     trials: list[Trial] = []
     instead("BC303", trials.append)
-    with Kit(Subject(Mine), {"BC303": known}) as kit:
+    with Kit(Subject(make=Mine), {"BC303": known}) as kit:
         assert kit.finding(CLAUSES["BC303"]) is known
     assert trials == []
 
@@ -243,7 +243,7 @@ def test_what_is_known_already_is_not_tried(instead: Instead) -> None:
 def test_who_wants_to_know_is_told_what_is_tried_next(instead: Instead) -> None:
     order: list[str] = []
     instead("BC303", lambda trial: order.append("now"))
-    with Kit(Subject(Mine), before_trial=order.append) as kit:
+    with Kit(Subject(make=Mine), before_trial=order.append) as kit:
         kit.finding(CLAUSES["BC303"])
     assert order[-2:] == ["BC303", "now"]
 
@@ -312,7 +312,7 @@ def test_what_comes_before_a_clause_is_decided_before_it_and_may_be_asked_for(
 def test_servers_are_started_for_what_needs_requests_alone(
     instead: Instead, servers: list[str]
 ) -> None:
-    with Kit(Subject(Mine)) as kit:
+    with Kit(Subject(make=Mine)) as kit:
         kit.finding(CLAUSES["BC401"])
         assert servers == []
         kit.finding(CLAUSES["BC501"])
@@ -347,7 +347,7 @@ def test_the_backends_of_a_clause_are_stopped_and_what_fails_then_is_noted_once(
 def test_a_report_has_a_finding_a_clause_and_leaves_nothing_open(
     instead: Instead, servers: list[str]
 ) -> None:
-    with Kit(Subject(Mine)) as kit:
+    with Kit(Subject(make=Mine)) as kit:
         report = kit.report()
         assert servers[-1] == "close"
     assert report.target == f"{__name__}:Mine"
@@ -367,7 +367,7 @@ def test_a_thread_that_goes_on_is_noted_once(daemon: bool) -> None:
     go_on = threading.Event()
     before = threading.Thread(target=go_on.wait, name="was there before")
     before.start()
-    kit = Kit(Subject(Mine))
+    kit = Kit(Subject(make=Mine))
     left = threading.Thread(target=go_on.wait, name="left", daemon=daemon)
     left.start()
     kit.close()
@@ -396,7 +396,7 @@ def test_threads_are_given_time_to_end_all_together(monkeypatch: pytest.MonkeyPa
     go_on = threading.Event()
     monkeypatch.setattr(kits, "time", Clock)
     monkeypatch.setattr(kits, "_GRACE", 1.0)
-    kit = Kit(Subject(Mine))
+    kit = Kit(Subject(make=Mine))
     threads = [threading.Thread(target=go_on.wait) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -408,7 +408,7 @@ def test_threads_are_given_time_to_end_all_together(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("no_grace")
 def test_the_thread_that_closes_a_kit_is_none_that_was_left() -> None:
-    kit = Kit(Subject(Mine))
+    kit = Kit(Subject(make=Mine))
     thread = threading.Thread(target=kit.close)
     thread.start()
     thread.join()

@@ -21,7 +21,7 @@ from backend_contract.clauses import CLAUSES
 from backend_contract.testing import check_backend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mutants import HOOKS, Inheriting, Structural
+from conformance.behavioural.mutants import HOOKS, Inheriting, Structural
 
 
 def ends(thread: threading.Thread) -> bool:
@@ -87,8 +87,8 @@ def leaving() -> Any:
 @pytest.mark.parametrize(
     ("factory", "problem"),
     [
-        (raising, "the factory raised FileNotFoundError: no backend.yaml (test_bad_input.py:"),
-        (leaving, "the factory raised SystemExit: no backend.yaml (test_bad_input.py:"),
+        (raising, "the factory raised FileNotFoundError: no backend.yaml (test_kit_input.py:"),
+        (leaving, "the factory raised SystemExit: no backend.yaml (test_kit_input.py:"),
         (lambda: None, "the factory returned None, expected a backend: it may lack a `return`"),
         (lambda: Structural, "the factory returned the class Structural, expected an instance"),
     ],
@@ -218,7 +218,7 @@ def test_a_stop_that_raises_in_clean_up_is_noted_and_changes_nothing() -> None:
     report = check_backend(FailsInCleanUp, **HOOKS)
     assert violated(report) == {}
     (note,) = report.notes
-    assert note.startswith("stop() raised TimeoutError: the server does not answer (test_bad_input")
+    assert note.startswith("stop() raised TimeoutError: the server does not answer (test_kit_input")
     assert note.endswith("in clean-up")
 
 
@@ -300,7 +300,7 @@ class Deadlocks(Structural):
 
 
 def test_a_hang_is_reported_with_the_stack_of_who_hangs() -> None:
-    with Kit(Subject(Deadlocks, time_limit=1, **HOOKS)) as kit:
+    with Kit(Subject(make=Deadlocks, time_limit=1, **HOOKS)) as kit:
         finding = kit.finding(CLAUSES["BC303"])
         Deadlocks.go_on.set()
         kit.subject = kit.subject._replace(time_limit=60)  # on any machine, all calls of BC506 end
@@ -321,7 +321,7 @@ LEAVES = """\
 import os, sys
 sys.path.insert(0, {here!r})
 from backend_contract.testing import check_backend
-from mutants import HOOKS, Structural
+from conformance.behavioural.mutants import HOOKS, Structural
 check_backend(Structural, **HOOKS)
 print("done", flush=True)
 """

@@ -36,7 +36,7 @@ class Mine(LocalBackend):
 
 
 def tried(clause: str, make: Any, **given: Any) -> Finding:
-    with Kit(Subject(make, **given)) as kit:
+    with Kit(Subject(make=make, **given)) as kit:
         found = kit.finding(CLAUSES[clause])
         return next((part for part in found.parts if part.layer == "B"), found)
 
@@ -163,7 +163,7 @@ def test_a_factory_that_fails_later_is_no_constructor_that_fails() -> None:
 
     verdict, because = said("BC201", make_one)
     assert verdict is UNCHECKED
-    assert because.startswith("the factory raised OSError: no more (test_behaviour.py:")
+    assert because.startswith("the factory raised OSError: no more (test_behaviours.py:")
 
 
 def test_a_sample_says_that_an_empty_configuration_need_not_do() -> None:
@@ -214,7 +214,7 @@ def test_a_backend_may_say_that_it_is_not_dynamic() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("no"), TypeError("no"), SystemExit("no")])
 def test_of_what_registering_raises_another_clause_speaks(error: BaseException) -> None:
-    text = f"register_config() raised {type(error).__name__}: no (test_behaviour.py:"
+    text = f"register_config() raised {type(error).__name__}: no (test_behaviours.py:"
     verdict, because = said("BC202", registering(raises(error)))
     assert verdict is UNCHECKED
     assert because.startswith(text)
@@ -651,7 +651,7 @@ def test_a_start_that_fails_for_the_hooks_sake_is_not_blamed(error: BaseExceptio
     given = {"during_start": lambda backend, call: setattr(backend, "before", fail)}
     verdict, because = said("BC308", Fails, **given)
     assert verdict is UNCHECKED
-    assert because.startswith(f"start() raised {type(error).__name__}: no (test_behaviour.py:")
+    assert because.startswith(f"start() raised {type(error).__name__}: no (test_behaviours.py:")
     assert because.endswith(" before it called what `during_start` was given")
 
 
@@ -701,7 +701,7 @@ def test_what_a_failed_start_leaves_is_shown() -> None:
     assert said("BC308", GivesUp, **PLUGGED) == (VIOLATED, f"{swallowed} False")
     verdict, found = said("BC308", Claims, **PLUGGED)
     assert verdict is VIOLATED
-    assert found.startswith("is_started is True after start() raised FaultError: made by the conf")
+    assert found.startswith("is_started is True after start() raised InjectedError: made by the conf")
 
 
 @pytest.mark.parametrize("name", ["start", "stop"])
@@ -727,10 +727,10 @@ def test_of_what_start_and_stop_raise_other_clauses_speak() -> None:
 
     verdict, because = said("BC309", CannotStart)
     assert verdict is UNCHECKED
-    assert because.startswith("start() raised SystemExit: no (test_behaviour.py:")
+    assert because.startswith("start() raised SystemExit: no (test_behaviours.py:")
     verdict, because = said("BC309", CannotStop)
     assert verdict is UNCHECKED
-    assert because.startswith("stop() raised TypeError: no (test_behaviour.py:")
+    assert because.startswith("stop() raised TypeError: no (test_behaviours.py:")
 
 
 # BC4xx

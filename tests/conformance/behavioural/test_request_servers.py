@@ -18,7 +18,7 @@ import pytest
 
 from backend_contract._conformance.behavioural import request_servers as contexts
 from backend_contract._conformance.behavioural.request_servers import (
-    ContextServers,
+    RequestServers,
     meeting_at,
     pairs,
 )
@@ -108,7 +108,7 @@ def test_what_a_request_cannot_carry_is_refused(context: Any, given: Any, proble
 
 
 def test_as_many_requests_as_are_promised_are_held_open_at_the_same_time() -> None:
-    servers = ContextServers()
+    servers = RequestServers()
     servers.start()
     with ExitStack() as stack:
         stack.callback(servers.close)
@@ -143,7 +143,7 @@ def test_servers_are_started_once_and_again_after_they_were_closed(
 
     monkeypatch.setattr(contexts, "_GrpcServer", Grpc)
     monkeypatch.setattr(contexts, "_HttpServer", Http)
-    servers = ContextServers()
+    servers = RequestServers()
     servers.start()
     servers.start()
     assert made == ["started Grpc", "started Http"]
@@ -155,7 +155,7 @@ def test_servers_are_started_once_and_again_after_they_were_closed(
 
 
 def test_a_server_that_is_closed_lets_go_of_its_requests() -> None:
-    servers = ContextServers()
+    servers = RequestServers()
     servers.start()
     holding = [servers.request(kind) for kind in servers.kinds]
     for request in holding:
@@ -183,7 +183,7 @@ def test_the_kinds_are_those_whose_framework_is_installed(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name in missing else find(name)
     )
-    assert ContextServers().kinds == kinds
+    assert RequestServers().kinds == kinds
 
 
 @pytest.mark.parametrize(

@@ -58,13 +58,13 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Any:
         def request(self, kind: str, metadata: Any) -> Iterator[Context]:
             yield Context(kind, metadata)
 
-    monkeypatch.setattr(kits, "ContextServers", Servers)
+    monkeypatch.setattr(kits, "RequestServers", Servers)
     return Servers
 
 
 def said(clause: str, make: Any, **given: Any) -> tuple[Verdict, str]:
     """The verdict, with what was found or else why there is none."""
-    with Kit(Subject(make, **given)) as kit:
+    with Kit(Subject(make=make, **given)) as kit:
         found = kit.finding(CLAUSES[clause])
         finding = next((part for part in found.parts if part.layer == "B"), found)
         return finding.verdict, finding.found or "; ".join(finding.because)
@@ -132,7 +132,7 @@ def test_with_one_framework_the_other_kind_is_unchecked(kind: str, servers: Any)
 def test_what_is_raised_however_it_is_called_is_for_other_clauses() -> None:
     verdict, because = said("BC501", ALWAYS)
     assert verdict is UNCHECKED
-    assert because.startswith("called by position, it raised ValueError: no (test_behaviour_requ")
+    assert because.startswith("called by position, it raised ValueError: no (test_requests")
     for make in (OVER_GRPC, OVER_HTTP, QUIET):
         assert said("BC501", make) == (OK, "")
 
@@ -207,7 +207,7 @@ def test_which_kind_of_context_is_not_accepted_is_told() -> None:
     for make, wrong, right in ((OVER_GRPC, "BC502", "BC503"), (OVER_HTTP, "BC503", "BC502")):
         verdict, text = said(wrong, make)
         assert verdict is VIOLATED
-        assert text.startswith(f"{found}no (test_behaviour_requests.py:")
+        assert text.startswith(f"{found}no (test_requests.py:")
         assert said(right, make) == (OK, "")
         assert said("BC504", make) == said("BC505", make) == (OK, "")
 

@@ -22,7 +22,7 @@ from backend_contract._conformance.behavioural.trial import (
     blocked,
     configuration,
     describe_exception,
-    lacks_its_base,
+    lacks_base_state,
     problem_with,
     unchecked,
     violated,
@@ -70,7 +70,7 @@ class NoServers:
 
 def a_trial(make: Any = Mine, *, holds: str = "BC302", **given: Any) -> Trial:
     servers: Any = NoServers()
-    return Trial(Subject(make, **given), servers, [], lambda clause: clause == holds)
+    return Trial(Subject(make=make, **given), servers, [], lambda clause: clause == holds)
 
 
 def carried_out(clause: Callable[[Trial], Any], **given: Any) -> StopTrial | None:
@@ -86,15 +86,15 @@ def parts(ended: StopTrial | None) -> tuple[Verdict, str, tuple[str, ...]]:
 
 
 def test_only_a_class_is_the_class_of_a_subject() -> None:
-    assert Subject(Mine).cls is Mine
-    assert Subject(lambda: Mine()).cls is None
+    assert Subject(make=Mine).cls is Mine
+    assert Subject(make=lambda: Mine()).cls is None
 
 
 def test_what_makes_a_backend_is_given_what_it_takes() -> None:
     sample = {"a": {"b": [1]}}
 
     def given_to(make: Any, config: Any, *arguments: object) -> tuple[object, ...]:
-        given: tuple[object, ...] = Subject(make, config).made(*arguments)  # type: ignore[assignment]
+        given: tuple[object, ...] = Subject(make=make, config).create(*arguments)  # type: ignore[assignment]
         return given
 
     class Remembers(tuple):  # type: ignore[type-arg]  # of whatever it is given
@@ -177,7 +177,7 @@ def test_an_abandoned_task_has_ended_for_who_waits_and_may_end_later() -> None:
     let_go = threading.Event()
     task = WorkerCall(let_go.wait, "abandoned")
     task.abandon()
-    with pytest.raises(trials._AbandonedError):
+    with pytest.raises(AbandonedError):
         task.result()
     let_go.set()
     task.thread.join()  # pytest fails for what is raised in there
@@ -259,9 +259,9 @@ def test_what_was_returned_before_is_not_new_in_any_trial() -> None:
     seen: list[Any] = []
     one = EqualToAll()
     for make in (EqualToAll, lambda: EqualToAll(), lambda: one):
-        Trial(Subject(make), servers, seen, lambda clause: True).new()
+        Trial(Subject(make=make), servers, seen, lambda clause: True).new()
     with pytest.raises(StopTrial) as ended:
-        Trial(Subject(lambda: one), servers, seen, lambda clause: True).new()
+        Trial(Subject(make=lambda: one), servers, seen, lambda clause: True).new()
     assert parts(ended.value) == (
         Verdict.UNCHECKED,
         "",
@@ -291,8 +291,8 @@ def test_that_a_class_has_forgotten_its_base_is_told_by_what_it_lacks() -> None:
             self._start_lock = threading.RLock()
 
     lacking = [ForgetsItsBase, HasItsOwnState, HasItsOwnLock]
-    assert [cls for cls in (*lacking, HasBoth, SetsThem, Mine) if lacks_its_base(cls())] == lacking
-    assert not lacks_its_base(object())
+    assert [cls for cls in (*lacking, HasBoth, SetsThem, Mine) if lacks_base_state(cls())] == lacking
+    assert not lacks_base_state(object())
 
 
 def test_a_backend_is_no_problem() -> None:
@@ -321,7 +321,7 @@ def test_a_call_that_raises_breaks_the_clause(error: BaseException) -> None:
 
 
 def test_what_ends_a_trial_within_a_call_is_left_as_it_is() -> None:
-    for error in (unchecked("why"), trials._AbandonedError()):
+    for error in (unchecked("why"), AbandonedError()):
 
         def raises(error: Exception = error) -> None:
             raise error
@@ -496,10 +496,10 @@ def test_a_thread_of_the_trial_is_shown_too(it_hangs: threading.Event) -> None:
 
 def test_a_thread_that_has_ended_has_no_stack() -> None:
     thread = threading.Thread(target=lambda: None)
-    assert trials._stack(thread) == ""
+    assert format_stack(thread) == ""
     thread.start()
     thread.join()
-    assert trials._stack(thread) == ""
+    assert format_stack(thread) == ""
 
 
 def test_a_hang_of_which_another_clause_speaks_leaves_this_one_unchecked(
@@ -509,7 +509,7 @@ def test_a_hang_of_which_another_clause_speaks_leaves_this_one_unchecked(
 
     def clause(trial: Trial) -> None:
         events.append(trial.event())
-        with trial.unless_it_hangs("start()"):
+        with trial.doing("start()"):
             it_hangs.set()
             events[0].wait()
 
@@ -526,7 +526,7 @@ def test_after_a_call_that_might_have_hung_the_next_hang_breaks_the_clause(
 ) -> None:
     def clause(trial: Trial) -> None:
         event = trial.event()
-        with trial.unless_it_hangs("start()"):
+        with trial.doing("start()"):
             pass
         trial.set_description("stop()")
         it_hangs.set()

@@ -12,7 +12,7 @@ from backend_contract._conformance.results import Verdict
 from backend_contract.testing import check_backend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from unusual import UNUSUAL
+from conformance.behavioural.unusual import UNUSUAL
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 import aconfig
-from mutants import HOOKS, Inheriting, Structural, merge
+from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge
 
 from backend_contract import BackendBase, LocalBackend
 from backend_contract.runtime_context import get_metadata
