@@ -120,7 +120,7 @@ def _signature(function: types.FunctionType) -> inspect.Signature:
 
 
 def _hides_attributes(members: Members) -> bool:
-    """Return whether attributes of an instance may come from where no name can be seen."""
+    """Return whether attributes of an instance may come from code that shows no names."""
     computed = (members.get("__getattr__"), members["__getattribute__"])
     if any(issubclass(type(hook), types.FunctionType) for hook in computed):
         return True

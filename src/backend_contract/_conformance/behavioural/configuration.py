@@ -1,4 +1,4 @@
-"""BC2xx: the configuration of a backend. The kit adds keys of its own to the author's sample."""
+"""BC2xx: the configuration of a backend. The kit adds its own keys to the author's sample."""
 
 from __future__ import annotations
 
