@@ -34,7 +34,8 @@ def suite(**members: Any) -> type[BackendConformance]:
 # Which tests there are.
 
 
-def test_every_subclass_is_a_suite_unless_it_says_that_it_is_none() -> None:
+def test_collected() -> None:
+    """Every subclass is collected unless it says otherwise."""
     assert BackendConformance.__test__ is False
     assert suite().__test__ is True
     shared = suite(__test__=False)
@@ -52,13 +53,15 @@ def parametrized(given: type[BackendConformance], *fixtures: str) -> list[Any]:
     return calls
 
 
-def test_a_clause_is_a_test_whose_id_is_the_clauses() -> None:
+def test_one_test_per_clause() -> None:
+    """There is one test per clause, identified by its id."""
     due = [("clause", [*CLAUSES.values()], [*CLAUSES])]
     assert parametrized(suite(), "clause", "record_property") == due
     assert parametrized(suite(expected_violations={"BC303": "why"}), "clause") == due
 
 
-def test_a_test_of_the_suites_own_is_run_once() -> None:
+def test_own_test() -> None:
+    """A test that the suite adds is not parametrized."""
     assert parametrized(suite(), "tmp_path") == []
 
 
@@ -71,7 +74,8 @@ def test_a_test_of_the_suites_own_is_run_once() -> None:
     ],
     ids=["no clause", "blank", "empty"],
 )
-def test_what_cannot_be_expected_is_a_misuse(expected: dict[str, str], problem: str) -> None:
+def test_invalid_expected_violations(expected: dict[str, str], problem: str) -> None:
+    """An unknown clause or a missing reason is a usage error."""
     with pytest.raises(pytest.UsageError) as raised:
         parametrized(suite(expected_violations=expected), "clause")
     assert str(raised.value) == f"TestMine: expected_violations: {problem}"
@@ -84,18 +88,21 @@ def subject_of(given: type[BackendConformance]) -> Subject:
     return given()._subject()
 
 
-def test_a_suite_that_gives_a_class_gives_no_hooks() -> None:
+def test_subject_without_hooks() -> None:
+    """A suite without hooks gives none to the kit."""
     assert subject_of(suite()) == Subject(make=Mine, None, USUAL_METADATA, DEFAULT_TIME_LIMIT)
 
 
-def test_what_a_suite_gives_is_given_to_the_kit() -> None:
+def test_subject_options() -> None:
+    """The options of a suite are given to the kit."""
     sample, pairs = {"a": 1}, [("a", "b")]
     given = suite(config=sample, metadata=pairs, time_limit=7.0)
     assert subject_of(given) == Subject(make=Mine, sample, pairs, 7.0)
 
 
 @pytest.mark.parametrize("name", ["merged_config", "during_start", "received_contexts"])
-def test_a_hook_is_given_where_the_suite_defines_it(name: str) -> None:
+def test_subject_hook(name: str) -> None:
+    """A hook is given to the kit if the suite defines it."""
     def hook(self: object, *arguments: object) -> tuple[str, tuple[object, ...]]:
         return "mine", arguments
 
@@ -105,7 +112,8 @@ def test_a_hook_is_given_where_the_suite_defines_it(name: str) -> None:
     assert subject._replace(**without) == Subject(make=Mine)
 
 
-def test_the_hooks_of_a_suite_without_any_say_nothing() -> None:
+def test_default_hooks() -> None:
+    """The default hooks show nothing."""
     made = suite()()
     assert made.merged_config(Mine()) is None
     assert made.received_contexts(Mine()) is None
@@ -115,7 +123,8 @@ def test_the_hooks_of_a_suite_without_any_say_nothing() -> None:
 
 
 @pytest.mark.parametrize("backend", [None, Mine], ids=["alone", "before the class"])
-def test_a_factory_makes_what_is_tried(backend: type[Mine] | None) -> None:
+def test_make_backend(backend: type[Mine] | None) -> None:
+    """`make_backend` takes precedence over `backend`."""
     made = Mine()
     given = suite(backend=backend, make_backend=lambda self: made)
     subject = subject_of(given)
@@ -124,7 +133,8 @@ def test_a_factory_makes_what_is_tried(backend: type[Mine] | None) -> None:
     assert Kit(subject).name.startswith(f"{__name__}:")
 
 
-def test_a_suite_without_a_backend_is_a_misuse() -> None:
+def test_no_backend() -> None:
+    """A suite without a backend is a usage error."""
     with pytest.raises(pytest.UsageError) as raised:
         subject_of(suite(backend=None))
     assert str(raised.value) == (
@@ -152,9 +162,10 @@ class Made:
         self.closed += 1
 
 
-def test_all_tests_of_a_suite_ask_one_kit_that_is_closed_after_them(
+def test_one_kit_per_suite(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """All tests of a suite share a kit, which is closed after them."""
     monkeypatch.setattr(testing, "Kit", Made)
     given = suite()
     given.teardown_class()  # nothing was tried
@@ -207,13 +218,15 @@ def recorded(verdict: str) -> list[tuple[str, object]]:
     return [("backend-contract", f"TestMine BC303 {verdict}")]
 
 
-def test_a_clause_that_holds_passes() -> None:
+def test_ok() -> None:
+    """A clause that holds passes."""
     ended = StopTrial(finding(Verdict.OK))
     assert (ended.outcome, ended.recorded) == (None, recorded("ok"))
 
 
 @pytest.mark.parametrize("config", [None, {"a": 1}])
-def test_a_clause_that_is_violated_fails_and_says_all(config: dict[str, int] | None) -> None:
+def test_violated(config: dict[str, int] | None) -> None:
+    """A violated clause fails with the whole message."""
     violated = finding(Verdict.VIOLATED)
     ended = StopTrial(violated, config=config)
     assert ended.parts() == (
@@ -236,7 +249,8 @@ def test_a_clause_that_is_new_warns() -> None:
 @pytest.mark.parametrize(
     "verdict", [Verdict.UNCHECKED, Verdict.BLOCKED, Verdict.NOT_APPLICABLE], ids=lambda v: v.value
 )
-def test_a_clause_that_is_not_decided_is_skipped_with_the_reasons(verdict: Verdict) -> None:
+def test_undecided(verdict: Verdict) -> None:
+    """An undecided clause is skipped with the reasons."""
     ended = StopTrial(finding(verdict, because=("one", "two")))
     assert ended.parts() == (
         pytest.skip.Exception,
@@ -249,7 +263,8 @@ EXPECTED = {"BC302": "another", "BC303": "issue 7"}
 
 
 @pytest.mark.parametrize("clause", [CLAUSE, CLAUSE._replace(fails_from="999.0")])
-def test_a_violation_that_is_expected_is_an_expected_failure(clause: Clause) -> None:
+def test_expected_violation(clause: Clause) -> None:
+    """An expected violation is an expected failure."""
     ended = StopTrial(finding(Verdict.VIOLATED, clause), expected_violations=EXPECTED)
     due = (pytest.xfail.Exception, "issue 7", recorded("expected violation"))
     assert ended.parts() == due
@@ -258,7 +273,8 @@ def test_a_violation_that_is_expected_is_an_expected_failure(clause: Clause) -> 
 @pytest.mark.parametrize(
     "verdict", [verdict for verdict in Verdict if verdict is not Verdict.VIOLATED]
 )
-def test_a_violation_that_is_expected_has_to_occur(verdict: Verdict) -> None:
+def test_stale_expected_violation(verdict: Verdict) -> None:
+    """An expected violation that does not occur fails."""
     ended = StopTrial(finding(verdict), expected_violations=EXPECTED)
     text = (
         f"BC303 is expected to be violated (issue 7), and is {verdict.value}: take it out of "
@@ -268,7 +284,8 @@ def test_a_violation_that_is_expected_has_to_occur(verdict: Verdict) -> None:
     assert ended.outcome.pytrace is False
 
 
-def test_what_is_expected_of_another_clause_excuses_none() -> None:
+def test_other_expected_violation() -> None:
+    """An expected violation of another clause excuses nothing."""
     ended = StopTrial(finding(Verdict.VIOLATED), expected_violations={"BC302": "another"})
     assert ended.parts()[0] is pytest.fail.Exception
 
@@ -278,7 +295,8 @@ def test_what_is_expected_of_another_clause_excuses_none() -> None:
     [CouldNotCheckError, TypeError, ValueError, pytest.UsageError],
     ids=lambda e: e.__name__,
 )
-def test_what_cannot_be_checked_fails_in_one_line(error: type[Exception]) -> None:
+def test_could_not_check(error: type[Exception]) -> None:
+    """A clause that could not be checked fails with one line."""
     ended = StopTrial(error("no sockets"), expected_violations=EXPECTED)
     assert ended.parts() == (
         pytest.fail.Exception,
@@ -289,6 +307,7 @@ def test_what_cannot_be_checked_fails_in_one_line(error: type[Exception]) -> Non
     assert ended.outcome.__context__ is None  # nor is where it comes from shown
 
 
-def test_what_goes_wrong_in_the_kit_itself_is_shown_as_it_is() -> None:
+def test_error_in_kit() -> None:
+    """An error in the kit itself propagates."""
     with pytest.raises(ZeroDivisionError):
         StopTrial(ZeroDivisionError())

@@ -34,7 +34,8 @@ def run_pytest(
     )
 
 
-def test_a_good_backend_passes_and_the_summary_counts(tmp_path: Path) -> None:
+def test_sound_suite(tmp_path: Path) -> None:
+    """A sound backend passes, and the summary counts the clauses."""
     run = run_pytest(tmp_path, "Structural", "", "-v")
     assert run.returncode == 0, run.stdout
     assert "test_mine.py::TestMine::test_clause[BC302] PASSED" in run.stdout
@@ -43,7 +44,8 @@ def test_a_good_backend_passes_and_the_summary_counts(tmp_path: Path) -> None:
     )
 
 
-def test_a_failure_says_all_that_is_needed(tmp_path: Path) -> None:
+def test_failure(tmp_path: Path) -> None:
+    """A failure shows everything needed to fix it."""
     run = run_pytest(tmp_path, "ForgetsThatItStopped", "", "-k", "BC303")
     assert run.returncode == 1
     for words in (
@@ -59,7 +61,8 @@ def test_a_failure_says_all_that_is_needed(tmp_path: Path) -> None:
         assert words in run.stdout
 
 
-def test_an_expected_violation_needs_a_reason_and_has_to_occur(tmp_path: Path) -> None:
+def test_expected_violation_run(tmp_path: Path) -> None:
+    """An expected violation is an expected failure, and fails if it is stale."""
     known = 'expected_violations = {"BC303": "issue 7"}'
     run = run_pytest(tmp_path, "ForgetsThatItStopped", known, "-k", "BC303")
     assert run.returncode == 0
@@ -69,7 +72,8 @@ def test_an_expected_violation_needs_a_reason_and_has_to_occur(tmp_path: Path) -
     assert "BC303 is expected to be violated (issue 7), and is ok" in run.stdout
 
 
-def test_a_misused_suite_is_an_error(tmp_path: Path) -> None:
+def test_misuse(tmp_path: Path) -> None:
+    """A misused suite is a collection error."""
     for more, problem in (
         ('expected_violations = {"BC999": "why"}', "there is no clause 'BC999'"),
         ('expected_violations = {"BC303": " "}', "BC303 needs a reason"),
@@ -91,13 +95,15 @@ def test_it_works_in_two_workers(tmp_path: Path) -> None:
     assert "25 of 28 clauses exercised, 3 unchecked" in run.stdout
 
 
-def test_the_reproduction_has_the_sample_configuration(tmp_path: Path) -> None:
+def test_reproduction_config(tmp_path: Path) -> None:
+    """The reproduction contains the sample configuration."""
     sample = 'config = {"workers": 2}'
     run = run_pytest(tmp_path, "ForgetsThatItStopped", sample, "-k", "BC303")
     assert "make = lambda: ForgetsThatItStopped({'workers': 2})" in run.stdout
 
 
-def test_the_reproduction_calls_the_suites_own_factory(tmp_path: Path) -> None:
+def test_reproduction_factory(tmp_path: Path) -> None:
+    """The reproduction calls the `make_backend` of the suite."""
     factory = "def make_backend(self):\n        return ForgetsThatItStopped()"
     run = run_pytest(tmp_path, "None", factory, "-k", "BC303")
     assert "from test_mine import TestMine" in run.stdout
