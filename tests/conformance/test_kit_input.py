@@ -314,6 +314,7 @@ class Deadlocks(Structural):
         super().stop()
 
 
+@pytest.mark.exhaustive
 def test_deadlock() -> None:
     """A hang is reported with the stack of the backend."""
     with Kit(Subject(make=Deadlocks, time_limit=1, **HOOKS)) as kit:

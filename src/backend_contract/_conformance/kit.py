@@ -180,9 +180,13 @@ class Kit:
     def _holds(self, clause: str) -> bool:
         return self.finding(CLAUSES[clause]).verdict is Verdict.OK
 
+    @functools.cached_property
+    def _problems(self) -> dict[str, str]:
+        return find_problems(self.backend_class())
+
     def _decide(self, clause: Clause) -> StopTrial | None:
         """Return ``None`` if the clause holds."""
-        problems = find_problems(self.backend_class())
+        problems = self._problems
         if clause.id in problems:
             return violated(problems[clause.id])
         blocking = blocked_by(clause, lambda required: self.finding(CLAUSES[required]))

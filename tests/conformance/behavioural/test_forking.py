@@ -61,6 +61,7 @@ with grpc_context():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.exhaustive
 def test_forking_backend(directory: Path) -> None:
     """A backend that forks is not blamed for what grpcio does to its children."""
     done = run(directory, "-m", "backend_contract", "check", "--run", "forks.py:Forks")

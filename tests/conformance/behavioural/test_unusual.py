@@ -11,8 +11,19 @@ from backend_contract._conformance.results import Verdict
 from backend_contract.testing import check_backend
 
 
+SLOW = {"WithProcess"}
+
+
 @pytest.mark.parametrize(
-    ("cls", "given", "undecided"), UNUSUAL, ids=[cls.__name__ for cls, _, _ in UNUSUAL]
+    ("cls", "given", "undecided"),
+    [
+        pytest.param(
+            *case,
+            id=case[0].__name__,
+            marks=pytest.mark.exhaustive if case[0].__name__ in SLOW else (),
+        )
+        for case in UNUSUAL
+    ],
 )
 def test_unusual(cls: type, given: dict[str, Any], undecided: set[str]) -> None:
     """An unusual backend violates nothing."""
