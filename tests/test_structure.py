@@ -120,6 +120,11 @@ def test_base_class() -> None:
 
     assert "Protocol" in find_problems(Declared)["BC201"]
 
+    class Implements(Declared):
+        def __init__(self, config: Any = None) -> None: ...
+
+    assert set(find_problems(Implements)) == {*MEMBERS.values()} - {"BC101"}
+
 
 def set_all(self: Any) -> None:
     self.backend_type = "MINE"
@@ -332,6 +337,19 @@ def test_constructor(parameters: str, binds: bool) -> None:
     assert list(problems) == ([] if binds else ["BC201"])
 
 
+@pytest.mark.parametrize("base", [Whole, Mine, BackendBase])
+def test_inheriting(base: type) -> None:
+    """A class that inherits is judged like any other."""
+
+    def init(self: Any, config: Any, workers: int) -> None:
+        self.workers = workers
+
+    members = {name: vars(Whole)[name] for name in MEMBERS}
+    assert find_problems(with_members(members, base)) == {}
+    members |= {"__init__": init, "start": lambda self, timeout: None}
+    assert set(find_problems(with_members(members, base))) == {"BC201", "BC309"}
+
+
 def test_no_constructor() -> None:
     """A class without a constructor takes no configuration."""
     assert list(find_problems(without("__init__"))) == ["BC201"]
@@ -367,6 +385,19 @@ def test_async(name: str) -> None:
         problems = find_problems(with_members({name: value}))
         assert list(problems) == [MEMBERS[name]]
         assert "async" in problems[MEMBERS[name]]
+
+
+@pytest.mark.parametrize("binds", [True, False])
+def test_wrapper(binds: bool) -> None:
+    """A wrapper is judged by its own parameters, not by those of the function that it wraps."""
+
+    def right(self: object, model_id: str, runtime_context: object) -> None: ...
+
+    def wrong(self: object, name: str, context: object) -> None: ...
+
+    wrapper = functools.wraps(wrong)(right) if binds else functools.wraps(right)(wrong)
+    problems = find_problems(with_members({"handle_runtime_context": wrapper}))
+    assert list(problems) == ([] if binds else ["BC501"])
 
 
 class CallableObject:

@@ -99,20 +99,23 @@ def _call_problems(member: Any, count: int, keywords: tuple[str, ...]) -> Iterat
         yield "takes no configuration"
     if not callable(member) and not hasattr(type(member), "__get__"):
         yield f"cannot be called: it is of type {type(member).__name__}"
-    # A wrapper accepts whatever the wrapped function accepts: only a call can tell.
-    if not issubclass(type(member), types.FunctionType) or hasattr(member, "__wrapped__"):
-        return
+    if not issubclass(type(member), types.FunctionType):
+        return  # only a call can tell
     if inspect.iscoroutinefunction(member) or inspect.isasyncgenfunction(member):
         yield "is async, and is never awaited"
     try:
         _signature(member).bind(*[None] * (leading + count), **dict.fromkeys(keywords))
     except TypeError as error:
-        how = f" with {' and '.join(keywords)}" if keywords else ""
-        yield f"cannot be called{how} as the contract does: {error}"
+        how = f"with the keywords {' and '.join(keywords)}" if keywords else "as the contract does"
+        yield f"cannot be called {how}: {error}"
 
 
 def _signature(function: types.FunctionType) -> inspect.Signature:
-    """Return the signature without its annotations, which Python 3.14 would evaluate for it."""
+    """Return the signature of *function* itself, without its annotations.
+
+    Annotations are evaluated when they are read (Python 3.14), and a wrapper shows those of
+    another function.
+    """
     code, defaults, closure = function.__code__, function.__defaults__, function.__closure__
     bare = types.FunctionType(code, {}, function.__name__, defaults, closure)
     bare.__kwdefaults__ = function.__kwdefaults__
@@ -137,12 +140,18 @@ def _names_assigned(bases: Sequence[Members]) -> set[str]:
     names: set[str] = set()
     for value in (value for base in bases for value in base.values()):
         while issubclass(type(value), types.FunctionType):
-            for code in _nested(value.__code__):
-                names |= _SETS_ANY_ATTRIBUTE.intersection(code.co_names)
-                if _MEMBERS.keys() & set(code.co_names):  # dis is slow
-                    stored = (i for i in dis.get_instructions(code) if i.opname == "STORE_ATTR")
-                    names |= {i.argval for i in stored}
+            if value.__module__ != "typing":  # a Protocol's own functions do not set members
+                names.update(*map(_names_set_by, _nested(value.__code__)))
             value = getattr(value, "__wrapped__", None)
+    return names
+
+
+def _names_set_by(code: types.CodeType) -> set[str]:
+    used = set(code.co_names)
+    names = _SETS_ANY_ATTRIBUTE & used
+    if _MEMBERS.keys() & used:  # dis is slow
+        stored = (each for each in dis.get_instructions(code) if each.opname == "STORE_ATTR")
+        names |= {each.argval for each in stored}
     return names
 
 

@@ -353,6 +353,30 @@ def test_member_without_frameworks(members: dict[str, Any], clause: str) -> None
     assert violations == [clause]
 
 
+def test_factory_of_other_constructor() -> None:
+    """A factory may call the class in any way, so the constructor is unchecked."""
+
+    class NeedsWorkers(Mine):
+        def __init__(self, config: Any, workers: int) -> None:
+            super().__init__(config)
+
+    assert tried(NeedsWorkers, "BC201").verdict is Verdict.VIOLATED
+    report = check_backend(lambda: NeedsWorkers(None, 3))
+    assert [f for f in report.findings if f.verdict is Verdict.VIOLATED] == []
+    found = {finding.clause.id: finding.verdict for finding in report.findings}
+    assert found["BC201"] is Verdict.UNCHECKED
+    assert found["BC302"] is Verdict.OK
+
+
+def test_report_sizes() -> None:
+    """Printing a report, or its findings, shows no more than a person reads."""
+    for cls in (Mine, Later, object):
+        report = check_backend(cls)  # type: ignore[arg-type]  # any class
+        assert len(report.findings) == len(CLAUSES)
+        for text in (str(report), repr(report), str(report.findings), repr(report.findings)):
+            assert len(text) < 6000
+
+
 def test_async_request_without_frameworks() -> None:
     """An async handle_runtime_context violates BC501, without any framework too."""
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -815,6 +816,65 @@ def test_not_a_context_manager() -> None:
     for half in (Half, OtherHalf):
         cls = type("Halved", (Mine,), {"start_lock": lambda self, half=half: half()})
         assert said("BC401", cls) == (VIOLATED, "start_lock() returned half")
+
+
+def test_lock_decorators() -> None:
+    """A decorated lock is judged by use: arguments, async and a missing decorator."""
+
+    def locked(self: Any) -> Any:
+        with self._start_lock:
+            yield
+
+    def waits(self: Any, timeout: float) -> Any:
+        yield
+
+    async def later(self: Any) -> Any:
+        yield
+
+    for function, found in (
+        (contextlib.contextmanager(locked), ""),
+        (contextlib.contextmanager(waits), "start_lock() raised TypeError: "),
+        (contextlib.asynccontextmanager(later), "start_lock() returned <"),
+        (locked, "start_lock() returned <generator"),
+    ):
+        verdict, text = said("BC401", type("Locking", (Mine,), {"start_lock": function}))
+        assert verdict is (VIOLATED if found else OK)
+        assert text.startswith(found)
+
+
+def test_wrong_annotations() -> None:
+    """Annotations are not judged by use, however wrong they are."""
+
+    class Annotated(Mine):
+        def __init__(self, config: int | None = None) -> None:
+            super().__init__(config)  # type: ignore[arg-type]  # wrong on purpose
+
+        def register_config(self, config: int) -> None:  # type: ignore[override]  # wrong on purpose
+            super().register_config(config)  # type: ignore[arg-type]  # wrong on purpose
+
+        def start_lock(self) -> int:  # type: ignore[override]  # wrong on purpose
+            return self._start_lock  # type: ignore[return-value]  # wrong on purpose
+
+        def start(self) -> not_there:  # type: ignore[name-defined]  # noqa: F821 - wrong on purpose
+            super().start()
+
+    for clause in ("BC101", "BC201", "BC202", "BC307", "BC309", "BC401"):
+        assert said(clause, Annotated) == (OK, "")
+
+
+def test_wrapped_start() -> None:
+    """A decorated method is judged by what it does, not by what it wraps."""
+
+    def decorated(result: object) -> Any:
+        @functools.wraps(Mine.start)
+        def start(self: Any, *arguments: Any) -> Any:
+            Mine.start(self, *arguments)
+            return result
+
+        return type("Decorated", (Mine,), {"start": start})
+
+    assert said("BC309", decorated(None)) == (OK, "")
+    assert said("BC309", decorated(3)) == (VIOLATED, "start() returned 3")
 
 
 def test_two_threads_inside() -> None:
