@@ -10,7 +10,6 @@ from conformance.behavioural.unusual import UNUSUAL
 from backend_contract._conformance.results import Verdict
 from backend_contract.testing import check_backend
 
-
 SLOW = {"WithProcess"}
 
 
