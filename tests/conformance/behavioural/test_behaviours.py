@@ -1,12 +1,12 @@
-"""What the clauses of BC1xx to BC4xx say, each asked alone: none of them needs a server.
+"""The clauses BC1xx to BC4xx, each tried alone, without a server: verdicts and messages.
 
-That a clause catches what breaks it, and no other does, is proven by whole backends, in
-`tests/integration/frameworks/kit`. Here is what is said, and when nothing can be.
+``test_mutants.py`` proves with whole backends that each clause is violated by its mutants alone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -25,6 +25,8 @@ OK, VIOLATED, UNCHECKED = Verdict.OK, Verdict.VIOLATED, Verdict.UNCHECKED
 
 
 class Mine(LocalBackend):
+    """A sound backend whose start() does some work."""
+
     backend_type = "MINE"
 
     def connect(self) -> None:
@@ -36,13 +38,12 @@ class Mine(LocalBackend):
 
 
 def tried(clause: str, make: Any, **given: Any) -> Finding:
-    with Kit(Subject(make, **given)) as kit:
-        found = kit.finding(CLAUSES[clause])
-        return next((part for part in found.parts if part.layer == "B"), found)
+    with Kit(Subject(make=make, **given)) as kit:
+        return kit.finding(CLAUSES[clause])
 
 
 def said(clause: str, make: Any, **given: Any) -> tuple[Verdict, str]:
-    """The verdict, with what was found or else why there is none."""
+    """Return the verdict, and what was found or the reasons."""
     finding = tried(clause, make, **given)
     return finding.verdict, finding.found or "; ".join(finding.because)
 
@@ -50,7 +51,9 @@ def said(clause: str, make: Any, **given: Any) -> tuple[Verdict, str]:
 # BC1xx
 
 
-def test_a_name_is_that_of_the_class_before_and_after_a_start() -> None:
+def test_name_differs() -> None:
+    """The name must be that of the class, before and after a start."""
+
     class Differs(Mine):
         def __init__(self, config: Any = None) -> None:
             super().__init__(config)
@@ -67,7 +70,9 @@ def test_a_name_is_that_of_the_class_before_and_after_a_start() -> None:
     assert said("BC102", Mine) == (OK, "")
 
 
-def test_a_name_that_only_an_instance_has_is_none_of_the_class() -> None:
+def test_name_on_instance_only() -> None:
+    """A name that only instances have violates BC102."""
+
     class OfInstances:
         def __get__(self, instance: object, owner: type) -> object:
             return 7 if instance is None else "MINE"
@@ -76,12 +81,13 @@ def test_a_name_that_only_an_instance_has_is_none_of_the_class() -> None:
     assert said("BC102", cls) == (VIOLATED, "backend_type, on the class, is 7")
 
 
-def test_a_name_that_is_compared_by_what_it_says_may_be_another_object() -> None:
+def test_name_compared_by_value() -> None:
+    """Names are compared by value, not by identity."""
     assert said("BC102", named("mine", str.upper)) == (OK, "")
 
 
 def named(name: str, by: Callable[[str], str] = str) -> type[Mine]:
-    """A backend whose name is computed, so that only who asks for it knows it."""
+    """Return a backend whose name is computed when it is read."""
 
     class Computed:
         def __get__(self, instance: object, owner: type) -> str:
@@ -93,7 +99,8 @@ def named(name: str, by: Callable[[str], str] = str) -> type[Mine]:
 @pytest.mark.parametrize(
     "name", ["Mine", "mine", "", "  ", "\N{MICRO SIGN}SERVICE"], ids=lambda name: ascii(name)
 )
-def test_a_name_that_is_not_upper_case_is_shown(name: str) -> None:
+def test_name_not_upper_case(name: str) -> None:
+    """A name that is empty or not upper case violates BC103."""
     assert said("BC103", named(name)) == (VIOLATED, f"backend_type is {name!r}")
     assert said("BC103", named(f"M{name}", str.upper)) == (OK, "")
 
@@ -102,7 +109,7 @@ def test_a_name_that_is_not_upper_case_is_shown(name: str) -> None:
 
 
 class Strict(Mine):
-    """Knows its keys, and needs one."""
+    """Requires one key, and rejects all others."""
 
     def __init__(self, config: Any = None) -> None:
         self.check(config or {})
@@ -125,7 +132,8 @@ class ForgetsItsBase(Mine):
         pass
 
 
-def test_a_constructor_is_given_what_the_contract_says() -> None:
+def test_constructor_calls() -> None:
+    """The constructor is called with a configuration, with nothing and with None."""
     given: list[Any] = []
 
     class Remembers(Mine):
@@ -138,13 +146,15 @@ def test_a_constructor_is_given_what_the_contract_says() -> None:
     assert type(given[0][0]) is aconfig.Config
 
 
-def test_a_factory_leaves_the_constructor_unchecked() -> None:
-    why = "a factory was given; give the class, or make it the factory"
+def test_factory_bc201() -> None:
+    """A factory leaves BC201 unchecked."""
+    why = "a factory was given; to check the constructor, give the class"
     assert said("BC201", lambda: Mine()) == (UNCHECKED, why)
 
 
-def test_a_forgotten_base_is_seen_whatever_makes_the_backend() -> None:
-    forgotten = "`__init__` does not call `super().__init__(config)`: there is no lock, and no"
+def test_forgotten_base() -> None:
+    """A missing call of the base constructor violates BC201 for a class and for a factory."""
+    forgotten = "`__init__` does not call `super().__init__(config)`: the lock and"
     for make in (ForgetsItsBase, lambda: ForgetsItsBase()):
         verdict, found = said("BC201", make)
         assert verdict is VIOLATED
@@ -152,7 +162,8 @@ def test_a_forgotten_base_is_seen_whatever_makes_the_backend() -> None:
         assert said("BC205", make) == said("BC401", make) == (Verdict.BLOCKED, "BC201")
 
 
-def test_a_factory_that_fails_later_is_no_constructor_that_fails() -> None:
+def test_factory_fails_later() -> None:
+    """A factory that fails later leaves BC201 unchecked."""
     made: list[Mine] = []
 
     def make_one() -> Mine:
@@ -163,10 +174,12 @@ def test_a_factory_that_fails_later_is_no_constructor_that_fails() -> None:
 
     verdict, because = said("BC201", make_one)
     assert verdict is UNCHECKED
-    assert because.startswith("the factory raised OSError: no more (test_behaviour.py:")
+    assert because.startswith("the factory raised OSError: no more (test_behaviours.py:")
 
 
-def test_a_sample_says_that_an_empty_configuration_need_not_do() -> None:
+def test_sample_configuration() -> None:
+    """With a sample configuration, an empty one may be rejected."""
+
     class NeedsAnArgument(Mine):
         def __init__(self, config: Any) -> None:
             super().__init__(config)
@@ -179,7 +192,9 @@ def test_a_sample_says_that_an_empty_configuration_need_not_do() -> None:
     assert verdict is VIOLATED
 
 
-def test_a_type_error_is_none_of_an_empty_configuration() -> None:
+def test_constructor_type_error() -> None:
+    """A TypeError violates BC201 even with a sample configuration."""
+
     class TakesNoNone(Mine):
         def __init__(self, *config: Any) -> None:
             if config == (None,):
@@ -195,7 +210,7 @@ def test_a_type_error_is_none_of_an_empty_configuration() -> None:
 
 
 def registering(function: Any) -> type[Mine]:
-    """A backend whose `register_config` is this."""
+    """Return a backend with this ``register_config``."""
     return type("Registering", (Mine,), {"register_config": function})
 
 
@@ -206,15 +221,17 @@ def raises(error: BaseException) -> Any:
     return register_config
 
 
-def test_a_backend_may_say_that_it_is_not_dynamic() -> None:
+def test_not_dynamic() -> None:
+    """Raising NotImplementedError every time keeps BC202 and BC203."""
     static = registering(raises(NotImplementedError()))
     assert said("BC202", static) == (OK, "")
     assert said("BC203", static) == (OK, "")
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), TypeError("no"), SystemExit("no")])
-def test_of_what_registering_raises_another_clause_speaks(error: BaseException) -> None:
-    text = f"register_config() raised {type(error).__name__}: no (test_behaviour.py:"
+def test_registration_raises(error: BaseException) -> None:
+    """An exception of register_config violates BC203, and leaves BC202 unchecked."""
+    text = f"register_config() raised {type(error).__name__}: no (test_behaviours.py:"
     verdict, because = said("BC202", registering(raises(error)))
     assert verdict is UNCHECKED
     assert because.startswith(text)
@@ -223,7 +240,9 @@ def test_of_what_registering_raises_another_clause_speaks(error: BaseException) 
     assert found.startswith(text)
 
 
-def test_a_call_that_does_not_fit_is_seen_where_the_signature_hides_it() -> None:
+def test_registration_hidden_signature() -> None:
+    """A call that does not bind violates BC202 even if the class hides the signature."""
+
     def passes_on(self: Mine, *arguments: Any) -> Any:
         return fits_not(*arguments)
 
@@ -234,7 +253,7 @@ def test_a_call_that_does_not_fit_is_seen_where_the_signature_hides_it() -> None
         pass
 
     class Hidden:
-        """As a decorator whose signature is not that of what it calls."""
+        """Shows another function on the class than on an instance."""
 
         def __get__(self, instance: object, owner: type) -> Any:
             return fits_not if instance is not None else hides
@@ -242,33 +261,38 @@ def test_a_call_that_does_not_fit_is_seen_where_the_signature_hides_it() -> None
     verdict, found = said("BC202", registering(Hidden()))
     assert verdict is VIOLATED
     assert found.startswith("register_config() raised TypeError: ")
-    assert said("BC202", registering(passes_on))[0] is UNCHECKED  # which is an error within
+    assert said("BC202", registering(passes_on))[0] is UNCHECKED  # the error is inside
 
 
-def test_what_registering_returns_is_shown() -> None:
+def test_registration_returns() -> None:
+    """A return value of register_config violates BC202."""
     fluent = registering(lambda self, config: 3)
     assert said("BC202", fluent) == (VIOLATED, "register_config() returned 3")
 
 
-def test_a_backend_that_knows_its_keys_needs_a_sample() -> None:
+def test_registration_unknown_keys() -> None:
+    """A backend that rejects unknown keys needs a sample configuration."""
+
     class KnowsItsKeys(Mine):
         def register_config(self, config: Mapping[str, Any]) -> None:
             if set(config) - {"address"}:
                 raise ValueError("not known")
             super().register_config(config)
 
-    why = "register_config refuses a key that it does not know: give a sample configuration"
+    why = "register_config() rejects unknown keys; give a sample configuration"
     assert said("BC203", KnowsItsKeys) == (UNCHECKED, why)
     assert said("BC203", KnowsItsKeys, config=SAMPLE) == (OK, "")
     assert said("BC203", Strict, config=SAMPLE) == (OK, "")
-    why = "register_config refuses a key that it does not know, so none can be added"
+    why = "register_config() rejects unknown keys, so the kit cannot add any"
     assert said("BC204", KnowsItsKeys) == (UNCHECKED, why)
     assert said("BC204", Strict, config=SAMPLE) == (UNCHECKED, why)
 
 
 @pytest.mark.parametrize("sample", [None, SAMPLE])
 @pytest.mark.parametrize("accepted", range(1, 3))
-def test_what_was_accepted_once_is_accepted_again(accepted: int, sample: Any) -> None:
+def test_registration_tires(accepted: int, sample: Any) -> None:
+    """A configuration that was accepted must be accepted again."""
+
     class Tires(Mine):
         calls = 0
 
@@ -286,7 +310,9 @@ def test_what_was_accepted_once_is_accepted_again(accepted: int, sample: Any) ->
 
 @pytest.mark.parametrize("dynamic", [True, False])
 @pytest.mark.parametrize("known", [True, False])
-def test_a_backend_is_dynamic_or_is_not(dynamic: bool, known: bool) -> None:
+def test_registration_changes(dynamic: bool, known: bool) -> None:
+    """A backend may not change between dynamic and not dynamic."""
+
     class Changes(Mine):
         calls = 0
 
@@ -305,14 +331,15 @@ def test_a_backend_is_dynamic_or_is_not(dynamic: bool, known: bool) -> None:
 # BC204, BC205
 
 
-def test_what_cannot_be_merged_is_not_applicable() -> None:
+def test_merging_not_applicable() -> None:
+    """BC204 does not apply to a backend that is not dynamic."""
     static = registering(raises(NotImplementedError()))
-    why = "register_config raises NotImplementedError"
+    why = "register_config() raises NotImplementedError"
     assert said("BC204", static) == (Verdict.NOT_APPLICABLE, why)
 
 
 class Structural:
-    """Inherits nothing, and shows what it has merged nowhere."""
+    """Inherits nothing, and does not show the merged configuration."""
 
     backend_type = "STRUCTURAL"
 
@@ -339,7 +366,9 @@ class Structural:
         pass
 
 
-def test_what_was_merged_is_seen_by_a_hook_or_where_our_own_classes_have_it() -> None:
+def test_merged_config() -> None:
+    """The merged configuration is seen by the hook, or as `config`."""
+
     class ShowsAnother(Structural):
         def __init__(self, config: Any = None) -> None:
             super().__init__(config)
@@ -350,7 +379,7 @@ def test_what_was_merged_is_seen_by_a_hook_or_where_our_own_classes_have_it() ->
         def config(self) -> Any:
             return self.merged
 
-    why = "what was merged cannot be seen: give the hook `merged_config`"
+    why = "the merged configuration cannot be seen; define `merged_config`"
     assert said("BC204", Structural) == (UNCHECKED, why)
     assert said("BC204", ShowsAnother) == (UNCHECKED, why)
     assert said("BC204", Shows) == (OK, "")
@@ -373,13 +402,16 @@ def test_what_was_merged_is_seen_by_a_hook_or_where_our_own_classes_have_it() ->
     ],
     ids=["no mapping", "absent", "True for 1", "0 for False", "another", "nothing"],
 )
-def test_where_what_was_merged_differs_is_named(merged: Any, found: str) -> None:
+def test_merged_difference(merged: Any, found: str) -> None:
+    """The first difference is named by its path."""
     verdict, difference = said("BC204", Mine, merged_config=lambda backend: merged)
     assert verdict is VIOLATED
     assert difference.startswith(found)
 
 
-def test_the_sample_is_part_of_what_is_merged_and_a_backend_may_add_to_it() -> None:
+def test_merged_sample() -> None:
+    """The sample must be part of the result, and the backend may add keys."""
+
     class Drops(Mine):
         def register_config(self, config: Mapping[str, Any]) -> None:
             super().register_config(config)
@@ -400,7 +432,9 @@ def test_the_sample_is_part_of_what_is_merged_and_a_backend_may_add_to_it() -> N
     assert said("BC204", Adds, config=SAMPLE) == (OK, "")
 
 
-def test_what_a_constructor_does_not_know_is_registered_instead() -> None:
+def test_merged_by_registration() -> None:
+    """Keys that the constructor rejects are registered instead."""
+
     class KnowsItsKeysWhenMade(Mine):
         def __init__(self, config: Any = None) -> None:
             if set(config or {}) - set(SAMPLE):
@@ -411,7 +445,9 @@ def test_what_a_constructor_does_not_know_is_registered_instead() -> None:
     assert said("BC204", KnowsItsKeysWhenMade, config=SAMPLE) == (OK, "")
 
 
-def test_whose_configuration_was_changed_is_named() -> None:
+def test_changed_configuration() -> None:
+    """BC205 names the receiver of the configuration that changed."""
+
     class ChangesWhatItWasMadeWith(Mine):
         def __init__(self, config: Any = None) -> None:
             super().__init__(config)
@@ -423,27 +459,32 @@ def test_whose_configuration_was_changed_is_named() -> None:
 
     finding = tried("BC205", ChangesWhatItWasMadeWith, config=SAMPLE)
     assert finding.verdict is VIOLATED
-    assert finding.found.startswith("what the constructor was given is now {'address': 'here', 'ba")
+    assert finding.found.startswith(
+        "the configuration given to the constructor is now {'address': 'here', 'ba"
+    )
     assert finding.found.endswith("'mine': 1}")
     assert finding.because[0].startswith("it was {'address': 'here', 'backend_contract': {")
-    found = "what register_config, at call 1, was given is now {}"
+    found = "the configuration given to call 1 of register_config() is now {}"
     assert said("BC205", registering(change)) == (VIOLATED, found)
     assert said("BC205", lambda: registering(change)()) == (VIOLATED, found)
 
 
-def test_of_a_factory_half_of_what_is_given_is_unchecked() -> None:
-    why = "the constructor's half needs the class; a factory was given"
+def test_factory_bc205() -> None:
+    """A factory leaves the constructor's half of BC205 unchecked."""
+    why = "a factory was given; to check the constructor, give the class"
     assert said("BC205", lambda: Mine()) == (UNCHECKED, why)
 
 
-def test_a_constructor_that_knows_its_keys_is_given_the_sample_alone() -> None:
+def test_changed_sample() -> None:
+    """A constructor that rejects unknown keys receives the sample alone."""
+
     class Changes(Strict):
         def __init__(self, config: Any = None) -> None:
             super().__init__(config)
             if config is not None:
                 config["mine"] = 1
 
-    found = "what the constructor was given is now {'address': 'here', 'mine': 1}"
+    found = "the configuration given to the constructor is now {'address': 'here', 'mine': 1}"
     assert said("BC205", Changes, config=SAMPLE) == (VIOLATED, found)
     assert said("BC205", Strict, config=SAMPLE) == (OK, "")
 
@@ -451,7 +492,9 @@ def test_a_constructor_that_knows_its_keys_is_given_the_sample_alone() -> None:
 # BC3xx
 
 
-def test_who_has_started_a_new_backend_is_named() -> None:
+def test_started_too_soon() -> None:
+    """A new backend that is started violates BC301; the message says who started it."""
+
     def started() -> Mine:
         backend = Mine()
         backend.start()
@@ -477,12 +520,12 @@ def test_who_has_started_a_new_backend_is_named() -> None:
 
     found = "is_started is True on a new backend"
     assert said("BC301", StartsWhenMade) == (VIOLATED, found)
-    assert said("BC301", started) == (VIOLATED, f"{found}; a factory must not start it either")
+    assert said("BC301", started) == (VIOLATED, f"{found}; the factory must not start it")
     assert said("BC301", StartsAll) == (VIOLATED, f"{found}, after another was started")
 
 
 class Server(Mine):
-    """Starts and stops as its state allows; what a test overrides goes wrong."""
+    """A sound backend that counts its starts and stops; subclasses break it."""
 
     starts = stops = 0
 
@@ -557,7 +600,7 @@ class CannotStopTwice(Server):
 
 
 class OwesAStop(Server):
-    """It has to be started as often as it was stopped; that before the first start is forgiven."""
+    """Must be started as often as it was stopped, not counting stops before the first start."""
 
     def start(self) -> None:
         self.stops = max(self.stops - 1, 0) if self.starts else 0
@@ -589,13 +632,16 @@ class OwesAStop(Server):
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_which_call_breaks_the_clause_is_named(clause: str, cls: type[Mine], found: str) -> None:
+def test_lifecycle_call(clause: str, cls: type[Mine], found: str) -> None:
+    """The call that violates a clause is named."""
     verdict, text = said(clause, cls)
     assert verdict is (VIOLATED if found else OK)
     assert text.startswith(found)
 
 
-def test_that_reading_changes_what_is_read_is_shown() -> None:
+def test_reading_is_started() -> None:
+    """Reading must return a bool, and change nothing."""
+
     class Flips(Mine):
         reads = 0
 
@@ -621,7 +667,7 @@ def test_that_reading_changes_what_is_read_is_shown() -> None:
     found = "is_started, read three times on a new backend, is [False, True, False]"
     assert said("BC307", Flips) == (VIOLATED, found)
     assert said("BC307", Number) == (VIOLATED, "is_started is 0 on a new backend")
-    found = "after start(), is_started is False where it was read before, else True"
+    found = "after start(), is_started is False if it was read before, otherwise True"
     assert said("BC307", Cached) == (VIOLATED, found)
 
 
@@ -630,16 +676,20 @@ NOTHING: dict[str, Any] = {"during_start": lambda backend, call: None}
 
 
 @pytest.mark.parametrize("clause", ["BC308", "BC405"])
-def test_what_happens_within_a_start_takes_a_hook_that_is_called(clause: str) -> None:
-    why = "it takes a start() that fails, or is held: give the hook `during_start`"
-    assert said(clause, Mine) == (UNCHECKED, why)
-    why = "start() did not call what `during_start` was given"
+def test_during_start_hook(clause: str) -> None:
+    """BC308 and BC405 need a hook whose function is called."""
+    verdict, because = said(clause, Mine)
+    assert verdict is UNCHECKED
+    assert "define `during_start`" in because
+    why = "start() returned without calling the function given to `during_start`"
     assert said(clause, Mine, **NOTHING) == (UNCHECKED, why)
     assert said(clause, Mine, **PLUGGED) == (OK, "")
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit("no")])
-def test_a_start_that_fails_for_the_hooks_sake_is_not_blamed(error: BaseException) -> None:
+def test_during_start_raises(error: BaseException) -> None:
+    """A start that fails because of the hook leaves BC308 unchecked."""
+
     def fail() -> None:
         raise error
 
@@ -651,11 +701,13 @@ def test_a_start_that_fails_for_the_hooks_sake_is_not_blamed(error: BaseExceptio
     given = {"during_start": lambda backend, call: setattr(backend, "before", fail)}
     verdict, because = said("BC308", Fails, **given)
     assert verdict is UNCHECKED
-    assert because.startswith(f"start() raised {type(error).__name__}: no (test_behaviour.py:")
-    assert because.endswith(" before it called what `during_start` was given")
+    assert because.startswith(f"start() raised {type(error).__name__}: no (test_behaviours.py:")
+    assert because.endswith(" before calling the function given to `during_start`")
 
 
-def test_a_start_that_fails_for_the_hooks_sake_when_it_is_held_is_not_blamed() -> None:
+def test_during_held_start_raises() -> None:
+    """A held start that fails because of the hook leaves BC405 unchecked."""
+
     def plug_in(backend: Any, call: Any) -> None:
         def connect() -> None:
             call()
@@ -668,7 +720,9 @@ def test_a_start_that_fails_for_the_hooks_sake_when_it_is_held_is_not_blamed() -
     assert because.startswith("start(), with `during_start`, raised ValueError: no (")
 
 
-def test_what_the_kit_itself_says_within_a_start_is_passed_on() -> None:
+def test_outcome_during_start() -> None:
+    """An outcome that is raised inside start() is the result."""
+
     def plug_in(backend: Any, call: Any) -> None:
         def connect() -> None:
             call()
@@ -679,7 +733,9 @@ def test_what_the_kit_itself_says_within_a_start_is_passed_on() -> None:
     assert said("BC405", Mine, during_start=plug_in) == (UNCHECKED, "the time is over")
 
 
-def test_what_a_failed_start_leaves_is_shown() -> None:
+def test_failed_start() -> None:
+    """BC308 names the state after a failed start."""
+
     class Swallows(Mine):
         def start(self) -> None:
             with contextlib.suppress(OSError):
@@ -696,27 +752,31 @@ def test_what_a_failed_start_leaves_is_shown() -> None:
             self._started = True
             super().start()
 
-    swallowed = "start() swallowed a failure, and returned; is_started is"
+    swallowed = "start() suppressed a failure and returned; is_started is"
     assert said("BC308", Swallows, **PLUGGED) == (VIOLATED, f"{swallowed} True")
     assert said("BC308", GivesUp, **PLUGGED) == (VIOLATED, f"{swallowed} False")
     verdict, found = said("BC308", Claims, **PLUGGED)
     assert verdict is VIOLATED
-    assert found.startswith("is_started is True after start() raised FaultError: made by the conf")
+    assert found.startswith("is_started is True after start() raised InjectedError: raised by the ")
 
 
 @pytest.mark.parametrize("name", ["start", "stop"])
-def test_a_start_or_stop_that_wants_an_argument_cannot_be_called(name: str) -> None:
+def test_start_with_argument(name: str) -> None:
+    """A required argument violates BC309, even if only instances show it."""
+
     class Wants(Mine):
         def __init__(self, config: Any = None) -> None:
             super().__init__(config)
-            setattr(self, name, lambda timeout: None)  # where no class shows it
+            setattr(self, name, lambda timeout: None)  # the class does not show it
 
     verdict, found = said("BC309", Wants)
     assert verdict is VIOLATED
     assert found.startswith(f"{name}() raised TypeError: ")
 
 
-def test_of_what_start_and_stop_raise_other_clauses_speak() -> None:
+def test_start_raises() -> None:
+    """An exception of start() or stop() leaves BC309 unchecked."""
+
     class CannotStart(Mine):
         def start(self) -> None:
             sys.exit("no")
@@ -727,16 +787,18 @@ def test_of_what_start_and_stop_raise_other_clauses_speak() -> None:
 
     verdict, because = said("BC309", CannotStart)
     assert verdict is UNCHECKED
-    assert because.startswith("start() raised SystemExit: no (test_behaviour.py:")
+    assert because.startswith("start() raised SystemExit: no (test_behaviours.py:")
     verdict, because = said("BC309", CannotStop)
     assert verdict is UNCHECKED
-    assert because.startswith("stop() raised TypeError: no (test_behaviour.py:")
+    assert because.startswith("stop() raised TypeError: no (test_behaviours.py:")
 
 
 # BC4xx
 
 
-def test_what_is_no_context_manager_is_shown() -> None:
+def test_not_a_context_manager() -> None:
+    """Half a context manager violates BC401."""
+
     class Half:
         def __enter__(self) -> None:
             pass
@@ -756,13 +818,74 @@ def test_what_is_no_context_manager_is_shown() -> None:
         assert said("BC401", cls) == (VIOLATED, "start_lock() returned half")
 
 
-def test_by_which_manager_a_second_thread_came_in_is_named() -> None:
+def test_lock_decorators() -> None:
+    """A decorated lock is judged by use: arguments, async and a missing decorator."""
+
+    def locked(self: Any) -> Any:
+        with self._start_lock:
+            yield
+
+    def waits(self: Any, timeout: float) -> Any:
+        yield
+
+    async def later(self: Any) -> Any:
+        yield
+
+    for function, found in (
+        (contextlib.contextmanager(locked), ""),
+        (contextlib.contextmanager(waits), "start_lock() raised TypeError: "),
+        (contextlib.asynccontextmanager(later), "start_lock() returned <"),
+        (locked, "start_lock() returned <generator"),
+    ):
+        verdict, text = said("BC401", type("Locking", (Mine,), {"start_lock": function}))
+        assert verdict is (VIOLATED if found else OK)
+        assert text.startswith(found)
+
+
+def test_wrong_annotations() -> None:
+    """Annotations are not judged by use, however wrong they are."""
+
+    class Annotated(Mine):
+        def __init__(self, config: int | None = None) -> None:
+            super().__init__(config)  # type: ignore[arg-type]  # wrong on purpose
+
+        def register_config(self, config: int) -> None:  # type: ignore[override]  # wrong on purpose
+            super().register_config(config)  # type: ignore[arg-type]  # wrong on purpose
+
+        def start_lock(self) -> int:  # type: ignore[override]  # wrong on purpose
+            return self._start_lock  # type: ignore[return-value]  # wrong on purpose
+
+        def start(self) -> not_there:  # type: ignore[name-defined]  # noqa: F821 - wrong on purpose
+            super().start()
+
+    for clause in ("BC101", "BC201", "BC202", "BC307", "BC309", "BC401"):
+        assert said(clause, Annotated) == (OK, "")
+
+
+def test_wrapped_start() -> None:
+    """A decorated method is judged by what it does, not by what it wraps."""
+
+    def decorated(result: object) -> Any:
+        @functools.wraps(Mine.start)
+        def start(self: Any, *arguments: Any) -> Any:
+            Mine.start(self, *arguments)
+            return result
+
+        return type("Decorated", (Mine,), {"start": start})
+
+    assert said("BC309", decorated(None)) == (OK, "")
+    assert said("BC309", decorated(3)) == (VIOLATED, "start() returned 3")
+
+
+def test_two_threads_inside() -> None:
+    """BC402 names the context manager by which the second thread entered."""
+
     class NoLock(Mine):
         def start_lock(self) -> Any:
             return threading.RLock()
 
     class LocksLaterThan(Mine):
-        """What was returned while nobody was inside locks nothing."""
+        """Context managers that were returned while the lock was free lock nothing."""
 
         inside = False
 
@@ -781,12 +904,14 @@ def test_by_which_manager_a_second_thread_came_in_is_named() -> None:
             else:
                 yield
 
-    found = "a second thread was inside as well, by the manager of"
+    found = "two threads were inside: the second used the context manager of"
     assert said("BC402", NoLock) == (VIOLATED, f"{found} another call")
     assert said("BC402", LocksLaterThan) == (VIOLATED, f"{found} an earlier call")
 
 
-def test_a_lock_that_swallows_is_told_from_one_that_lets_pass() -> None:
+def test_lock_suppresses() -> None:
+    """A lock that suppresses exceptions violates BC403."""
+
     class Swallows(Mine):
         def start_lock(self) -> Any:
             return self.locked()
@@ -798,13 +923,15 @@ def test_a_lock_that_swallows_is_told_from_one_that_lets_pass() -> None:
 
     verdict, found = said("BC403", Swallows)
     assert verdict is VIOLATED
-    assert found.startswith("the lock has swallowed what the body raised")
+    assert found.startswith("the lock suppressed the exception of the body")
     assert said("BC403", Mine) == (OK, "")
 
 
-def test_a_member_that_does_not_work_under_the_lock_is_named() -> None:
+def test_members_under_lock() -> None:
+    """BC404 names the member that fails under the lock."""
+
     class NeedsItsLock(Mine):
-        """Which nobody else may have."""
+        """Its members fail while the lock is held."""
 
         def __init__(self, config: Any = None) -> None:
             super().__init__(config)
@@ -840,7 +967,9 @@ def test_a_member_that_does_not_work_under_the_lock_is_named() -> None:
     assert said("BC404", NeedsItsLock) == said("BC404", Mine) == (OK, "")
 
 
-def test_who_is_seen_to_be_started_too_early_is_shown() -> None:
+def test_started_early() -> None:
+    """BC405 is violated at work, and while waiting for the lock."""
+
     class TooEarly(Mine):
         def start(self) -> None:
             self._started = True
@@ -857,7 +986,7 @@ def test_who_is_seen_to_be_started_too_early_is_shown() -> None:
             with self._start_lock:
                 super().start()
 
-    found = "is_started was True in another thread while start() was still at work"
+    found = "is_started was True in another thread while start() was still working"
     assert said("BC405", TooEarly, **PLUGGED) == (VIOLATED, found)
     found = "is_started was True while start() was still waiting for the lock"
     assert said("BC405", BeforeTheLock) == (VIOLATED, found)

@@ -1,8 +1,7 @@
-"""Backends that each break one clause, and no other, as a real author would.
+"""Backends that each violate one clause, and no other, as a real author would.
 
-Many are unannotated, so that nothing but their behaviour gives them away. Each keeps the contract
-but for what its docstring says. With every one of them come all three hooks, so that no clause is
-undecided for want of one.
+They are unannotated, so only their behaviour gives them away. Each comes with all three hooks, so
+no clause is undecided for lack of one.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from backend_contract import LocalBackend
 from backend_contract.runtime_context import get_metadata, is_grpc_context, is_http_context
 
 HANGS = 3.0
-"""Seconds after which a mutant that hangs is given up."""
+"""The time limit for a mutant that hangs, in seconds."""
 
 
 class Mutant(NamedTuple):
-    """A backend, and the one clause that it breaks."""
+    """A backend, and the one clause that it violates."""
 
     clause: str
     cls: type
     given: dict[str, Any]
-    """What ``check_backend`` is given beside it."""
+    """The options for ``check_backend``."""
 
 
 MUTANTS: list[Mutant] = []
@@ -42,7 +41,7 @@ HOOKS: dict[str, Any] = {
 }
 
 
-def breaks(clause, hangs=False, **given):
+def violates(clause, hangs=False, **given):
     def add(cls):
         limit = {"time_limit": HANGS} if hangs else {}
         MUTANTS.append(Mutant(clause, cls, {**HOOKS, **limit, **given}))
@@ -51,11 +50,11 @@ def breaks(clause, hangs=False, **given):
     return add
 
 
-# What they are made from: two backends that keep every clause.
+# The sound backends that the mutants are made from.
 
 
 class Inheriting(LocalBackend):
-    """Inherits all it can."""
+    """Inherits as much as possible."""
 
     backend_type = "INHERITING"
 
@@ -64,7 +63,7 @@ class Inheriting(LocalBackend):
         self.routes = []
 
     def connect(self):
-        """What `start` waits for, and what may fail."""
+        """The work of `start`, which may fail."""
 
     def start(self):
         self.connect()
@@ -119,12 +118,12 @@ GOOD = [Inheriting, Structural]
 # BC101
 
 
-@breaks("BC101")
+@violates("BC101")
 class NamedByBytes(Inheriting):
     backend_type = b"MINE"
 
 
-@breaks("BC101")
+@violates("BC101")
 class NamedByMethod(Structural):
     """Forgot @property."""
 
@@ -136,14 +135,14 @@ class Kind(enum.Enum):
     MINE = "MINE"
 
 
-@breaks("BC101")
+@violates("BC101")
 class NamedByEnumeration(Structural):
     @property
     def backend_type(self):
         return Kind.MINE
 
 
-@breaks("BC101")
+@violates("BC101")
 class Nameless(Structural):
     backend_type = None
 
@@ -151,28 +150,28 @@ class Nameless(Structural):
 # BC102
 
 
-@breaks("BC102")
+@violates("BC102")
 class NamedByInstance(Structural):
     def __init__(self, config=None):
         super().__init__(config)
         self.backend_type = "MINE"
 
 
-@breaks("BC102")
+@violates("BC102")
 class NamedByProperty(Inheriting):
     @property
     def backend_type(self):
         return "MINE"
 
 
-@breaks("BC102")
+@violates("BC102")
 class RenamedWhenStarted(Structural):
     def start(self):
         super().start()
         self.backend_type = "STRUCTURAL-8033"
 
 
-@breaks("BC102")
+@violates("BC102")
 class NamedByItsConfiguration(Inheriting):
     def __init__(self, config=None):
         super().__init__(config)
@@ -182,17 +181,17 @@ class NamedByItsConfiguration(Inheriting):
 # BC103
 
 
-@breaks("BC103")
+@violates("BC103")
 class NamedInMixedCase(Inheriting):
     backend_type = "Inheriting"
 
 
-@breaks("BC103")
+@violates("BC103")
 class NamedByNothing(Structural):
     backend_type = ""
 
 
-@breaks("BC103")
+@violates("BC103")
 class NamedByBlanks(Structural):
     backend_type = "  "
 
@@ -202,7 +201,7 @@ class NameOfTheClass:
         return owner.__name__
 
 
-@breaks("BC103")
+@violates("BC103")
 class NamedAsItsClass(Structural):
     backend_type = NameOfTheClass()
 
@@ -210,43 +209,43 @@ class NamedAsItsClass(Structural):
 # BC201
 
 
-@breaks("BC201")
+@violates("BC201")
 class NeedsWorkers(Inheriting):
     def __init__(self, config, workers):
         super().__init__(config)
         self.workers = workers
 
 
-@breaks("BC201")
+@violates("BC201")
 class ConfiguredByKeyword(Structural):
     def __init__(self, *, config=None):
         super().__init__(config)
 
 
-@breaks("BC201")
+@violates("BC201")
 class TakesNoConfiguration(Structural):
     def __init__(self):
         super().__init__()
 
 
-@breaks("BC201")
+@violates("BC201")
 class CannotDoWithoutConfiguration(Structural):
-    """An empty one is what a caller without wishes gives."""
+    """Fails without a configuration."""
 
     def __init__(self, config=None):
         super().__init__(config)
         self.workers = config.get("workers", 1)
 
 
-@breaks("BC201")
+@violates("BC201")
 class TakesPlainDictionariesOnly(Structural):
     def __init__(self, config=None):
         if config is not None and type(config) is not dict:
-            raise TypeError("config is no dict")
+            raise TypeError("config is not a dict")
         super().__init__(config)
 
 
-@breaks("BC201")
+@violates("BC201")
 class ForgetsItsBase(LocalBackend):
     """Forgot super().__init__(config)."""
 
@@ -259,26 +258,26 @@ class ForgetsItsBase(LocalBackend):
 # BC202
 
 
-@breaks("BC202")
+@violates("BC202")
 class NeedsToKnowWhetherToOverwrite(Inheriting):
     def register_config(self, config, overwrite):
         super().register_config(config)
 
 
-@breaks("BC202")
+@violates("BC202")
 class RegistersByKeyword(Structural):
     def register_config(self, **config):
         super().register_config(config)
 
 
-@breaks("BC202")
+@violates("BC202")
 class RegistersFluently(Structural):
     def register_config(self, config):
         super().register_config(config)
         return self
 
 
-@breaks("BC202")
+@violates("BC202")
 class RegistersAsynchronously(Inheriting):
     async def register_config(self, config):
         super().register_config(config)
@@ -287,7 +286,7 @@ class RegistersAsynchronously(Inheriting):
 # BC203
 
 
-@breaks("BC203")
+@violates("BC203")
 class ConfiguredOnce(Inheriting):
     def register_config(self, config):
         if self.config:
@@ -295,7 +294,7 @@ class ConfiguredOnce(Inheriting):
         super().register_config(config)
 
 
-@breaks("BC203")
+@violates("BC203")
 class ConfiguredOnceAndThenNotDynamic(Structural):
     registered = False
 
@@ -306,7 +305,7 @@ class ConfiguredOnceAndThenNotDynamic(Structural):
         super().register_config(config)
 
 
-@breaks("BC203")
+@violates("BC203")
 class RefusesAKeyItHas(Structural):
     def register_config(self, config):
         for key in config:
@@ -318,25 +317,25 @@ class RefusesAKeyItHas(Structural):
 # BC204
 
 
-@breaks("BC204")
+@violates("BC204")
 class ReplacesItsConfiguration(Inheriting):
     def register_config(self, config):
         self.config = copy.deepcopy(config)
 
 
-@breaks("BC204")
+@violates("BC204")
 class MergesOneLevel(Structural):
     def register_config(self, config):
         self.config = {**self.config, **copy.deepcopy(dict(config))}
 
 
-@breaks("BC204")
+@violates("BC204")
 class KeepsEarlierValues(Structural):
     def register_config(self, config):
         self.config = merge(config, self.config)
 
 
-@breaks("BC204")
+@violates("BC204")
 class JoinsLists(Structural):
     def register_config(self, config):
         earlier = self.config.get("backend_contract", {}).get("list", [])
@@ -346,7 +345,7 @@ class JoinsLists(Structural):
             section["list"] = earlier + section["list"]
 
 
-@breaks("BC204")
+@violates("BC204")
 class DropsWhatIsFalse(Structural):
     def register_config(self, config):
         def without(value):
@@ -359,7 +358,7 @@ class DropsWhatIsFalse(Structural):
         super().register_config(without(config))
 
 
-@breaks("BC204")
+@violates("BC204")
 class ForgetsItsConstructor(Structural):
     def __init__(self, config=None):
         super().__init__(config)
@@ -369,7 +368,7 @@ class ForgetsItsConstructor(Structural):
         self.config = self.registered = merge(self.registered, config)
 
 
-@breaks("BC204")
+@violates("BC204")
 class AcceptsAndIgnores(Structural):
     def register_config(self, config):
         pass
@@ -378,14 +377,14 @@ class AcceptsAndIgnores(Structural):
 # BC205
 
 
-@breaks("BC205")
+@violates("BC205")
 class FillsInDefaults(Inheriting):
     def __init__(self, config=None):
         super().__init__(config)
         self.config.setdefault("workers", 1)
 
 
-@breaks("BC205")
+@violates("BC205")
 class MergesIntoWhatItWasMadeWith(Structural):
     def __init__(self, config=None):
         super().__init__(config)
@@ -396,14 +395,14 @@ class MergesIntoWhatItWasMadeWith(Structural):
             self.config[key] = value
 
 
-@breaks("BC205", config={"timeout": 3})
+@violates("BC205", config={"timeout": 3})
 class TakesOutWhatItKnows(Structural):
     def register_config(self, config):
         timeout = config.pop("timeout", self.config.get("timeout"))
         super().register_config({**config, "timeout": timeout})
 
 
-@breaks("BC205")
+@violates("BC205")
 class SharesWhatIsDeeper(Structural):
     """A later registration is merged into a part of an earlier one."""
 
@@ -418,7 +417,7 @@ class SharesWhatIsDeeper(Structural):
         self.config = merged
 
 
-@breaks("BC205")
+@violates("BC205")
 class ForgetsItAllWhenStopped(Structural):
     def __init__(self, config=None):
         super().__init__(config)
@@ -433,23 +432,23 @@ class ForgetsItAllWhenStopped(Structural):
 # BC301
 
 
-@breaks("BC301")
+@violates("BC301")
 class StartsWhenMade(Inheriting):
     def __init__(self, config=None):
         super().__init__(config)
         self.start()
 
 
-@breaks("BC301")
+@violates("BC301")
 class StartedByMistake(Structural):
     def __init__(self, config=None):
         super().__init__(config)
         self.is_started = True
 
 
-@breaks("BC301")
+@violates("BC301")
 class StartedForAll(Structural):
-    """Keeps on its class what belongs to an instance."""
+    """Keeps the state of an instance on its class."""
 
     started = False
 
@@ -472,20 +471,20 @@ class StartedForAll(Structural):
 # BC302
 
 
-@breaks("BC302")
+@violates("BC302")
 class ForgetsThatItStarted(Inheriting):
     def start(self):
         self.connect()
 
 
-@breaks("BC302")
+@violates("BC302")
 class SetsAnotherAttribute(Structural):
     def start(self):
         self.connect()
         self.started = True
 
 
-@breaks("BC302")
+@violates("BC302")
 class StartsWithTheFirstRequest(Structural):
     def start(self):
         pass
@@ -495,7 +494,7 @@ class StartsWithTheFirstRequest(Structural):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC302")
+@violates("BC302")
 class SwallowsThatItCannotStart(Structural):
     def start(self):
         try:
@@ -504,13 +503,13 @@ class SwallowsThatItCannotStart(Structural):
             return
 
 
-@breaks("BC302")
+@violates("BC302")
 class CannotStart(Inheriting):
     def start(self):
         raise ConnectionRefusedError("no server at localhost:8033")
 
 
-@breaks("BC302", hangs=True)
+@violates("BC302", hangs=True)
 class WaitsForEver(Structural):
     def start(self):
         threading.Event().wait()
@@ -519,19 +518,19 @@ class WaitsForEver(Structural):
 # BC303
 
 
-@breaks("BC303")
+@violates("BC303")
 class ForgetsThatItStopped(Inheriting):
     def stop(self):
         pass
 
 
-@breaks("BC303")
+@violates("BC303")
 class StopsSomethingElse(Structural):
     def stop(self):
         self.started = False
 
 
-@breaks("BC303")
+@violates("BC303")
 class StopsWhenLastUserLeaves(Structural):
     users = 1
 
@@ -540,14 +539,14 @@ class StopsWhenLastUserLeaves(Structural):
             super().stop()
 
 
-@breaks("BC303")
+@violates("BC303")
 class CannotStop(Structural):
     def stop(self):
         if self.is_started:
             raise TimeoutError("the server did not answer")
 
 
-@breaks("BC303")
+@violates("BC303")
 class StopsInItsOwnThreadOnly(Inheriting):
     """As a connection of sqlite3 does, which another thread cannot close."""
 
@@ -564,7 +563,7 @@ class StopsInItsOwnThreadOnly(Inheriting):
 # BC304
 
 
-@breaks("BC304")
+@violates("BC304")
 class RefusesToStartTwice(Inheriting):
     def start(self):
         if self.is_started:
@@ -572,16 +571,16 @@ class RefusesToStartTwice(Inheriting):
         super().start()
 
 
-@breaks("BC304")
+@violates("BC304")
 class TogglesWhenStarted(Structural):
     def start(self):
         self.connect()
         self.is_started = not self.is_started
 
 
-@breaks("BC304")
+@violates("BC304")
 class CountsItsStarts(Structural):
-    """Has to be stopped as often as it was started."""
+    """Must be stopped as often as it was started."""
 
     starts = 0
 
@@ -594,9 +593,9 @@ class CountsItsStarts(Structural):
         self.is_started = self.starts > 0
 
 
-@breaks("BC304", hangs=True)
+@violates("BC304", hangs=True)
 class WaitsForItsPort(Structural):
-    """The port is in use: by itself."""
+    """A second start waits for the port that the first one uses."""
 
     def __init__(self, config=None):
         super().__init__(config)
@@ -616,7 +615,7 @@ class WaitsForItsPort(Structural):
 # BC305
 
 
-@breaks("BC305")
+@violates("BC305")
 class RefusesToStopWhenNotStarted(Inheriting):
     def stop(self):
         if not self.is_started:
@@ -624,7 +623,7 @@ class RefusesToStopWhenNotStarted(Inheriting):
         super().stop()
 
 
-@breaks("BC305")
+@violates("BC305")
 class DeletesWhatItLacks(Structural):
     def start(self):
         super().start()
@@ -635,7 +634,7 @@ class DeletesWhatItLacks(Structural):
         super().stop()
 
 
-@breaks("BC305")
+@violates("BC305")
 class ClosedBeforeItWasOpen(Structural):
     opened = closed = False
 
@@ -650,7 +649,7 @@ class ClosedBeforeItWasOpen(Structural):
         super().stop()
 
 
-@breaks("BC305")
+@violates("BC305")
 class CountsItsStops(Structural):
     count = 0
 
@@ -667,7 +666,7 @@ class CountsItsStops(Structural):
 # BC306
 
 
-@breaks("BC306")
+@violates("BC306")
 class StartsOnce(Inheriting):
     stopped = False
 
@@ -681,7 +680,7 @@ class StartsOnce(Inheriting):
         super().stop()
 
 
-@breaks("BC306")
+@violates("BC306")
 class ReusesItsThread(Structural):
     def __init__(self, config=None):
         super().__init__(config)
@@ -694,7 +693,7 @@ class ReusesItsThread(Structural):
             self.is_started = True
 
 
-@breaks("BC306")
+@violates("BC306")
 class ReusesItsPool(Structural):
     def __init__(self, config=None):
         super().__init__(config)
@@ -712,9 +711,9 @@ class ReusesItsPool(Structural):
         self.is_started = False
 
 
-@breaks("BC306")
+@violates("BC306")
 class StartsTwiceAtMost(Structural):
-    """Has two connections to give."""
+    """Has two connections, and never gives one back."""
 
     def __init__(self, config=None):
         super().__init__(config)
@@ -730,7 +729,7 @@ class StartsTwiceAtMost(Structural):
 # BC307
 
 
-@breaks("BC307")
+@violates("BC307")
 class StartedByMethod(Inheriting):
     def is_started(self):
         return self._started
@@ -761,9 +760,9 @@ class WithFlag(Structural):
 GOOD.append(WithFlag)
 
 
-@breaks("BC307")
+@violates("BC307")
 class StartedIfConnected(WithFlag):
-    """Gives the connection for whether there is one."""
+    """Returns the connection instead of a bool."""
 
     channel = None
 
@@ -778,14 +777,14 @@ class StartedIfConnected(WithFlag):
         self.channel = None
 
 
-@breaks("BC307")
+@violates("BC307")
 class StartedAsANumber(WithFlag):
     @property
     def is_started(self):
         return int(self.flag)
 
 
-@breaks("BC307")
+@violates("BC307")
 class ForgetsWhenRead(WithFlag):
     @property
     def is_started(self):
@@ -793,14 +792,14 @@ class ForgetsWhenRead(WithFlag):
         return flag
 
 
-@breaks("BC307")
+@violates("BC307")
 class KeepsWhatWasReadFirst(WithFlag):
     @functools.cached_property
     def is_started(self):
         return self.flag
 
 
-@breaks("BC307")
+@violates("BC307")
 class CachesWhatWasRead(WithFlag):
     @property
     def is_started(self):
@@ -809,9 +808,9 @@ class CachesWhatWasRead(WithFlag):
         return self.cached
 
 
-@breaks("BC307")
+@violates("BC307")
 class StartsOnlyWhereItWasRead(WithFlag):
-    """What reading makes is what `start` needs."""
+    """Reading creates something that `start` needs."""
 
     channel = None
 
@@ -827,7 +826,7 @@ class StartsOnlyWhereItWasRead(WithFlag):
 # BC308
 
 
-@breaks("BC308")
+@violates("BC308")
 class StartedWhateverHappens(Inheriting):
     def start(self):
         try:
@@ -836,7 +835,7 @@ class StartedWhateverHappens(Inheriting):
             self._started = True
 
 
-@breaks("BC308")
+@violates("BC308")
 class SwallowsAFailure(Structural):
     def start(self):
         try:
@@ -846,7 +845,7 @@ class SwallowsAFailure(Structural):
         self.is_started = True
 
 
-@breaks("BC308")
+@violates("BC308")
 class GivesUpQuietly(Structural):
     def start(self):
         try:
@@ -856,7 +855,7 @@ class GivesUpQuietly(Structural):
         self.is_started = True
 
 
-@breaks("BC308", hangs=True)
+@violates("BC308", hangs=True)
 class KeepsALockWhenItFails(Structural):
     def __init__(self, config=None):
         super().__init__(config)
@@ -869,7 +868,7 @@ class KeepsALockWhenItFails(Structural):
         self.starting.release()
 
 
-@breaks("BC308")
+@violates("BC308")
 class StaysHalfStarted(Structural):
     starting = False
 
@@ -882,7 +881,7 @@ class StaysHalfStarted(Structural):
         self.is_started = True
 
 
-@breaks("BC308")
+@violates("BC308")
 class CannotStartAfterAFailure(Structural):
     failed = False
 
@@ -898,33 +897,33 @@ class CannotStartAfterAFailure(Structural):
 # BC309
 
 
-@breaks("BC309")
+@violates("BC309")
 class StartsAsynchronously(Inheriting):
     async def start(self):
         self._started = True
 
 
-@breaks("BC309")
+@violates("BC309")
 class StopsWithinATime(Structural):
     def stop(self, timeout):
         super().stop()
 
 
-@breaks("BC309")
+@violates("BC309")
 class StartsFluently(Structural):
     def start(self):
         super().start()
         return self
 
 
-@breaks("BC309")
+@violates("BC309")
 class SaysWhetherItStopped(Structural):
     def stop(self):
         super().stop()
         return True
 
 
-@breaks("BC309")
+@violates("BC309")
 class StartsStepByStep(Inheriting):
     def start(self):
         yield "connecting"
@@ -942,7 +941,7 @@ def in_the_background(function):
     return run
 
 
-@breaks("BC309")
+@violates("BC309")
 class MadeAsynchronous(Structural):
     start = in_the_background(Structural.start)
 
@@ -950,33 +949,33 @@ class MadeAsynchronous(Structural):
 # BC401
 
 
-@breaks("BC401")
+@violates("BC401")
 class SaysWhetherItLocked(Inheriting):
     def start_lock(self):
         return self._start_lock.acquire()
 
 
-@breaks("BC401")
+@violates("BC401")
 class LocksAsynchronously(Structural):
     def start_lock(self):
         return asyncio.Lock()
 
 
-@breaks("BC401")
+@violates("BC401")
 class LocksByProperty(Structural):
     @property
     def start_lock(self):
         return self.lock
 
 
-@breaks("BC401")
+@violates("BC401")
 class ForgotTheDecorator(Inheriting):
     def start_lock(self):
         with self._start_lock:
             yield
 
 
-@breaks("BC401")
+@violates("BC401")
 class LocksOnce(Structural):
     """A context manager made by a generator cannot be entered again."""
 
@@ -993,7 +992,7 @@ class LocksOnce(Structural):
         return self.manager
 
 
-@breaks("BC401", hangs=True)
+@violates("BC401", hangs=True)
 class NeverUnlocks(Structural):
     @contextlib.contextmanager
     def start_lock(self):
@@ -1004,19 +1003,19 @@ class NeverUnlocks(Structural):
 # BC402
 
 
-@breaks("BC402")
+@violates("BC402")
 class LocksWithANewLock(Inheriting):
     def start_lock(self):
         return threading.RLock()
 
 
-@breaks("BC402")
+@violates("BC402")
 class LocksNothing(Structural):
     def start_lock(self):
         return contextlib.nullcontext()
 
 
-@breaks("BC402")
+@violates("BC402")
 class LocksEachThreadForItself(Structural):
     def __init__(self, config=None):
         super().__init__(config)
@@ -1026,16 +1025,16 @@ class LocksEachThreadForItself(Structural):
         return self.locks.setdefault(threading.get_ident(), threading.RLock())
 
 
-@breaks("BC402")
+@violates("BC402")
 class LocksTwice(Structural):
-    """So that its own `start` can enter as well; and so can anybody."""
+    """Admits two threads, so that its own `start` can enter too."""
 
     def __init__(self, config=None):
         super().__init__(config)
         self.lock = threading.BoundedSemaphore(2)
 
 
-@breaks("BC402")
+@violates("BC402")
 class GivesUpWaiting(Structural):
     @contextlib.contextmanager
     def start_lock(self):
@@ -1047,15 +1046,15 @@ class GivesUpWaiting(Structural):
                 self.lock.release()
 
 
-@breaks("BC402")
+@violates("BC402")
 class LocksOnlyWhenStarted(Structural):
     def start_lock(self):
         return self.lock if self.is_started else contextlib.nullcontext()
 
 
-@breaks("BC402")
+@violates("BC402")
 class RenewsItsLockWhenItIsFree(Structural):
-    """Who asked earlier has another than who asks now."""
+    """An earlier caller has another lock than a later one."""
 
     def __init__(self, config=None):
         super().__init__(config)
@@ -1070,7 +1069,7 @@ class RenewsItsLockWhenItIsFree(Structural):
 # BC403
 
 
-@breaks("BC403", hangs=True)
+@violates("BC403", hangs=True)
 class UnlocksWhenAllIsWell(Inheriting):
     @contextlib.contextmanager
     def start_lock(self):
@@ -1091,16 +1090,16 @@ class LockThatChecks:
             self.lock.release()
 
 
-@breaks("BC403", hangs=True)
+@violates("BC403", hangs=True)
 class KeepsTheLockForErrors(Structural):
     def __init__(self, config=None):
         super().__init__(config)
         self.lock = LockThatChecks()
 
 
-@breaks("BC403")
+@violates("BC403")
 class SwallowsUnderTheLock(Inheriting):
-    """A failed start then looks like any other."""
+    """A failed start then goes unnoticed."""
 
     @contextlib.contextmanager
     def start_lock(self):
@@ -1120,21 +1119,21 @@ class WithPlainLock(Structural):
 GOOD.append(WithPlainLock)
 
 
-@breaks("BC404", hangs=True)
+@violates("BC404", hangs=True)
 class LocksAgainToStart(WithPlainLock):
     def start(self):
         with self.lock:
             super().start()
 
 
-@breaks("BC404", hangs=True)
+@violates("BC404", hangs=True)
 class LocksAgainToStop(WithPlainLock):
     def stop(self):
         with self.lock:
             super().stop()
 
 
-@breaks("BC404", hangs=True)
+@violates("BC404", hangs=True)
 class LocksAgainToLook(WithFlag):
     def __init__(self, config=None):
         super().__init__(config)
@@ -1146,7 +1145,7 @@ class LocksAgainToLook(WithFlag):
             return self.flag
 
 
-@breaks("BC404", hangs=True)
+@violates("BC404", hangs=True)
 class StartsInAThreadThatNeedsTheLock(Inheriting):
     def start(self):
         def work():
@@ -1159,11 +1158,11 @@ class StartsInAThreadThatNeedsTheLock(Inheriting):
         super().start()
 
 
-@breaks("BC404")
+@violates("BC404")
 class RefusesToStartUnderTheLock(WithPlainLock):
     def start(self):
         if not self.lock.acquire(blocking=False):
-            raise RuntimeError("somebody else is starting it")
+            raise RuntimeError("another thread is starting it")
         try:
             super().start()
         finally:
@@ -1173,7 +1172,7 @@ class RefusesToStartUnderTheLock(WithPlainLock):
 # BC405
 
 
-@breaks("BC405")
+@violates("BC405")
 class StartedBeforeItConnects(Inheriting):
     def start(self):
         self._started = True
@@ -1184,7 +1183,7 @@ class StartedBeforeItConnects(Inheriting):
             raise
 
 
-@breaks("BC405")
+@violates("BC405")
 class StartedBeforeItLocks(Structural):
     def start(self):
         before, self.is_started = self.is_started, True
@@ -1196,12 +1195,12 @@ class StartedBeforeItLocks(Structural):
                 raise
 
 
-@breaks("BC405", during_start=None)
+@violates("BC405", during_start=None)
 class StartedBeforeItLocksAsCanBeSeen(StartedBeforeItLocks):
-    """Without a hook: it can be held at its lock."""
+    """Is caught without a hook: it can be held at its lock."""
 
 
-@breaks("BC405")
+@violates("BC405")
 class StartedWhenItHasAChannel(WithFlag):
     channel = None
 
@@ -1224,32 +1223,32 @@ class StartedWhenItHasAChannel(WithFlag):
 # BC501
 
 
-@breaks("BC501")
+@violates("BC501")
 class CallsItContext(Inheriting):
     def handle_runtime_context(self, model_id, context):
         super().handle_runtime_context(model_id, context)
 
 
-@breaks("BC501")
+@violates("BC501")
 class TakesThemByPosition(Structural):
     def handle_runtime_context(self, *arguments):
         super().handle_runtime_context(*arguments)
 
 
-@breaks("BC501")
+@violates("BC501")
 class TakesThemByName(Structural):
     def handle_runtime_context(self, *, model_id, runtime_context):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC501")
+@violates("BC501")
 class ReturnsTheRoute(Structural):
     def handle_runtime_context(self, model_id, runtime_context):
         super().handle_runtime_context(model_id, runtime_context)
         return get_metadata(runtime_context, "x-route-info")
 
 
-@breaks("BC501")
+@violates("BC501")
 class ListensAsynchronously(Inheriting):
     async def handle_runtime_context(self, model_id, runtime_context):
         super().handle_runtime_context(model_id, runtime_context)
@@ -1263,7 +1262,7 @@ def renaming(function):
     return call
 
 
-@breaks("BC501")
+@violates("BC501")
 class PassesOnToAnotherName(Structural):
     @renaming
     def handle_runtime_context(self, model_id, context):
@@ -1273,7 +1272,7 @@ class PassesOnToAnotherName(Structural):
 # BC502
 
 
-@breaks("BC502")
+@violates("BC502")
 class KnowsHttpOnly(Inheriting):
     def handle_runtime_context(self, model_id, runtime_context):
         if is_grpc_context(runtime_context):
@@ -1281,15 +1280,15 @@ class KnowsHttpOnly(Inheriting):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC502")
+@violates("BC502")
 class ReadsHeaders(Structural):
     def handle_runtime_context(self, model_id, runtime_context):
         self.routes.append((model_id, runtime_context.headers.get("x-route-info")))
 
 
-@breaks("BC502")
+@violates("BC502")
 class UnpacksMetadata(Structural):
-    """Metadata has pairs, and is no mapping."""
+    """Takes metadata for a mapping; it is a sequence of pairs."""
 
     def handle_runtime_context(self, model_id, runtime_context):
         if is_grpc_context(runtime_context):
@@ -1300,7 +1299,7 @@ class UnpacksMetadata(Structural):
 # BC503
 
 
-@breaks("BC503")
+@violates("BC503")
 class KnowsGrpcOnly(Inheriting):
     def handle_runtime_context(self, model_id, runtime_context):
         if is_http_context(runtime_context):
@@ -1308,14 +1307,14 @@ class KnowsGrpcOnly(Inheriting):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC503")
+@violates("BC503")
 class ReadsMetadata(Structural):
     def handle_runtime_context(self, model_id, runtime_context):
         metadata = dict(runtime_context.invocation_metadata())
         self.routes.append((model_id, metadata.get("x-route-info")))
 
 
-@breaks("BC503")
+@violates("BC503")
 class AsksWhoCalls(Structural):
     def handle_runtime_context(self, model_id, runtime_context):
         self.caller = runtime_context.peer()
@@ -1325,7 +1324,7 @@ class AsksWhoCalls(Structural):
 # BC504
 
 
-@breaks("BC504")
+@violates("BC504")
 class NeedsARoute(Inheriting):
     def handle_runtime_context(self, model_id, runtime_context):
         if get_metadata(runtime_context, "x-route-info") is None:
@@ -1333,7 +1332,7 @@ class NeedsARoute(Inheriting):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC504")
+@violates("BC504")
 class CutsTheRoute(Structural):
     def handle_runtime_context(self, model_id, runtime_context):
         host, _, port = get_metadata(runtime_context, "x-route-info").partition(":")
@@ -1341,9 +1340,9 @@ class CutsTheRoute(Structural):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC504")
+@violates("BC504")
 class KnowsItsModels(Structural):
-    """Has to have heard of a model before: which is all there is to BC504 but metadata."""
+    """Accepts only model ids that it has seen before."""
 
     def __init__(self, config=None):
         super().__init__(config)
@@ -1353,9 +1352,9 @@ class KnowsItsModels(Structural):
         self.models[model_id].append(runtime_context)
 
 
-@breaks("BC504")
+@violates("BC504")
 class NeedsAHeader(Structural):
-    """Over HTTP alone."""
+    """Needs a header over HTTP."""
 
     def handle_runtime_context(self, model_id, runtime_context):
         if is_http_context(runtime_context):
@@ -1363,9 +1362,9 @@ class NeedsAHeader(Structural):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC504")
+@violates("BC504")
 class NeedsMetadata(Structural):
-    """Over gRPC alone."""
+    """Needs metadata over gRPC."""
 
     def handle_runtime_context(self, model_id, runtime_context):
         if is_grpc_context(runtime_context):
@@ -1376,7 +1375,7 @@ class NeedsMetadata(Structural):
 # BC505
 
 
-@breaks("BC505")
+@violates("BC505")
 class ListensOnceStarted(Inheriting):
     def handle_runtime_context(self, model_id, runtime_context):
         if not self.is_started:
@@ -1384,7 +1383,7 @@ class ListensOnceStarted(Inheriting):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC505")
+@violates("BC505")
 class TellsItsChannel(Structural):
     def start(self):
         super().start()
@@ -1395,7 +1394,7 @@ class TellsItsChannel(Structural):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC505", hangs=True)
+@violates("BC505", hangs=True)
 class WaitsUntilItIsStarted(Structural):
     def __init__(self, config=None):
         super().__init__(config)
@@ -1413,9 +1412,9 @@ class WaitsUntilItIsStarted(Structural):
 # BC506
 
 
-@breaks("BC506", hangs=True)
+@violates("BC506", hangs=True)
 class QueuesAFew(Inheriting):
-    """Nobody takes anything out of the queue."""
+    """Puts requests into a bounded queue that is never emptied."""
 
     def __init__(self, config=None):
         super().__init__(config)
@@ -1426,9 +1425,9 @@ class QueuesAFew(Inheriting):
         super().handle_runtime_context(model_id, runtime_context)
 
 
-@breaks("BC506")
+@violates("BC506")
 class RemembersOneModel(Structural):
-    """Whose route is read is not who asked, if somebody else asks meanwhile."""
+    """Mixes up the model ids of concurrent requests."""
 
     def handle_runtime_context(self, model_id, runtime_context):
         self.model_id = model_id
@@ -1436,7 +1435,7 @@ class RemembersOneModel(Structural):
         self.routes.append((self.model_id, route))
 
 
-@breaks("BC506")
+@violates("BC506")
 class RemembersOneContext(Structural):
     def handle_runtime_context(self, model_id, runtime_context):
         self.context = runtime_context
@@ -1444,7 +1443,7 @@ class RemembersOneContext(Structural):
         self.routes.append((model_id, get_metadata(self.context, "x-route-info")))
 
 
-@breaks("BC506")
+@violates("BC506")
 class CopiesAndReplaces(Structural):
     def handle_runtime_context(self, model_id, runtime_context):
         routes = [*self.routes]
@@ -1452,7 +1451,7 @@ class CopiesAndReplaces(Structural):
         self.routes = routes
 
 
-@breaks("BC506")
+@violates("BC506")
 class DropsWhenBusy(Structural):
     busy = False
 
@@ -1463,7 +1462,7 @@ class DropsWhenBusy(Structural):
             self.busy = False
 
 
-@breaks("BC506")
+@violates("BC506")
 class RefusesWhenBusy(Structural):
     def handle_runtime_context(self, model_id, runtime_context):
         if not self.lock.acquire(blocking=False):
@@ -1474,9 +1473,9 @@ class RefusesWhenBusy(Structural):
             self.lock.release()
 
 
-@breaks("BC506")
+@violates("BC506")
 class CountsBesides(Structural):
-    """Files under a number that another thread has as well."""
+    """Stores requests under a number that another thread may use too."""
 
     def __init__(self, config=None):
         super().__init__(config)
@@ -1497,7 +1496,7 @@ class CountsBesides(Structural):
         self.count = number + 1
 
 
-# Races whose window no member and no hook holds open: caught at times, and how often is measured.
+# Races that no member or hook holds open: they are caught at times; the soak measures how often.
 
 RACES: list[Mutant] = []
 
@@ -1512,7 +1511,7 @@ def races(clause):
 
 @races("BC506")
 class NumbersBeforehand(Structural):
-    """Reads the metadata outside the window."""
+    """Like CountsBesides, but reads the metadata outside the window."""
 
     def __init__(self, config=None):
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Whatever an author gives, the result is clear, the run goes on, and nothing is left running."""
+"""Unusual input of an author: the result is clear, and nothing is left running."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.behavioural.mutants import HOOKS, Inheriting, Structural
 
 from backend_contract._conformance.behavioural.trial import Subject
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.results import Finding, Report, Verdict
 from backend_contract.clauses import CLAUSES
 from backend_contract.testing import check_backend
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mutants import HOOKS, Inheriting, Structural
 
 
 def ends(thread: threading.Thread) -> bool:
@@ -31,6 +30,7 @@ def ends(thread: threading.Thread) -> bool:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_running() -> Iterator[None]:
+    """Each test ends without new threads, child processes or listening sockets."""
     threads, sockets = set(threading.enumerate()), open_sockets()
     yield
     left = [t for t in threading.enumerate() if t not in threads and not ends(t)]
@@ -40,7 +40,7 @@ def nothing_is_left_running() -> Iterator[None]:
 
 
 def open_sockets() -> set[str]:
-    """What this process has open that can be listened to; gRPC keeps pollers, which cannot."""
+    """Return the listening sockets of this process; gRPC keeps others open."""
     listening = {
         line.split()[9]
         for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]
@@ -52,7 +52,7 @@ def open_sockets() -> set[str]:
 
 def read_link(path: Path) -> str | None:
     try:
-        return os.readlink(path)  # noqa: PTH115 - sockets are no paths
+        return os.readlink(path)  # noqa: PTH115 - a socket is not a path
     except OSError:
         return None
 
@@ -67,12 +67,13 @@ def violated(report: Report) -> dict[str, Finding]:
     return {f.clause.id: f for f in report.findings if f.verdict is Verdict.VIOLATED}
 
 
-# What makes the backends.
+# Factories.
 
 
 @pytest.mark.parametrize("given", [None, "module:Class", 3, Structural()])
-def test_what_cannot_be_called_is_no_factory(given: Any) -> None:
-    with pytest.raises(TypeError, match="expected a backend class, or a function that returns"):
+def test_not_callable(given: Any) -> None:
+    """A factory must be callable."""
+    with pytest.raises(TypeError, match="expected a backend class or a function that returns"):
         check_backend(given)
 
 
@@ -87,14 +88,15 @@ def leaving() -> Any:
 @pytest.mark.parametrize(
     ("factory", "problem"),
     [
-        (raising, "the factory raised FileNotFoundError: no backend.yaml (test_bad_input.py:"),
-        (leaving, "the factory raised SystemExit: no backend.yaml (test_bad_input.py:"),
-        (lambda: None, "the factory returned None, expected a backend: it may lack a `return`"),
+        (raising, "the factory raised FileNotFoundError: no backend.yaml (test_kit_input.py:"),
+        (leaving, "the factory raised SystemExit: no backend.yaml (test_kit_input.py:"),
+        (lambda: None, "the factory returned None, expected a backend; is a `return` missing?"),
         (lambda: Structural, "the factory returned the class Structural, expected an instance"),
     ],
     ids=["raises", "exits", "None", "a class"],
 )
-def test_a_factory_that_gives_no_backend(factory: Any, problem: str) -> None:
+def test_factory_without_backend(factory: Any, problem: str) -> None:
+    """A factory that creates no backend is an error with the reason."""
     report = check_backend(factory)
     assert report.findings == ()
     assert report.error is not None
@@ -102,24 +104,32 @@ def test_a_factory_that_gives_no_backend(factory: Any, problem: str) -> None:
     assert report.error.startswith(f"{__name__}:")
 
 
-def test_a_factory_that_hangs() -> None:
+def test_factory_hangs() -> None:
+    """A factory that hangs is an error."""
     go_on = threading.Event()
-    report = check_backend(lambda: go_on.wait() and Structural(), time_limit=1)
+
+    def make() -> Structural:
+        go_on.wait()
+        return Structural()
+
+    report = check_backend(make, time_limit=1)
     assert report.error is not None
-    assert "making a backend: it did not return within 1 seconds" in report.error
+    assert "creating a backend: it did not return within 1 seconds" in report.error
     go_on.set()
 
 
-def test_a_factory_that_returns_the_same_instance_makes_no_new_one() -> None:
+def test_factory_same_instance() -> None:
+    """A factory that returns the same instance leaves clauses unchecked."""
     only = Structural()
     report = check_backend(lambda: only, **HOOKS)
     assert violated(report) == {}
     undecided = [f for f in report.findings if f.verdict is Verdict.UNCHECKED]
     assert "BC302" in {f.clause.id for f in undecided}
-    assert any("returned before, not a new one" in f.because[0] for f in undecided)
+    assert any("the same backend twice" in f.because[0] for f in undecided)
 
 
-def test_a_factory_that_raises_later_leaves_clauses_unchecked() -> None:
+def test_factory_raises_later() -> None:
+    """A factory that raises later leaves clauses unchecked."""
     made: list[object] = []
 
     def few() -> Structural:
@@ -135,7 +145,9 @@ def test_a_factory_that_raises_later_leaves_clauses_unchecked() -> None:
     )
 
 
-def test_a_backend_that_is_started_already() -> None:
+def test_factory_starts() -> None:
+    """A factory that starts the backend violates BC301."""
+
     def started() -> Structural:
         backend = Structural()
         backend.start()
@@ -143,7 +155,7 @@ def test_a_backend_that_is_started_already() -> None:
 
     report = check_backend(started, **HOOKS)
     assert violated(report)["BC301"].found == (
-        "is_started is True on a new backend; a factory must not start it either"
+        "is_started is True on a new backend; the factory must not start it"
     )
     assert list(violated(report)) == ["BC301"]
 
@@ -160,9 +172,9 @@ def test_a_backend_that_is_started_already() -> None:
     ],
 )
 @pytest.mark.parametrize("error", [AttributeError("nothing there"), SystemExit("nothing there")])
-def test_a_hook_that_raises_is_not_the_backends_fault(
-    hook: str, clauses: list[str], error: BaseException
-) -> None:
+def test_hooks_raise(hook: str, clauses: list[str], error: BaseException) -> None:
+    """A hook that raises leaves its clauses unchecked."""
+
     def broken(*arguments: object) -> Any:
         raise error
 
@@ -176,10 +188,11 @@ def test_a_hook_that_raises_is_not_the_backends_fault(
         )
 
 
-def test_a_hook_that_plugs_in_nothing_leaves_its_clauses_unchecked() -> None:
+def test_hook_does_nothing() -> None:
+    """A hook that injects nothing leaves its clauses unchecked."""
     report = check_backend(Structural, **HOOKS | {"during_start": lambda backend, call: None})
     undecided = {f.clause.id: f.because for f in report.findings if f.verdict is not Verdict.OK}
-    why = ("start() did not call what `during_start` was given",)
+    why = ("start() returned without calling the function given to `during_start`",)
     assert undecided == {"BC308": why, "BC405": why}
 
 
@@ -197,7 +210,8 @@ class AnswersEverything:
         return AnswersEverything()
 
 
-def test_a_backend_that_answers_everything() -> None:
+def test_answers_everything() -> None:
+    """A backend that has every attribute keeps no clause."""
     report = check_backend(AnswersEverything, time_limit=3)
     assert set(violated(report)) >= {"BC101", "BC202", "BC307", "BC309", "BC401", "BC501"}
     assert Verdict.OK not in {
@@ -206,7 +220,7 @@ def test_a_backend_that_answers_everything() -> None:
 
 
 class FailsInCleanUp(Structural):
-    """Can be stopped but once, and by nobody who comes later."""
+    """Cannot be stopped in clean-up."""
 
     def stop(self) -> None:
         if any("clean-up" in threading.current_thread().name for _ in [0]):
@@ -214,11 +228,12 @@ class FailsInCleanUp(Structural):
         super().stop()
 
 
-def test_a_stop_that_raises_in_clean_up_is_noted_and_changes_nothing() -> None:
+def test_stop_raises_in_clean_up() -> None:
+    """A stop() that raises in clean-up is noted and violates nothing."""
     report = check_backend(FailsInCleanUp, **HOOKS)
     assert violated(report) == {}
     (note,) = report.notes
-    assert note.startswith("stop() raised TimeoutError: the server does not answer (test_bad_input")
+    assert note.startswith("stop() raised TimeoutError: the server does not answer (test_kit_input")
     assert note.endswith("in clean-up")
 
 
@@ -227,7 +242,8 @@ class Exits(Structural):
         sys.exit(3)
 
 
-def test_a_backend_that_exits_ends_its_clause_and_not_the_run() -> None:
+def test_exits() -> None:
+    """SystemExit in start() violates BC302 and does not end the run."""
     report = check_backend(Exits, **HOOKS)
     assert violated(report)["BC302"].found.startswith("start() raised SystemExit: 3")
     assert list(violated(report)) == ["BC302"]
@@ -239,7 +255,8 @@ class ExitsWhenTold(Structural):
         raise SystemExit(3)
 
 
-def test_a_backend_that_exits_when_told_of_a_request() -> None:
+def test_exits_in_request() -> None:
+    """SystemExit in handle_runtime_context violates BC504."""
     report = check_backend(ExitsWhenTold, **HOOKS)
     assert list(violated(report)) == ["BC504"]
     assert "SystemExit: 3" in violated(report)["BC504"].found
@@ -251,7 +268,8 @@ class InstallsAHandler(Structural):
         super().start()
 
 
-def test_a_backend_that_installs_a_signal_handler_cannot_start_in_a_thread() -> None:
+def test_signal_handler() -> None:
+    """A backend that installs a signal handler cannot start in a thread."""
     before = signal.getsignal(signal.SIGUSR1)
     report = check_backend(InstallsAHandler, **HOOKS)
     assert list(violated(report)) == ["BC302"]
@@ -265,13 +283,14 @@ class Prints(Structural):
         super().start()
 
 
-def test_a_backend_that_prints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """A backend may print."""
     assert violated(check_backend(Prints, **HOOKS)) == {}
     assert set(capsys.readouterr().out.split()) == {"starting"}
 
 
 class LeavesThreads(Inheriting):
-    """Starts a thread that nobody joins, and that keeps the interpreter alive."""
+    """Starts a thread that is never joined and keeps the interpreter alive."""
 
     go_on = threading.Event()
 
@@ -280,17 +299,18 @@ class LeavesThreads(Inheriting):
         super().start()
 
 
-def test_a_thread_that_a_backend_leaves_is_named() -> None:
+def test_leaves_thread() -> None:
+    """A thread that a backend leaves running is noted."""
     try:
         report = check_backend(LeavesThreads, **HOOKS)
     finally:
         LeavesThreads.go_on.set()
     assert violated(report) == {}
-    assert report.notes == ("still running: thread 'poller', which is no daemon",)
+    assert report.notes == ("still running: the non-daemon thread 'poller'",)
 
 
 class Deadlocks(Structural):
-    """`start` and whoever is told of a request wait for each other."""
+    """Its stop() waits until the test lets it go on."""
 
     go_on = threading.Event()
 
@@ -299,11 +319,13 @@ class Deadlocks(Structural):
         super().stop()
 
 
-def test_a_hang_is_reported_with_the_stack_of_who_hangs() -> None:
-    with Kit(Subject(Deadlocks, time_limit=1, **HOOKS)) as kit:
+@pytest.mark.exhaustive
+def test_deadlock() -> None:
+    """A hang is reported with the stack of the backend."""
+    with Kit(Subject(make=Deadlocks, time_limit=1, **HOOKS)) as kit:
         finding = kit.finding(CLAUSES["BC303"])
         Deadlocks.go_on.set()
-        kit.subject = kit.subject._replace(time_limit=60)  # on any machine, all calls of BC506 end
+        kit.subject = replace(kit.subject, time_limit=60)  # enough for BC506 on any machine
         assert kit.finding(CLAUSES["BC506"]).verdict is Verdict.OK
     assert finding.verdict is Verdict.VIOLATED
     assert finding.found == "stop(): it did not return within 1 seconds"
@@ -312,39 +334,45 @@ def test_a_hang_is_reported_with_the_stack_of_who_hangs() -> None:
     assert "self.go_on.wait()" in stack
 
 
-def test_every_clause_has_a_verdict_whatever_is_given() -> None:
+def test_every_clause_decided() -> None:
+    """Every clause has a verdict, whatever the backend does."""
     for cls in (Exits, InstallsAHandler, AnswersEverything):
         assert list(verdicts(check_backend(cls, time_limit=3))) == list(CLAUSES)
 
 
-LEAVES = """\
+EXITS = """\
 import os, sys
 sys.path.insert(0, {here!r})
 from backend_contract.testing import check_backend
-from mutants import HOOKS, Structural
+from conformance.behavioural.mutants import HOOKS, Structural
 check_backend(Structural, **HOOKS)
 print("done", flush=True)
 """
 
 
-def test_the_interpreter_can_leave_after_a_run() -> None:
-    code = LEAVES.format(here=str(Path(__file__).parent))
+def test_interpreter_exits() -> None:
+    """The interpreter exits after a run."""
+    code = EXITS.format(here=str(Path(__file__).parents[1]))
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert (run.stdout, run.stderr) == ("done\n", "")
 
 
-def test_a_slow_start_is_no_hang() -> None:
+@pytest.mark.exhaustive
+def test_slow_start() -> None:
+    """A slow start is not a hang."""
+
     class Slow(Inheriting):
         def connect(self) -> None:
-            threading.Event().wait(1)  # so much that all calls of a clause exceed the limit
+            threading.Event().wait(1)  # all calls of a clause together exceed the limit
 
     report = check_backend(Slow, time_limit=3)
     assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == []
 
 
-def test_a_constructor_that_hangs_is_blamed_by_its_clause_alone() -> None:
+def test_constructor_hangs() -> None:
+    """A constructor that hangs violates BC201 alone."""
     let_go = threading.Event()
 
     class Hangs(Inheriting):
@@ -356,17 +384,20 @@ def test_a_constructor_that_hangs_is_blamed_by_its_clause_alone() -> None:
     assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == ["BC201"]
 
 
-def test_what_arrived_under_another_key_is_no_race() -> None:
+def test_unknown_received_value() -> None:
+    """A value that the kit does not know leaves BC506 unchecked."""
     report = check_backend(
         Inheriting,
         received_contexts=lambda backend: [(model, "of my own") for model, _ in backend.routes],
     )
     (finding,) = (f for f in report.findings if f.clause.id == "BC506")
     assert finding.verdict is Verdict.UNCHECKED
-    assert "neither the context nor the x-route-info" in finding.because[0]
+    assert "expected its context, or the x-route-info" in finding.because[0]
 
 
-def test_a_start_that_raises_what_is_no_exception_is_blamed_by_its_clause_alone() -> None:
+def test_start_base_exception() -> None:
+    """A BaseException of start() violates BC302 alone."""
+
     class Panics(Inheriting):
         def start(self) -> None:
             raise BaseException("as extensions in other languages do")
@@ -375,9 +406,11 @@ def test_a_start_that_raises_what_is_no_exception_is_blamed_by_its_clause_alone(
     assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == ["BC302"]
 
 
-def test_a_class_that_cannot_be_hashed() -> None:
-    class Meta(type(Inheriting)):  # type: ignore[misc]  # whichever it is
-        __hash__ = None  # type: ignore[assignment]  # as where only __eq__ is defined
+def test_unhashable_class() -> None:
+    """A class that cannot be hashed can be checked."""
+
+    class Meta(type(Inheriting)):  # type: ignore[misc]  # a dynamic base
+        __hash__ = None  # type: ignore[assignment]  # as if only __eq__ were defined
 
     class Unhashable(Inheriting, metaclass=Meta):
         pass
@@ -391,17 +424,18 @@ def test_a_class_that_cannot_be_hashed() -> None:
     ("given", "error"),
     [({"config": [1]}, TypeError), ({"time_limit": 0}, ValueError)],
 )
-def test_what_the_kit_cannot_use_is_its_callers_mistake(
-    given: dict[str, Any], error: type[Exception]
-) -> None:
+def test_invalid_arguments(given: dict[str, Any], error: type[Exception]) -> None:
+    """Invalid arguments raise at once."""
     with pytest.raises(error, match=next(iter(given))):
         check_backend(Inheriting, **given)
 
 
-def test_an_async_factory_is_refused() -> None:
+def test_async_factory() -> None:
+    """An async factory is an error."""
+
     async def make() -> Inheriting:
         return Inheriting()
 
-    error = check_backend(make).error
-    assert error is not None
+    check: Any = check_backend  # to a type checker, it is not a factory at all
+    error = check(make).error
     assert "the factory is async" in error

@@ -1,4 +1,4 @@
-"""Backends that are unusual, and keep the contract all the same."""
+"""Unusual backends that keep the contract."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import threading
 from typing import Any
 
 import aconfig
-from mutants import HOOKS, Inheriting, Structural, merge
+from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge
 
 from backend_contract import BackendBase, LocalBackend
 from backend_contract.runtime_context import get_metadata
 
 UNUSUAL: list[tuple[type, dict[str, Any], set[str]]] = []
-"""A backend, what is given beside it, and the clauses that are not decided for want of a hook."""
+"""A backend, the options for the kit, and the clauses that are undecided for lack of a hook."""
 
 NO_HOOKS = {"BC308", "BC405", "BC506"}
 
@@ -65,7 +65,7 @@ class NameFromClass:
 
 
 class Counting(type):
-    """Keeps count of what is made of it."""
+    """Counts the instances of its classes."""
 
     made = 0
 
@@ -90,7 +90,7 @@ class WithComputedName(Structural):
     received_contexts=lambda proxy: proxy.backend.routes,
 )
 class Proxy:
-    """Is what it holds, but for its name."""
+    """Delegates everything but its name."""
 
     backend_type = "PROXY"
 
@@ -122,7 +122,7 @@ class WithFields:
 
 
 class Gate:
-    """A lock by composition, which knows who is inside."""
+    """A lock by composition, which knows the thread inside."""
 
     def __init__(self):
         self._lock = threading.RLock()
@@ -152,7 +152,7 @@ def serve(pipe):
 
 @conforms(time_limit=120, **HOOKS)  # a process takes its time to start
 class WithProcess(Inheriting):
-    """Runs in a child of its own."""
+    """Runs in a child process."""
 
     process = None
 
@@ -182,10 +182,10 @@ class WithProcess(Inheriting):
 
 @conforms(undecided={"BC308", "BC405"}, **HOOKS | {"during_start": None})
 class StartsLazily(Structural):
-    """Does its work when it is first asked for something: a start is no more than a promise."""
+    """Does its work on first use; start() only sets the flag."""
 
     def connect(self):
-        raise ConnectionError("nobody asked yet")
+        raise ConnectionError("not used yet")
 
     def start(self):
         self.is_started = True
@@ -193,7 +193,7 @@ class StartsLazily(Structural):
 
 @conforms(**HOOKS | {"merged_config": None})
 class WithFrozenConfiguration(BackendBase):
-    """Its configuration cannot be changed: not even by itself."""
+    """Its configuration is immutable."""
 
     backend_type = "FROZEN"
 
@@ -236,7 +236,7 @@ class SubclassOfASubclass(Middle):
 
 @conforms(**HOOKS)
 class ListensOneByOne(Inheriting):
-    """Reads what a request says under a lock."""
+    """Reads metadata under a lock."""
 
     def __init__(self, config=None):
         super().__init__(config)
@@ -261,7 +261,7 @@ class StartsUnderItsLock(Inheriting):
 
 @conforms(**HOOKS)
 class LooksUnderItsLock(LocalBackend):
-    """Whoever asks waits until a start that is under way is done."""
+    """Reading `is_started` blocks until a running start() is done."""
 
     routes: list
     connect = Inheriting.connect
@@ -292,7 +292,7 @@ class LocksByGenerator(Structural):
 
 @conforms(**HOOKS)
 class Restarts(Structural):
-    """A second start begins all over."""
+    """A second start() stops it first."""
 
     def start(self):
         self.stop()
@@ -308,7 +308,7 @@ class ConfiguredWhenMade(Structural):
 
 @conforms(undecided={"BC204"}, config={"address": "here"}, **HOOKS | {"merged_config": None})
 class KnowsItsKeys(Structural):
-    """An empty configuration is not valid for it, nor is a key that it does not know."""
+    """Rejects an empty configuration and unknown keys."""
 
     def __init__(self, config=None):
         if not config:
@@ -328,7 +328,7 @@ class KnowsItsKeys(Structural):
 
 @conforms(undecided=NO_HOOKS)
 class ImportsNothing:
-    """As `examples/structural_backend.py`, which no hook fits."""
+    """Like `examples/structural_backend.py`, which fits no hook."""
 
     backend_type = "NOTHING"
     is_started = False

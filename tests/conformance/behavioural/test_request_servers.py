@@ -1,4 +1,4 @@
-"""Contexts of real requests: what they carry, how long they last, and what happens without."""
+"""Contexts of real requests: content, lifetime, and errors without a framework."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import fastapi
 import grpc
 import pytest
 
-from backend_contract._conformance.behavioural import request_servers as contexts
+from backend_contract._conformance.behavioural import request_servers
 from backend_contract._conformance.behavioural.request_servers import (
-    ContextServers,
+    RequestServers,
     meeting_at,
     pairs,
 )
@@ -38,42 +38,48 @@ def values(context: Any, key: str) -> list[Any]:
 
 @both
 @pytest.mark.parametrize("kind", [dict, list, iter], ids=["a mapping", "pairs", "an iterator"])
-def test_a_request_carries_what_it_was_made_with(context: Any, kind: Any) -> None:
+def test_carries_metadata(context: Any, kind: Any) -> None:
+    """A request carries its metadata, given in any form."""
     with context(kind([("x-a", "1"), ("x-b", "2")])) as made:
         assert (get_metadata(made, "x-a"), get_metadata(made, "x-b")) == ("1", "2")
 
 
 @both
-def test_a_request_may_repeat_a_key_and_carry_nothing(context: Any) -> None:
+def test_repeated_key(context: Any) -> None:
+    """A request may repeat a key, or carry nothing."""
     with context([("x-a", "1"), ("x-a", "2")]) as made:
         assert values(made, "x-a") == ["1", "2"]
     with context() as made:
         assert values(made, "x-a") == []
 
 
-def test_bytes_are_sent_as_they_are() -> None:
+def test_bytes() -> None:
+    """Bytes are sent unchanged."""
     with grpc_context({"x-bin": b"\xff\x00"}) as context:
         assert values(context, "x-bin") == [b"\xff\x00"]
     with http_request([("x-a", b"\xff"), ("x-b", "\u00ff")]) as request:
         assert values(request, "x-a") == values(request, "x-b") == ["\u00ff"]
-        assert values(request, "accept-encoding") == []  # nothing is added that needs not be
+        assert values(request, "accept-encoding") == []  # no needless header is added
 
 
-def test_a_request_is_not_in_its_authors_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_access_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A request leaves no line in the access log."""
     caplog.set_level(logging.INFO)
     with http_request():
         pass
     assert [record.name for record in caplog.records if "access" in record.name] == []
 
 
-def test_a_context_is_what_the_server_made() -> None:
+def test_real_types() -> None:
+    """A context is an instance of the framework's own class."""
     with grpc_context() as context:
         assert isinstance(context, grpc.ServicerContext)
     with http_request() as request:
         assert isinstance(request, fastapi.Request)
 
 
-def test_a_call_is_held_open_until_the_block_is_left() -> None:
+def test_held_open() -> None:
+    """A call is active until the block is left."""
     ended = threading.Event()
     with grpc_context() as context:
         context.add_callback(ended.set)
@@ -83,7 +89,8 @@ def test_a_call_is_held_open_until_the_block_is_left() -> None:
 
 
 @both
-def test_nothing_is_left_of_a_request(context: Any) -> None:
+def test_no_threads_left(context: Any) -> None:
+    """A request leaves no thread running."""
     before = set(threading.enumerate())
     with context():
         pass
@@ -102,30 +109,33 @@ def test_nothing_is_left_of_a_request(context: Any) -> None:
     ],
     ids=["a number", "upper case", "two lines", "a control character"],
 )
-def test_what_a_request_cannot_carry_is_refused(context: Any, given: Any, problem: str) -> None:
+def test_invalid_metadata(context: Any, given: Any, problem: str) -> None:
+    """Metadata that cannot be sent is a ValueError."""
     with pytest.raises(ValueError, match=problem), context(given):
-        raise AssertionError("there is none")
+        raise AssertionError("no context was expected")
 
 
-def test_as_many_requests_as_are_promised_are_held_open_at_the_same_time() -> None:
-    servers = ContextServers()
+def test_requests_at_once() -> None:
+    """A server holds the promised number of requests open."""
+    servers = RequestServers()
     servers.start()
     with ExitStack() as stack:
         stack.callback(servers.close)
         for kind in servers.kinds:
             requests = [
                 stack.enter_context(servers.request(kind, [("x-a", str(number))]))
-                for number in range(contexts.AT_ONCE)
+                for number in range(request_servers.AT_ONCE)
             ]
             assert [values(request, "x-a") for request in requests] == [
-                [str(number)] for number in range(contexts.AT_ONCE)
+                [str(number)] for number in range(request_servers.AT_ONCE)
             ]
-    assert contexts.AT_ONCE > 8  # as many as call at once for BC506
+    assert request_servers.AT_ONCE > 8  # the number of concurrent callers for BC506
 
 
-def test_servers_are_started_once_and_again_after_they_were_closed(
+def test_start_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Servers are started once, and again after they were closed."""
     made: list[str] = []
 
     class Server:
@@ -141,9 +151,9 @@ def test_servers_are_started_once_and_again_after_they_were_closed(
     class Http(Server):
         pass
 
-    monkeypatch.setattr(contexts, "_GrpcServer", Grpc)
-    monkeypatch.setattr(contexts, "_HttpServer", Http)
-    servers = ContextServers()
+    monkeypatch.setattr(request_servers, "_GrpcServer", Grpc)
+    monkeypatch.setattr(request_servers, "_HttpServer", Http)
+    servers = RequestServers()
     servers.start()
     servers.start()
     assert made == ["started Grpc", "started Http"]
@@ -154,8 +164,9 @@ def test_servers_are_started_once_and_again_after_they_were_closed(
     servers.close()
 
 
-def test_a_server_that_is_closed_lets_go_of_its_requests() -> None:
-    servers = ContextServers()
+def test_close_releases_requests() -> None:
+    """Closing releases the requests that are held open."""
+    servers = RequestServers()
     servers.start()
     holding = [servers.request(kind) for kind in servers.kinds]
     for request in holding:
@@ -176,14 +187,15 @@ def test_a_server_that_is_closed_lets_go_of_its_requests() -> None:
     ],
     ids=" ".join,
 )
-def test_the_kinds_are_those_whose_framework_is_installed(
+def test_kinds(
     missing: tuple[str, ...], kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The kinds are those with an installed framework."""
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name in missing else find(name)
     )
-    assert ContextServers().kinds == kinds
+    assert RequestServers().kinds == kinds
 
 
 @pytest.mark.parametrize(
@@ -194,26 +206,26 @@ def test_the_kinds_are_those_whose_framework_is_installed(
         (http_request, "uvicorn", r"uvicorn is not installed; .* 'backend-contract\[fastapi\]'"),
     ],
 )
-def test_what_is_not_installed_is_named(
+def test_missing_framework(
     context: Any, module: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A missing framework is an error that names the extra."""
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(CouldNotCheckError, match=problem), context():
-        raise AssertionError("there is none")
+        raise AssertionError("no context was expected")
 
 
 @pytest.mark.parametrize("lacking", ["a_part_of_grpc", "what_grpc_needs"])
-def test_what_a_framework_itself_lacks_is_its_own_affair(
-    lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_broken_framework(lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import error inside a framework propagates unchanged."""
     (tmp_path / "grpc.py").write_text(f"import {lacking}\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "grpc")
     with pytest.raises(ModuleNotFoundError, match=f"'{lacking}'"), grpc_context():
-        raise AssertionError("there is none")
+        raise AssertionError("no context was expected")
 
 
-# Threads that read metadata at the same time.
+# Concurrent readers of metadata.
 
 
 def read_grpc(context: Any) -> Any:
@@ -229,9 +241,10 @@ def read_http(context: Any) -> Any:
     [(grpc_context, read_grpc, is_grpc_context), (http_request, read_http, is_http_context)],
     ids=["grpc", "http"],
 )
-def test_who_reads_first_waits_for_all_others(
+def test_meeting(
     context: Any, read: Callable[[Any], Any], is_its_kind: Callable[[Any], bool]
 ) -> None:
+    """Readers of metadata wait for each other, until the meeting is aborted."""
     met: list[int] = []
     meeting = threading.Barrier(2, action=lambda: met.append(1))
     with context({"x-a": "1"}) as made, ThreadPoolExecutor(2) as pool:
@@ -240,11 +253,12 @@ def test_who_reads_first_waits_for_all_others(
         assert type(made) is not type(at_the_meeting)
         assert list(pool.map(read, [at_the_meeting] * 2)) == ["1", "1"]
         assert met == [1]
-        assert read(made) == "1"  # who reads the one it was made of waits for nobody
+        assert read(made) == "1"  # the original context does not block
         meeting.abort()
         assert read(at_the_meeting) == "1"
 
 
-def test_pairs_keep_their_order() -> None:
+def test_pairs() -> None:
+    """Pairs keep their order."""
     assert pairs({"b": "1", "a": "2"}) == [("b", "1"), ("a", "2")]
     assert pairs(iter([("b", "1"), ("b", "2")])) == [("b", "1"), ("b", "2")]

@@ -1,4 +1,4 @@
-"""Backends that start children beside grpcio, whose threads abort a child that is forked."""
+"""Backends that start child processes beside grpcio, whose threads may abort a forked child."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHILDREN = """\
 import subprocess
 
 def start_children(number):
-    # With a function to be called in the child, Python has to fork.
+    # With preexec_fn, Python has to fork.
     runs = [subprocess.run(["true"], preexec_fn=int) for _ in range(number)]
     assert all(run.returncode == 0 for run in runs), runs
 """
@@ -49,7 +49,8 @@ def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_child_that_is_forked_beside_a_context_lives(directory: Path) -> None:
+def test_fork_during_request(directory: Path) -> None:
+    """A child that is forked while a request is open lives."""
     program = """\
 from backend_contract.testing import grpc_context
 from children import start_children
@@ -60,7 +61,9 @@ with grpc_context():
     assert done.returncode == 0, done.stderr
 
 
-def test_a_backend_that_forks_is_not_blamed_for_what_grpcio_does(directory: Path) -> None:
+@pytest.mark.exhaustive
+def test_forking_backend(directory: Path) -> None:
+    """A backend that forks is not blamed for what grpcio does to its children."""
     done = run(directory, "-m", "backend_contract", "check", "--run", "forks.py:Forks")
     assert done.returncode == 0, done.stdout
     assert "BC502  ok" in done.stdout
