@@ -1,8 +1,8 @@
 """The process in which ``check --run`` imports a target and tries it.
 
 It reads one request, as JSON, from standard input, and answers with one JSON document per line:
-which clause is being tried, and each finding as soon as it exists. If the target ends the process,
-its parent knows what was being tried, and keeps the earlier findings.
+the clause that is tried next, and each finding as soon as it exists. If the target ends the
+process, the parent knows which clause was being tried, and keeps the earlier findings.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["as_document", "as_finding", "main"]
 def main() -> None:  # pragma: no cover - ends by os._exit, without reporting coverage
     """Answer the request on standard input."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)  # output of a backend must not be mistaken for an answer
+    os.dup2(2, 1)  # a backend's output must not be mistaken for an answer
     request = json.loads(sys.stdin.buffer.read())
 
     def tell(**document: object) -> None:
@@ -40,7 +40,7 @@ def main() -> None:  # pragma: no cover - ends by os._exit, without reporting co
         tell(error=str(error))
     tell(done=True)
     answers.flush()
-    os._exit(0)  # whatever threads the target has left
+    os._exit(0)  # without waiting for threads of the target
 
 
 def _answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
