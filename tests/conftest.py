@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from backend_contract._conformance.cli.main import main
 from backend_contract._conformance.static.probe import digest
 
 # A verdict of a test must not depend on the speed of the machine.
@@ -20,6 +22,16 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
+
+class Shown(NamedTuple):
+    """The exit status of the command, and its output."""
+
+    status: int
+    out: str
+    err: str
+
+
+Main = Callable[..., Shown]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 WarmCache = Callable[..., None]
 
@@ -37,6 +49,12 @@ class Open(LocalBackend):
 class Nameless(LocalBackend):
     backend_type = 7
 """
+
+
+@pytest.fixture(scope="session")
+def backends() -> str:
+    """The text of ``mine.py``; see :func:`project`."""
+    return BACKENDS
 
 
 @pytest.fixture
@@ -112,3 +130,22 @@ def run_command(
         timeout=300,
         check=False,
     )
+
+
+@pytest.fixture
+def run_main(
+    project: Path,
+    cache_home: Path,
+    warm_cache: WarmCache,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Main:
+    """Run the command in this process, in the directory *project*, with a warm cache."""
+    warm_cache([project])
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
+
+    def run(*arguments: str) -> Shown:
+        return Shown(main(arguments), *capsys.readouterr())
+
+    return run

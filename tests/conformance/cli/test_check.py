@@ -18,8 +18,7 @@ from backend_contract._conformance.static.checkers import subprocesses
 from backend_contract.clauses import CLAUSES, Level
 
 if TYPE_CHECKING:
-    from conformance.cli.conftest import Main
-    from conftest import Command, WarmCache
+    from conftest import Command, Main, WarmCache
 
 GOOD = "from backend_contract import LocalBackend\n\nclass Good(LocalBackend): ...\n"
 

@@ -12,7 +12,7 @@ import pytest
 
 from backend_contract._conformance.cli.main import main
 from backend_contract._conformance.formats import FORMATS
-from backend_contract.clauses import CLAUSES, Level
+from backend_contract.clauses import CLAUSES, Clause, Level
 
 if TYPE_CHECKING:
     from conftest import Command
@@ -53,11 +53,10 @@ def test_clauses(
     assert listed == [[c.id, c.level.value, c.layers, c.text] for c in CLAUSES.values()]
 
 
-@pytest.mark.parametrize("id", CLAUSES)
-def test_explain(id: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("clause", CLAUSES.values(), ids=CLAUSES)
+def test_explain(clause: Clause, capsys: pytest.CaptureFixture[str]) -> None:
     """``explain`` prints everything about a clause, with its examples."""
-    clause = CLAUSES[id]
-    assert main(["explain", id.lower()]) == 0
+    assert main(["explain", clause.id.lower()]) == 0
     shown = capsys.readouterr().out
     unwrapped = " ".join(shown.split())
     for text in (clause.id, clause.text, clause.why, clause.fix, clause.expected):

@@ -15,8 +15,7 @@ from backend_contract._conformance.static.checkers import subprocesses
 from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
-    from conformance.cli.conftest import Main
-    from conftest import Command
+    from conftest import Command, Main
 
 CHECKERS = ("mypy", "ty")
 
@@ -161,12 +160,12 @@ BAD = {
     "strict = 1": "strict must be true or false, got 1",
     "expected-violations = 1": "expected-violations must be an array of tables, got 1",
     "expected-violations = ['BC309']": "entry 1: must be a table, got 'BC309'",
-    "expected-violations = [{target = 'a:B', clause = 'BC309'}]": "reason must be a non-empty string, got None",
+    "expected-violations = [{target = 'a:B', clause = 'BC309'}]": "reason must be",
     "expected-violations = [{target = 'a:B', clause = 'BC309', reason = ' '}]": "reason must be",
     "expected-violations = [{target = 'a:B', clause = 'BC309', reason = 1}]": "reason must be",
     "expected-violations = [{clause = 'BC309', reason = 'so'}]": "target must be",
     "expected-violations = [{target = 'a:B', reason = 'so'}]": "clause must be",
-    "expected-violations = [{target = 'a:B', clause = 'BC9', reason = 'so'}]": "unknown clause 'BC9'",
+    "expected-violations = [{target = 'a:B', clause = 'BC9', reason = 'so'}]": "clause 'BC9'",
     "expected-violations = [{target = 'a:B', clause = 'BC309', reason = 'so', until = 1}]": (
         "unknown key 'until'; expected one of target, clause, reason"
     ),

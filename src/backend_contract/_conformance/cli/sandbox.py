@@ -25,13 +25,16 @@ from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract.clauses import CLAUSES
 
-__all__ = ["try_target"]
+__all__ = ["ask", "describe_exit", "try_target"]
 
 SILENCE = 300.0
 """Seconds without an answer after which a process counts as hanging."""
 
+DRAIN_TIME = 1.0
+"""Seconds to read remaining answers after the process has ended."""
+
 # Comes last in the path: the package may not be installed in the target's environment.
-_PROGRAM = """\
+PROGRAM = """\
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
 sys.path.append({package!r})
@@ -55,7 +58,7 @@ def try_target(target: Target, environment: Environment, config: Path | None) ->
             "config": None if config is None else str(config.absolute()),
             "known": {clause: as_document(finding) for clause, finding in findings.items()},
         }
-        run = _Run(_answers(request, environment))
+        run = _Run(ask(request, environment))
         findings |= run.findings
         notes += run.notes
         if run.error is not None:
@@ -104,7 +107,7 @@ class _Run:
                     pass
 
 
-def _answers(request: dict[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
+def ask(request: dict[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
     """Yield the answers of a process to *request*; the last one says how it ended, if early."""
     package = str(Path(__file__).parents[3])
     variables = dict([NO_FORK_HANDLERS]) | os.environ
@@ -112,7 +115,7 @@ def _answers(request: dict[str, Any], environment: Environment) -> Iterator[dict
         variables.pop("PYTHONPATH", None)
         variables.pop("PYTHONHOME", None)
     process = subprocess.Popen(
-        [environment.python, "-c", _PROGRAM.format(package=package)],
+        [environment.python, "-c", PROGRAM.format(package=package)],
         env=variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -158,7 +161,7 @@ def _wait(
 ) -> None:
     """Mark the end of the lines, even if a child of the target keeps the pipe open."""
     process.wait()
-    reader.join(1)
+    reader.join(DRAIN_TIME)
     lines.put(None)
 
 
