@@ -116,15 +116,19 @@ def test_target_not_executed(project: Path, command: Command) -> None:
 
 
 @pytest.mark.parametrize("by", ["module", "script"])
-def test_neighbours_not_executed(project: Path, by: str) -> None:
+def test_neighbours_not_executed(
+    project: Path, by: str, cache_home: Path, warm_cache: WarmCache
+) -> None:
     """Files beside a target are never imported, even if they shadow modules of the command."""
     for name in ("platform", "platformdirs", "mypy", "json", "difflib", "tempfile", "tomllib"):
         (project / f"{name}.py").write_text("open('executed', 'w').close()\n")
     script = Path(sys.executable).parent / "backend-contract"
     start = [sys.executable, "-m", "backend_contract"] if by == "module" else [str(script)]
+    warm_cache([project])
     run = subprocess.run(
-        [*start, "check", "--no-cache", "mine.py:Good"],
+        [*start, "check", "mine.py:Good"],
         cwd=project,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache_home)},
         capture_output=True,
         check=False,
     )

@@ -115,7 +115,7 @@ def _choose_checkers(names: Sequence[str]) -> list[Checker]:
     if ALL in names:
         installed = [checker for checker in CHECKERS.values() if checker.is_installed]
         if not installed:
-            raise not_installed("no checker", "backend-contract[check]")
+            raise not_installed("a type checker", "backend-contract[check]")
         return installed
     return [CHECKERS[name] for name in dict.fromkeys(names or [next(iter(CHECKERS))])]
 
@@ -132,7 +132,7 @@ def _check_types(
 
     reports_of: dict[Target, list[Report]] = {target: [] for target in targets}
     problems: list[str] = []
-    how_many = f"{len(reports_of)} target{'s' if len(reports_of) > 1 else ''}"
+    how_many = f"{len(reports_of)} target{'' if len(reports_of) == 1 else 's'}"
     for number, checker in enumerate(checkers, start=1):
         cache = None if options.no_cache else _cache_directory(checker.name)
         which = f" ({number} of {len(checkers)})" if len(checkers) > 1 else ""
