@@ -6,23 +6,24 @@ import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # contract_pages
+sys.path.insert(0, str(Path(__file__).parent))  # api_pages
 
 project = "backend-contract"
 author = "the backend-contract authors"
 copyright = "the backend-contract authors; Apache-2.0"  # noqa: A001 - Sphinx's name
 version = release = version_of("backend-contract")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "contract_pages"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "api_pages"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 suppress_warnings: list[str] = []  # every warning fails the build
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
-autodoc_mock_imports = ["caikit"]  # an environment of its own, for one function
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_mock_imports = ["caikit"]  # one function needs it, and it needs an environment to itself
+autodoc_default_options = {"members": True}
 
 html_theme = "furo"
 html_title = "backend-contract"

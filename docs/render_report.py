@@ -1,4 +1,4 @@
-"""Write ``report.svg``: what ``check`` prints on the README's example of a violation, in colour."""
+"""Write ``report.svg``: the output of ``check`` on the example of ``check.md``, in color."""
 
 from __future__ import annotations
 
@@ -19,31 +19,30 @@ TARGET = "greeter.py:Greeter"
 
 
 def report() -> str:
-    """The output of the command, with its colours."""
-    readme = (HERE.parent / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    (greeter,) = [block for block in blocks if "class Greeter(" in block]
+    """Return the output of the command, with its colors."""
+    page = (HERE / "check.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^:caption: greeter\.py\n\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     here = Path.cwd()
-    with tempfile.TemporaryDirectory() as place, redirect_stdout(io.StringIO()) as out:
-        Path(place, "greeter.py").write_text(greeter, encoding="utf-8")
-        os.chdir(place)  # the report names the file as a user would
+    with tempfile.TemporaryDirectory() as directory, redirect_stdout(io.StringIO()) as output:
+        Path(directory, "greeter.py").write_text(code, encoding="utf-8")
+        os.chdir(directory)  # so that the report names the file as a user would
         try:
             status = main(["check", "--color=always", "--no-cache", TARGET])
         finally:
             os.chdir(here)
     if status != 1:
-        raise SystemExit(f"the example is there to be violated, and check returned {status}")
-    return out.getvalue()
+        raise SystemExit(f"the example must violate a clause, but check returned {status}")
+    return output.getvalue()
 
 
 def picture(text: str) -> str:
-    """A terminal that shows ``text``."""
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        console = Console(record=True, width=100, file=nowhere, force_terminal=True)
+    """Return an SVG of a terminal that shows *text*."""
+    with Path(os.devnull).open("w", encoding="utf-8") as null:
+        console = Console(record=True, width=100, file=null, force_terminal=True)
         console.print(Text(f"$ backend-contract check {TARGET}"))
         console.print(Text.from_ansi(text.rstrip()))
     svg = console.export_svg(title="backend-contract check", unique_id="report")
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # fonts from another's server
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # fonts from another server
     return "".join(f"{line.rstrip()}\n" for line in svg.splitlines())
 
 

@@ -2,21 +2,129 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
+import backend_contract
 from backend_contract import LocalBackend
 from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES
 
-__all__ = ["Mine", "make_finding"]
+__all__ = [
+    "WAIT",
+    "Mine",
+    "Structural",
+    "at_once",
+    "core_modules",
+    "make_finding",
+    "notes_of",
+    "public_objects",
+    "run_python",
+]
+
+ResultT = TypeVar("ResultT")
+
+WAIT = 30
+"""Seconds after which a test that hangs fails."""
 
 
 class Mine(LocalBackend):
     """A backend that keeps every clause."""
 
     backend_type = "MINE"
+
+
+class Structural:
+    """A backend that inherits nothing. Its lock is not re-entrant; it records its calls."""
+
+    backend_type = "STRUCTURAL"
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = config
+        self.is_started = False
+        self.lock = threading.Lock()
+        self.calls: list[str] = []
+
+    def register_config(self, config: object) -> None:
+        """Reject every configuration."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Record the call and set the flag."""
+        self.calls.append("start")
+        self.is_started = True
+
+    def stop(self) -> None:
+        """Record the call and clear the flag."""
+        self.calls.append("stop")
+        self.is_started = False
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        """Return the lock."""
+        return self.lock
+
+    def handle_runtime_context(self, model_id: str, runtime_context: object) -> None:
+        """Ignore the context."""
+
+
+def at_once(count: int, function: Callable[[int], ResultT]) -> list[ResultT]:
+    """Call *function* with 0 to *count* - 1, each in a thread, all at the same time."""
+    everyone = threading.Barrier(count)
+
+    def call(number: int) -> ResultT:
+        everyone.wait(WAIT)
+        return function(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        futures = [pool.submit(call, number) for number in range(count)]
+        return [future.result(4 * WAIT) for future in futures]
+
+
+def notes_of(failure: BaseException) -> list[str]:
+    """Return the notes of an exception; Python 3.10 has no ``__notes__``."""
+    return getattr(failure, "__notes__", [])
+
+
+def run_python(script: str) -> subprocess.CompletedProcess[str]:
+    """Run *script* in a new interpreter."""
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT, check=False
+    )
+
+
+def core_modules() -> list[ModuleType]:
+    """Import every module of the package that requires no framework."""
+    return [
+        importlib.import_module(info.name)
+        for info in pkgutil.walk_packages(backend_contract.__path__, "backend_contract.")
+        if not info.name.endswith(".__main__") and ".integrations." not in info.name
+    ]
+
+
+def public_objects() -> Iterator[Any]:
+    """Yield every public function and class of :func:`core_modules`, and the classes' methods."""
+    for module in core_modules():
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if inspect.isclass(value):
+                yield value
+                for member in vars(value).values():
+                    member = getattr(member, "fget", getattr(member, "__func__", member))
+                    if inspect.isfunction(member):
+                        yield member
+            elif inspect.isfunction(value):
+                yield value
 
 
 def make_finding(

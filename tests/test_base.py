@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ import aconfig
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import WAIT, at_once
 
 from backend_contract import Backend, BackendBase, LocalBackend
 
@@ -28,29 +30,35 @@ values = st.recursive(
 configurations = st.dictionaries(keys, values, max_size=3)
 
 
-def test_a_subclass_that_gives_the_four_can_be_made_and_is_a_backend() -> None:
-    assert isinstance(type("Mine", (BackendBase,), REQUIRED)(), Backend)
+def test_complete_subclass() -> None:
+    """A subclass that defines the four abstract members is a backend."""
+    assert isinstance(type("Complete", (BackendBase,), REQUIRED)(), Backend)
 
 
 @pytest.mark.parametrize("missing", REQUIRED)
-def test_a_subclass_that_lacks_one_of_the_four_cannot(missing: str) -> None:
+def test_incomplete_subclass(missing: str) -> None:
+    """A subclass that lacks one of the four cannot be instantiated."""
     members = {name: value for name, value in REQUIRED.items() if name != missing}
     with pytest.raises(TypeError, match=f"abstract.*{missing}"):
-        type("Mine", (BackendBase,), members)()
+        type("Incomplete", (BackendBase,), members)()
 
 
-def test_a_class_variable_is_readable_on_the_class_and_on_an_instance() -> None:
+def test_class_variable() -> None:
+    """A name declared as `ClassVar` is readable on the class and on an instance."""
+
     class Annotated(LocalBackend):
         backend_type: ClassVar[str] = "ANNOTATED"
 
     assert Annotated.backend_type == Annotated().backend_type == "ANNOTATED"
 
 
+# The configuration.
+
+
 @pytest.mark.parametrize("content", [{}, {"key": {"inner": 1}}], ids=["empty", "filled"])
 @pytest.mark.parametrize("kind", [aconfig.Config, aconfig.ImmutableConfig])
-def test_a_config_is_kept_as_the_object_it_is(
-    kind: type[aconfig.Config], content: dict[str, Any]
-) -> None:
+def test_config_is_kept(kind: type[aconfig.Config], content: dict[str, Any]) -> None:
+    """An `aconfig.Config` is kept as the object it is."""
     config = kind(content, override_env_vars=False)
     assert LocalBackend(config).config is config
 
@@ -60,9 +68,8 @@ def test_a_config_is_kept_as_the_object_it_is(
     [None, {}, {"key": {"inner": 1}}, MappingProxyType({"key": {"inner": 1}})],
     ids=["None", "empty", "dict", "proxy"],
 )
-def test_anything_else_becomes_a_config_of_the_backends_own(
-    given_config: Mapping[str, Any] | None,
-) -> None:
+def test_mapping_is_copied(given_config: Mapping[str, Any] | None) -> None:
+    """Any other mapping becomes a new `aconfig.Config`, and `None` an empty one."""
     config = LocalBackend(given_config).config
     assert type(config) is aconfig.Config
     assert config == dict(given_config or {})
@@ -72,7 +79,8 @@ def test_anything_else_becomes_a_config_of_the_backends_own(
         assert config.key is not given_config["key"]
 
 
-def test_an_attribute_access_dict_is_no_config_and_becomes_one() -> None:
+def test_attribute_access_dict_is_copied() -> None:
+    """An `AttributeAccessDict` is not a `Config`, and becomes one."""
     given_config = aconfig.AttributeAccessDict({"key": {"inner": 1}})
     config = LocalBackend(given_config).config
     assert type(config) is aconfig.Config
@@ -80,13 +88,15 @@ def test_an_attribute_access_dict_is_no_config_and_becomes_one() -> None:
 
 
 @pytest.mark.parametrize("wrong", [..., 0, "", [], [("key", 1)]], ids=repr)
-def test_a_constructor_takes_nothing_but_a_mapping_or_none(wrong: Any) -> None:
+def test_constructor_type_error(wrong: Any) -> None:
+    """The constructor rejects everything but a mapping and `None`, and names the type."""
     with pytest.raises(TypeError, match=rf"got builtins\.{type(wrong).__name__}"):
         LocalBackend(wrong)
 
 
 @pytest.mark.parametrize("wrong", [..., None, 0, "", []], ids=repr)
-def test_a_registration_takes_nothing_but_a_mapping(wrong: Any) -> None:
+def test_register_config_type_error(wrong: Any) -> None:
+    """A registration rejects everything but a mapping and leaves the configuration unchanged."""
     backend = LocalBackend({"key": 1})
     before = backend.config
     with pytest.raises(TypeError, match=rf"got builtins\.{type(wrong).__name__}"):
@@ -94,12 +104,14 @@ def test_a_registration_takes_nothing_but_a_mapping(wrong: Any) -> None:
     assert backend.config is before
 
 
-def test_a_key_that_aconfig_cannot_hold_is_named_with_its_place() -> None:
+def test_non_string_key() -> None:
+    """A non-string key is named together with its place."""
     with pytest.raises(TypeError, match=r"got 8080 \(int\) in the configuration\.ports\[0\]"):
         LocalBackend({"ports": [{8080: "http"}]})
 
 
-def test_no_environment_variable_replaces_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No environment variable overrides a value."""
     monkeypatch.setenv("PATH_TO", "from the environment")
     monkeypatch.setenv("INNER_KEY", "from the environment")
     backend = LocalBackend({"path_to": "given"})
@@ -107,29 +119,31 @@ def test_no_environment_variable_replaces_a_value(monkeypatch: pytest.MonkeyPatc
     assert backend.config == {"path_to": "given", "inner": {"key": "given"}}
 
 
-def test_mappings_merge_other_values_are_replaced_and_later_ones_win() -> None:
+def test_merge() -> None:
+    """Mappings are merged, other values are replaced, and later values win."""
     backend = LocalBackend({"a": {"x": 1, "y": [1, 2]}, "untouched": 0, "b": {"z": 1}})
     backend.register_config({"a": {"y": [3]}, "new": 1})
-    backend.register_config({"b": "no mapping any more", "a": {"w": None}})
+    backend.register_config({"b": "not a mapping any more", "a": {"w": None}})
     assert backend.config == {
         "a": {"x": 1, "y": [3], "w": None},
         "untouched": 0,
-        "b": "no mapping any more",
+        "b": "not a mapping any more",
         "new": 1,
     }
 
 
-def test_an_immutable_configuration_can_be_added_to() -> None:
+def test_merge_into_immutable() -> None:
+    """An immutable configuration can be added to; the result is mutable at every depth."""
     backend = LocalBackend(aconfig.ImmutableConfig({"a": {"x": 1}}, override_env_vars=False))
     backend.register_config(aconfig.ImmutableConfig({"a": {"y": 2}}, override_env_vars=False))
     assert type(backend.config) is aconfig.Config
     assert backend.config == {"a": {"x": 1, "y": 2}}
-    backend.config.a.z = 3  # and what came of it is mutable all the way down
+    backend.config.a.z = 3
     assert backend.config.a == {"x": 1, "y": 2, "z": 3}
 
 
 def merged(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
-    """What a registration should give, written in the plainest way."""
+    """Return the expected result of a registration, computed in the plainest way."""
     result = dict(earlier)
     for key, value in later.items():
         both = isinstance(value, dict) and isinstance(earlier.get(key), dict)
@@ -138,9 +152,8 @@ def merged(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(configurations, configurations, configurations)
-def test_registrations_add_up_and_leave_what_was_given_alone(
-    first: dict[str, Any], second: dict[str, Any], third: dict[str, Any]
-) -> None:
+def test_merge_any(first: dict[str, Any], second: dict[str, Any], third: dict[str, Any]) -> None:
+    """Registrations add up and share no mutable part with the arguments."""
     before = repr((first, second, third))
     backend = LocalBackend(first)
     backend.register_config(second)
@@ -152,7 +165,8 @@ def test_registrations_add_up_and_leave_what_was_given_alone(
     assert repr((first, second, third)) == before
 
 
-def test_a_registration_replaces_the_configuration_and_changes_no_earlier_one() -> None:
+def test_registration_replaces_config() -> None:
+    """A registration replaces the configuration and changes no earlier one."""
     config = aconfig.Config({"a": {"x": 1}}, override_env_vars=False)
     backend = LocalBackend(config)
     backend.register_config({"a": {"y": 2}})
@@ -160,24 +174,23 @@ def test_a_registration_replaces_the_configuration_and_changes_no_earlier_one() 
     assert config == {"a": {"x": 1}}
 
 
-def test_concurrent_registrations_all_arrive() -> None:
+def test_concurrent_registrations() -> None:
+    """No registration of several threads is lost."""
     backend = LocalBackend()
-    everybody = threading.Barrier(8)
 
     def register(number: int) -> None:
-        everybody.wait(timeout=30)
         for index in range(20):
             backend.register_config({f"{number}.{index}": {}})
 
-    threads = [threading.Thread(target=register, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
+    at_once(8, register)
     assert len(backend.config) == 8 * 20
 
 
-def test_the_lock_is_one_an_instance_and_can_be_taken_again_by_its_holder() -> None:
+# The lock.
+
+
+def test_lock_per_instance() -> None:
+    """Each instance has one lock, which is re-entrant."""
     backend = LocalBackend()
     assert backend.start_lock() is backend.start_lock()
     assert backend.start_lock() is not LocalBackend().start_lock()
@@ -187,46 +200,50 @@ def test_the_lock_is_one_an_instance_and_can_be_taken_again_by_its_holder() -> N
         backend.stop()
 
 
-def test_the_lock_keeps_other_threads_out_and_is_free_again_after_an_exception() -> None:
+def test_lock_excludes_threads() -> None:
+    """The lock keeps other threads out, and is free again after an exception."""
     backend = LocalBackend()
-    entered: list[bool] = []
+    lock: Any = backend.start_lock()
 
-    def try_to_enter() -> None:
-        lock: Any = backend.start_lock()
-        entered.append(lock.acquire(blocking=False))
-        if entered[-1]:
+    def can_enter() -> bool:
+        entered: bool = lock.acquire(blocking=False)
+        if entered:
             lock.release()
+        return entered
 
-    def in_another_thread() -> None:
-        thread = threading.Thread(target=try_to_enter)
-        thread.start()
-        thread.join(timeout=30)
+    def in_another_thread() -> bool:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(can_enter).result(WAIT)
 
     def fail() -> None:
         with backend.start_lock():
-            in_another_thread()
+            assert not in_another_thread()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    in_another_thread()
-    assert entered == [False, True]
+    assert in_another_thread()
 
 
-def test_the_bodies_of_the_abstract_methods_may_be_reached_and_do_nothing_but_merge() -> None:
-    class Mine(BackendBase):
-        backend_type = "MINE"
+# The bodies of the base class.
 
-        def register_config(self, config: Mapping[str, Any]) -> None:
-            super().register_config(config)
 
-        def start(self) -> None:
-            super().start()
+class OnlyBase(BackendBase):
+    backend_type = "ONLY_BASE"
 
-        def stop(self) -> None:
-            super().stop()
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        super().register_config(config)
 
-    backend = Mine()
+    def start(self) -> None:
+        super().start()
+
+    def stop(self) -> None:
+        super().stop()
+
+
+def test_abstract_bodies() -> None:
+    """The base bodies of `start` and `stop` do nothing, and that of `register_config` merges."""
+    backend = OnlyBase()
     backend.register_config({"key": 1})
     backend.start()
     assert not backend.is_started
@@ -236,7 +253,26 @@ def test_the_bodies_of_the_abstract_methods_may_be_reached_and_do_nothing_but_me
     assert backend.config == {"key": 1}
 
 
-def test_a_request_may_be_told_at_any_time_and_by_keyword() -> None:
-    context: Any = object()  # what the base class does with it is nothing
+def test_registration_waits_for_lock() -> None:
+    """A registration waits while another thread holds the start lock."""
+    backend = LocalBackend()
+    entering = threading.Event()
+
+    def register() -> None:
+        entering.set()
+        backend.register_config({"key": 1})
+
+    with ThreadPoolExecutor(1) as pool:
+        with backend.start_lock():
+            future = pool.submit(register)
+            assert entering.wait(WAIT)
+            assert backend.config == {}
+        future.result(WAIT)
+    assert backend.config == {"key": 1}
+
+
+def test_handle_runtime_context() -> None:
+    """The base class accepts a context by position and by keyword, and returns `None`."""
+    context: Any = object()
     assert LocalBackend().handle_runtime_context("model", context) is None  # type: ignore[func-returns-value]
     LocalBackend().handle_runtime_context(model_id="model", runtime_context=context)

@@ -2,23 +2,36 @@ from __future__ import annotations
 
 import pytest
 
-from backend_contract import ContractError
+from backend_contract import BackendStartError, ContractError, RegistryError
 from backend_contract.clauses import CLAUSES
+from backend_contract.errors import CouldNotCheckError
+
+ERRORS = [ContractError, BackendStartError, RegistryError, CouldNotCheckError]
 
 
-def test_an_error_about_a_clause_opens_with_its_id_and_carries_it() -> None:
-    clause = CLAUSES["BC501"]
-    error = ContractError("no such parameter", clause=clause)
+@pytest.mark.parametrize("kind", ERRORS)
+def test_with_clause(kind: type[ContractError]) -> None:
+    """An error about a clause carries it, and its message starts with the id."""
+    error = kind("no such parameter", clause=CLAUSES["BC501"])
     assert str(error) == "BC501: no such parameter"
-    assert error.clause is clause
+    assert error.clause is CLAUSES["BC501"]
 
 
-def test_an_error_about_something_else_says_just_that() -> None:
-    error = ContractError("no such class")
+@pytest.mark.parametrize("kind", ERRORS)
+def test_without_clause(kind: type[ContractError]) -> None:
+    """An error about something else has only the message."""
+    error = kind("no such class")
     assert str(error) == "no such class"
     assert error.clause is None
 
 
-def test_the_clause_is_named_where_it_is_given() -> None:
+@pytest.mark.parametrize("kind", ERRORS)
+def test_base_class(kind: type[ContractError]) -> None:
+    """`except ContractError` catches every error of the package."""
+    assert issubclass(kind, ContractError)
+
+
+def test_clause_by_keyword() -> None:
+    """The clause cannot be given by position."""
     with pytest.raises(TypeError, match="positional"):
         ContractError("no such parameter", CLAUSES["BC501"])  # type: ignore[call-arg]  # on purpose

@@ -5,4 +5,6 @@ from backend_contract.testing import BackendConformance
 
 
 class TestLocalBackend(BackendConformance):
+    """`LocalBackend` keeps the contract."""
+
     backend = LocalBackend

@@ -8,30 +8,34 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from support import WAIT, notes_of
 
 from backend_contract import LocalBackend, RuntimeServerContextType, notify
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
 
-CONTEXT: Any = object()  # whatever the server has: nobody looks at it here
+CONTEXT: Any = object()  # `notify` does not look at it
 
 
-class Told(LocalBackend):
+class Notified(LocalBackend):
+    """Records what it receives, then raises *failure*, if any."""
+
     def __init__(self, failure: BaseException | None = None) -> None:
         super().__init__()
         self.failure = failure
-        self.told: list[tuple[str, object]] = []
+        self.received: list[tuple[str, object]] = []
 
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        self.told.append((model_id, runtime_context))
+        self.received.append((model_id, runtime_context))
         if self.failure is not None:
             raise self.failure
 
 
-def test_each_backend_is_told_in_order() -> None:
+def test_order() -> None:
+    """Backends are notified in order, and may come from any iterable."""
     order: list[int] = []
 
     class Ordered(LocalBackend):
@@ -47,70 +51,88 @@ def test_each_backend_is_told_in_order() -> None:
     assert order == [0, 1, 2]
 
 
-def test_nobody_to_be_told_is_fine() -> None:
+def test_no_backends() -> None:
+    """Notifying no backend does nothing."""
     notify([], "model", CONTEXT)
 
 
 @pytest.mark.parametrize("failing", [(0,), (2,), (0, 1, 2)], ids=str)
-def test_all_are_told_and_all_failures_are_raised_together(failing: Sequence[int]) -> None:
+def test_failures(failing: Sequence[int]) -> None:
+    """Every backend is notified, and all failures are raised as one group."""
     failures = [OSError(str(number)) if number in failing else None for number in range(3)]
-    backends = [Told(failure) for failure in failures]
-    with pytest.raises(ExceptionGroup, match="told about a request for 'model'") as caught:
+    backends = [Notified(failure) for failure in failures]
+    with pytest.raises(ExceptionGroup, match="failed to handle a request for 'model'") as caught:
         notify(backends, "model", CONTEXT)
     assert list(caught.value.exceptions) == [failure for failure in failures if failure]
-    assert all(backend.told == [("model", CONTEXT)] for backend in backends)
+    assert all(backend.received == [("model", CONTEXT)] for backend in backends)
 
 
-def test_what_is_printed_says_which_backend_failed() -> None:
+def test_traceback_names_backend() -> None:
+    """The printed traceback shows the failure and names its backend."""
     with pytest.raises(ExceptionGroup) as caught:
-        notify([Told(), Told(OSError("no route"))], "model", CONTEXT)
+        notify([Notified(), Notified(OSError("no route"))], "model", CONTEXT)
     printed = "".join(traceback.format_exception(caught.value))
     assert "OSError: no route" in printed
-    assert f"while {__name__}.Told was told about 'model'" in printed
+    assert f"while notifying {__name__}.Notified of 'model'" in printed
 
 
-def test_a_failure_that_is_raised_again_and_again_does_not_grow() -> None:
+def test_repeated_failure() -> None:
+    """An exception object that is raised repeatedly gets one note."""
     failure = OSError("always the same object")
     for _ in range(3):
         with pytest.raises(ExceptionGroup):
-            notify([Told(failure)], "model", CONTEXT)
-    assert len(failure.__notes__) == 1  # type: ignore[attr-defined,unused-ignore]  # from 3.11 on
+            notify([Notified(failure)], "model", CONTEXT)
+    assert len(notes_of(failure)) == 1
 
 
-def test_an_interruption_is_no_failure_of_a_backend() -> None:
-    interrupted, later = Told(KeyboardInterrupt()), Told()
-    with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), SystemExit(3)])
+def test_interruption(failure: BaseException) -> None:
+    """A non-`Exception` error propagates immediately."""
+    interrupted, later = Notified(failure), Notified()
+    with pytest.raises(type(failure)) as caught:
         notify([interrupted, later], "model", CONTEXT)
-    assert later.told == []
+    assert caught.value is failure
+    assert later.received == []
 
 
-def test_a_backend_that_hangs_holds_up_its_own_request_only() -> None:
+def test_hanging_backend() -> None:
+    """A backend that hangs blocks only its own request."""
     hanging, go_on = threading.Event(), threading.Event()
 
-    class Hanging(Told):
+    class Hanging(Notified):
         def handle_runtime_context(
             self, model_id: str, runtime_context: RuntimeServerContextType
         ) -> None:
             if model_id == "slow":
                 hanging.set()
-                assert go_on.wait(30)
+                assert go_on.wait(WAIT)
             super().handle_runtime_context(model_id, runtime_context)
 
-    backends = [Hanging(), Told()]
+    backends = [Hanging(), Notified()]
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(notify, backends, "slow", CONTEXT)
-        assert hanging.wait(30)
+        assert hanging.wait(WAIT)
         notify(backends, "fast", CONTEXT)
         assert not slow.done()
         go_on.set()
-        slow.result(30)
-    assert [backend.told for backend in backends] == [[("fast", CONTEXT), ("slow", CONTEXT)]] * 2
+        slow.result(WAIT)
+    received = [backend.received for backend in backends]
+    assert received == [[("fast", CONTEXT), ("slow", CONTEXT)]] * 2
 
 
-def test_concurrent_requests_are_all_told_once() -> None:
-    backends = [Told(), Told()]
+def test_no_lock() -> None:
+    """Notifying does not acquire the start lock."""
+    backend = Notified()
+    with backend.start_lock(), ThreadPoolExecutor(1) as pool:
+        pool.submit(notify, [backend], "model", CONTEXT).result(WAIT)
+    assert backend.received == [("model", CONTEXT)]
+
+
+def test_concurrent_requests() -> None:
+    """Of many concurrent requests, each backend is notified once per request."""
+    backends = [Notified(), Notified()]
     models = [f"model-{number}" for number in range(200)]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda model: notify(backends, model, CONTEXT), models))
     for backend in backends:
-        assert sorted(model for model, _ in backend.told) == sorted(models)
+        assert sorted(model for model, _ in backend.received) == sorted(models)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
+from support import WAIT, Mine, run_python
 
 from backend_contract import LocalBackend, ensure_started, running_async
-from backend_contract.lifecycle import _Run
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
-
-WAIT = 30  # seconds after which a test that hangs is given up
 
 both_event_loops = pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Recorded(LocalBackend):
-    """Keeps a record of its calls, and the threads they were made in."""
+    """Records its calls, and the threads they were made in."""
 
     def __init__(self, name: str, calls: list[str]) -> None:
         super().__init__()
@@ -47,7 +46,7 @@ class Recorded(LocalBackend):
 
 
 class Slow(Recorded):
-    """Whose start (or stop) does not end before the test says so."""
+    """Blocks in `start` (or `stop`) until the test continues it."""
 
     def __init__(self, name: str, calls: list[str], slow: str = "start") -> None:
         super().__init__(name, calls)
@@ -66,7 +65,8 @@ async def wait_for(event: threading.Event) -> None:
 
 
 @both_event_loops
-async def test_backends_are_started_in_order_and_stopped_in_reverse_off_the_event_loop() -> None:
+async def test_order() -> None:
+    """Backends are started in order and stopped in reverse, in other threads than the loop's."""
     calls: list[str] = []
     a, b = Recorded("a", calls), Recorded("b", calls)
     async with running_async(a, b) as given:
@@ -77,7 +77,8 @@ async def test_backends_are_started_in_order_and_stopped_in_reverse_off_the_even
 
 
 @both_event_loops
-async def test_what_ran_before_goes_on_running() -> None:
+async def test_already_started() -> None:
+    """A backend that was already started stays started."""
     calls: list[str] = []
     backend = ensure_started(Recorded("a", calls))
     async with running_async(backend):
@@ -86,7 +87,8 @@ async def test_what_ran_before_goes_on_running() -> None:
 
 
 @both_event_loops
-async def test_a_failing_start_stops_the_earlier_ones_and_arrives_as_it_is() -> None:
+async def test_failed_start() -> None:
+    """If a start fails, the earlier backends are stopped and its exception propagates."""
     calls: list[str] = []
 
     class Down(Recorded):
@@ -100,7 +102,9 @@ async def test_a_failing_start_stops_the_earlier_ones_and_arrives_as_it_is() -> 
 
 
 @both_event_loops
-async def test_several_stops_that_fail_arrive_together() -> None:
+async def test_failed_stops() -> None:
+    """Several exceptions of `stop` propagate as a group; every backend is stopped."""
+
     class Stuck(Recorded):
         def stop(self) -> None:
             super().stop()
@@ -115,7 +119,8 @@ async def test_several_stops_that_fail_arrive_together() -> None:
 
 
 @both_event_loops
-async def test_a_cancelled_body_stops_all() -> None:
+async def test_cancelled_body() -> None:
+    """All backends are stopped if the body is cancelled."""
     calls: list[str] = []
     with anyio.CancelScope() as scope:
         async with running_async(Recorded("a", calls), Recorded("b", calls)):
@@ -126,7 +131,8 @@ async def test_a_cancelled_body_stops_all() -> None:
 
 
 @both_event_loops
-async def test_what_is_being_started_when_the_scope_is_cancelled_is_stopped_again() -> None:
+async def test_scope_cancelled_during_start() -> None:
+    """If the scope is cancelled, a `start` under way completes and is undone."""
     calls: list[str] = []
     slow, later = Slow("slow", calls), Recorded("later", calls)
 
@@ -143,7 +149,8 @@ async def test_what_is_being_started_when_the_scope_is_cancelled_is_stopped_agai
 
 
 @on_asyncio
-async def test_what_is_being_started_when_the_task_is_cancelled_is_stopped_again() -> None:
+async def test_task_cancelled_during_start() -> None:
+    """If the task is cancelled, a `start` under way completes and is undone."""
     calls: list[str] = []
     slow, later = Slow("slow", calls), Recorded("later", calls)
 
@@ -164,16 +171,30 @@ async def test_what_is_being_started_when_the_task_is_cancelled_is_stopped_again
     assert not slow.is_started
 
 
-def test_what_is_asked_to_start_after_all_was_stopped_stays_as_it_is() -> None:
-    backend = LocalBackend()
-    run = _Run()
-    run.stop()
-    run.start(backend)  # its thread came late
+@on_asyncio
+async def test_late_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start whose thread begins after the block was left does nothing."""
+    late: list[Callable[[], object]] = []
+    in_thread = anyio.to_thread.run_sync
+
+    async def run_sync(function: Callable[..., object], *arguments: Any, limiter: Any) -> object:
+        if late:
+            return await in_thread(function, *arguments, limiter=limiter)
+        late.append(lambda: function(*arguments))
+        raise asyncio.CancelledError  # as if cancelled twice before the thread has begun
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", run_sync)
+    backend = Mine()
+    with pytest.raises(asyncio.CancelledError):
+        async with running_async(backend):
+            pytest.fail("the body must not run")
+    late[0]()
     assert not backend.is_started
 
 
 @both_event_loops
-async def test_the_event_loop_goes_on_while_a_backend_stops() -> None:
+async def test_loop_is_not_blocked() -> None:
+    """The event loop runs while a backend stops."""
     slow = Slow("slow", [], slow="stop")
 
     async def answer() -> None:
@@ -188,7 +209,8 @@ async def test_the_event_loop_goes_on_while_a_backend_stops() -> None:
 
 
 @both_event_loops
-async def test_it_stops_while_every_thread_of_the_server_hangs() -> None:
+async def test_all_threads_hang() -> None:
+    """Backends are started and stopped even if every thread of the server hangs."""
     limiter = anyio.to_thread.current_default_thread_limiter()
     limiter.total_tokens = 1
     backend = LocalBackend()
@@ -209,12 +231,12 @@ async def test_it_stops_while_every_thread_of_the_server_hangs() -> None:
         hanging.set()
 
 
-def test_without_anyio_the_error_names_the_extra() -> None:
+def test_without_anyio() -> None:
+    """Without anyio, the call raises an error that names the extra."""
     script = (
         "import sys; sys.modules['anyio'] = None\n"
         "from backend_contract import running_async\n"
         "try: running_async()\n"
         "except ModuleNotFoundError as error: print(error)"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert run.stdout == "running_async needs anyio: pip install 'backend-contract[async]'\n"
+    assert "pip install 'backend-contract[async]'" in run_python(script).stdout

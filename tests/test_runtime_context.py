@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,34 +16,96 @@ from backend_contract.runtime_context import (
 NEITHER = [None, 3, "context", {"headers": []}, object(), type]
 
 
-@pytest.mark.parametrize("thing", NEITHER, ids=lambda value: type(value).__name__)
-def test_what_is_no_context_is_neither(thing: object) -> None:
-    assert is_grpc_context(thing) is False
-    assert is_http_context(thing) is False
+@pytest.mark.parametrize("value", NEITHER, ids=lambda value: type(value).__name__)
+def test_neither_kind(value: object) -> None:
+    """Any object may be asked about; anything but a context is neither kind."""
+    assert is_grpc_context(value) is False
+    assert is_http_context(value) is False
 
 
-@pytest.mark.parametrize("thing", NEITHER, ids=lambda value: type(value).__name__)
-def test_what_is_no_context_has_no_metadata_and_is_named(thing: Any) -> None:
-    name = rf"got builtins\.{type(thing).__name__}; a grpc\.aio context and a WebSocket"
-    with pytest.raises(TypeError, match=name):
-        iter_metadata(thing)
-    with pytest.raises(TypeError, match=name):
-        get_metadata(thing, "key")
+@pytest.mark.parametrize("key", ["key", "ключ"])
+@pytest.mark.parametrize("value", NEITHER, ids=lambda value: type(value).__name__)
+def test_type_error(value: Any, key: str) -> None:
+    """Reading metadata of anything but a context is a `TypeError` that names its type."""
+    message = rf"got builtins\.{type(value).__name__}; a grpc\.aio context and a WebSocket"
+    with pytest.raises(TypeError, match=message):
+        iter_metadata(value)
+    with pytest.raises(TypeError, match=message):
+        get_metadata(value, key)
 
 
-@pytest.mark.parametrize("content", [{}, {"ServicerContext": "no class"}], ids=["empty", "other"])
-def test_a_module_that_only_shares_the_name_has_no_instances(
-    content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    impostor = ModuleType("grpc")
-    vars(impostor).update(content)
-    monkeypatch.setitem(sys.modules, "grpc", impostor)
+@pytest.mark.parametrize("content", [{}, {"ServicerContext": "x"}], ids=["empty", "other"])
+def test_namesake_module(content: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that only shares the framework's name has no instances."""
+    namesake = ModuleType("grpc")
+    vars(namesake).update(content)
+    monkeypatch.setitem(sys.modules, "grpc", namesake)
     assert is_grpc_context(object()) is False
 
 
-def test_looking_loads_no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking about an object imports no framework."""
     for name in ("grpc", "fastapi", "starlette", "starlette.requests"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     is_grpc_context(object())
     is_http_context(object())
     assert not {"grpc", "fastapi", "starlette"} & set(sys.modules)
+
+
+class ServicerContext:
+    """Stands in for gRPC's class; contexts of real servers are in the integration tests."""
+
+    def invocation_metadata(self) -> list[tuple[str, str | bytes]]:
+        return [("a", "1"), ("Key", "first"), ("key", "second"), ("k-bin", b"\xffz")]
+
+
+class Request:
+    """Stands in for Starlette's class."""
+
+    headers = SimpleNamespace(
+        raw=[(b"a", b"1"), (b"Key", b"first"), (b"key", b"second"), (b"\xe9", b"\xe9")]
+    )
+
+
+@pytest.fixture
+def contexts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Pretend that both frameworks are loaded; one context of each."""
+    grpc, requests = ModuleType("grpc"), ModuleType("starlette.requests")
+    vars(grpc)["ServicerContext"] = ServicerContext
+    vars(requests)["Request"] = Request
+    monkeypatch.setitem(sys.modules, "grpc", grpc)
+    monkeypatch.setitem(sys.modules, "starlette.requests", requests)
+    return {"grpc": ServicerContext(), "http": Request()}
+
+
+@pytest.mark.parametrize("kind", ["grpc", "http"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("key", "first"), ("KEY", "first"), ("a", "1"), ("b", None), ("kez", None), ("ключ", None)],
+)
+def test_get_metadata(contexts: dict[str, Any], kind: str, key: str, value: str | None) -> None:
+    """The first value of a key is returned, in any letter case, or `None`."""
+    assert get_metadata(contexts[kind], key) == value
+
+
+def test_get_metadata_decoded(contexts: dict[str, Any]) -> None:
+    """Bytes are decoded as UTF-8 with surrogate escapes over gRPC, as Latin-1 over HTTP."""
+    assert get_metadata(contexts["grpc"], "k-bin") == "\udcffz"
+    assert get_metadata(contexts["http"], "É") == "é"
+
+
+def test_iter_metadata(contexts: dict[str, Any]) -> None:
+    """All pairs are yielded in order, keys lower-cased, repeated keys included."""
+    common = [("a", "1"), ("key", "first"), ("key", "second")]
+    assert list(iter_metadata(contexts["grpc"])) == [*common, ("k-bin", "\udcffz")]
+    assert list(iter_metadata(contexts["http"])) == [*common, ("é", "é")]
+
+
+def test_subclass(contexts: dict[str, Any]) -> None:
+    """An instance of a subclass is a context, and of one kind only."""
+
+    class Derived(ServicerContext): ...
+
+    assert is_grpc_context(Derived())
+    assert not is_http_context(Derived())
+    assert is_http_context(contexts["http"])

@@ -1,4 +1,4 @@
-"""What the supported Pythons lack: type aliases, ``TypeIs``, exception groups and notes.
+"""Stand-ins for what older Pythons lack: type aliases, ``TypeIs``, exception groups and notes.
 
 Type checkers see the real ``TypeAliasType`` and ``TypeIs``. Nothing looks inside either at run
 time, so older interpreters get the nearest stand-in of the standard library: importing

@@ -26,7 +26,11 @@ def as_config(config: object) -> ConfigType:
 
 
 def merged(earlier: Mapping[str, Any], later: object) -> ConfigType:
-    """Return a new ``aconfig.Config`` of both, which shares no mutable part with either."""
+    """Return a new ``aconfig.Config`` of both, which shares no mutable part with either.
+
+    Mappings are merged, other values (lists too) are replaced, and later values win. Raises
+    :class:`TypeError` if *later* is not a mapping or if either has non-string keys.
+    """
     import aconfig
 
     if not isinstance(later, Mapping):

@@ -30,7 +30,7 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportInco
     """A :class:`~backend_contract.Backend` with state, a lock and default behaviour.
 
     A subclass defines ``backend_type``, ``register_config``, ``start`` and ``stop``; it cannot be
-    instantiated without them. A constructor of its own calls ``super().__init__(config)``.
+    instantiated without them. If it overrides ``__init__``, it calls ``super().__init__(config)``.
     """
 
     config: ConfigType
@@ -70,15 +70,15 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportInco
     def start(self) -> None:
         """Start the backend, and set ``self._started = True`` last.
 
-        Does nothing if already started. This body does nothing.
+        An override does nothing if already started. The body here does nothing at all.
         """
         return None
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop the backend, and set ``self._started = False``.
+        """Stop the backend, release its resources, and set ``self._started = False``.
 
-        Does nothing if not started. This body does nothing.
+        An override does nothing if not started. The body here does nothing at all.
         """
         return None
 
@@ -92,7 +92,7 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportInco
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        """Receive the context of a request for *model_id*. This body does nothing.
+        """Receive the context of a request for *model_id*. The body here does nothing.
 
         Called from any thread, before the model is found and loaded and possibly before ``start``
         (caikit pull request 735).

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from pathlib import Path
 
 __all__ = ["CLAUSES", "Clause", "Level", "in_layer"]
-
-_EXAMPLES = Path(__file__).parent / "_examples"
 
 
 class Level(enum.Enum):
@@ -58,15 +55,18 @@ class Clause:
     @property
     def bad(self) -> str:
         """The source of a class ``Mine`` that violates this clause and no other."""
-        return self._example("bad")
+        return _read_example("bad", self.id)
 
     @property
     def good(self) -> str:
         """The source of the same class, fixed."""
-        return self._example("good")
+        return _read_example("good", self.id)
 
-    def _example(self, kind: str) -> str:
-        return (_EXAMPLES / self.id / f"{kind}.py").read_text(encoding="utf-8")
+
+def _read_example(kind: str, clause: str) -> str:
+    from backend_contract._examples import read_example  # seldom needed
+
+    return read_example(kind, clause)
 
 
 def in_layer(layer: str) -> tuple[Clause, ...]:

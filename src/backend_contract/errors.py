@@ -31,7 +31,7 @@ class ContractError(Exception):
 
 
 class BackendStartError(ContractError):
-    """Raised when ``start`` returns and the backend is not started."""
+    """Raised when starting a backend ends without an exception, but the backend is not started."""
 
 
 class RegistryError(ContractError):

@@ -38,8 +38,9 @@ def ensure_started(backend: BackendT) -> BackendT:
     (clause BC405 makes that safe).
 
     An exception of ``start`` propagates unchanged; the lock is then free, and a later call retries.
-    Raises :class:`BackendStartError`, with clause BC302, if ``start`` returns and ``is_started`` is
-    not ``True``.
+    Raises :class:`BackendStartError`, with the clause, if ``start`` returns and ``is_started`` is
+    not ``True`` (BC302), if ``start`` is ``async`` (BC309), or if ``start_lock`` suppresses its
+    exception (BC403).
     """
     if backend.is_started is not True:
         returned = False
@@ -73,7 +74,8 @@ def running(*backends: BackendT) -> Generator[tuple[BackendT, ...], None, None]:
     """Start *backends* in order, yield them as a tuple, and stop them in reverse order.
 
     Only the backends that this call started are stopped; one that was already started stays
-    started. They are stopped however the body ends, and if a later backend fails to start.
+    started. They are stopped however the body ends, and if a later backend fails to start. Each is
+    started and stopped as by :func:`ensure_started` and :func:`ensure_stopped`.
 
     An exception of ``start`` or of the body propagates unchanged. If a ``stop`` raises, the other
     backends are still stopped; the exception then propagates unchanged, or several as an
@@ -97,8 +99,8 @@ def running_async(
     """Do the same as :func:`running` for ``async with``, on asyncio and trio.
 
     ``start`` and ``stop`` run in a thread that is not one of those that handle requests, so a
-    server whose threads all hang can still stop its backends. Requires anyio (extra ``async``), and
-    raises :class:`ModuleNotFoundError` without it.
+    server whose threads all hang can still stop its backends. Requires anyio (extra ``async``);
+    without it the call raises :class:`ModuleNotFoundError`.
 
     Cancellation leaks no backend: a ``start`` that is under way completes and is undone, later
     backends are not started, and stopping is shielded. (A task that asyncio cancels a second time

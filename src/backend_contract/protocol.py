@@ -1,9 +1,15 @@
 """The contract between a runtime and the backends that run its models.
 
+A runtime is a model server, such as Caikit. A backend runs models for it: in the same process, on a
+text-generation server, on a cluster. The runtime creates a backend with a configuration, registers
+further settings, starts it once, passes it the context of every request and stops it at the end,
+without knowing which kind it is.
+
 :class:`Backend` is *what a runtime accepts*: any class with these members, whether or not it
 imports this package. To inherit state, a lock and default behaviour instead of writing them, use
-:class:`~backend_contract.BackendBase`. The rules behind the signatures are the clauses in
-:mod:`backend_contract.clauses`.
+:class:`~backend_contract.BackendBase`. The rules behind the signatures, the constructor's included,
+are the clauses in :mod:`backend_contract.clauses`; ``backend-contract check`` and
+:mod:`backend_contract.testing` verify them.
 """
 
 from __future__ import annotations
@@ -78,8 +84,8 @@ def conforms(cls: type[BackendT]) -> type[BackendT]:
     """Declare that a class is a :class:`Backend`, and return it unchanged.
 
     A type checker then reports mismatches where the class is defined; at run time nothing is
-    checked. This sees what assignability to the Protocol shows, which is less than the contract: it
-    sees neither the class-level name (BC102) nor the constructor (BC201). ``backend-contract
-    check`` is the authority.
+    checked. This covers assignability to the Protocol, which is less than the contract: neither the
+    class-level name (BC102) nor the constructor (BC201). ``backend-contract check`` is the
+    authority.
     """
     return cls

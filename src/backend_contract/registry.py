@@ -53,9 +53,11 @@ class BackendRegistry:
         again does nothing.
 
         Raises :class:`RegistryError` if another class has that name, and, with the violated clause,
-        if *cls* lacks a member, cannot be called as the contract calls it, or has no usable name
-        (BC102, BC103). Raises :class:`TypeError` if *cls* is not a class. Only what the class
-        definition shows is checked; nothing is instantiated.
+        if the name violates BC102 or BC103, if *cls* lacks a member, or if a member cannot be
+        called as the contract calls it. Raises :class:`TypeError` if *cls* is not a class.
+
+        Only what the class definition shows is checked: nothing is instantiated, no property is
+        read and no annotation is evaluated.
         """
         self._add(usable_name(cls), cls)
         return cls
@@ -79,8 +81,10 @@ class BackendRegistry:
     def get(self, name: str) -> type[Backend]:
         """Return the class registered or installed as *name*, loading its entry point if needed.
 
-        Raises :class:`RegistryError`, listing the known names, if there is none; and if the entry
-        point cannot be loaded or several distributions declare that name.
+        Raises :class:`RegistryError` if *name* is unknown (the message lists the known names), if
+        distributions declare it for different classes, if its entry point cannot be loaded or is
+        named differently from its class, and if :meth:`register` would reject what it loads.
+        Raises :class:`TypeError` if *name* is not a string.
         """
         found = self._classes.get(name)
         return self._load(name) if found is None else found
@@ -91,8 +95,9 @@ class BackendRegistry:
         The constructor receives an ``aconfig.Config``: *config* itself if it is one, otherwise a
         copy in which no environment variable overrides anything; an empty one for ``None``.
 
-        Raises :class:`RegistryError` as :meth:`get` does, :class:`TypeError` if *config* is not a
-        mapping, and whatever the constructor raises.
+        Raises :class:`RegistryError` and :class:`TypeError` as :meth:`get` does, and
+        :class:`TypeError` if *config* is not a mapping or has non-string keys. An exception of the
+        constructor propagates unchanged.
         """
         return _construct(self.get(name), as_config(config))
 
@@ -110,7 +115,7 @@ class BackendRegistry:
         :class:`RegistryError`, each with its index. An exception of a constructor propagates, with
         a note of the index. Nothing is started.
 
-        Raises :class:`TypeError` if *priority* is not a list.
+        Raises :class:`TypeError` if *priority* is not a list or another sequence.
         """
         given = cast("object", priority)
         if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
@@ -135,7 +140,7 @@ class BackendRegistry:
         return tuple(backends)
 
     def _problems(self, element: object) -> Iterator[str]:
-        """Yield what is wrong with one element of a list of backends."""
+        """Yield the problems of one element of a list of backends."""
         if not isinstance(element, Mapping):
             yield f"expected a mapping with a `type`, got {element!r}"
             return
@@ -220,8 +225,8 @@ class BackendRegistry:
 def usable_name(cls: object) -> str:
     """Return the ``backend_type`` of a class that can be registered.
 
-    Raises :class:`TypeError` if *cls* is not a class, and :class:`RegistryError`, with the violated
-    clause, if a runtime could not use it.
+    Raises :class:`TypeError` if *cls* is not a class, and :class:`RegistryError`, with the first
+    violated clause, if a runtime could not use it.
     """
     from backend_contract._structure import find_problems
     from backend_contract.clauses import CLAUSES
@@ -229,13 +234,14 @@ def usable_name(cls: object) -> str:
     if not isinstance(cls, type):
         raise TypeError(f"expected a class, got {cls!r}")
     name: object = getattr(cls, "backend_type", None)
-    problems: dict[str, str] = {}
     if not isinstance(name, str):
-        problems["BC102"] = f"`backend_type` is {name!r} on the class, expected a str"
+        problems = {"BC102": f"`backend_type` is {name!r} on the class, expected a str"}
     elif not name.strip() or name != name.upper():
-        problems["BC103"] = f"`backend_type` is {name!r}, expected upper case"
-    problems |= find_problems(cls)
-    for clause_id, problem in problems.items():
+        problems = {"BC103": f"`backend_type` is {name!r}, expected upper case"}
+    else:
+        problems = find_problems(cls)
+    if problems:
+        clause_id, problem = next(iter(problems.items()))
         clause = CLAUSES[clause_id]
         raise RegistryError(f"{class_name(cls)}: {problem}. {clause.fix}", clause=clause)
     return cast("str", name)

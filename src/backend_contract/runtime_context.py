@@ -10,10 +10,11 @@ All functions are thread-safe and leave the context unchanged.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Union
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, AnyStr, TypeVar, Union
 
 from backend_contract._compat import TypeAliasType, TypeIs
+from backend_contract.errors import class_name
 
 if TYPE_CHECKING:
     import fastapi
@@ -26,6 +27,8 @@ __all__ = [
     "is_http_context",
     "iter_metadata",
 ]
+
+ValueT = TypeVar("ValueT")
 
 # Aliases, so that typing.get_type_hints does not look for the frameworks.
 GrpcContextType = TypeAliasType("GrpcContextType", "grpc.ServicerContext")
@@ -57,38 +60,29 @@ def is_http_context(context: object) -> TypeIs[HttpContextType]:
 
 
 def get_metadata(context: RuntimeServerContextType, key: str) -> str | None:
-    """Return the first value of the gRPC metadata key or HTTP header *key*, or ``None``.
+    """Return the first value of the gRPC metadata key or HTTP header *key*, if the client sent it.
 
-    *key* may be in any letter case. See :func:`iter_metadata` for how values are decoded; no value
-    that a client can send makes this raise.
+    Returns ``None`` otherwise. *key* may be in any letter case. See :func:`iter_metadata` for how
+    values are decoded; no value that a client can send makes this raise.
 
     Raises :class:`TypeError` if *context* is neither kind of context.
     """
     wanted = key.lower()
-    # Called several times per request, over a few dozen names. Comparing lengths first spares most
-    # of them: a name whose length changes in lower case cannot equal an ASCII key.
-    length = len(wanted)
     if not wanted.isascii():
-        for name, value in iter_metadata(context):
-            if name == wanted:
-                return value
-    elif is_grpc_context(context):
-        for entry in context.invocation_metadata():
-            name = entry[0]  # gRPC's entries are named tuples: unpacking is slower
-            if len(name) == length and name.lower() == wanted:
-                return _as_text(entry[1])
-    elif is_http_context(context):
-        header = wanted.encode()
-        for raw_name, raw_value in context.headers.raw:
-            if len(raw_name) == length and raw_name.lower() == header:
-                return raw_value.decode("latin-1")
-    else:
-        iter_metadata(context)  # raises
-    return None
+        return next((value for name, value in iter_metadata(context) if name == wanted), None)
+    if is_grpc_context(context):
+        value = _first_value(context.invocation_metadata(), wanted)
+        return None if value is None else _as_text(value)
+    if is_http_context(context):
+        header = _first_value(context.headers.raw, wanted.encode())
+        return None if header is None else header.decode("latin-1")
+    raise _wrong_type(context)
 
 
 def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]]:
-    """Iterate over all pairs of key and value in the client's order, repeated keys included.
+    """Iterate over all pairs of key and value that the client sent.
+
+    They are in the client's order, repeated keys included.
 
     Keys are lower-cased. Values are ``str``:
 
@@ -105,11 +99,7 @@ def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]
     if is_http_context(context):
         headers = context.headers.raw
         return ((key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in headers)
-    given = f"{type(context).__module__}.{type(context).__qualname__}"
-    raise TypeError(
-        f"expected a grpc.ServicerContext or a fastapi.Request, got {given}; a grpc.aio context "
-        "and a WebSocket are neither: pass their metadata to the backend yourself"
-    )
+    raise _wrong_type(context)
 
 
 def _is_instance(value: object, module: str, name: str) -> bool:
@@ -118,6 +108,25 @@ def _is_instance(value: object, module: str, name: str) -> bool:
     if cls in type(value).__mro__:  # faster than isinstance, and usually enough
         return True
     return isinstance(cls, type) and isinstance(value, cls)
+
+
+def _first_value(pairs: Iterable[tuple[AnyStr, ValueT]], wanted: AnyStr) -> ValueT | None:
+    # Called several times per request, over a few dozen names. Comparing lengths first spares most
+    # of them: a name whose length changes in lower case cannot equal an ASCII key.
+    length = len(wanted)
+    for pair in pairs:
+        name = pair[0]  # gRPC's pairs are named tuples: unpacking is slower
+        if len(name) == length and name.lower() == wanted:
+            return pair[1]
+    return None
+
+
+def _wrong_type(context: object) -> TypeError:
+    return TypeError(
+        "expected a grpc.ServicerContext or a fastapi.Request, got "
+        f"{class_name(type(context))}; a grpc.aio context and a WebSocket are neither: pass their "
+        "metadata to the backend yourself"
+    )
 
 
 def _as_text(value: str | bytes) -> str:

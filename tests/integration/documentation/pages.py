@@ -1,4 +1,4 @@
-"""The code of a page of the documentation, run as its reader would: from top to bottom."""
+"""The code of a page of the documentation, run as a reader would: from top to bottom."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ else:
 
 
 class Block(NamedTuple):
-    """What stands between two fences."""
+    """The text between two fences."""
 
     language: str
     caption: str | None
@@ -32,7 +32,6 @@ FENCE = re.compile(
     r"(?::caption: (?P<caption>\S+)\n\n)?(?P<text>.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
-NOT_CODE = {"raw", "image", "container", "toctree", "literalinclude", "clauses", "eval-rst"}
 
 
 def blocks(page: str) -> Iterator[Block]:
@@ -41,62 +40,77 @@ def blocks(page: str) -> Iterator[Block]:
         yield Block(match["language"], match["caption"], match["text"], line)
 
 
-def run_page(path: Path, place: Path) -> int:
-    """Run all there is on the page at ``path`` in the directory ``place``; how much that was.
+def write_python(path: Path, directory: Path) -> list[str]:
+    """Write the Python code of the page at *path* into files, and return their names.
 
-    A block of Python with a caption becomes that file, any other is executed, all of a page in one
-    namespace; a console block is typed in, and has to print what is shown. Raises
-    :class:`AssertionError` that names the page and line of what is not so.
+    Blocks without a caption go into one file, as they are executed in one namespace.
+    """
+    texts: dict[str, str] = {}
+    for block in blocks(path.read_text(encoding="utf-8")):
+        if block.language == "python":
+            name = block.caption or "code_of_the_page.py"
+            texts[name] = texts.get(name, "") + block.text
+    for name, text in texts.items():
+        (directory / name).write_text(text, encoding="utf-8")
+    return [*texts]
+
+
+def run_page(path: Path, directory: Path) -> int:
+    """Run the page at *path* in *directory*, and return the number of blocks.
+
+    A Python block with a caption is written into that file; the others are executed, all of a page
+    in one namespace. A command in a console block has to print the lines below it. Raises
+    :class:`AssertionError` with the page and the line of the first block that fails.
     """
     names: dict[str, object] = {"__name__": path.stem}
     count = 0
-    sys.path.insert(0, str(place))
+    sys.path.insert(0, str(directory))
     try:
         for block in blocks(path.read_text(encoding="utf-8")):
             try:
-                run_block(block, names, place)
+                run_block(block, names, directory)
             except BaseException as error:
                 raise AssertionError(f"{path.name}:{block.line}: {error!r}") from error
             count += 1
     finally:
-        sys.path.remove(str(place))
-        for file in place.glob("*.py"):
+        sys.path.remove(str(directory))
+        for file in directory.glob("*.py"):
             sys.modules.pop(file.stem, None)
     return count
 
 
-def run_block(block: Block, names: dict[str, object], place: Path) -> None:
+def run_block(block: Block, names: dict[str, object], directory: Path) -> None:
     match block.language:
         case "python" if block.caption:
             compile(block.text, block.caption, "exec")
-            (place / block.caption).write_text(block.text, encoding="utf-8")
+            (directory / block.caption).write_text(block.text, encoding="utf-8")
             importlib.invalidate_caches()
         case "python":
             exec(compile(block.text, "the page", "exec"), names)  # noqa: S102 - it is our own text
         case "console":
-            run_console(block.text, place)
+            run_console(block.text, directory)
         case "toml":
             assert tomllib.loads(block.text)
         case "yaml":
             assert yaml.safe_load(block.text)
         case other:
-            raise AssertionError(f"nothing is known of how to check a block of {other!r}")
+            raise AssertionError(f"unknown language {other!r}")
 
 
-def run_console(text: str, place: Path) -> None:
+def run_console(text: str, directory: Path) -> None:
     lines = text.splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
-    assert starts[:1] == [0], "a console block opens with a command: '$ ...'"
+    assert starts[:1] == [0], "a console block starts with a command: '$ ...'"
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         command = lines[start][2:].split()
-        if command[:2] == ["pip", "install"]:  # the environment has it
+        if command[:2] == ["pip", "install"]:  # the environment contains it
             continue
         if command[0] == "backend-contract":
             command[:1] = ["python", "-m", "backend_contract"]
-        assert command[0] == "python", f"nothing is known of the command {command[0]!r}"
+        assert command[0] == "python", f"unknown command {command[0]!r}"
         run = subprocess.run(
             [sys.executable, *command[1:]],
-            cwd=place,
+            cwd=directory,
             capture_output=True,
             encoding="utf-8",
             timeout=300,
@@ -105,7 +119,7 @@ def run_console(text: str, place: Path) -> None:
         assert run.stderr == "", run.stderr
         shown = without_versions("\n".join(lines[start + 1 : end]))
         if command[1:3] == ["-m", "pytest"]:
-            assert run.returncode == 0, run.stdout  # what pytest prints is its own affair
+            assert run.returncode == 0, run.stdout  # the page does not show pytest's output
         else:
             assert run.returncode == (" violated" in shown), run.stdout
             assert without_versions(run.stdout) == shown

@@ -1,9 +1,0 @@
-from collections.abc import Mapping
-from typing import Any
-
-from backend_contract import LocalBackend
-
-
-class Mine(LocalBackend):
-    def register_config(self, config: Mapping[str, Any]) -> None:
-        super().register_config(config)

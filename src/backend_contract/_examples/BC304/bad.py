@@ -1,8 +1,0 @@
-from backend_contract import LocalBackend
-
-
-class Mine(LocalBackend):
-    def start(self) -> None:
-        if self.is_started:
-            raise RuntimeError("already started")
-        super().start()

@@ -1,6 +1,0 @@
-from backend_contract import LocalBackend
-
-
-class Mine(LocalBackend):
-    def is_started(self) -> bool:
-        return self._started

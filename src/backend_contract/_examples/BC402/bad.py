@@ -1,9 +1,0 @@
-import threading
-from contextlib import AbstractContextManager
-
-from backend_contract import LocalBackend
-
-
-class Mine(LocalBackend):
-    def start_lock(self) -> AbstractContextManager[object]:
-        return threading.RLock()

@@ -1,9 +1,0 @@
-from backend_contract import LocalBackend, RuntimeServerContextType
-
-
-class Mine(LocalBackend):
-    def handle_runtime_context(
-        self, model_id: str, runtime_context: RuntimeServerContextType
-    ) -> None:
-        if not self.is_started:
-            raise RuntimeError("not started")
