@@ -1,47 +1,151 @@
+"""Fixtures for tests of all folders."""
+
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# What a test says must not depend on how fast the machine is.
+from backend_contract._conformance.cli.main import main
+from backend_contract._conformance.static.probe import digest
+
+# A verdict of a test must not depend on the speed of the machine.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
 
+
+class Shown(NamedTuple):
+    """The exit status of the command, and its output."""
+
+    status: int
+    out: str
+    err: str
+
+
+Main = Callable[..., Shown]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+WarmCache = Callable[..., None]
+
+BACKENDS = """\
+from backend_contract import LocalBackend
+
+class Good(LocalBackend): ...
+
+class Bad(LocalBackend):
+    def start(self) -> int: ...
+
+class Open(LocalBackend):
+    def stop(self): ...
+
+class Nameless(LocalBackend):
+    backend_type = 7
+"""
+
+
+@pytest.fixture(scope="session")
+def backends() -> str:
+    """The text of ``mine.py``; see :func:`project`."""
+    return BACKENDS
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A directory with ``mine.py``, in which classes keep, break and leave open a clause.
+
+    ``Good`` keeps all, ``Bad`` violates BC309 and ``Nameless`` BC101, which blocks BC102; BC309 is
+    unchecked for ``Open``.
+    """
+    (tmp_path / "mine.py").write_text(BACKENDS)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's cache directory of the test run's own: the first check in it is cold."""
+    """The user's cache directory of the whole test run."""
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session")
+def warm_cache(cache_home: Path, tmp_path_factory: pytest.TempPathFactory) -> WarmCache:
+    """Give mypy a cache for targets below *roots*, copied from one that was filled once."""
+
+    def cache_of(*roots: Path, home: Path = cache_home) -> Path:
+        return home / "backend-contract/mypy" / digest(sys.executable, *map(str, roots))
+
+    filled = tmp_path_factory.mktemp("filled")
+    (filled / "mine.py").write_text(BACKENDS)
+    run_command("check", "mine.py:Good", cwd=filled, variables={"XDG_CACHE_HOME": str(cache_home)})
+    shutil.copytree(cache_of(filled), cache_of())  # for installed targets, which have no root
+
+    def warm(roots: Iterable[Path], home: Path = cache_home) -> None:
+        for root in roots:
+            if not cache_of(root, home=home).exists():
+                shutil.copytree(cache_of(filled), cache_of(root, home=home))
+
+    return warm
+
+
 @pytest.fixture
-def command(tmp_path: Path, cache_home: Path) -> Command:
-    """Run the command as a user does, in a process of its own."""
+def command(tmp_path: Path, cache_home: Path, request: pytest.FixtureRequest) -> Command:
+    """Run the command in a subprocess, as a user does.
+
+    Checks of targets below *cwd* or ``tmp_path`` find a warm cache, unless *XDG_CACHE_HOME* is
+    given.
+    """
 
     def run(
         *arguments: str, cwd: Path = tmp_path, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        hidden = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "MYPYPATH", "PYTHONPATH")
-        environment = {name: value for name, value in os.environ.items() if name not in hidden}
-        environment["XDG_CACHE_HOME"] = str(cache_home)
-        return subprocess.run(
-            [sys.executable, "-m", "backend_contract", *arguments],
-            cwd=cwd,
-            env=environment | variables,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=300,
-            check=False,
+        if arguments[:1] == ("check",) and "XDG_CACHE_HOME" not in variables:
+            warm_cache: WarmCache = request.getfixturevalue("warm_cache")
+            warm_cache({cwd, tmp_path})
+        return run_command(
+            *arguments, cwd=cwd, variables={"XDG_CACHE_HOME": str(cache_home), **variables}
         )
+
+    return run
+
+
+def run_command(
+    *arguments: str, cwd: Path, variables: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in *cwd*, without variables that change its output or its modules."""
+    hidden = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "MYPYPATH", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    return subprocess.run(
+        [sys.executable, "-m", "backend_contract", *arguments],
+        cwd=cwd,
+        env=environment | variables,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture
+def run_main(
+    project: Path,
+    cache_home: Path,
+    warm_cache: WarmCache,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Main:
+    """Run the command in this process, in the directory *project*, with a warm cache."""
+    warm_cache([project])
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
+
+    def run(*arguments: str) -> Shown:
+        return Shown(main(arguments), *capsys.readouterr())
 
     return run

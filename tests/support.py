@@ -11,11 +11,15 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 import backend_contract
 from backend_contract import LocalBackend
+from backend_contract._conformance.results import Finding, Verdict
+from backend_contract.clauses import CLAUSES
 
 __all__ = [
     "WAIT",
@@ -23,6 +27,7 @@ __all__ = [
     "Structural",
     "at_once",
     "core_modules",
+    "make_finding",
     "notes_of",
     "public_objects",
     "run_python",
@@ -120,3 +125,19 @@ def public_objects() -> Iterator[Any]:
                         yield member
             elif inspect.isfunction(value):
                 yield value
+
+
+def make_finding(
+    clause: str = "BC309", verdict: Verdict = Verdict.VIOLATED, **changes: Any
+) -> Finding:
+    """Return a finding of layer S; *changes* are fields that differ from the usual ones."""
+    usual = Finding(
+        clause=CLAUSES[clause],
+        verdict=verdict,
+        path=Path("mine.py"),
+        line=6,
+        found="def start(self) -> int",
+        because=("a reason",),
+        checked_by="mypy 2.4.1",
+    )
+    return replace(usual, **changes)

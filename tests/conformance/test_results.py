@@ -1,11 +1,12 @@
-"""What several findings on one clause come to."""
+"""Findings, reports and outcomes, and their combination."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
-from pathlib import Path
 
 import pytest
+from support import make_finding
 
 from backend_contract._conformance.results import (
     Finding,
@@ -13,22 +14,30 @@ from backend_contract._conformance.results import (
     Report,
     Source,
     Verdict,
+    blocked_by,
     combine,
     combine_reports,
+    count_verdicts,
 )
-from backend_contract.clauses import CLAUSES
+from backend_contract.clauses import CLAUSES, Level
 
-LETTERS = {"v": Verdict.VIOLATED, "u": Verdict.UNCHECKED, "b": Verdict.BLOCKED, "o": Verdict.OK}
+LETTERS = {
+    "o": Verdict.OK,
+    "v": Verdict.VIOLATED,
+    "u": Verdict.UNCHECKED,
+    "b": Verdict.BLOCKED,
+    "n": Verdict.NOT_APPLICABLE,
+}
+SHOULD = replace(CLAUSES["BC304"], level=Level.SHOULD)
 
 
 def finding(letter: str, layer: str = "S", by: str = "", clause: str = "BC309") -> Finding:
-    verdict = LETTERS[letter]
     by = by or f"{layer} {letter}"
-    return Finding(CLAUSES[clause], verdict, Path("a.py"), 1, "found", (by,), layer, by)
+    return make_finding(clause, LETTERS[letter], because=(by,), layer=layer, checked_by=by)
 
 
 def findings(words: str) -> list[Finding]:
-    """One for each word, such as ``Sv``: its layer and the letter of its verdict."""
+    """Return one finding per word, such as ``Sv``: its layer and the letter of its verdict."""
     return [finding(word[1], word[0]) for word in words.split()]
 
 
@@ -41,50 +50,63 @@ def findings(words: str) -> list[Finding]:
         ("So Sb", "b"),
         ("Su Sb", "u"),
         ("Su Sv", "v"),
+        ("Bo Bn", "n"),
         ("So Su Sb Sv", "v"),
-        ("Su Ro", "o"),
-        ("Sb Ro", "o"),
-        ("Sb Ru", "b"),
-        ("Su Ru", "u"),
-        ("So Rv", "v"),
-        ("Sv Ro Bo", "v"),
-        ("Su Ru Bo", "o"),
-        ("So Su Ru", "u"),
-        ("So Su Ro", "o"),
+        ("Su Bo", "o"),
+        ("Sb Bo", "o"),
+        ("Sb Bu", "b"),
+        ("Su Bu", "u"),
+        ("Su Bn", "n"),
+        ("So Bn", "o"),
+        ("So Bv", "v"),
+        ("Sv Bo", "v"),
+        ("So Su Bu", "u"),
+        ("So Su Bo", "o"),
+        ("So Sv Bo", "v"),
     ],
 )
-def test_in_a_layer_the_worst_counts_and_layers_add_to_each_other(words: str, letter: str) -> None:
+def test_combine_verdicts(words: str, letter: str) -> None:
+    """Within a layer the worst verdict counts; across layers violated counts, and then ok."""
     for order in permutations(findings(words)):
         assert combine(order).verdict is LETTERS[letter]
 
 
-def test_a_single_finding_stays_as_it_is() -> None:
+def test_combine_one() -> None:
+    """A single finding is returned unchanged."""
     alone = finding("v")
     assert combine([alone]) is alone
 
 
-def test_the_parts_are_kept_and_the_reasons_are_those_of_the_verdict() -> None:
+def test_combine_parts() -> None:
+    """The parts are kept in order; the reasons are those of the decisive verdict."""
     both = combine([finding("o", by="mypy 1"), finding("v", by="ty 2"), finding("v", by="zuban 3")])
     assert both.because == ("ty 2", "zuban 3")
     assert [part.verdict for part in both.parts] == [Verdict.OK, Verdict.VIOLATED, Verdict.VIOLATED]
-    assert both.sources == (Source("S", "mypy 1"), Source("S", "ty 2"), Source("S", "zuban 3"))
+    names = ("mypy 1", "ty 2", "zuban 3")
+    assert both.sources == tuple(Source(layer="S", checked_by=name) for name in names)
 
 
-def test_combining_step_by_step_is_combining_at_once() -> None:
-    first, second, third = findings("So Su Ro")
+def test_combine_stepwise() -> None:
+    """Combining step by step equals combining at once."""
+    first, second, third = findings("So Su Bo")
     assert combine([combine([first, second]), third]) == combine([first, second, third])
 
 
-def test_reports_are_combined_clause_by_clause_and_no_error_is_lost() -> None:
-    one = Report("a:B", (finding("o", clause="BC309"),))
-    two = Report("a:B", (finding("v", "R", clause="BC103"), finding("v", clause="BC309")))
-    broken = Report("a:B", error="no such module")
+def test_combine_reports() -> None:
+    """Reports are combined clause by clause, in order of id; each error is kept once."""
+    one = Report(target="a:B", findings=(finding("o", clause="BC309"),), notes=("a", "b"))
+    two = Report(
+        target="a:B",
+        findings=(finding("v", "B", clause="BC103"), finding("v", clause="BC309")),
+        notes=("b",),
+    )
+    broken = Report(target="a:B", error="no such module")
     both = combine_reports([one, two, broken, broken])
     assert [(f.clause.id, f.verdict) for f in both.findings] == [
         ("BC103", Verdict.VIOLATED),
         ("BC309", Verdict.VIOLATED),
     ]
-    assert both.error == "no such module"
+    assert (both.error, both.notes) == ("no such module", ("a", "b"))
     assert combine_reports([one]) == one
 
 
@@ -96,6 +118,7 @@ def test_reports_are_combined_clause_by_clause_and_no_error_is_lost() -> None:
         ("u", "", False, False),
         ("u", "", True, True),
         ("b", "", True, False),
+        ("n", "", True, False),
         ("v", "", False, True),
         ("v", "known", True, False),
         ("o", "known", False, True),
@@ -103,34 +126,83 @@ def test_reports_are_combined_clause_by_clause_and_no_error_is_lost() -> None:
         ("b", "known", False, True),
     ],
 )
-def test_a_run_fails_for_what_is_violated_or_expected_in_vain(
-    letter: str, expected: str, strict: bool, fails: bool
-) -> None:
-    known = finding(letter)._replace(expected_because=expected)
+def test_fails(letter: str, expected: str, strict: bool, fails: bool) -> None:
+    """A violation fails unless expected, a stale expectation fails, unchecked fails if strict."""
+    known = replace(finding(letter), expected_because=expected)
     assert known.fails(strict) is fails
-    assert Outcome([Report("a:B", (known,))], strict=strict).fails is fails
+    assert known.is_expected is (letter == "v" and bool(expected))
+    assert known.is_stale is (letter != "v" and bool(expected))
+    report = Report(target="a:B", findings=(known,))
+    assert Outcome(reports=[report], strict=strict).fails is fails
 
 
-def test_nothing_is_strict_unless_it_is_asked_for() -> None:
-    assert not Outcome([Report("a:B", (finding("u"),))]).fails
-
-
-def test_an_outcome_names_everybody_once_and_every_error() -> None:
-    reports = [
-        Report("a:B", tuple(findings("So Ro"))),
-        Report("a:C", tuple(findings("So"))),
-        Report("", error="no a:D"),
-    ]
-    outcome = Outcome(reports, problems=("no ty",))
-    assert outcome.sources == (Source("S", "S o"), Source("R", "R o"))
-    assert outcome.errors == [("", "no a:D"), (None, "no ty")]
+def test_not_strict() -> None:
+    """An outcome is not strict by default."""
+    assert not Outcome(reports=[Report(target="a:B", findings=(finding("u"),))]).fails
 
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("letter", LETTERS)
-def test_nothing_fails_for_a_clause_that_is_new(letter: str, strict: bool) -> None:
-    found = finding(letter)
-    new = found._replace(clause=found.clause._replace(fails_from="999.0"))
-    assert not new.fails(strict)
-    assert new.only_warns is (letter == "v")
-    assert not found.only_warns
+def test_should(letter: str, strict: bool) -> None:
+    """A clause of level SHOULD never fails a run; its violation is a warning."""
+    must = finding(letter, clause="BC304")
+    should = replace(must, clause=SHOULD)
+    assert not should.fails(strict)
+    assert should.is_warning is (letter == "v")
+    assert not must.is_warning
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "blocker"),
+    [
+        ({"BC302": "o", "BC303": "o"}, None),
+        ({"BC302": "u", "BC303": "n"}, None),
+        ({"BC302": "o", "BC303": "v"}, "BC303"),
+        ({"BC302": "v", "BC303": "v"}, "BC302"),
+        ({"BC302": "b", "BC303": "o"}, "root"),
+    ],
+)
+def test_blocked_by(verdicts: dict[str, str], blocker: str | None) -> None:
+    """A violated requirement blocks; of a blocked one, the root cause is named."""
+    clause = replace(CLAUSES["BC306"], requires=("BC302", "BC303"))
+    of = {each: replace(finding(v, clause=each), because=("root",)) for each, v in verdicts.items()}
+    assert blocked_by(clause, of.__getitem__) == blocker
+
+
+@pytest.mark.parametrize(("level", "blocker"), [(Level.MUST, "BC304"), (Level.SHOULD, None)])
+def test_blocked_by_level(level: Level, blocker: str | None) -> None:
+    """A violated clause of level SHOULD blocks nothing."""
+    required = replace(finding("v", clause="BC304"), clause=replace(SHOULD, level=level))
+    clause = replace(CLAUSES["BC306"], requires=("BC304",))
+    assert blocked_by(clause, lambda _: required) == blocker
+
+
+def test_outcome() -> None:
+    """An outcome lists each source once, and every error with its target if it has one."""
+    outcome = Outcome(
+        reports=[
+            Report(target="a:B", findings=tuple(findings("So Bo"))),
+            Report(target="a:C", findings=tuple(findings("So")), error="it broke"),
+            Report(target="", error="no a:D"),
+        ],
+        problems=("no ty",),
+    )
+    assert outcome.sources == (
+        Source(layer="S", checked_by="S o"),
+        Source(layer="B", checked_by="B o"),
+    )
+    assert outcome.errors == [("a:C", "it broke"), (None, "no a:D"), (None, "no ty")]
+    assert len(outcome.findings) == 3
+
+
+def test_text() -> None:
+    """``repr`` is short; ``str`` lists the findings that are not ok."""
+    report = Report(target="a:B", findings=(finding("o"), finding("v", clause="BC303")))
+    assert count_verdicts(report.findings) == "1 ok, 1 violated"
+    assert repr(report) == "<Report a:B: 1 ok, 1 violated>"
+    assert repr(report.findings) == "(<Finding BC309 ok>, <Finding BC303 violated>)"
+    heading, line = str(report).splitlines()
+    assert heading == "a:B: 1 ok, 1 violated"
+    assert line.strip().startswith("mine.py:6: BC303 violated: ")
+    assert "BC309" not in str(report)
+    assert "no class" in str(Report(target="a:B", error="no class"))

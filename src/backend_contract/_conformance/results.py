@@ -38,12 +38,12 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a finding comes from."""
+    """The layer and the checker that a finding comes from."""
 
     layer: str
     """``S``, static, or ``B``, behavioural."""
     checked_by: str
-    """What decided, with a version if there is one, such as ``mypy 2.4.1``."""
+    """The checker, with its version if it has one, such as ``mypy 2.4.1``."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -55,7 +55,7 @@ class Finding:
     path: Path
     line: int
     found: str = ""
-    """The member as the source defines it, or what was observed."""
+    """The member as the source defines it, or the observed behaviour."""
     because: tuple[str, ...] = ()
     """The evidence of a violation, the reasons why a clause is unchecked, or the blocking id."""
     layer: str = "S"
@@ -75,15 +75,20 @@ class Finding:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """Where the findings come from that this one combines."""
+        """The sources of the findings that this one combines."""
         return tuple(
             Source(layer=part.layer, checked_by=part.checked_by) for part in self.parts or (self,)
         )
 
     @property
+    def is_expected(self) -> bool:
+        """Whether the clause is violated, as expected."""
+        return bool(self.expected_because) and self.verdict is Verdict.VIOLATED
+
+    @property
     def is_stale(self) -> bool:
         """Whether an expected violation did not occur."""
-        return bool(self.expected_because) and self.verdict is not Verdict.VIOLATED
+        return bool(self.expected_because) and not self.is_expected
 
     @property
     def is_warning(self) -> bool:
@@ -120,18 +125,18 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Everything that one run has to say."""
+    """The results of one run."""
 
     reports: Sequence[Report] = ()
     problems: tuple[str, ...] = ()
-    """What could not be done, beyond the errors in the reports."""
+    """Problems that do not belong to a single report, such as a missing checker."""
     strict: bool = False
     """Whether unchecked clauses fail, as violated ones do."""
 
     @property
     def errors(self) -> list[tuple[str | None, str]]:
         """Pairs of a target, or ``None``, and the reason why it could not be checked."""
-        of_targets = [(report.target, report.error) for report in self.reports if report.error]
+        of_targets = [(each.target or None, each.error) for each in self.reports if each.error]
         return [*of_targets, *((None, problem) for problem in self.problems)]
 
     @property
@@ -191,30 +196,34 @@ def combine(findings: Sequence[Finding]) -> Finding:
     """Combine findings on one clause of one class. *findings* must not be empty.
 
     Within a layer the worst verdict counts, so a checker that misses a problem never hides one
-    another found. Across layers, violated in any is violated and otherwise ok in any is ok: a layer
-    may be unable to see what another has shown.
+    another found. Across layers, a violation in any layer counts, and otherwise an ok in any layer:
+    one layer may show a property that another cannot see.
     """
     parts = [part for finding in findings for part in finding.parts or (finding,)]
     if len(parts) == 1:
         return parts[0]
-    worst_per_layer = [
-        min(
-            (part for part in parts if part.layer == layer),
-            key=lambda part: _WORST_FIRST.index(part.verdict),
-        )
-        for layer in dict.fromkeys(part.layer for part in parts)
-    ]
-    decisive = min(worst_per_layer, key=lambda part: _MOST_CERTAIN_FIRST.index(part.verdict))
+    decisive = _decisive(parts)
     agreeing = [part for part in parts if part.verdict is decisive.verdict]
     reasons = dict.fromkeys(reason for part in agreeing for reason in part.because)
     return replace(decisive, because=tuple(reasons), parts=tuple(parts))
 
 
+def _decisive(parts: Sequence[Finding]) -> Finding:
+    """Return the finding whose verdict counts: of the worst per layer, the most certain one."""
+    worst_of_layer: dict[str, Finding] = {}
+    for part in parts:
+        worst = worst_of_layer.setdefault(part.layer, part)
+        if _WORST_FIRST.index(part.verdict) < _WORST_FIRST.index(worst.verdict):
+            worst_of_layer[part.layer] = part
+    return min(worst_of_layer.values(), key=lambda part: _MOST_CERTAIN_FIRST.index(part.verdict))
+
+
 def combine_reports(reports: Sequence[Report]) -> Report:
     """Combine reports on one target into one. *reports* must not be empty."""
     by_clause: dict[str, list[Finding]] = {}
-    for finding in (finding for report in reports for finding in report.findings):
-        by_clause.setdefault(finding.clause.id, []).append(finding)
+    for report in reports:
+        for finding in report.findings:
+            by_clause.setdefault(finding.clause.id, []).append(finding)
     errors = dict.fromkeys(report.error for report in reports if report.error is not None)
     notes = dict.fromkeys(note for report in reports for note in report.notes)
     return Report(

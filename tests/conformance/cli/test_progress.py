@@ -1,4 +1,4 @@
-"""What a terminal shows while a checker runs. No clock is waited for."""
+"""The progress line on a terminal, without waiting for a clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,82 +13,64 @@ from backend_contract._conformance.cli.progress import show_progress
 
 
 class Terminal(io.StringIO):
-    """A terminal that knows what has reached it."""
+    """Standard error, which may be a terminal."""
 
-    def __init__(self, is_one: bool = True) -> None:
+    def __init__(self, *, is_terminal: bool) -> None:
         super().__init__()
-        self.is_one = is_one
-        self.reached: list[str] = []
+        self.is_terminal = is_terminal
 
     def isatty(self) -> bool:
-        return self.is_one
-
-    def flush(self) -> None:
-        self.reached.append(self.getvalue())
+        return self.is_terminal
 
 
-class Looks(threading.Event):
-    """Is not waited for by the clock: two looks at it go by at once, and the third is the last."""
+class Clock(threading.Event):
+    """An event whose waits with a timeout return at once, until the third one."""
 
-    intervals: list[float]
-    third: threading.Event
+    third_wait: threading.Event
 
     def wait(self, timeout: float | None = None) -> bool:
-        if timeout is None:  # that of a thread, which tells so that it has started
+        if timeout is None:  # a wait of `threading` itself
             return super().wait()
-        self.intervals.append(timeout)
-        if len(self.intervals) < 3:
+        assert 0 < timeout <= 1  # no second is skipped
+        self.waits = getattr(self, "waits", 0) + 1
+        if self.waits < 3:
             return False
-        self.third.set()
+        self.third_wait.set()
         return super().wait(60)
 
 
-@pytest.fixture
-def intervals(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long each look is away from the next; a clock shows what it is told to."""
-    Looks.intervals, Looks.third = [], threading.Event()
-    times: Iterator[float] = iter([100.0, 100.4, 101.6, 250.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(times))
-    monkeypatch.setattr(threading, "Event", Looks)
-    return Looks.intervals
-
-
-SHOWN = "\r\x1b[Kmypy checks, {} s"
+LINE = "\r\x1b[Kmypy: checking 1 target ({} s)"
+ERASED = "\r\x1b[K"
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["ends", "fails"])
-def test_a_terminal_shows_the_seconds_and_is_left_as_it_was(
-    fails: bool, intervals: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    before = {*threading.enumerate()}
-    own: set[threading.Thread] = set()
-
-    def show() -> None:
-        with show_progress("mypy checks"):
-            assert Looks.third.wait()
-            own.update({*threading.enumerate()} - before)
-            assert terminal.reached == [
-                "".join(map(SHOWN.format, seconds)) for seconds in ([0], [0, 2], [0, 2, 150])
-            ]
+def test_terminal(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal shows the elapsed seconds; at the end the line and the thread are gone."""
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal(is_terminal=True))
+    Clock.third_wait = threading.Event()
+    monkeypatch.setattr(threading, "Event", Clock)
+    times = iter([100.0, 100.4, 101.6, 250.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(times))
+    before = set(threading.enumerate())
+    shown = "".join(LINE.format(seconds) for seconds in (0, 2, 150))
+    try:
+        with show_progress("mypy: checking 1 target"):
+            assert Clock.third_wait.wait()
+            assert terminal.getvalue() == shown
+            (thread,) = set(threading.enumerate()) - before
+            assert thread.daemon  # does not keep the process from ending
             if fails:
                 raise ZeroDivisionError
-
-    if fails:
-        with pytest.raises(ZeroDivisionError):
-            show()
-    else:
-        show()
-    assert terminal.reached[-1] == "".join(map(SHOWN.format, [0, 2, 150])) + "\r\x1b[K"
-    (thread,) = own
-    assert thread.daemon  # a process that is to end does not wait for it
+    except ZeroDivisionError:
+        assert fails
+    assert terminal.getvalue() == shown + ERASED
     assert not thread.is_alive()
-    assert all(0 < seconds <= 1 for seconds in intervals)  # so that no second is left out
 
 
-def test_what_is_no_terminal_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal(is_one=False))
+def test_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file or a pipe receives nothing, and no thread is started."""
+    monkeypatch.setattr(sys, "stderr", file := Terminal(is_terminal=False))
     before = threading.enumerate()
-    with show_progress("mypy checks"):
+    with show_progress("mypy: checking 1 target"):
         assert threading.enumerate() == before
-    assert (terminal.reached, terminal.getvalue()) == ([], "")
+    assert file.getvalue() == ""

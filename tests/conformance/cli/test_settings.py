@@ -10,34 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend_contract._conformance.cli.settings import Settings, read_settings
+from backend_contract._conformance.cli.settings import ExpectedViolation, Settings, read_settings
+from backend_contract._conformance.static.checkers import subprocesses
 from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
-    from conftest import Command
+    from conftest import Command, Main
 
 CHECKERS = ("mypy", "ty")
-BACKENDS = """\
-from backend_contract import LocalBackend
-
-class Good(LocalBackend): ...
-
-class Bad(LocalBackend):
-    def start(self) -> int: ...
-
-class Open(LocalBackend):
-    def stop(self): ...
-"""
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    (tmp_path / "mine.py").write_text(BACKENDS)
-    (tmp_path / "sub").mkdir()
-    return tmp_path
-
-
-def settle(project: Path, text: str) -> None:
+def write(project: Path, text: str) -> None:
     (project / "pyproject.toml").write_text(f"[tool.backend-contract]\n{text}")
 
 
@@ -49,111 +32,140 @@ reason = "an old server waits for the number"
 """
 
 
+# Settings in whole runs.
+
+
 @pytest.mark.parametrize("cwd", ["", "sub"])
-def test_targets_come_from_the_nearest_file_and_are_relative_to_it(
-    project: Path, cwd: str, command: Command
-) -> None:
-    settle(project, 'targets = ["mine.py:Good", "mine:Open"]\n')
+def test_targets(project: Path, cwd: str, command: Command) -> None:
+    """Targets come from the nearest file, and are relative to its directory."""
+    (project / "sub").mkdir()
+    write(project, 'targets = ["mine.py:Good", "mine:Open"]\n')
     run = command("check", cwd=project / cwd)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("mine.py:Good\n")
     assert "\nmine:Open\n" in run.stdout
 
 
-def test_a_nearer_file_without_the_table_hides_one_further_up(
-    project: Path, command: Command
-) -> None:
-    settle(project, 'targets = ["mine.py:Good"]\n')
+def test_no_targets(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without targets, the error says how to name one; only the nearest file counts."""
+    write(project, 'targets = ["mine.py:Good"]\n')
+    (project / "sub").mkdir()
     (project / "sub/pyproject.toml").write_text("[project]\n")
-    run = command("check", cwd=project / "sub")
-    assert (run.returncode, run.stdout) == (2, "")
-    assert "there is nothing to check: name a target" in run.stderr
-    assert run.stderr.count("\n") == 1
+    monkeypatch.chdir(project / "sub")
+    shown = run_main("check")
+    assert (shown.status, shown.out) == (2, "")
+    assert "no targets; name one, such as package.module:Class" in shown.err
+    assert shown.err.count("\n") == 1
 
 
-def test_strict_is_settled_and_can_be_undone(project: Path, command: Command) -> None:
-    settle(project, 'targets = ["mine.py:Open"]\nstrict = true\n')
-    assert command("check").returncode == 1
-    assert command("check", "--no-strict").returncode == 0
+def test_strict(project: Path, run_main: Main) -> None:
+    """``strict`` applies unless ``--no-strict`` is given."""
+    write(project, 'targets = ["mine.py:Open"]\nstrict = true\n')
+    assert run_main("check").status == 1
+    assert run_main("check", "--no-strict").status == 0
 
 
-def test_checkers_are_settled_and_the_command_line_wins(project: Path, command: Command) -> None:
-    settle(project, 'targets = ["mine.py:Good"]\ncheckers = ["mypy", "pyrefly"]\n')
-    nowhere = {"PATH": "/nowhere"}
-    run = command("check", "--checker", "mypy", **nowhere)
-    assert (run.returncode, run.stderr) == (0, "")
+def test_checkers(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``checkers`` applies unless ``--checker`` is given."""
+    monkeypatch.setattr(subprocesses, "find_program", lambda _: None)
+    write(project, 'targets = ["mine.py:Good"]\ncheckers = ["mypy", "pyrefly"]\n')
+    missing = run_main("check")
+    assert missing.status == 2
+    assert "pyrefly is not installed" in missing.err
+    given = run_main("check", "--checker", "mypy")
+    assert (given.status, given.err) == (0, "")
 
 
-def test_an_expected_violation_does_not_fail_and_is_shown(project: Path, command: Command) -> None:
-    settle(project, 'targets = ["mine.py:Bad"]\n' + EXPECTED.format(name="Bad", clause="BC309"))
-    run = command("check")
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "known     an old server waits for the number" in run.stdout
-    assert "7 ok, 1 violated, 1 of them expected (layer S" in run.stdout
-    for target in ("mine.py:Bad", "mine:Bad", str(project / "mine.py:Bad"), "mine.py"):
-        run = command("check", target, "--output-format", "concise")
-        assert run.returncode == 0
-        assert "expected violation: an old server waits for the number" in run.stdout
+def test_expected(project: Path, run_main: Main) -> None:
+    """An expected violation does not fail, and is shown with its reason."""
+    write(project, 'targets = ["mine.py:Bad"]\n' + EXPECTED.format(name="Bad", clause="BC309"))
+    shown = run_main("check")
+    assert (shown.status, shown.err) == (0, "")
+    assert "known     an old server waits for the number" in shown.out
+    assert "7 ok, 1 violated, 1 of them expected (layer S" in shown.out
 
 
-def test_another_violation_of_the_same_class_still_fails(project: Path, command: Command) -> None:
+@pytest.mark.parametrize("target", ["mine:Bad", "{project}/mine.py:Bad", "mine.py"])
+def test_expected_by_any_name(project: Path, target: str, run_main: Main) -> None:
+    """A violation is expected however the target is named."""
+    write(project, EXPECTED.format(name="Bad", clause="BC309"))
     (project / "mine.py").write_text(
-        BACKENDS.replace("start(self) -> int: ...", "start(self) -> int: ...\n    backend_type = 7")
+        (project / "mine.py").read_text().partition("\nclass Nameless")[0]
     )
-    settle(project, 'targets = ["mine.py:Bad"]\n' + EXPECTED.format(name="Bad", clause="BC309"))
-    assert command("check").returncode == 1
+    shown = run_main("check", target.format(project=project), "--output-format", "concise")
+    assert shown.status == 0
+    assert "expected violation: an old server waits for the number" in shown.out
+
+
+def test_unexpected(project: Path, run_main: Main) -> None:
+    """Another violation of the same class still fails."""
+    (project / "mine.py").write_text(
+        (project / "mine.py").read_text().replace("int: ...", "int: ...\n    backend_type = 7")
+    )
+    write(project, 'targets = ["mine.py:Bad"]\n' + EXPECTED.format(name="Bad", clause="BC309"))
+    shown = run_main("check")
+    assert shown.status == 1
+    assert "1 of them expected" in shown.out
 
 
 @pytest.mark.parametrize("name", ["Good", "Open"])
-def test_an_expected_violation_that_does_not_occur_fails(
-    project: Path, name: str, command: Command
-) -> None:
-    settle(project, f'targets = ["mine.py:{name}"]\n' + EXPECTED.format(name=name, clause="BC309"))
-    run = command("check")
-    assert run.returncode == 1
-    assert "stale     a violation is expected here and does not occur" in run.stdout
-    assert "1 expected in vain" in run.stdout
-    assert "does not occur" in command("check", "--output-format", "concise").stdout
+def test_stale(project: Path, name: str, run_main: Main) -> None:
+    """An expected violation that does not occur fails, in every format."""
+    write(project, f'targets = ["mine.py:{name}"]\n' + EXPECTED.format(name=name, clause="BC309"))
+    shown = run_main("check")
+    assert shown.status == 1
+    assert "stale     expected violation does not occur" in shown.out
+    assert "1 stale expected violation (layer S" in shown.out
+    assert "does not occur" in run_main("check", "--output-format", "concise").out
 
 
-def test_an_expectation_about_another_class_than_the_one_that_is_named_does_not_matter(
-    project: Path, command: Command
-) -> None:
-    settle(project, EXPECTED.format(name="Bad", clause="BC309"))
-    assert command("check", "mine.py:Good").returncode == 0
+def test_expected_elsewhere(project: Path, run_main: Main) -> None:
+    """An entry about another class than the named target is ignored."""
+    write(project, EXPECTED.format(name="Bad", clause="BC309"))
+    assert run_main("check", "mine.py:Good").status == 0
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("Bad", "mine.py:Bad is not among the targets"), ("Nobody", "no class 'Nobody'")],
+    [("Bad", "mine.py:Bad is not among the targets"), ("Nobody", "'Nobody'")],
 )
-def test_an_expectation_about_no_target_of_the_project_is_exit_2(
-    project: Path, name: str, message: str, command: Command
-) -> None:
-    settle(project, 'targets = ["mine.py:Good"]\n' + EXPECTED.format(name=name, clause="BC309"))
-    run = command("check")
-    assert (run.returncode, run.stdout) == (2, "")
-    assert "expected-violations" in run.stderr
-    assert message in run.stderr
+def test_expected_of_no_target(project: Path, name: str, message: str, run_main: Main) -> None:
+    """An entry that is not about a target of the project is an error."""
+    write(project, 'targets = ["mine.py:Good"]\n' + EXPECTED.format(name=name, clause="BC309"))
+    shown = run_main("check")
+    assert (shown.status, shown.out) == (2, "")
+    assert "expected-violations" in shown.err
+    assert message in shown.err
+
+
+def test_error_in_document(project: Path, run_main: Main) -> None:
+    """An error in the settings is part of a JSON report."""
+    write(project, "unknown = 1")
+    shown = run_main("check", "mine.py:Good", "--output-format", "json")
+    assert shown.status == 2
+    assert "unknown key 'unknown'" in json.loads(shown.out)["errors"][0]["message"]
+
+
+# Reading the file.
 
 
 BAD = {
     "unknown = 1": "unknown key 'unknown'; expected one of targets, checkers, strict",
     "target = []": "unknown key 'target'",
-    "targets = 'mine'": "targets is a list of strings, got 'mine'",
-    "targets = ['mine', 1]": "targets is a list of strings",
-    "checkers = ['mipy']": "no checker 'mipy'; expected one of mypy, ty",
-    "checkers = 'mypy'": "checkers is a list of strings",
-    "strict = 'yes'": "strict is true or false, got 'yes'",
-    "strict = 1": "strict is true or false, got 1",
-    "expected-violations = 1": "expected-violations is an array of tables, got 1",
-    "expected-violations = ['BC309']": "entry 1: is a table, got 'BC309'",
-    "expected-violations = [{target = 'a:B', clause = 'BC309'}]": "needs a reason, which is a text",
-    "expected-violations = [{target = 'a:B', clause = 'BC309', reason = ' '}]": "needs a reason",
-    "expected-violations = [{target = 'a:B', clause = 'BC309', reason = 1}]": "needs a reason",
-    "expected-violations = [{clause = 'BC309', reason = 'so'}]": "needs a target",
-    "expected-violations = [{target = 'a:B', reason = 'so'}]": "needs a clause",
-    "expected-violations = [{target = 'a:B', clause = 'BC9', reason = 'so'}]": "no clause 'BC9'",
+    "targets = 'mine'": "targets must be a list of strings, got 'mine'",
+    "targets = ['mine', 1]": "targets must be a list of strings",
+    "checkers = ['mipy']": "unknown checker 'mipy'; expected one of mypy, ty",
+    "checkers = 'mypy'": "checkers must be a list of strings",
+    "strict = 'yes'": "strict must be true or false, got 'yes'",
+    "strict = 1": "strict must be true or false, got 1",
+    "expected-violations = 1": "expected-violations must be an array of tables, got 1",
+    "expected-violations = ['BC309']": "entry 1: must be a table, got 'BC309'",
+    "expected-violations = [{target = 'a:B', clause = 'BC309'}]": "reason must be",
+    "expected-violations = [{target = 'a:B', clause = 'BC309', reason = ' '}]": "reason must be",
+    "expected-violations = [{target = 'a:B', clause = 'BC309', reason = 1}]": "reason must be",
+    "expected-violations = [{clause = 'BC309', reason = 'so'}]": "target must be",
+    "expected-violations = [{target = 'a:B', reason = 'so'}]": "clause must be",
+    "expected-violations = [{target = 'a:B', clause = 'BC9', reason = 'so'}]": "clause 'BC9'",
     "expected-violations = [{target = 'a:B', clause = 'BC309', reason = 'so', until = 1}]": (
         "unknown key 'until'; expected one of target, clause, reason"
     ),
@@ -163,78 +175,88 @@ BAD = {
 
 
 @pytest.mark.parametrize(("text", "message"), BAD.items())
-def test_what_cannot_be_meant_is_an_error_that_says_what_can(
-    project: Path, text: str, message: str
-) -> None:
-    settle(project, text)
+def test_invalid(project: Path, text: str, message: str) -> None:
+    """An invalid setting is an error that names the file and the expected values."""
+    write(project, text)
     with pytest.raises(CouldNotCheckError) as caught:
         read_settings(project, CHECKERS)
     assert str(caught.value).startswith(f"{project}/pyproject.toml: ")
     assert message in str(caught.value)
 
 
-def test_what_can_be_meant_is_read(project: Path) -> None:
-    settle(
+def test_valid(project: Path) -> None:
+    """All settings are read, from any directory below the file."""
+    write(
         project,
         "targets = ['a:B']\ncheckers = ['ty']\nstrict = true\n"
         + EXPECTED.format(name="Bad", clause="BC309"),
     )
-    settings = read_settings(project / "sub", CHECKERS)
-    assert settings[:4] == (project, ("a:B",), ("ty",), True)
-    assert settings.expected_violations == (
-        ("mine.py:Bad", "BC309", "an old server waits for the number"),
+    assert read_settings(project / "sub", CHECKERS) == Settings(
+        directory=project,
+        targets=("a:B",),
+        checkers=("ty",),
+        strict=True,
+        expected_violations=(
+            ExpectedViolation(
+                target="mine.py:Bad", clause="BC309", reason="an old server waits for the number"
+            ),
+        ),
     )
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[tool]", "[project]\nname = 'backend-contract'", "[tool.other]\nx = 1"]
+    "text",
+    [
+        "",
+        "[tool]",
+        "[project]\nname = 'backend-contract'",
+        "[tool.other]\nx = 1",
+        "tool = 3  # backend-contract",
+    ],
 )
-def test_a_file_without_the_table_settles_nothing(project: Path, text: str) -> None:
+def test_no_table(project: Path, text: str) -> None:
+    """Without the table, the defaults apply."""
     (project / "pyproject.toml").write_text(text)
-    assert read_settings(project, CHECKERS)[1:] == Settings(project)[1:]
+    assert read_settings(project, CHECKERS) == Settings(directory=project)
 
 
-def test_without_a_file_nothing_is_settled(tmp_path: Path) -> None:
-    assert read_settings(tmp_path, CHECKERS) == Settings(tmp_path)
-
-
-def test_only_the_nearest_file_counts(project: Path) -> None:
-    settle(project, "strict = true")
-    assert read_settings(project / "sub", CHECKERS).strict
-    (project / "sub/pyproject.toml").write_text("[tool.backend-contract]\ntargets = ['a:B']")
-    assert read_settings(project / "sub", CHECKERS)[:4] == (project / "sub", ("a:B",), (), False)
-
-
-def test_of_several_expected_violations_the_wrong_one_is_named(project: Path) -> None:
-    entry = "{target = 'a:B', clause = 'BC309', reason = 'so'}"
-    settle(project, f"expected-violations = [{entry}, {entry}]")
-    assert len(read_settings(project, CHECKERS).expected_violations) == 2
-    settle(project, f"expected-violations = [{entry}, 1]")
-    with pytest.raises(CouldNotCheckError, match="entry 2: is a table, got 1"):
-        read_settings(project, CHECKERS)
-
-
-def test_a_tool_that_is_no_table_settles_nothing(project: Path) -> None:
-    (project / "pyproject.toml").write_text("tool = 3  # backend-contract")
-    assert read_settings(project, CHECKERS) == Settings(project)
+def test_not_a_table(project: Path) -> None:
+    """A value in place of the table is an error."""
     (project / "pyproject.toml").write_text("tool.backend-contract = 3")
-    with pytest.raises(CouldNotCheckError, match=r"tool\.backend-contract is a table, got 3"):
+    with pytest.raises(CouldNotCheckError, match=r"tool\.backend-contract must be a table, got 3"):
         read_settings(project, CHECKERS)
 
 
-def test_a_file_that_cannot_be_read_is_named(project: Path) -> None:
+def test_no_file(tmp_path: Path) -> None:
+    """Without a file, the defaults apply."""
+    assert read_settings(tmp_path, CHECKERS) == Settings(directory=tmp_path)
+
+
+def test_nearest_file(project: Path) -> None:
+    """Only the nearest file is read; nothing is merged."""
+    sub = project / "sub"
+    sub.mkdir()
+    write(project, "strict = true")
+    assert read_settings(sub, CHECKERS).strict
+    write(sub, "targets = ['a:B']")
+    assert read_settings(sub, CHECKERS) == Settings(directory=sub, targets=("a:B",))
+
+
+def test_invalid_entry(project: Path) -> None:
+    """The error about an expected violation names the entry by its number."""
+    entry = "{target = 'a:B', clause = 'BC309', reason = 'so'}"
+    write(project, f"expected-violations = [{entry}, {entry}]")
+    assert len(read_settings(project, CHECKERS).expected_violations) == 2
+    write(project, f"expected-violations = [{entry}, 1]")
+    with pytest.raises(CouldNotCheckError, match="entry 2: must be a table, got 1"):
+        read_settings(project, CHECKERS)
+
+
+def test_unreadable_file(project: Path) -> None:
+    """A file that cannot be read is named in the error."""
     (project / "pyproject.toml").mkdir()
     with pytest.raises(CouldNotCheckError, match=r"pyproject\.toml: Is a directory"):
         read_settings(project, CHECKERS)
-
-
-def test_an_error_in_the_settings_is_exit_2_in_every_format(
-    project: Path, command: Command
-) -> None:
-    settle(project, "unknown = 1")
-    run = command("check", "mine.py:Good", "--output-format", "json")
-    assert run.returncode == 2
-    assert "unknown key 'unknown'" in json.loads(run.stdout)["errors"][0]["message"]
 
 
 values = st.recursive(
@@ -255,7 +277,7 @@ def as_toml(value: object) -> str:
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory for any settings at all, of which no other test hears."""
+    """A directory that the tests with random settings share."""
     return tmp_path_factory.mktemp("any")
 
 
@@ -267,10 +289,9 @@ def settings_or_error(directory: Path) -> Settings | str:
 
 
 @given(st.dictionaries(keys, values, max_size=3))
-def test_any_settings_are_read_or_refused_on_one_line(
-    directory: Path, table: dict[str, object]
-) -> None:
-    settle(directory, "".join(f"{key} = {as_toml(value)}\n" for key, value in table.items()))
+def test_any_settings(directory: Path, table: dict[str, object]) -> None:
+    """Any settings are read, or rejected on one line."""
+    write(directory, "".join(f"{key} = {as_toml(value)}\n" for key, value in table.items()))
     settings = settings_or_error(directory)
     if isinstance(settings, str):
         assert "\n" not in settings
@@ -279,12 +300,11 @@ def test_any_settings_are_read_or_refused_on_one_line(
 
 
 @given(st.binary(max_size=50))
-def test_any_content_of_the_file_is_read_or_refused_on_one_line(
-    directory: Path, content: bytes
-) -> None:
+def test_any_content(directory: Path, content: bytes) -> None:
+    """A file with any content is read, or rejected on one line."""
     (directory / "pyproject.toml").write_bytes(b"# backend-contract\n" + content)
     settings = settings_or_error(directory)
     if isinstance(settings, str):
         assert "\n" not in settings
     else:
-        assert settings[1:] == Settings(directory)[1:]
+        assert settings == Settings(directory=directory)

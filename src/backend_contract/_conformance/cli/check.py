@@ -18,6 +18,7 @@ from backend_contract._conformance.static.checkers import CHECKERS, Checker, not
 from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
+    from backend_contract._conformance.cli.settings import Settings
     from backend_contract._conformance.source.environment import Environment
     from backend_contract._conformance.source.targets import Target
 
@@ -57,7 +58,7 @@ def check(options: Options) -> int:
     """Run the command, print its report, and return its exit status."""
     try:
         with _signals_unwind():
-            outcome = _outcome(options)
+            outcome = _run(options)
     except CouldNotCheckError as error:
         outcome = Outcome(problems=(str(error),))
     except OSError as error:
@@ -70,36 +71,22 @@ def check(options: Options) -> int:
     return VIOLATED if outcome.fails else OK
 
 
-def _outcome(options: Options) -> Outcome:
+def _run(options: Options) -> Outcome:
     from backend_contract._conformance.cli.expected_violations import mark_expected
     from backend_contract._conformance.cli.settings import read_settings
-    from backend_contract._conformance.source.discovery import find_targets
     from backend_contract._conformance.source.environment import environment_of, this_environment
-    from backend_contract._conformance.source.targets import Target
 
     if options.backend_config is not None and not options.run:
         raise CouldNotCheckError("--backend-config requires --run")
     settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
     checkers = _choose_checkers(options.checker or settings.checkers)
     environment = environment_of(options.python) if options.python else this_environment()
-    here = Path.cwd() if options.targets else settings.directory
-    texts = options.targets or settings.targets
-    if not texts:
-        raise CouldNotCheckError(
-            "no targets; name one, such as package.module:Class or path/to/file.py:Class, or list "
-            "`targets` in [tool.backend-contract] of pyproject.toml"
-        )
-    found = find_targets(texts, environment, here)
-    targets = [target for target in found if isinstance(target, Target)]
-    of_target, problems = _check_types(targets, checkers, options, environment)
+    found = _find(options, settings, environment)
+    targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
+    reports_of, problems = _check_types(targets, checkers, options, environment)
     if options.run:
-        _try_behaviour(of_target, options, environment)
-    reports: list[Report] = []
-    for target in found:
-        if not isinstance(target, Target):
-            reports.append(Report(target="", error=str(target)))
-        elif of_target[target]:
-            reports.append(combine_reports(of_target[target]))
+        _try_behaviour(reports_of, options, environment)
+    reports = _combine(found, reports_of)
     if settings.expected_violations:
         all_targets = not options.targets
         reports = mark_expected(settings, environment, found, reports, all_targets)
@@ -107,12 +94,28 @@ def _outcome(options: Options) -> Outcome:
     return Outcome(reports=reports, problems=tuple(problems), strict=strict)
 
 
+def _find(
+    options: Options, settings: Settings, environment: Environment
+) -> Sequence[Target | CouldNotCheckError]:
+    """Return the targets of the command line, or else those of the settings."""
+    from backend_contract._conformance.source.discovery import find_targets
+
+    if options.targets:
+        return find_targets(options.targets, environment, Path.cwd())
+    if settings.targets:
+        return find_targets(settings.targets, environment, settings.directory)
+    raise CouldNotCheckError(
+        "no targets; name one, such as package.module:Class or path/to/file.py:Class, or list "
+        "`targets` in [tool.backend-contract] of pyproject.toml"
+    )
+
+
 def _choose_checkers(names: Sequence[str]) -> list[Checker]:
     """Return the named checkers, each once; the default one if none is named."""
     if ALL in names:
         installed = [checker for checker in CHECKERS.values() if checker.is_installed]
         if not installed:
-            raise not_installed("no checker", "backend-contract[check]")
+            raise not_installed("a type checker", "backend-contract[check]")
         return installed
     return [CHECKERS[name] for name in dict.fromkeys(names or [next(iter(CHECKERS))])]
 
@@ -123,48 +126,61 @@ def _check_types(
     options: Options,
     environment: Environment,
 ) -> tuple[dict[Target, list[Report]], list[str]]:
-    """Return the reports of each checker by target, and why checkers could not be used."""
+    """Return the reports of each target, one per checker, and the errors of unusable checkers."""
     from backend_contract._conformance import static
     from backend_contract._conformance.cli.progress import show_progress
 
-    of_target: dict[Target, list[Report]] = {target: [] for target in targets}
+    reports_of: dict[Target, list[Report]] = {target: [] for target in targets}
     problems: list[str] = []
-    plural = "s" if len(of_target) > 1 else ""
+    how_many = f"{len(reports_of)} target{'' if len(reports_of) == 1 else 's'}"
     for number, checker in enumerate(checkers, start=1):
         cache = None if options.no_cache else _cache_directory(checker.name)
         which = f" ({number} of {len(checkers)})" if len(checkers) > 1 else ""
         try:
-            with show_progress(f"{checker.name}{which}: checking {len(of_target)} target{plural}"):
-                reports = static.check(list(of_target), checker, cache, environment)
+            with show_progress(f"{checker.name}{which}: checking {how_many}"):
+                reports = static.check(list(reports_of), checker, cache, environment)
         except CouldNotCheckError as error:
             problems.append(str(error))
             continue
-        for target, report in zip(of_target, reports, strict=True):
-            of_target[target].append(report)
-    return of_target, problems
+        for target, report in zip(reports_of, reports, strict=True):
+            reports_of[target].append(report)
+    return reports_of, problems
 
 
 def _try_behaviour(
-    of_target: dict[Target, list[Report]], options: Options, environment: Environment
+    reports_of: dict[Target, list[Report]], options: Options, environment: Environment
 ) -> None:
     """Add a report of layer B to those of each target."""
     from backend_contract._conformance.cli.progress import show_progress
     from backend_contract._conformance.cli.sandbox import try_target
 
-    for target, reports in of_target.items():
+    for target, reports in reports_of.items():
         with show_progress(f"running {printable(target.text)}"):
             reports.append(try_target(target, environment, options.backend_config))
 
 
+def _combine(
+    found: Sequence[Target | CouldNotCheckError], reports_of: dict[Target, list[Report]]
+) -> list[Report]:
+    """Return one report per target or error, in their order."""
+    reports: list[Report] = []
+    for target in found:
+        if isinstance(target, CouldNotCheckError):
+            reports.append(Report(target="", error=str(target)))
+        elif reports_of[target]:
+            reports.append(combine_reports(reports_of[target]))
+    return reports
+
+
 def show(outcome: Outcome, output_format: str, color: str) -> None:
-    """Print *outcome* on standard output."""
+    """Print *outcome* to standard output."""
     lines = render(outcome, output_format, wants_color(color))
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 @contextmanager
 def _signals_unwind() -> Generator[None, None, None]:
-    """Make signals that end the process raise, so that child processes and files are removed."""
+    """Turn signals that end the process into exceptions, so that children and files are removed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -175,7 +191,7 @@ def _signals_unwind() -> Generator[None, None, None]:
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
     for number, handler in before.items():
-        if handler is signal.SIG_DFL:  # nohup, for example, ignores SIGHUP
+        if handler is signal.SIG_DFL:  # nohup makes a process ignore SIGHUP
             signal.signal(number, leave)
     try:
         yield
@@ -200,11 +216,11 @@ def _cache_directory(checker: str) -> Path:
 
 
 def print_error(problem: object) -> int:
-    """Print a problem on standard error, and return the exit status for it."""
+    """Print a problem to standard error, and return its exit status."""
     print(f"backend-contract: error: {printable(problem)}", file=sys.stderr)
     return COULD_NOT_CHECK
 
 
 def format_os_error(error: OSError) -> str:
-    """Return file and reason of an ``OSError``, on one line."""
+    """Return the file and the reason of an ``OSError`` on one line."""
     return f"{error.filename or 'this command'}: {error.strerror or error}"

@@ -1,4 +1,4 @@
-"""The violations that a project expects, compared with what was found."""
+"""The violations that a project expects, compared with the findings of a run."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def mark_expected(
 ) -> list[Report]:
     """Return *reports* with the expected violations marked.
 
-    With *all_targets*, the run includes every target of the project, and each entry has to be about
-    one of them. Raises :class:`CouldNotCheckError` if it is not, or does not name a class.
+    With *all_targets*, the run includes every target of the project, and each entry has to name one
+    of them. Raises :class:`CouldNotCheckError` if an entry does not, or does not name a class.
     """
     reasons: dict[tuple[Path, int], dict[str, str]] = {}
     names: dict[tuple[Path, int], str] = {}
@@ -60,5 +60,5 @@ def _mark(report: Report, reasons: dict[str, str]) -> Report:
 
 
 def _identity(target: Target) -> tuple[Path, int]:
-    """Return what two names of the same class have in common."""
+    """Return a key that two names of the same class share: its file and line."""
     return target.source.module.path, target.source.node.lineno

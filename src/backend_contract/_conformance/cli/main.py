@@ -35,7 +35,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with *arguments* (default: those of the process); return its exit status.
 
-    0: nothing is violated; 1: something is; 2: something could not be checked.
+    0: no violation that fails the run; 1: at least one; 2: a target could not be checked.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -49,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _print_usage_error(error, given)
     except CouldNotCheckError as error:
         return print_error(error)
-    except BrokenPipeError:  # the reader is gone; the interpreter must not flush again
+    except BrokenPipeError:  # the reader is gone; keep the interpreter from flushing again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return COULD_NOT_CHECK
     except KeyboardInterrupt:
         return INTERRUPTED
-    except OSError as error:  # the current directory is gone, or the disk is full
+    except OSError as error:  # such as a deleted current directory, or a full disk
         return print_error(format_os_error(error))
     return status
 
@@ -64,7 +64,7 @@ class _UsageError(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that raises its errors: some formats have to be valid even then."""
+    """A parser that raises its errors, which some formats have to contain."""
 
     def error(self, message: str) -> NoReturn:
         raise _UsageError(f"{self.format_usage()}{self.prog}: error: {message}")
@@ -73,7 +73,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="backend-contract",
-        description="Check, clause by clause, whether a class works as a model server's backend.",
+        description="Check that a class works as a backend of a Caikit-style model server.",
     )
     parser.add_argument(
         "--version", action=_PrintVersion, nargs=0, help="print the version of the package"
@@ -83,16 +83,24 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(
             "check",
             help="check classes",
-            description="Check classes against the contract. By default, type checkers read the "
-            "classes (layer S), and nothing is imported. --run also runs them (layer B).",
-            epilog="Exit status: 0 nothing violated, 1 something violated, 2 could not check.",
+            description="Check classes against the contract. Without --run, type checkers read "
+            "the classes (layer S), and no target is imported.",
+            epilog="Exit status: 0 no violations, 1 violations, 2 could not check.",
         )
     )
-    clauses = commands.add_parser("clauses", help="list the clauses of the contract")
+    clauses = commands.add_parser(
+        "clauses",
+        help="list the clauses of the contract",
+        description="List the clauses of the contract: id, level, layers and text.",
+    )
     clauses.set_defaults(command=_clauses)
-    explain = commands.add_parser("explain", help="print one clause, with a bad and a good example")
+    explain = commands.add_parser(
+        "explain",
+        help="explain one clause",
+        description="Print one clause: why it exists, how to fix a violation, and two examples.",
+    )
     explain.set_defaults(command=_explain)
-    explain.add_argument("clause", metavar="CLAUSE", help="the id of the clause, such as BC501")
+    explain.add_argument("clause", metavar="CLAUSE", help="id of the clause, such as BC501")
     return parser
 
 
@@ -102,58 +110,58 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         "targets",
         nargs="*",
         metavar="TARGET",
-        help="package.module:Class, path/to/file.py:Class, or a file, directory or package that "
-        "contains backends (default: the targets in pyproject.toml)",
+        help="package.module:Class, path/to/file.py:Class, or a file, directory or package to "
+        "search for backends (default: the targets in pyproject.toml)",
     )
     parser.add_argument(
         "--checker",
         type=_checker_names,
         action="extend",
         metavar="NAME",
-        help=f"type checkers to run, comma-separated ({', '.join(CHECKERS)}), or `{ALL}` that are "
-        f"installed (default: {next(iter(CHECKERS))})",
+        help=f"type checkers to run, comma-separated: {', '.join(CHECKERS)}, or `{ALL}` for every "
+        f"installed one (default: {next(iter(CHECKERS))})",
     )
     parser.add_argument(
         "--python",
         metavar="PATH",
-        help="the interpreter of the environment to check (default: that of this command)",
+        help="interpreter of the environment to check (default: that of this command)",
     )
     parser.add_argument(
         "--run",
         action="store_true",
-        help="also import each target in a process of its own, and try its behaviour (layer B)",
+        help="also import each target, in a separate process, and try its behaviour (layer B)",
     )
     parser.add_argument(
         "--backend-config",
         type=Path,
         metavar="FILE",
-        help="with --run: a YAML file with the configuration that the class needs",
+        help="YAML file with the configuration that the class needs; requires --run",
     )
     parser.add_argument(
         "--strict",
         action=argparse.BooleanOptionalAction,
-        help="make unchecked clauses fail, as violated ones do",
+        help="fail if a clause is unchecked",
     )
     parser.add_argument(
         "--output-format",
         choices=FORMATS,
-        default=next(iter(FORMATS)),
-        help="full: grouped by target; concise: one line per finding; json, github and sarif: for "
+        default=FORMATS[0],
+        metavar="FORMAT",
+        help="full: grouped by target; concise: one line per finding; json, github, sarif: for "
         "other programs (default: %(default)s)",
     )
     parser.add_argument(
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
-        help="auto: on a terminal, unless NO_COLOR is set (default: %(default)s)",
+        metavar="WHEN",
+        help="always, never, or auto: on a terminal unless NO_COLOR is set (default: %(default)s)",
     )
-    parser.add_argument(
-        "--no-cache", action="store_true", help="do not use the user's cache directory"
-    )
+    parser.add_argument("--no-cache", action="store_true", help="do not use the cache directory")
 
 
 class _PrintVersion(argparse.Action):
-    """Prints the version, looked up only on request: that takes longer than most commands."""
+    """The action that prints the version, which is looked up on request because that is slow."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
@@ -167,7 +175,7 @@ def _checker_names(text: str) -> list[str]:
     for name in names:
         if name not in (*CHECKERS, ALL):
             raise argparse.ArgumentTypeError(
-                f"no checker {name!r}; expected {', '.join(CHECKERS)} or {ALL}"
+                f"unknown checker {name!r}; expected {', '.join(CHECKERS)} or {ALL}"
             )
     return names
 
@@ -188,7 +196,7 @@ def _explain(options: argparse.Namespace) -> int:
     clause = CLAUSES.get(options.clause.upper())
     if clause is None:
         raise CouldNotCheckError(
-            f"no clause {options.clause!r}; `backend-contract clauses` lists them"
+            f"unknown clause {options.clause!r}; `backend-contract clauses` lists them"
         )
     print(textwrap.fill(f"{clause.id}: {clause.text}", 80))
     for label, text in (

@@ -1,4 +1,4 @@
-"""Layer B for the command: each target is imported and tried in a process of its own.
+"""Layer B for the command: each target is imported and tried in a separate process.
 
 This process imports no target. A target that ends its process, or hangs beyond recovery, violates
 the clause that was being tried; the remaining clauses are tried in another process.
@@ -12,7 +12,7 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,16 @@ from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract.clauses import CLAUSES
 
-__all__ = ["try_target"]
+__all__ = ["ask", "describe_exit", "try_target"]
 
 SILENCE = 300.0
-"""Seconds without an answer after which a process is considered to hang."""
+"""Seconds without an answer after which a process counts as hanging."""
 
-# The package may not be installed in the target's environment: it is looked up there last.
-_PROGRAM = """\
+DRAIN_TIME = 1.0
+"""Seconds to read remaining answers after the process has ended."""
+
+# Comes last in the path: the package may not be installed in the target's environment.
+PROGRAM = """\
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
 sys.path.append({package!r})
@@ -55,53 +58,69 @@ def try_target(target: Target, environment: Environment, config: Path | None) ->
             "config": None if config is None else str(config.absolute()),
             "known": {clause: as_document(finding) for clause, finding in findings.items()},
         }
-        trying = "its start"
-        for answer in _answers(request, environment):
-            if "trying" in answer:
-                trying = answer["trying"]
-            elif "finding" in answer:
-                finding = as_finding(answer["finding"])
-                findings[finding.clause.id] = finding
-            elif "note" in answer:
-                notes.append(answer["note"])
-            elif "error" in answer:
-                return Report(target=target.text, error=f"{target.text}: {answer['error']}")
-            elif "done" in answer:
-                in_order = tuple(findings[clause] for clause in CLAUSES if clause in findings)
-                return Report(target=target.text, findings=in_order, notes=tuple(notes))
-            elif trying in CLAUSES:
-                findings[trying] = _ended(target, trying, answer["ended"])
-            else:
-                problem = f"{target.text}: {answer['ended']} during {trying}"
-                return Report(target=target.text, error=problem)
+        run = _Run(ask(request, environment))
+        findings |= run.findings
+        notes += run.notes
+        if run.error is not None:
+            return Report(target=target.text, error=f"{target.text}: {run.error}")
+        if run.ended is None:
+            in_order = tuple(findings[clause] for clause in CLAUSES if clause in findings)
+            return Report(target=target.text, findings=in_order, notes=tuple(notes))
+        if run.trying not in CLAUSES:
+            error = f"{target.text}: {run.ended} during {run.trying}"
+            return Report(target=target.text, error=error)
+        findings[run.trying] = Finding(
+            clause=CLAUSES[run.trying],
+            verdict=Verdict.VIOLATED,
+            path=target.source.module.path,
+            line=target.source.node.lineno,
+            found=f"{run.ended} while this was tried",
+            layer="B",
+            checked_by=CHECKED_BY,
+        )
 
 
-def _ended(target: Target, clause: str, how: str) -> Finding:
-    return Finding(
-        clause=CLAUSES[clause],
-        verdict=Verdict.VIOLATED,
-        path=target.source.module.path,
-        line=target.source.node.lineno,
-        found=f"{how} while this was tried",
-        layer="B",
-        checked_by=CHECKED_BY,
-    )
+class _Run:
+    """The answers of one process, sorted by kind."""
+
+    def __init__(self, answers: Iterable[Mapping[str, Any]]) -> None:
+        self.trying = "its start"
+        self.findings: dict[str, Finding] = {}
+        self.notes: list[str] = []
+        self.error: str | None = None
+        self.ended: str | None = None
+        """How the process ended, if it ended early."""
+        for answer in answers:
+            match answer:
+                case {"trying": step}:
+                    self.trying = step
+                case {"finding": document}:
+                    finding = as_finding(document)
+                    self.findings[finding.clause.id] = finding
+                case {"note": note}:
+                    self.notes.append(note)
+                case {"error": error}:
+                    self.error = error
+                case {"ended": how}:
+                    self.ended = how
+                case _:  # done
+                    pass
 
 
-def _answers(request: dict[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
-    """Yield what a process answers to *request*, and finally how it ended if it ended early."""
+def ask(request: dict[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
+    """Yield the answers of a process to *request*; the last one says how it ended, if early."""
     package = str(Path(__file__).parents[3])
     variables = dict([NO_FORK_HANDLERS]) | os.environ
     if not environment.is_this:
         variables.pop("PYTHONPATH", None)
         variables.pop("PYTHONHOME", None)
     process = subprocess.Popen(
-        [environment.python, "-c", _PROGRAM.format(package=package)],
+        [environment.python, "-c", PROGRAM.format(package=package)],
         env=variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
-        start_new_session=True,  # so that whatever a target starts can be ended with it
+        start_new_session=True,  # to end the children of the target with it
     )
     try:
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -140,21 +159,21 @@ def _wait(
     reader: threading.Thread,
     lines: queue.SimpleQueue[str | None],
 ) -> None:
-    """Put the end of the lines, even if a child of the target keeps the pipe open."""
+    """Mark the end of the lines, even if a child of the target keeps the pipe open."""
     process.wait()
-    reader.join(1)
+    reader.join(DRAIN_TIME)
     lines.put(None)
 
 
 def describe_exit(status: int) -> str:
-    """Return how a process ended, from its return code."""
+    """Describe the end of a process with this return code."""
     if status < 0:
         return f"the process was ended by {signal.Signals(-status).name}"
     return f"the process exited with status {status}"
 
 
 def _end_all(process: subprocess.Popen[str]) -> None:
-    """End the process and everything it has started."""
+    """Kill the process and all processes it has started."""
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):  # all have ended
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,8 +1,8 @@
 """The process in which ``check --run`` imports a target and tries it.
 
 It reads one request, as JSON, from standard input, and answers with one JSON document per line:
-which clause is being tried, and each finding as soon as it exists. If the target ends the process,
-its parent knows what was being tried, and keeps the earlier findings.
+the clause that is tried next, and each finding as soon as it exists. If the target ends the
+process, the parent knows which clause was being tried, and keeps the earlier findings.
 """
 
 from __future__ import annotations
@@ -20,13 +20,20 @@ from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES, in_layer
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["as_document", "as_finding", "main"]
+__all__ = [
+    "answer",
+    "as_document",
+    "as_finding",
+    "import_class",
+    "main",
+    "read_configuration",
+]
 
 
 def main() -> None:  # pragma: no cover - ends by os._exit, without reporting coverage
     """Answer the request on standard input."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)  # output of a backend must not be mistaken for an answer
+    os.dup2(2, 1)  # a backend's output must not be mistaken for an answer
     request = json.loads(sys.stdin.buffer.read())
 
     def tell(**document: object) -> None:
@@ -35,28 +42,32 @@ def main() -> None:  # pragma: no cover - ends by os._exit, without reporting co
     try:
         if request["root"] is not None:
             sys.path.insert(0, request["root"])
-        _answer(request, tell)
+        answer(request, tell)
     except CouldNotCheckError as error:
         tell(error=str(error))
     tell(done=True)
     answers.flush()
-    os._exit(0)  # whatever threads the target has left
+    os._exit(0)  # without waiting for threads of the target
 
 
-def _answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
+def answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
+    """Import the target of *request*, try each clause that is not known, and *tell* the results.
+
+    Raises :class:`CouldNotCheckError` if the target cannot be imported or configured.
+    """
     if importlib.util.find_spec("aconfig") is None:
         raise CouldNotCheckError(
             "backends receive an aconfig.Config, but aconfig is not installed; install it with: "
             f"{sys.executable} -m pip install alchemy-config"
         )
     tell(trying="its import")
-    cls = _import(request["module"], request["qualname"])
+    cls = import_class(request["module"], request["qualname"])
     known = {clause: as_finding(document) for clause, document in request["known"].items()}
 
     from backend_contract._conformance.behavioural.trial import Subject
     from backend_contract._conformance.kit import Kit
 
-    subject = Subject(make=cls, config=_read_configuration(request["config"]))
+    subject = Subject(make=cls, config=read_configuration(request["config"]))
     with Kit(subject, known, lambda clause: tell(trying=clause)) as kit:
         for clause in in_layer("B"):
             if clause.id not in known:
@@ -65,7 +76,11 @@ def _answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
         tell(note=note)
 
 
-def _import(module: str, qualname: str) -> type:
+def import_class(module: str, qualname: str) -> type:
+    """Return a class, which may be nested.
+
+    Raises :class:`CouldNotCheckError` if the import fails, or the name is not a class at run time.
+    """
     try:
         found: object = importlib.import_module(module)
         for name in qualname.split("."):
@@ -75,11 +90,11 @@ def _import(module: str, qualname: str) -> type:
 
         raise CouldNotCheckError(f"it cannot be imported: {describe_exception(error)}") from None
     if not isinstance(found, type):
-        raise CouldNotCheckError(f"at run time it is {found!r}, expected a class")
+        raise CouldNotCheckError(f"at run time it is {found!r}; expected a class")
     return found
 
 
-def _read_configuration(path: str | None) -> Mapping[str, Any] | None:
+def read_configuration(path: str | None) -> Mapping[str, Any] | None:
     """Return the content of a YAML file, or ``None`` without one.
 
     Raises :class:`CouldNotCheckError` if the content is not a mapping with string keys.

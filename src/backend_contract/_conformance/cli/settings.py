@@ -1,7 +1,7 @@
 """The settings of a project: ``[tool.backend-contract]`` in the nearest ``pyproject.toml``.
 
-Only the nearest file upward from the current directory counts, as in other tools; without such a
-table there are no settings.
+Only the nearest file, from the current directory upwards, is read, as in other tools. If it lacks
+the table, the defaults apply.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Settings:
     """The settings for all runs of a project."""
 
     directory: Path
-    """The directory that paths are relative to, and where modules are looked up."""
+    """The directory that paths and module names are relative to."""
     targets: tuple[str, ...] = ()
     checkers: tuple[str, ...] = ()
     strict: bool = False
@@ -64,7 +64,7 @@ def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
     for name in names:
         if name not in checkers:
             known = ", ".join(checkers)
-            raise CouldNotCheckError(f"{where}: no checker {name!r}; expected one of {known}")
+            raise CouldNotCheckError(f"{where}: unknown checker {name!r}; expected one of {known}")
     return Settings(
         directory=file.parent,
         targets=_strings(table, "targets", where),
@@ -138,6 +138,6 @@ def _expected_violation(entry: Table, here: str) -> ExpectedViolation:
     expected = ExpectedViolation(**strings)
     if expected.clause not in CLAUSES:
         raise CouldNotCheckError(
-            f"{here}: no clause {expected.clause!r}; `backend-contract clauses` lists them"
+            f"{here}: unknown clause {expected.clause!r}; `backend-contract clauses` lists them"
         )
     return expected

@@ -1,4 +1,4 @@
-"""What the formats share: a finding in one line, printable text, relative paths."""
+"""Helpers that the formats share: a finding on one line, printable text, relative paths."""
 
 from __future__ import annotations
 
@@ -28,29 +28,37 @@ def findings_to_report(outcome: Outcome) -> Iterator[Finding]:
 
 
 def severity(finding: Finding, outcome: Outcome) -> str:
-    """Return ``error`` if the finding fails the run, otherwise ``warning`` or ``note``."""
+    """Return ``error`` if the finding fails the run, otherwise ``warning`` or ``note``.
+
+    A note needs no attention: the violation is expected, or nothing was found to be wrong.
+    """
     if finding.fails(outcome.strict):
         return "error"
-    return "warning" if finding.is_warning or finding.verdict is Verdict.UNCHECKED else "note"
+    if finding.verdict in (Verdict.VIOLATED, Verdict.UNCHECKED) and not finding.is_expected:
+        return "warning"
+    return "note"
 
 
 def summarize(finding: Finding) -> str:
-    """Return what there is to say about a finding, on one line."""
-    because = "; ".join(finding.because)
-    clause = finding.clause
-    match finding.verdict:
-        case _ if finding.is_stale:
-            text = f"{clause.text}; {STALE}"
-        case Verdict.BLOCKED:
-            text = f"{because} has to hold first"
-        case Verdict.UNCHECKED | Verdict.NOT_APPLICABLE:
-            text = because
-        case _:
-            text = f"{clause.text}; found: {finding.found}; expected: {clause.expected}"
-    text = "; ".join([text, *disagreement(finding)])
+    """Return a finding, its reasons and the verdicts of disagreeing sources on one line."""
+    parts = [_statement(finding), *disagreement(finding)]
     if finding.expected_because:
-        text += f"; expected violation: {finding.expected_because}"
-    return text
+        parts.append(f"expected violation: {finding.expected_because}")
+    return "; ".join(parts)
+
+
+def _statement(finding: Finding) -> str:
+    if finding.is_stale:
+        return f"{finding.clause.text}; {STALE}"
+    because = "; ".join(finding.because)
+    match finding.verdict:
+        case Verdict.BLOCKED:
+            return f"{because} has to hold first"
+        case Verdict.UNCHECKED | Verdict.NOT_APPLICABLE:
+            return because
+        case _:
+            clause = finding.clause
+            return f"{clause.text}; found: {finding.found}; expected: {clause.expected}"
 
 
 def disagreement(finding: Finding) -> list[str]:
@@ -67,5 +75,5 @@ def relative(path: Path) -> Path:
 
 
 def printable(text: object) -> str:
-    """Return *text* on one line, with everything escaped that a terminal would interpret."""
+    """Return *text* on one line, with every character escaped that a terminal may interpret."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))

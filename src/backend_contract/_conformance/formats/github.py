@@ -1,4 +1,4 @@
-"""The format ``github``: workflow commands, which GitHub shows at the lines they are about."""
+"""The format ``github``: workflow commands, shown by GitHub as annotations of source lines."""
 
 from __future__ import annotations
 

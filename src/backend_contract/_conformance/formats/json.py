@@ -1,4 +1,4 @@
-"""The format ``json``: everything a run has to say, as ``report-1.schema.json`` describes it."""
+"""The format ``json``: the whole outcome of a run, as described by ``report-1.schema.json``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 
 
 def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
-    """Yield one complete document, also if something could not be checked."""
+    """Yield one complete document, even if a target could not be checked."""
     del color
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -33,7 +33,7 @@ def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
             for report in outcome.reports
             if report.findings
         ],
-        "errors": [{"target": target or None, "message": text} for target, text in outcome.errors],
+        "errors": [{"target": target, "message": text} for target, text in outcome.errors],
     }
     yield json.dumps(document, indent=2)
 

@@ -27,6 +27,7 @@ def sarif(outcome: Outcome, color: bool) -> Iterator[str]:
     findings = list(findings_to_report(outcome))
     clauses = {finding.clause.id: finding.clause for finding in findings}
     rule_index = {clause: number for number, clause in enumerate(clauses)}
+    checkers = dict.fromkeys(source.checked_by for source in outcome.sources)
     run = {
         "tool": {
             "driver": {
@@ -34,10 +35,7 @@ def sarif(outcome: Outcome, color: bool) -> Iterator[str]:
                 "version": version("backend-contract"),
                 "rules": [_rule(clause) for clause in clauses.values()],
             },
-            "extensions": [
-                {"name": name}
-                for name in dict.fromkeys(source.checked_by for source in outcome.sources)
-            ],
+            "extensions": [{"name": name} for name in checkers],
         },
         "invocations": [
             {
@@ -48,16 +46,7 @@ def sarif(outcome: Outcome, color: bool) -> Iterator[str]:
             }
         ],
         "results": [
-            {
-                "ruleId": finding.clause.id,
-                "ruleIndex": rule_index[finding.clause.id],
-                "level": severity(finding, outcome),
-                "message": {"text": summarize(finding)},
-                "locations": [_location(finding)],
-                "suppressions": _suppressions(finding),
-                "properties": {"verdict": finding.verdict.value},
-            }
-            for finding in findings
+            _result(finding, rule_index[finding.clause.id], outcome) for finding in findings
         ],
         "columnKind": "unicodeCodePoints",
     }
@@ -78,8 +67,20 @@ def _rule(clause: Clause) -> dict[str, Any]:
     }
 
 
+def _result(finding: Finding, rule_index: int, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "ruleId": finding.clause.id,
+        "ruleIndex": rule_index,
+        "level": severity(finding, outcome),
+        "message": {"text": summarize(finding)},
+        "locations": [_location(finding)],
+        "suppressions": _suppressions(finding),
+        "properties": {"verdict": finding.verdict.value},
+    }
+
+
 def _suppressions(finding: Finding) -> list[dict[str, str]]:
-    if not finding.expected_because or finding.is_stale:
+    if not finding.is_expected:
         return []
     return [{"kind": "external", "justification": finding.expected_because}]
 
@@ -87,7 +88,7 @@ def _suppressions(finding: Finding) -> list[dict[str, str]]:
 def _location(finding: Finding) -> dict[str, Any]:
     path = relative(finding.path)
     if path.is_absolute():
-        place = {"uri": path.as_uri()}
-    else:  # quoted from its bytes: a path that is not UTF-8 has no URI otherwise
-        place = {"uri": quote_from_bytes(fsencode(path.as_posix())), "uriBaseId": "%SRCROOT%"}
-    return {"physicalLocation": {"artifactLocation": place, "region": {"startLine": finding.line}}}
+        file = {"uri": path.as_uri()}
+    else:  # quoted from its bytes: a path may not be valid UTF-8
+        file = {"uri": quote_from_bytes(fsencode(path.as_posix())), "uriBaseId": "%SRCROOT%"}
+    return {"physicalLocation": {"artifactLocation": file, "region": {"startLine": finding.line}}}

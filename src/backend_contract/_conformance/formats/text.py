@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from backend_contract._conformance.formats.common import (
@@ -44,31 +44,38 @@ def wants_color(choice: str) -> bool:
 
 def full(outcome: Outcome, color: bool) -> Iterator[str]:
     """Yield one block per target: every clause, with details unless it is ok."""
-    # Python 3.10 has 0 for a terminal that does not know its width.
+    # Python 3.10 returns 0 for a terminal of unknown width.
     width = (sys.stdout.isatty() and shutil.get_terminal_size((100, 0)).columns) or 100
     for report in outcome.reports:
-        if report.findings:
-            yield _styled(printable(report.target), _BOLD, color)
-            for finding in report.findings:
-                verdict = _styled(f"{_label(finding):9}", _style(finding), color)
-                yield from _columns(
-                    f"  {finding.clause.id}  {verdict}  ", finding.clause.text, width, 20
-                )
-                for label, text in _details(finding):
-                    head = " " * 20 + _styled(f"{label:8}", _BOLD, color) + "  "
-                    yield from _columns(head, text, width, 30)
-            yield from _wrapped(f"{_count(report.findings)} ({_sources(report.findings)})", width)
-            for note in report.notes:
-                yield from _wrapped(f"note: {printable(note)}", width)
-            yield ""
+        if not report.findings:
+            continue
+        yield _styled(printable(report.target), _BOLD, color)
+        for finding in report.findings:
+            yield from _block(finding, width, color)
+        yield from _wrapped(f"{_count(report.findings)} ({_sources(report.findings)})", width)
+        for note in report.notes:
+            yield from _wrapped(f"note: {printable(note)}", width)
+        yield ""
+
+
+def _block(finding: Finding, width: int, color: bool) -> Iterator[str]:
+    verdict = _styled(f"{_label(finding):9}", _style(finding), color)
+    yield from _columns(f"  {finding.clause.id}  {verdict}  ", finding.clause.text, width, 20)
+    for label, text in _details(finding):
+        head = " " * 20 + _styled(f"{label:8}", _BOLD, color) + "  "
+        yield from _columns(head, text, width, 30)
 
 
 def concise(outcome: Outcome, color: bool) -> Iterator[str]:
     """Yield ``file:line: BCnnn verdict: message`` for every finding that is not ok."""
     for finding in findings_to_report(outcome):
         verdict = _styled(_label(finding), _style(finding), color)
-        place = f"{printable(relative(finding.path))}:{finding.line}"
-        yield f"{place}: {finding.clause.id} {verdict}: {printable(summarize(finding))}"
+        message = printable(summarize(finding))
+        yield f"{_location(finding)}: {finding.clause.id} {verdict}: {message}"
+
+
+def _location(finding: Finding) -> str:
+    return f"{printable(relative(finding.path))}:{finding.line}"
 
 
 def _label(finding: Finding) -> str:
@@ -81,7 +88,6 @@ def _style(finding: Finding) -> str:
 
 def _details(finding: Finding) -> list[tuple[str, str]]:
     because = "; ".join(finding.because)
-    place = f"{printable(relative(finding.path))}:{finding.line}"
     details: list[tuple[str, str]] = []
     match finding.verdict:
         case Verdict.OK:
@@ -89,10 +95,10 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
         case Verdict.BLOCKED:
             details = [("by", f"{because}, which has to hold first")]
         case Verdict.UNCHECKED | Verdict.NOT_APPLICABLE:
-            details = [("at", place), ("found", finding.found), ("why", because)]
+            details = [("at", _location(finding)), ("found", finding.found), ("why", because)]
         case Verdict.VIOLATED:
             details = [
-                ("at", place),
+                ("at", _location(finding)),
                 ("found", finding.found),
                 ("because", because),
                 ("expected", finding.clause.expected),
@@ -104,18 +110,23 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
     return [(label, text) for label, text in details if text]
 
 
-def _count(findings: Iterable[Finding]) -> str:
-    findings = list(findings)
-    expected = sum(1 for f in findings if f.expected_because and not f.is_stale)
-    stale = sum(1 for finding in findings if finding.is_stale)
-    warnings = sum(1 for finding in findings if finding.is_warning)
-    text = count_verdicts(findings)
-    text += f", {warnings} of them a warning" if warnings else ""
-    text += f", {expected} of them expected" if expected else ""
-    return text + (f", {stale} stale expected violation{'s' * (stale > 1)}" if stale else "")
+def _count(findings: Sequence[Finding]) -> str:
+    parts = [count_verdicts(findings)]
+    for count, one, many in (
+        (sum(f.is_warning for f in findings), "of them a warning", "of them warnings"),
+        (sum(f.is_expected for f in findings), "of them expected", "of them expected"),
+        (
+            sum(f.is_stale for f in findings),
+            "stale expected violation",
+            "stale expected violations",
+        ),
+    ):
+        if count:
+            parts.append(f"{count} {one if count == 1 else many}")
+    return ", ".join(parts)
 
 
-def _sources(findings: Iterable[Finding]) -> str:
+def _sources(findings: Sequence[Finding]) -> str:
     layers: dict[str, list[str]] = {}
     for source in dict.fromkeys(source for finding in findings for source in finding.sources):
         layers.setdefault(source.layer, []).append(source.checked_by)

@@ -1,0 +1,119 @@
+"""The formats ``full`` and ``concise``."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from dataclasses import replace
+
+import pytest
+from support import make_finding
+
+from backend_contract._conformance.formats import render
+from backend_contract._conformance.formats.text import wants_color
+from backend_contract._conformance.results import Finding, Outcome, Report, Verdict, combine
+
+
+def text(outcome: Outcome, name: str = "full", *, color: bool = False) -> str:
+    return "".join(f"{line}\n" for line in render(outcome, name, color))
+
+
+def outcome_of(*findings: Finding, notes: tuple[str, ...] = ()) -> Outcome:
+    return Outcome(reports=[Report(target="mine.py:Mine", findings=findings, notes=notes)])
+
+
+def test_width(outcome: Outcome) -> None:
+    """Without a terminal, lines are at most 100 columns wide, and have no trailing blanks."""
+    lines = text(outcome).splitlines()
+    assert len(lines) > 30
+    assert all(len(line) <= 100 and line == line.rstrip() for line in lines)
+
+
+def test_full(outcome: Outcome) -> None:
+    """Each target has a block with all its clauses, and details of those that are not ok."""
+    bad, nameless, open_ = re.split(r"^(?=mine\.py:\w)", text(outcome), flags=re.MULTILINE)[1:]
+    for block in (bad, nameless, open_):
+        assert len(re.findall(r"^  BC\d+  ", block, re.MULTILINE)) == 8
+    assert "BC309  violated" in bad
+    assert re.search(r"^ +found +def start\(self\) -> int$", bad, re.MULTILINE)
+    assert re.search(r"^ +known +an old server$", bad, re.MULTILINE)
+    assert "BC101  violated" in nameless
+    assert "BC102  blocked" in nameless
+    assert re.search(r"^ +by +BC101, which has to hold first$", nameless, re.MULTILINE)
+    assert re.search(r"^ +why +.*no return annotation", open_, re.MULTILINE)
+
+
+def test_details() -> None:
+    """Notes, clauses that do not apply and disagreeing sources are shown."""
+    disagreeing = combine([make_finding(), make_finding(verdict=Verdict.OK, checked_by="ty 1")])
+    missing = make_finding("BC204", Verdict.NOT_APPLICABLE, because=("it cannot",))
+    outcome = outcome_of(disagreeing, missing, notes=("still running: a thread",))
+    full = text(outcome)
+    assert re.search(r"^ +says +mypy 2\.4\.1: violated\n +says +ty 1: ok$", full, re.MULTILINE)
+    assert "BC204  not applicable" in full
+    assert "\nnote: still running: a thread\n" in full
+    assert "(layer S, by mypy 2.4.1, ty 1)" in full
+    concise = text(outcome, "concise")
+    assert "mypy 2.4.1: violated; ty 1: ok" in concise
+    assert "mine.py:6: BC204 not applicable: it cannot" in concise
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "a warning"), (2, "warnings")])
+def test_level(violation: Outcome, number: int, words: str) -> None:
+    """A violation of SHOULD is labelled as a warning, and counted."""
+    (finding,) = violation.findings
+    outcome = outcome_of(*[finding] * number)
+    should = finding.clause.level.value == "SHOULD"
+    label = "warning" if should else "violated"
+    full = text(outcome)
+    assert f"BC304  {label}" in full
+    assert finding.clause.fix in full
+    assert (f"{number} violated, {number} of them {words} (" in full) is should
+    assert text(outcome, "concise").startswith(f"mine.py:6: BC304 {label}: ")
+
+
+def test_stale() -> None:
+    """Expected violations that do not occur are shown and counted."""
+    stale = make_finding(verdict=Verdict.OK, expected_because="known")
+    outcome = outcome_of(stale, replace(stale, verdict=Verdict.UNCHECKED))
+    full = text(outcome)
+    assert full.count("stale     expected violation does not occur") == 2
+    assert "1 ok, 1 unchecked, 2 stale expected violations (" in full
+    assert text(outcome, "concise").count("does not occur") == 2
+
+
+def test_color(outcome: Outcome) -> None:
+    """Colours change nothing but the colour."""
+    for name in ("full", "concise"):
+        colored = text(outcome, name, color=True)
+        assert "\x1b[1;31mviolated" in colored
+        assert re.sub(r"\x1b\[[\d;]*m", "", colored) == text(outcome, name)
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+@pytest.mark.parametrize(
+    ("choice", "no_color", "wanted"),
+    [
+        ("never", None, (False, False)),
+        ("always", None, (True, True)),
+        ("always", "1", (True, True)),
+        ("auto", None, (False, True)),
+        ("auto", "", (False, True)),
+        ("auto", "1", (False, False)),
+    ],
+)
+def test_wants_color(
+    is_terminal: bool,
+    choice: str,
+    no_color: str | None,
+    wanted: tuple[bool, bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``auto`` colours a terminal, unless ``NO_COLOR`` has a value."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color is not None:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(sys, "stdout", output := io.StringIO())
+    monkeypatch.setattr(output, "isatty", lambda: is_terminal)
+    assert wants_color(choice) is wanted[is_terminal]
