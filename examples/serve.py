@@ -1,8 +1,18 @@
 """A runtime that serves gRPC and HTTP in one process, with backends from a YAML file.
 
     pip install 'backend-contract[grpc,fastapi]'
-    python serve.py                 # until SIGTERM or Ctrl-C
-    python serve.py --self-test     # calls itself on free ports and prints what each backend saw
+    python serve.py  # until SIGTERM or Ctrl-C
+
+With `--self-test` it calls itself on free ports and prints what each backend saw:
+
+    $ python serve.py --self-test
+    gRPC answers: HELLO by way of the-left-bank
+    HTTP answers: HELLO by way of the-right-bank
+    ECHO saw left over gRPC
+    ECHO saw right over HTTP
+    ROUTES saw left go to the-left-bank
+    ROUTES saw right go to the-right-bank
+    stopped: ECHO, ROUTES
 
 Request `model` over HTTP with `GET /models/model?text=...`, and over gRPC with the method
 `/example.Echo/Say`, the text as bytes and `mm-model-id: model` in the metadata. Both accept

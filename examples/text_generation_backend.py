@@ -239,8 +239,9 @@ class Connection:
 
 
 def _is_timeout(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and 0 < value < float("inf")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 < value < float("inf")
 
 
 def _is_address(value: object) -> bool:
