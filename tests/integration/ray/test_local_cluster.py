@@ -188,7 +188,7 @@ def test_timeout(started: Any) -> None:
     twin = example.RayBackend(LOCAL | {"task": {"timeout": 0.1, "cpus": 2}})
     twin.start()
     try:
-        with pytest.raises(TimeoutError, match=r"^task\.timeout: 'model' has not finished"):
+        with pytest.raises(TimeoutError, match=r"^task\.timeout: 'model' did not finish"):
             twin.run("model", held, witness, 9)
     finally:
         twin.stop()
