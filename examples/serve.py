@@ -3,7 +3,7 @@
     pip install 'backend-contract[grpc,fastapi]'
     python serve.py  # until SIGTERM or Ctrl-C
 
-With `--self-test` it calls itself on free ports and prints what each backend saw:
+With `--self-test` it calls itself on free ports and prints the requests that the backends saw:
 
     $ python serve.py --self-test
     gRPC answers: HELLO by way of the-left-bank
@@ -164,7 +164,7 @@ class Runtime:
 
 
 def self_test(runtime: Runtime, ports: Ports) -> None:
-    """Call the runtime over both protocols, as clients do, and print what each backend saw."""
+    """Call the runtime over both protocols and print the requests that the backends saw."""
     with grpc.insecure_channel(f"{HOST}:{ports.grpc}") as channel:
         say: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/example.Echo/Say")
         metadata = (("mm-model-id", "left"), ("x-route-info", "the-left-bank"))
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = aconfig.Config.from_yaml(str(options.config))
         backends = registry.create_all(config.backends)
-    except Exception as error:  # of whatever kind, the file causes it
+    except Exception as error:  # of any kind: the file causes it
         parser.error(f"{options.config}: {error}")
     if options.self_test:
         config.grpc, config.http = {"port": 0}, {"port": 0}  # any free ports

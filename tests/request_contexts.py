@@ -25,7 +25,7 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
 class Recorder(Generic[ContextT]):
-    """Records what a function returns for, or raises on, the contexts that a server receives."""
+    """Applies a function to every context that a server receives, and records the results."""
 
     def __init__(self) -> None:
         self._look: Callable[[ContextT], object] = lambda context: None
@@ -39,7 +39,7 @@ class Recorder(Generic[ContextT]):
     def record(self, context: ContextT) -> None:
         try:
             self._results.append(self._look(context))
-        except Exception as error:  # raised again where the test can see it
+        except Exception as error:  # raised again in the test
             self._results.append(error)
 
     def results(self) -> list[Any]:

@@ -127,5 +127,5 @@ def test_documented_backends(
     (tmp_path / file).write_text(code)
     run = check(*arguments, f"{file}:Cluster", cwd=tmp_path)
     assert (run.returncode, run.stderr) == (status, "")
-    said = verdicts(run.stdout)
-    assert {clause for clause, verdict in said.items() if verdict == "unchecked"} == undecided
+    found = verdicts(run.stdout)
+    assert {clause for clause, verdict in found.items() if verdict == "unchecked"} == undecided

@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 
 
 def run_python(*command: str) -> str:
-    """Run Python in a separate process and return what it prints."""
+    """Run Python in a separate process and return its output."""
     run = subprocess.run(
         [sys.executable, *command],
         cwd=HERE,

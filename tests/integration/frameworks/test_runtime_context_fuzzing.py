@@ -1,4 +1,4 @@
-"""`runtime_context` on whatever a client may send: nothing raises, no key is taken for another."""
+"""`runtime_context` on arbitrary requests: nothing raises, and keys are never confused."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_raw_metadata_arrives(grpc_call: GrpcCaller) -> None:
 
 
 def send_raw_metadata(caller: GrpcCaller, headers: Sequence[tuple[bytes, bytes]]) -> list[Pairs]:
-    """Make a call with headers that gRPC clients refuse to send; return what the server read."""
+    """Make a call with headers that gRPC clients refuse to send; return the pairs received."""
     caller.expect(read_all)
     unchecked = H2Configuration(
         header_encoding=None,

@@ -123,16 +123,16 @@ def test_route(serve: Serve, make: Make, grpc_call: GrpcCaller, http_call: HttpC
     routes = {name: {"address": serve(name).address} for name in ("here", "there")}
     backend = make(serve("common").address, routes=routes)
 
-    def tell(context: Any) -> None:
+    def notify(context: Any) -> None:
         backend.handle_runtime_context("one", context)
 
-    grpc_call(tell, [("x-route-info", "here")])  # before start, as a runtime may
+    grpc_call(notify, [("x-route-info", "here")])  # before start, as a runtime may
     backend.start()
     assert backend.generate("one", "abc") == "cba by here"
     assert backend.generate("two", "abc") == "cba by common"
-    http_call(tell, [(b"X-Route-Info", b"there")])
+    http_call(notify, [(b"X-Route-Info", b"there")])
     assert backend.generate("one", "abc") == "cba by there"
-    grpc_call(tell)  # without a route
+    grpc_call(notify)  # without a route
     assert backend.generate("one", "abc") == "cba by there"
 
 
@@ -144,10 +144,10 @@ def test_unknown_route(
     backend = make(serve("common").address)
     backend.start()
 
-    def tell(context: Any) -> None:
+    def notify(context: Any) -> None:
         backend.handle_runtime_context("one", context)
 
-    grpc_call(tell, [("x-route-info", elsewhere.address)])
+    grpc_call(notify, [("x-route-info", elsewhere.address)])
     assert backend.generate("one", "abc") == "cba by common"
     assert f"no route '{elsewhere.address}' for model 'one'" in caplog.text
 

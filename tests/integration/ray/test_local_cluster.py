@@ -29,7 +29,7 @@ LOCAL = {
 }
 
 
-def where(text: str) -> tuple[str, dict[str, float]]:
+def shout(text: str) -> tuple[str, dict[str, float]]:
     """A minimal model. It is sent by value, because workers cannot import the tests."""
     import ray
 
@@ -53,7 +53,7 @@ def test_start(started: Any) -> None:
     """The cluster has the configured CPUs and runs functions."""
     assert started.is_started
     assert ray.cluster_resources()["CPU"] == 2
-    assert started.run("model", where, "text") == ("TEXT", {"CPU": 1.0})
+    assert started.run("model", shout, "text") == ("TEXT", {"CPU": 1.0})
     assert isinstance(started, Backend)
 
 
@@ -81,22 +81,22 @@ def test_exception_of_model(started: Any) -> None:
 
     with pytest.raises(LookupError, match="no such word"):
         started.run("model", fail)
-    assert started.run("model", where, "text")[0] == "TEXT"
+    assert started.run("model", shout, "text")[0] == "TEXT"
 
 
 def test_placement(started: Any, grpc_call: GrpcCaller, http_call: HttpCaller) -> None:
     """The placement that a request names applies to the tasks of its model only."""
 
-    def tell(model: str) -> Callable[[Any], None]:
+    def notify(model: str) -> Callable[[Any], None]:
         return lambda context: started.handle_runtime_context(model, context)
 
-    grpc_call(tell("one"), [("x-route-info", "left")])
-    http_call(tell("two"), [(b"X-Route-Info", b"right")])
-    assert started.run("one", where, "")[1] == {"CPU": 1.0, "left": 1.0}
-    assert started.run("two", where, "")[1] == {"CPU": 1.0, "right": 1.0}
-    assert started.run("three", where, "")[1] == {"CPU": 1.0}
-    grpc_call(tell("one"))  # without a placement
-    assert started.run("one", where, "")[1] == {"CPU": 1.0, "left": 1.0}
+    grpc_call(notify("one"), [("x-route-info", "left")])
+    http_call(notify("two"), [(b"X-Route-Info", b"right")])
+    assert started.run("one", shout, "")[1] == {"CPU": 1.0, "left": 1.0}
+    assert started.run("two", shout, "")[1] == {"CPU": 1.0, "right": 1.0}
+    assert started.run("three", shout, "")[1] == {"CPU": 1.0}
+    grpc_call(notify("one"))  # without a placement
+    assert started.run("one", shout, "")[1] == {"CPU": 1.0, "left": 1.0}
 
 
 def test_unknown_placement(
@@ -104,11 +104,11 @@ def test_unknown_placement(
 ) -> None:
     """An unknown placement is logged and ignored."""
 
-    def tell(context: Any) -> None:
+    def notify(context: Any) -> None:
         started.handle_runtime_context("lost", context)
 
-    grpc_call(tell, [("x-route-info", "nowhere")])
-    assert started.run("lost", where, "")[1] == {"CPU": 1.0}
+    grpc_call(notify, [("x-route-info", "nowhere")])
+    assert started.run("lost", shout, "")[1] == {"CPU": 1.0}
     assert "no placement 'nowhere' for model 'lost'" in caplog.text
 
 
@@ -162,7 +162,7 @@ def test_killed_worker(started: Any) -> None:
     first, second = ray.get(witness.all.remote(), timeout=60)
     assert first == killed != second
     assert started.is_started
-    assert started.run("model", where, "text")[0] == "TEXT"
+    assert started.run("model", shout, "text")[0] == "TEXT"
 
 
 def test_killed_worker_without_retries(started: Any) -> None:
@@ -177,7 +177,7 @@ def test_killed_worker_without_retries(started: Any) -> None:
             with pytest.raises(ray.exceptions.WorkerCrashedError):
                 running.result(120)
         assert len(ray.get(witness.all.remote(), timeout=60)) == 1
-        assert twin.run("model", where, "text")[0] == "TEXT"
+        assert twin.run("model", shout, "text")[0] == "TEXT"
     finally:
         twin.stop()
 
@@ -192,21 +192,21 @@ def test_timeout(started: Any) -> None:
             twin.run("model", held, witness, 9)
     finally:
         twin.stop()
-    assert started.run("model", where, "text")[0] == "TEXT"
+    assert started.run("model", shout, "text")[0] == "TEXT"
 
 
 def test_shared_cluster(started: Any) -> None:
     """A second backend shares the cluster; stopping it leaves the cluster to the first."""
     twin = example.RayBackend(LOCAL)
     twin.start()
-    assert twin.run("model", where, "text")[0] == "TEXT"
+    assert twin.run("model", shout, "text")[0] == "TEXT"
     twin.stop()
     twin.stop()
     assert not twin.is_started
     with pytest.raises(RuntimeError, match=r"call start\(\) first"):
-        twin.run("model", where, "text")
+        twin.run("model", shout, "text")
     assert started.is_started
-    assert started.run("model", where, "text")[0] == "TEXT"
+    assert started.run("model", shout, "text")[0] == "TEXT"
 
 
 def test_second_address(started: Any) -> None:
@@ -215,4 +215,4 @@ def test_second_address(started: Any) -> None:
     with pytest.raises(ValueError, match=r"^connection\.address: .* already connected"):
         elsewhere.start()
     assert not elsewhere.is_started
-    assert started.run("model", where, "text")[0] == "TEXT"
+    assert started.run("model", shout, "text")[0] == "TEXT"
