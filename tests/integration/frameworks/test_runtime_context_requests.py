@@ -1,7 +1,8 @@
+"""`runtime_context` on the contexts of real gRPC calls and HTTP requests."""
+
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import fastapi
@@ -12,6 +13,7 @@ import starlette.requests
 import starlette.websockets
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from request_contexts import GrpcCaller, HttpCaller
 
 from backend_contract.runtime_context import (
     get_metadata,
@@ -20,10 +22,10 @@ from backend_contract.runtime_context import (
     iter_metadata,
 )
 
-Call = Callable[..., Any]
 
+def test_kinds_of_context(grpc_call: GrpcCaller, http_call: HttpCaller) -> None:
+    """Each predicate accepts contexts of its protocol only."""
 
-def test_each_kind_of_context_is_told_from_the_other(grpc_call: Call, http_call: Call) -> None:
     def kinds(context: object) -> tuple[bool, bool]:
         return is_grpc_context(context), is_http_context(context)
 
@@ -31,12 +33,15 @@ def test_each_kind_of_context_is_told_from_the_other(grpc_call: Call, http_call:
     assert http_call(kinds) == (False, True)
 
 
-def test_fastapis_request_is_starlettes() -> None:
+def test_fastapi_request_is_starlettes() -> None:
+    """FastAPI's `Request` is Starlette's class, which `is_http_context` looks up."""
     assert fastapi.Request is starlette.requests.Request
 
 
 @pytest.mark.parametrize("key", ["x-route-info", "X-Route-Info", "X-ROUTE-INFO"])
-def test_a_key_is_found_in_any_letter_case(grpc_call: Call, http_call: Call, key: str) -> None:
+def test_letter_case(grpc_call: GrpcCaller, http_call: HttpCaller, key: str) -> None:
+    """Keys are found in any letter case."""
+
     def look(context: Any) -> str | None:
         return get_metadata(context, key)
 
@@ -45,7 +50,9 @@ def test_a_key_is_found_in_any_letter_case(grpc_call: Call, http_call: Call, key
 
 
 @pytest.mark.parametrize("key", ["absent", "x-route", "x-route-info-bin", "", "\N{SNOWMAN}"])
-def test_a_key_that_was_not_sent_is_none(grpc_call: Call, http_call: Call, key: str) -> None:
+def test_absent_key(grpc_call: GrpcCaller, http_call: HttpCaller, key: str) -> None:
+    """A key that was not sent yields None, even if another one starts alike."""
+
     def look(context: Any) -> str | None:
         return get_metadata(context, key)
 
@@ -55,23 +62,23 @@ def test_a_key_that_was_not_sent_is_none(grpc_call: Call, http_call: Call, key: 
     assert http_call(look, [(b"x-route-info", b"here")]) is None
 
 
-def own(context: Any) -> list[tuple[str, str]]:
-    """The pairs of the test's own, without what clients add by themselves."""
+def sent_by_test(context: Any) -> list[tuple[str, str]]:
+    """Return the pairs that the test sent, without those that clients add."""
     return [(name, value) for name, value in iter_metadata(context) if name.startswith("x-")]
 
 
-def test_repeated_keys_are_all_there_in_their_order_and_the_first_is_the_one(
-    grpc_call: Call, http_call: Call
-) -> None:
+def test_repeated_keys(grpc_call: GrpcCaller, http_call: HttpCaller) -> None:
+    """Repeated keys keep their order, and `get_metadata` returns the first value."""
     metadata = [("x-a", "1"), ("x-b", "2"), ("x-a", "3")]
     headers = [(name.title().encode(), value.encode()) for name, value in metadata]
-    assert grpc_call(own, metadata) == metadata
-    assert http_call(own, headers) == metadata
+    assert grpc_call(sent_by_test, metadata) == metadata
+    assert http_call(sent_by_test, headers) == metadata
     assert grpc_call(lambda context: get_metadata(context, "x-a"), metadata) == "1"
     assert http_call(lambda request: get_metadata(request, "x-a"), headers) == "1"
 
 
-def test_what_a_client_adds_by_itself_is_there_too(grpc_call: Call, http_call: Call) -> None:
+def test_keys_of_clients(grpc_call: GrpcCaller, http_call: HttpCaller) -> None:
+    """Keys that clients add themselves are included."""
     assert "user-agent" in grpc_call(lambda context: dict(iter_metadata(context)))
     assert http_call(lambda request: dict(iter_metadata(request)))["host"] == "localhost"
 
@@ -85,49 +92,52 @@ def test_what_a_client_adds_by_itself_is_there_too(grpc_call: Call, http_call: C
         (b"", ""),
     ],
 )
-def test_binary_metadata_is_text_from_which_the_bytes_can_be_had_again(
-    grpc_call: Call, sent: bytes, text: str
-) -> None:
-    (pair,) = grpc_call(own, [("x-data-bin", sent)])
+def test_binary_metadata(grpc_call: GrpcCaller, sent: bytes, text: str) -> None:
+    """Binary metadata is decoded as UTF-8, with surrogate escapes that restore the bytes."""
+    (pair,) = grpc_call(sent_by_test, [("x-data-bin", sent)])
     assert pair == ("x-data-bin", text)
     assert pair[1].encode("utf-8", "surrogateescape") == sent
 
 
 @given(st.binary(max_size=200))
 @settings(max_examples=50)
-def test_any_bytes_a_grpc_client_can_send_come_back(grpc_call: Call, sent: bytes) -> None:
+def test_any_binary_metadata(grpc_call: GrpcCaller, sent: bytes) -> None:
+    """All bytes that a gRPC client can send can be restored."""
     value = grpc_call(lambda context: get_metadata(context, "x-bin"), [("x-bin", sent)])
     assert value.encode("utf-8", "surrogateescape") == sent
 
 
-# What h11 lets through in the value of a header: anything but control characters.
+# h11 accepts anything but control characters in the value of a header.
 header_bytes = st.lists(st.integers(0x21, 0x7E) | st.integers(0x80, 0xFF), max_size=60).map(bytes)
 
 
 @given(header_bytes)
 @settings(max_examples=50)
-def test_any_bytes_an_http_client_can_send_read_as_fastapi_reads_them(
-    http_call: Call, sent: bytes
-) -> None:
+def test_any_header_value(http_call: HttpCaller, sent: bytes) -> None:
+    """All bytes that an HTTP client can send are decoded as FastAPI decodes them."""
+
     def look(request: fastapi.Request) -> tuple[str | None, str]:
         return get_metadata(request, "X-Data"), request.headers["x-data"]
 
-    ours, theirs = http_call(look, [(b"x-data", sent)])
-    assert ours == theirs
+    ours, fastapis = http_call(look, [(b"x-data", sent)])
+    assert ours == fastapis
     assert ours is not None
     assert ours.encode("latin-1") == sent
 
 
-def test_a_websocket_is_neither_and_the_error_says_so() -> None:
-    nobody: Any = None  # to receive from, or to send to
+def test_websocket() -> None:
+    """A WebSocket is not an HTTP context; the error names it."""
+    unused: Any = None
     scope = {"type": "websocket", "headers": []}
-    socket: Any = starlette.websockets.WebSocket(scope, receive=nobody, send=nobody)
-    assert not is_http_context(socket)
+    websocket: Any = starlette.websockets.WebSocket(scope, receive=unused, send=unused)
+    assert not is_http_context(websocket)
     with pytest.raises(TypeError, match=r"got starlette\.websockets\.WebSocket; .* a WebSocket"):
-        get_metadata(socket, "key")
+        get_metadata(websocket, "key")
 
 
-def test_the_context_of_an_asyncio_server_is_neither_and_the_error_says_so() -> None:
+def test_asyncio_context() -> None:
+    """The context of a grpc.aio server is not a gRPC context; the error names it."""
+
     async def call() -> tuple[bool, str]:
         seen: list[tuple[bool, str]] = []
 
@@ -155,8 +165,9 @@ def test_the_context_of_an_asyncio_server_is_neither_and_the_error_says_so() -> 
     assert "got grpc._cython.cygrpc._ServicerContext; a grpc.aio context" in message
 
 
-def test_a_header_that_is_no_ascii_is_found_in_any_letter_case() -> None:
-    # No server of today lets one through; Starlette would.
+def test_non_ascii_key() -> None:
+    """Non-ASCII keys are found in any letter case, too."""
+    # Today's servers reject them; Starlette does not.
     headers = [(b"x-route", b"one"), ("x-\u00e9".encode("latin-1"), b"two")]
     request: fastapi.Request = fastapi.Request({"type": "http", "headers": headers})
     assert get_metadata(request, "X-\u00c9") == "two"
