@@ -1,4 +1,4 @@
-"""Five checkers on one corpus: what each must report, what it reports, and the table of both.
+"""Five checkers on one corpus: the errors expected of each, the actual ones, and a table of both.
 
 `corpus/` contains code of authors and users of backends; nothing imports it. As in the conformance
 suite of python/typing, a line that must be reported ends in `# E`; of the lines marked `# E[tag]`
@@ -6,7 +6,7 @@ with the same tag, at least one must be. No other line may be reported. Names be
 checkers that miss the mistake; `# ! names` marks a correct line that those checkers report. The
 comment above such a line gives the reason.
 
-The samples of `tests/conformance/static` say what `check` must find in them.
+The samples of `tests/conformance/static` name the clauses that `check` must find broken.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ EXPECTED_IN_EXAMPLES = {
 
 @cache
 def verdicts(checker: str, minor: int) -> dict[str, str]:
-    """Return what a check finds in each sample and example, in the shorthand of the samples."""
+    """Return the clauses that do not hold in each sample and example, in shorthand."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name).resolve()
         shutil.copy(SAMPLES, directory)
@@ -230,8 +230,8 @@ def table(minor: int) -> str:
         )
         rows.append(f"| {' | '.join(map(str, row))} |")
     notes = [
-        f"- {where}, {', '.join(sorted(names))}: {reason}"
-        for (where, reason), names in sorted(reasons.items())
+        f"- {kind}, {', '.join(sorted(names))}: {reason}"
+        for (kind, reason), names in sorted(reasons.items())
     ]
     return "\n".join([*rows, "", *notes])
 

@@ -105,7 +105,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(text: str) -> list[str]:
-    """Return what is found, as it is written on the command line; errors start with `!`."""
+    """Return the text of each target; that of an error starts with `!`."""
     return [t.text if isinstance(t, Target) else f"! {t}" for t in find_targets([text])]
 
 
@@ -194,7 +194,7 @@ def test_unreadable_files(tree: Path) -> None:
 
 
 def test_command(tree: Path, command: Command) -> None:
-    """The command imports nothing, shows what it could check, and exits with 2."""
+    """The command imports nothing, shows the results it has, and exits with 2."""
     (tree / "bad/fine.py").write_text(
         "import pathlib\npathlib.Path('executed').touch()\nraise SystemExit(7)\n"
         + FILES["bad/fine.py"]

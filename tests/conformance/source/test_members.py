@@ -284,7 +284,7 @@ def test_constant(directory: Path, body: str, value: object) -> None:
     ],
 )
 def test_hidden(directory: Path, bases: str, body: str, hidden: bool) -> None:
-    """A base that cannot be read may hide what comes after it."""
+    """A base that cannot be read may hide the members of later bases."""
     text = "from nowhere import Unknown\nclass Gives:\n    member = 1\nclass Lacks: ...\n"
     source = mine(directory, f"{text}class Mine({bases}):\n{body}")
     assert members.may_be_hidden(source, "member") is hidden

@@ -234,7 +234,7 @@ def test_circular_star_imports(modules_tree: Path) -> None:
 
 
 class Hook:
-    """Finds `hooked` as an editable install does, where no path leads."""
+    """An import hook like that of an editable install: finds `hooked` outside of any path."""
 
     def __init__(self, file: Path) -> None:
         self.file = file

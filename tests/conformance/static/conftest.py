@@ -1,4 +1,4 @@
-"""What mypy reports of the canaries, for the tests of the probe and of the self-test."""
+"""The errors of mypy in the canaries, for the tests of the probe and of the self-test."""
 
 from __future__ import annotations
 

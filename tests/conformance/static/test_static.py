@@ -1,4 +1,4 @@
-"""Runs of a checker, which is a fake one: what it is given, and what follows from its answers."""
+"""Runs of a fake checker: its requests, and the reports that follow from its answers."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_wrong_verdict(tmp_path: Path, canary: str, clause: str) -> None:
 
 
 def test_message_of_wrong_checker(tmp_path: Path) -> None:
-    """The error quotes what a wrong checker reported."""
+    """The error quotes the report of the wrong checker."""
     targets = targets_in(tmp_path, "mine.py:Fine")
     used = wrong_on("Good", lambda lines: lines | marks("BC309", "use"))
     assert str(check(targets, used, None)[0].error).endswith(

@@ -23,7 +23,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check_files(directory: Path, cache: Path, *texts: str, **files: str) -> list[str]:
-    """Write *files*, and return what does not hold in each target, in shorthand."""
+    """Write *files*, and return the shorthand of each report."""
     for name, text in files.items():
         path = directory / f"{name}.py"
         path.parent.mkdir(exist_ok=True)

@@ -301,9 +301,8 @@ def _attributes_set(function: Function, name: str) -> Iterator[tuple[str, Assign
     for node in ast.walk(function):
         if isinstance(node, Assignment):
             for target in _assigned(node):
-                match target:
-                    case ast.Attribute(value=ast.Name(id=variable)) if variable == name:
-                        yield target.attr, node
+                if isinstance(target, ast.Attribute) and ast.unparse(target.value) == name:
+                    yield target.attr, node
 
 
 def _variables_set(statement: Assignment) -> list[str]:

@@ -91,17 +91,17 @@ def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
 
 
 def _judge_probe(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Return what the lines of the probe show, or ``None`` if nothing is wrong."""
+    """Judge a clause by the lines of the probe; ``None`` if nothing is wrong there."""
     verdict, marks = decide(clause, result.errors)
     if verdict is Verdict.VIOLATED:
         because = [reason for mark in marks for reason in _why_violated(mark, result)]
         return _Judgement(verdict, [mark.member for mark in marks], because)
-    # A parameter that accepts every object accepts an Opaque too, and means it.
+    # A parameter of type `object` accepts an Opaque without being `Any`.
     return _unchecked([mark for mark in marks if not _accepts_everything(mark, result)], result)
 
 
 def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Return what the source shows although the probe is fine: checkers believe declarations."""
+    """Judge a clause by the source of the class: checkers believe a wrong declaration."""
     for member in clause.members:
         judgement = _judge_member(member, clause, result)
         if judgement is not None:
@@ -110,7 +110,7 @@ def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
 
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Return that a union contains ``Any``: a checker may compare its other part alone."""
+    """Judge a clause by unions with ``Any``: a checker may ignore that part of a union."""
     source = result.target.source
     return _unchecked(
         [m for m in typed_marks(clause) if members.contains_any(source, m.member, m.part)], result
@@ -156,7 +156,7 @@ def _accepts_everything(mark: Mark, result: ProbeResult) -> bool:
 
 
 def _why_violated(mark: Mark, result: ProbeResult) -> list[str]:
-    """Return the errors that the checker reports where the member is used."""
+    """Return the errors of the checker at the uses of the member."""
     if mark.kind == "defined" and mark.member != "__init__":
         return [f"`{mark.member}` is abstract, and the class does not define it"]
     # The probe instantiates a subclass, whose name means nothing to the reader.
@@ -166,7 +166,7 @@ def _why_violated(mark: Mark, result: ProbeResult) -> list[str]:
 
 
 def _why_untyped(mark: Mark, result: ProbeResult) -> str:
-    """Return why a part of a member is ``Any``, as far as the source shows."""
+    """Return the reason why a part of a member is ``Any``, if the source shows it."""
     source = result.target.source
     missing = members.missing_annotation(source, mark.member, mark.part)
     if missing is not None:

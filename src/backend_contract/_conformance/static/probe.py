@@ -1,7 +1,7 @@
 """The probe: a file that uses a class as a runtime would, for a type checker to read.
 
-Its text is ``probe_template.py.txt``. The comment at the end of a line there says what an error on
-that line, or a missing one, means: verdicts depend on lines, never on the wording of a checker.
+Its text is ``probe_template.py.txt``. The comment at the end of a line there gives the meaning of an
+error on that line, or of a missing one: verdicts depend on lines, never on the wording of a checker.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Probe(NamedTuple):
 
 
 def decide(clause: Clause, errors: Errors) -> Decision:
-    """Return what the *errors* in a probe show for *clause*."""
+    """Decide *clause* by the *errors* in a probe."""
     marks = [mark for mark in MARKS if mark.clause == clause.id]
     violated = [mark for mark in marks if _is_violated(mark, errors)]
     if violated:

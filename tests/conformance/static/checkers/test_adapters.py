@@ -1,4 +1,4 @@
-"""The adapters of the four programs: what they pass, and what they read; no checker is started."""
+"""The arguments and the output of the four programs; none is started."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_undecodable_output(tmp_path: Path) -> None:
 
 
 def test_session() -> None:
-    """A program runs in a session of its own."""
+    """A program runs in its own session."""
     text = "import os; print(os.getsid(0) == os.getpid())"
     assert subprocesses.run("ty", python(text)).output == "True\n"
 

@@ -1,7 +1,7 @@
 """The type checkers: one small adapter each.
 
 An adapter runs its checker in a subprocess, under a configuration that this package writes: neither
-the settings of the user nor the defaults of the checker decide what is reported.
+the settings of the user nor the defaults of the checker have an effect.
 """
 
 from __future__ import annotations

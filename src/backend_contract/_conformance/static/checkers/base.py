@@ -15,7 +15,7 @@ __all__ = ["CheckRequest", "Checker", "Diagnostic", "Program"]
 
 
 class Diagnostic(NamedTuple):
-    """An error that a checker reported. Its line decides what it means, never its wording."""
+    """An error that a checker reported. Its line decides its meaning, never its wording."""
 
     path: Path
     line: int
