@@ -1,7 +1,8 @@
 """The probe: a file that uses a class as a runtime would, for a type checker to read.
 
-Its text is ``probe_template.py.txt``. The comment at the end of a line there gives the meaning of an
-error on that line, or of a missing one: verdicts depend on lines, never on the wording of a checker.
+Its text is ``probe_template.py.txt``. The comment at the end of a line there gives the meaning of
+an error on that line, or of a missing one: verdicts depend on lines, never on the wording of a
+checker.
 """
 
 from __future__ import annotations
