@@ -1,4 +1,4 @@
-"""`check` by the checkers that there really are: strange places, hostile settings, disagreement."""
+"""The command with the real checkers: strange paths, hostile settings, disagreement."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ every_checker = pytest.mark.parametrize("checker", CHECKERS)
 
 @pytest.fixture
 def directory(tmp_path: Path, cache_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    # A name that could end a string, a line or a list in the configurations that are written.
+    # A name that could end a string, a line or a list in a configuration file.
     directory = tmp_path / "we'ird \"dir \n [x] é ☃"
     directory.mkdir()
     (directory / "mine.py").write_text(BACKENDS)
@@ -54,7 +54,7 @@ def directory(tmp_path: Path, cache_home: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def verdicts(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, dict[str, str]]:
-    """The verdicts on each target, as JSON has them."""
+    """Return the verdicts on each target, from the JSON report."""
     main(["check", "--output-format", "json", *arguments])
     document = json.loads(capsys.readouterr().out)
     assert document["errors"] == []
@@ -65,9 +65,10 @@ def verdicts(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, d
 
 
 @every_checker
-def test_a_strange_directory_and_hostile_settings_change_nothing(
+def test_hostile_settings(
     checker: str, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A strange directory and hostile settings change no verdict."""
     for name, text in HOSTILE.items():
         (directory / name).parent.mkdir(exist_ok=True)
         (directory / name).write_text(text)
@@ -78,17 +79,15 @@ def test_a_strange_directory_and_hostile_settings_change_nothing(
 
 
 @every_checker
-def test_each_is_told_of_in_the_report(
-    checker: str, directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_name_in_report(checker: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The report names the checker and its version."""
     assert main(["check", "--checker", checker, "mine.py:Good"]) == 0
     shown = capsys.readouterr().out
     assert f"8 ok (layer S, by {checker} {CHECKERS[checker].version()})\n" in shown
 
 
-def test_where_they_differ_the_report_says_who_says_what(
-    directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_disagreement(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The report shows the verdict of each checker if they differ."""
     assert main(["check", "--checker", "all", "mine.py:Inferred"]) == 0
     shown = capsys.readouterr().out
     assert "BC401  unchecked" in shown
@@ -105,11 +104,10 @@ def test_where_they_differ_the_report_says_who_says_what(
     assert main(["check", "--strict", "--checker", "zuban", "mine.py:Inferred"]) == 0
 
 
-def test_all_together_agree_on_what_is_annotated(
-    directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_agreement(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All checkers agree on annotated classes."""
     assert main(["check", "--checker", "all", "--output-format", "json", "mine.py:Bad"]) == 1
     (report,) = json.loads(capsys.readouterr().out)["reports"]
     for finding in report["findings"]:
         assert {part["verdict"] for part in finding["parts"]} == {finding["verdict"]}
-        assert [part["by"].split()[0] for part in finding["parts"]] == [*CHECKERS]
+        assert [part["checked_by"].split()[0] for part in finding["parts"]] == [*CHECKERS]

@@ -1,4 +1,4 @@
-"""A user's own file, in a user's own directory, under a checker that nobody has configured."""
+"""The file of a user, in another directory, with mypy and pyright as they are installed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ WRONG = {n for n, line in enumerate(FILE.splitlines(), 1) if line.endswith("# wr
 
 
 def mypy(path: Path) -> set[int]:
-    """What `mypy --strict` reports."""
+    """Return the lines with errors by `mypy --strict`."""
     run = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--output=json", path.name],
         cwd=path.parent,
@@ -92,7 +92,7 @@ def mypy(path: Path) -> set[int]:
 
 
 def pyright(path: Path) -> set[int]:
-    """What pyright reports by default, as in an editor that nobody has configured."""
+    """Return the lines with errors by pyright without a configuration, as in an editor."""
     run = subprocess.run(
         [
             *(sys.executable, "-m", "pyright", "--outputjson"),
@@ -108,9 +108,8 @@ def pyright(path: Path) -> set[int]:
 
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
-def test_strangers_to_this_repository_see_the_same(
-    checker: Callable[[Path], set[int]], tmp_path: Path
-) -> None:
+def test_installed_package(checker: Callable[[Path], set[int]], tmp_path: Path) -> None:
+    """Users of the wheel get exactly the errors that are due."""
     import backend_contract
 
     assert "site-packages" in str(backend_contract.__file__)  # the wheel, not this checkout
