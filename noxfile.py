@@ -6,7 +6,6 @@ Nothing is installed in editable mode: the tests run against the wheel that a us
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import nox
@@ -93,9 +92,10 @@ def bare(session: nox.Session) -> None:
 def kit(session: nox.Session) -> None:
     """Try every faulty and every unusual backend, and our own backends as a user would."""
     types = ["types-jsonschema", "types-PyYAML"]
+    kit_tests = ["tests/conformance", "tests/integration/frameworks", "tests/test_testing.py"]
     install(session, *TESTING, *FRAMEWORKS, *CHECKERS, "h2>=4.1", "pre-commit>=4.0", *types)
     session.run("mypy", "--config-file=tests/mypy.ini")
-    session.run("pytest", "-m", "", *(session.posargs or KIT_TESTS))
+    session.run("pytest", "-m", "", *(session.posargs or kit_tests))
     if session.posargs:
         return
     # The corpus of the checkers again, on the types of the frameworks themselves.
@@ -112,9 +112,6 @@ def kit(session: nox.Session) -> None:
     session.run("pip", "uninstall", "--quiet", "--yes", "hypothesis", "pytest-xdist")
     session.install("pytest==7.0.1")
     session.run("pytest", "-p", "no:cacheprovider")
-
-
-KIT_TESTS = ["tests/conformance/behavioural", "tests/integration/frameworks", "tests/test_testing.py"]
 
 
 @nox.session
