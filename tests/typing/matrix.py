@@ -23,7 +23,6 @@ from typing import NamedTuple
 
 from conformance.static.support import KNOWN, SAMPLES, shorthand
 
-from backend_contract import clauses
 from backend_contract._conformance.source.discovery import find_targets
 from backend_contract._conformance.source.environment import Environment, this_environment
 from backend_contract._conformance.source.targets import Target
@@ -35,8 +34,6 @@ from backend_contract.clauses import CLAUSES, in_layer
 
 HERE = Path(__file__).parent
 FILES = sorted((HERE / "corpus").glob("*.py"))
-EXAMPLES = Path(clauses.__file__).parent / "_examples"
-
 OLDEST, NEWEST = 10, 15
 """The minor versions of Python 3 that all five checkers know, and this package supports."""
 
@@ -187,7 +184,7 @@ def verdicts(checker: str, minor: int) -> dict[str, str]:
         texts = {sample.name: f"samples.py:{sample.name}" for sample in ALL_SAMPLES}
         for example in EXPECTED_IN_EXAMPLES:
             clause, _, kind = example.partition("_")
-            shutil.copy(EXAMPLES / clause / f"{kind}.py", directory / f"{example}.py")
+            (directory / f"{example}.py").write_text(getattr(CLAUSES[clause], kind))
             texts[example] = f"{example}.py:Mine"
         found = find_targets([f"{directory}/{text}" for text in texts.values()])
         targets = [target for target in found if isinstance(target, Target)]

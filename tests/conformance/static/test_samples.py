@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 from conformance.static.support import KNOWN, SAMPLES, WHOLE, finding, shorthand, targets_of
 
-from backend_contract import clauses
 from backend_contract._conformance.results import Report, Verdict
 from backend_contract._conformance.static import check
 from backend_contract._conformance.static.checkers import Mypy
 from backend_contract.clauses import CLAUSES, in_layer
-
-EXAMPLES = Path(clauses.__file__).parent / "_examples"
 
 WRITTEN = f"""\
 {WHOLE}
@@ -43,9 +40,9 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One root for the samples, the examples of all clauses and the classes above."""
     directory = tmp_path_factory.mktemp("samples")
     shutil.copy(SAMPLES, directory)
-    for clause in CLAUSES:
-        for kind in ("good", "bad"):
-            shutil.copy(EXAMPLES / clause / f"{kind}.py", directory / f"{clause}_{kind}.py")
+    for clause in CLAUSES.values():
+        (directory / f"{clause.id}_good.py").write_text(clause.good)
+        (directory / f"{clause.id}_bad.py").write_text(clause.bad)
     (directory / "written.py").write_text(WRITTEN)
     return directory
 
