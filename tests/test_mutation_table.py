@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,15 @@ def test_part(name: str) -> None:
     paths = [ROOT / "src/backend_contract" / module for module in part["modules"]]
     paths += [ROOT / "tests" / test for test in part["tests"]]
     assert [path for path in paths if not path.exists()] == []
+
+
+@pytest.mark.parametrize("name", [name for name, part in PARTS.items() if "select" in part])
+def test_selection(name: str) -> None:
+    """Every name in a selection is in the files that it selects from."""
+    files = [ROOT / "tests" / test for test in PARTS[name]["tests"]]
+    text = "".join(file.name + file.read_text(encoding="utf-8") for file in files)
+    words = set(re.findall(r"\w+", PARTS[name]["select"])) - {"and", "not", "or"}
+    assert {word for word in words if word not in text} == set()
 
 
 def test_missing_path() -> None:
