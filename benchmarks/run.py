@@ -1,8 +1,8 @@
-"""Print what the package costs, each figure as a ratio to something else in the same run.
+"""Print the costs of the package, each as a ratio to an alternative measured in the same run.
 
-`nox -s benchmarks` runs it beside Caikit, which it compares with. What is compared takes turns, and
-the median of the rounds (of a statement, the fastest) is printed. Nothing is asserted: a figure
-depends on the machine.
+`nox -s benchmarks` runs it in an environment with Caikit, one of the alternatives. Alternatives are
+measured in turns; the median of all rounds is printed, for single statements the minimum. Nothing
+is asserted, because figures depend on the machine.
 """
 
 from __future__ import annotations
@@ -25,33 +25,42 @@ from time import perf_counter
 import beartype.door
 import grpc
 import typeguard
-from backend_contract._conformance.STRUCTURAL import inspect_class
 
 from backend_contract import (
     Backend,
+    BackendRegistry,
     LocalBackend,
     RuntimeServerContextType,
     ensure_started,
     notify,
 )
-from backend_contract._conformance.static import copy_missing_stubs
 from backend_contract._conformance.static.checkers import CHECKERS, Mypy
 from backend_contract._conformance.static.probe import Probe
+from backend_contract._conformance.static.stubs import copy_missing_stubs
+from backend_contract._structure import find_problems
+from backend_contract.clauses import CLAUSES
 from backend_contract.runtime_context import get_metadata
 from backend_contract.testing import check_backend
 
 
-def in_turns(rounds: int, things: Mapping[str, Callable[[], float]]) -> dict[str, float]:
-    """The median of the seconds that each of ``things`` takes."""
-    taken: dict[str, list[float]] = {name: [] for name in things}
+def in_turns(rounds: int, measurements: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """Take all measurements once per round; return the median of each, in seconds."""
+    taken: dict[str, list[float]] = {name: [] for name in measurements}
     for _ in range(rounds):
-        for name, thing in things.items():
-            taken[name].append(thing())
+        for name, measure in measurements.items():
+            taken[name].append(measure())
     return {name: median(times) for name, times in taken.items()}
 
 
+def seconds(function: Callable[..., object], *arguments: object) -> float:
+    """Call a function once and return how long it took."""
+    start = perf_counter()
+    function(*arguments)
+    return perf_counter() - start
+
+
 def run(*command: str, cwd: Path | None = None, **variables: str) -> float:
-    """The seconds that a command takes, which may find something and must not fail."""
+    """Return how long a command takes. It may exit with 1 (violations), but not fail."""
     start = perf_counter()
     process = subprocess.run(
         command, cwd=cwd, env={**os.environ, **variables}, capture_output=True, check=False
@@ -62,8 +71,21 @@ def run(*command: str, cwd: Path | None = None, **variables: str) -> float:
     return taken
 
 
-def line(what: str, figure: float, goal: str = "") -> None:
-    print(f"  {what:56} {figure:8.3f}  {goal}".rstrip())
+def line(label: str, figure: float, goal: str = "") -> None:
+    print(f"  {label:56} {figure:8.3f}  {goal}".rstrip())
+
+
+def write_backends(directory: Path, count: int) -> list[str]:
+    """Write one backend per file and return the targets to check."""
+    for number in range(count):
+        (directory / f"backend{number}.py").write_text(
+            "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
+        )
+    return [f"backend{number}.py:Mine" for number in range(count)]
+
+
+def command() -> str:
+    return str(Path(sys.executable).parent / "backend-contract")
 
 
 def imports(rounds: int) -> None:
@@ -82,18 +104,18 @@ def imports(rounds: int) -> None:
     standard, ours, caikit = (
         taken[name] - taken["nothing"] for name in ("standard", "ours", "caikit")
     )
-    print("import, above a bare interpreter")
+    print("import, in addition to starting the interpreter")
     line("typing, abc, threading, contextlib (ms)", standard * 1000)
     line("backend_contract (ms)", ours * 1000)
     line("caikit.core.module_backends (ms)", caikit * 1000)
     line("backend_contract / caikit", ours / caikit, "at most 0.1")
-    line("backend_contract / the four modules", ours / standard, "aim: 2")
+    line("backend_contract / these four modules", ours / standard, "goal: 2")
 
 
 def statements(rounds: int, names: Mapping[str, object], **timed: str) -> dict[str, float]:
-    """The nanoseconds that each statement takes, which may use ``names``, at its fastest.
+    """Return the minimal nanoseconds of each statement, which may use ``names``.
 
-    What else the machine does only ever adds to so short a time.
+    The minimum, because other load on the machine can only add to it.
     """
     number = 500
     timers = {name: timeit.Timer(text, globals=dict(names)) for name, text in timed.items()}
@@ -115,10 +137,10 @@ def lock(rounds: int) -> None:
         caikit="with caikit.start_lock(): pass",
     )
     print("with backend.start_lock()")
-    line("with rlock (ns)", taken["bare"])
+    line("with an RLock (ns)", taken["bare"])
     line("with backend.start_lock() (ns)", taken["ours"])
-    line("the same of Caikit's (ns)", taken["caikit"])
-    line("ours / rlock", taken["ours"] / taken["bare"], "at most 1.6")
+    line("with start_lock() of Caikit's LocalBackend (ns)", taken["caikit"])
+    line("ours / RLock", taken["ours"] / taken["bare"], "at most 1.6")
     line("Caikit's / ours", taken["caikit"] / taken["ours"], "at least 4")
 
 
@@ -154,7 +176,7 @@ def notification(rounds: int) -> None:
         ours="notify(backends, 'model', context)",
         plain="for b in backends: b.handle_runtime_context('model', context)",
     )
-    print("notify, to four backends that do nothing")
+    print("notify, with four backends that do nothing")
     line("a for loop (ns)", taken["plain"])
     line("notify (ns)", taken["ours"])
     line("ratio", taken["ours"] / taken["plain"], "at most 1.5")
@@ -171,14 +193,14 @@ NAMES = (
 def metadata(rounds: int) -> None:
     import fastapi
 
-    def of_a_context(context: grpc.ServicerContext, key: str) -> str | bytes | None:
+    def from_grpc(context: grpc.ServicerContext, key: str) -> str | bytes | None:
         wanted = key.lower()
         for name, value in context.invocation_metadata():
             if name.lower() == wanted:
                 return value
         return None
 
-    def of_a_request(request: fastapi.Request, key: str) -> str | None:
+    def from_http(request: fastapi.Request, key: str) -> str | None:
         wanted = key.lower()
         for name, value in request.headers.items():
             if name.lower() == wanted:
@@ -199,7 +221,7 @@ def metadata(rounds: int) -> None:
 
     def serve(request: bytes, context: grpc.ServicerContext) -> bytes:
         measured[f"a gRPC context, {len(context.invocation_metadata())} entries"] = measure(
-            context, of_a_context
+            context, from_grpc
         )
         return b""
 
@@ -217,12 +239,12 @@ def metadata(rounds: int) -> None:
 
     headers = [(name.encode(), b"value") for name in ("user-agent", *NAMES)]  # as gRPC adds it
     request = fastapi.Request({"type": "http", "headers": headers})
-    measured[f"a request, {len(headers)} headers"] = measure(request, of_a_request)
-    for what, taken in measured.items():
-        print(f"get_metadata of {what}")
-        for label, suffix in (("the last key", ""), ("an absent key", "_absent")):
+    measured[f"a request, {len(headers)} headers"] = measure(request, from_http)
+    for source, taken in measured.items():
+        print(f"get_metadata of {source}")
+        for label, suffix in (("last key", ""), ("absent key", "_absent")):
             plain, ours = taken[f"plain{suffix}"], taken[f"ours{suffix}"]
-            line(f"a loop by hand, {label} (ns)", plain)
+            line(f"hand-written loop, {label} (ns)", plain)
             line(f"get_metadata, {label} (ns)", ours)
             line(f"ratio, {label}", ours / plain, "at most 1")
 
@@ -231,26 +253,20 @@ def checks(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         cache = directory / "cache"
-        command = str(Path(sys.executable).parent / "backend-contract")
-        for number in range(100):
-            (directory / f"backend{number}.py").write_text(
-                "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
-            )
-        targets = [f"backend{number}.py:Mine" for number in range(100)]
-
+        targets = write_backends(directory, 100)
         probe = Probe("backend0", "Mine")
         (directory / probe.file).write_text(probe.text)
         (directory / "mypy.ini").write_text(Mypy.CONFIGURATION)
         stubs = copy_missing_stubs(directory / "stubs")
 
-        def by_hand() -> float:
-            arguments = ["--config-file=mypy.ini", f"--cache-dir={cache / 'by hand'}", probe.file]
+        def mypy() -> float:
+            arguments = ["--config-file=mypy.ini", f"--cache-dir={cache / 'mypy'}", probe.file]
             path = os.pathsep.join(map(str, (directory, stubs)))
             return run(sys.executable, "-m", "mypy", *arguments, cwd=directory, MYPYPATH=path)
 
         def check(count: int) -> float:
             variables = {"XDG_CACHE_HOME": str(cache / str(count))}
-            return run(command, "check", *targets[:count], cwd=directory, **variables)
+            return run(command(), "check", *targets[:count], cwd=directory, **variables)
 
         def cold(measured: Callable[[], float]) -> Callable[[], float]:
             def measure() -> float:
@@ -260,48 +276,46 @@ def checks(rounds: int) -> None:
             return measure
 
         one, hundred = partial(check, 1), partial(check, 100)
-        from_cold = in_turns(max(rounds // 4, 3), {"by hand": cold(by_hand), "one": cold(one)})
-        for fill_the_cache in (by_hand, one, hundred):
+        from_cold = in_turns(max(rounds // 4, 3), {"mypy": cold(mypy), "one": cold(one)})
+        for fill_the_cache in (mypy, one, hundred):
             fill_the_cache()
-        warm = in_turns(rounds, {"by hand": by_hand, "one": one, "hundred": hundred})
-    print("backend-contract check, beside mypy by hand on the same probe")
+        warm = in_turns(rounds, {"mypy": mypy, "one": one, "hundred": hundred})
+    print("backend-contract check, compared with running mypy on the same probe")
     for label, taken in (("cold", from_cold), ("warm", warm)):
-        line(f"mypy by hand, {label} (ms)", taken["by hand"] * 1000)
+        line(f"mypy, {label} (ms)", taken["mypy"] * 1000)
         line(f"check of one target, {label} (ms)", taken["one"] * 1000)
-        line(f"ratio, {label}", taken["one"] / taken["by hand"], "at most 1.3")
-    line("check of a hundred targets, warm (ms)", warm["hundred"] * 1000)
-    line("a hundred / one, warm", warm["hundred"] / warm["one"], "at most 1.5")
+        line(f"ratio, {label}", taken["one"] / taken["mypy"], "at most 1.3")
+    line("check of 100 targets, warm (ms)", warm["hundred"] * 1000)
+    line("100 targets / 1 target, warm", warm["hundred"] / warm["one"], "at most 1.5")
 
 
 STARTING = """
 import sys
-from backend_contract._conformance.cli import main as command
+from backend_contract._conformance.cli.main import main
 from backend_contract._conformance.static.checkers import CHECKERS
 from backend_contract._conformance.static.checkers.zuban import Zuban
 
 class Reached(Exception): ...
 
-class Nobody(Zuban):
+class Unstarted(Zuban):
     def version(self): return "0"
-    def check(self, task): raise Reached
+    def check(self, request): raise Reached
 
-CHECKERS["zuban"] = Nobody()
+CHECKERS["zuban"] = Unstarted()
 try:
-    command.main(["check", "--no-cache", "--checker", "zuban", "backend.py:Mine"])
+    main(["check", "--no-cache", "--checker", "zuban", "backend0.py:Mine"])
 except Reached:
     pass
 else:
     raise SystemExit("no checker was reached")
 """
-"""A check that ends where a checker would begin."""
+"""A check that ends when a checker would be started."""
 
 
 def start_up(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        (directory / "backend.py").write_text(
-            "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
-        )
+        write_backends(directory, 1)
         (directory / "starting.py").write_text(STARTING)
         taken = in_turns(
             rounds,
@@ -310,50 +324,40 @@ def start_up(rounds: int) -> None:
                 "check": lambda: run(sys.executable, "starting.py", cwd=directory),
             },
         )
-    print("backend-contract check, up to where the checker begins")
+    print("backend-contract check, until the checker is started")
     above = (taken["check"] - taken["nothing"]) * 1000
-    line("above a bare interpreter (ms)", above, "at most 100")
-    line("ratio to a bare interpreter", taken["check"] / taken["nothing"])
+    line("in addition to starting the interpreter (ms)", above, "at most 100")
+    line("check / starting the interpreter", taken["check"] / taken["nothing"])
 
 
 def each_checker(rounds: int) -> None:
-    """A hundred targets beside one, by every checker that is installed."""
-    print("backend-contract check by each checker, warm")
+    """Compare 100 targets with one, for every installed checker."""
+    print("backend-contract check with each checker, warm")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        for number in range(100):
-            (directory / f"backend{number}.py").write_text(
-                "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
-            )
-        targets = [f"backend{number}.py:Mine" for number in range(100)]
-        command = str(Path(sys.executable).parent / "backend-contract")
+        targets = write_backends(directory, 100)
         for checker in (each for each in CHECKERS.values() if each.is_installed):
 
             def check(count: int, checker: str = checker.name) -> float:
                 variables = {"XDG_CACHE_HOME": str(directory / "cache" / str(count))}
                 arguments = ["check", "--checker", checker, *targets[:count]]
-                return run(command, *arguments, cwd=directory, **variables)
+                return run(command(), *arguments, cwd=directory, **variables)
 
             one, hundred = partial(check, 1), partial(check, 100)
             one()
             hundred()
             taken = in_turns(max(rounds // 4, 3), {"one": one, "hundred": hundred})
-            line(f"{checker.name}: one target (ms)", taken["one"] * 1000)
-            line(f"{checker.name}: a hundred (ms)", taken["hundred"] * 1000)
+            line(f"{checker.name}: 1 target (ms)", taken["one"] * 1000)
+            line(f"{checker.name}: 100 targets (ms)", taken["hundred"] * 1000)
             line(f"{checker.name}: ratio", taken["hundred"] / taken["one"], "at most 1.5")
 
 
-def inspection(rounds: int) -> None:
-    """Layer R, beside what else says at run time whether something is a `Backend`."""
+def registration(rounds: int) -> None:
+    """Compare registering a class with other ways to find out whether it is a `Backend`."""
 
     def fresh() -> type[LocalBackend]:
-        """A class that nobody can have remembered anything of."""
+        """Return a class that no cache knows."""
         return type("Fresh", (LocalBackend,), {"backend_type": "FRESH"})
-
-    def seconds(function: Callable[..., object], *arguments: object) -> float:
-        start = perf_counter()
-        function(*arguments)
-        return perf_counter() - start
 
     taken = in_turns(
         rounds * 20,
@@ -361,37 +365,30 @@ def inspection(rounds: int) -> None:
             "isinstance": lambda: seconds(isinstance, fresh()(), Backend),
             "typeguard": lambda: seconds(typeguard.check_type, fresh()(), Backend),
             "beartype": lambda: seconds(beartype.door.is_bearable, fresh()(), Backend),
-            "inspection": lambda: seconds(inspect_class, fresh()),
+            "find_problems": lambda: seconds(find_problems, fresh()),
+            "register": lambda: seconds(BackendRegistry().register, fresh()),
         },
     )
-    again = statements(
-        rounds,
-        {"inspect_class": inspect_class, "LocalBackend": LocalBackend, "Backend": Backend}
-        | {"backend": LocalBackend()},
-        ours="inspect_class(LocalBackend)",
-        plain="isinstance(backend, Backend)",
-    )
-    print("layer R of a class that was not seen before")
+    print("registering a class")
     for name in ("isinstance", "beartype", "typeguard"):
-        line(f"{name} (us)", taken[name] * 1e6)
-    line("inspection, 9 clauses (us)", taken["inspection"] * 1e6, "at most 300")
-    line("inspection / typeguard", taken["inspection"] / taken["typeguard"])
-    line("inspection again (us)", again["ours"] / 1000, "at most 1")
-    line("inspection again / isinstance again", again["ours"] / again["plain"])
+        line(f"{name} of an instance (us)", taken[name] * 1e6)
+    line("members and calls (us)", taken["find_problems"] * 1e6, "at most 300")
+    line("register (us)", taken["register"] * 1e6)
+    line("members and calls / typeguard", taken["find_problems"] / taken["typeguard"])
 
 
 def behaviour(rounds: int) -> None:
-    check_backend(LocalBackend)  # which imports the frameworks
+    check_backend(LocalBackend)  # imports the frameworks
     taken = in_turns(
         max(rounds // 4, 3),
         {
             "import": lambda: run(sys.executable, "-c", "import grpc, fastapi, uvicorn"),
-            "kit": lambda: timeit.timeit(lambda: check_backend(LocalBackend), number=1),
+            "kit": lambda: seconds(check_backend, LocalBackend),
         },
     )
-    print("layers R and B of LocalBackend, with both servers")
+    print("the kit on LocalBackend, with both servers")
     line("importing gRPC, FastAPI and uvicorn (s)", taken["import"])
-    line("28 clauses (s)", taken["kit"], "at most 2")
+    line(f"{len(CLAUSES)} clauses (s)", taken["kit"], "at most 2")
 
 
 PARTS = (
@@ -400,7 +397,7 @@ PARTS = (
     lifecycle,
     notification,
     metadata,
-    inspection,
+    registration,
     behaviour,
     start_up,
     checks,
@@ -412,7 +409,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=20, help="default: %(default)s")
     parts = {part.__name__: part for part in PARTS}
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; else all")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"one of {', '.join(parts)}; default: all"
+    )
     arguments = parser.parse_args()
     rounds = arguments.rounds
     if unknown := set(arguments.parts) - set(parts):

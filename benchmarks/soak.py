@@ -1,8 +1,8 @@
-"""Print how sure the conformance kit is of what happens at once.
+"""Print how reliably the conformance kit decides the clauses about concurrency.
 
-`nox -s soak` runs it. A good backend must never be blamed; a backend whose race the kit holds open,
-by a member or a hook, must be caught nearly always. It exits with 1 where one of the two does not
-hold. How often the other races are caught is printed, and asserted nowhere.
+``nox -s soak`` runs it. A sound backend must never be blamed. A backend whose race the kit holds
+open, by a member or a hook, must nearly always be caught. Exits with 1 if one of the two does not
+hold. How often other races are caught is printed, but not required.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/integration/frameworks/kit"))
-import mutants
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from conformance.behavioural import mutants
 
 from backend_contract._conformance.behavioural import BEHAVIOURS
-from backend_contract._conformance.behavioural.request_servers import ContextServers
+from backend_contract._conformance.behavioural.request_servers import RequestServers
 from backend_contract._conformance.behavioural.trial import Subject, Trial
 from backend_contract._conformance.results import Verdict
 
 AT_ONCE = ("BC402", "BC403", "BC404", "BC405", "BC506")
-"""The clauses that are about more than one thread."""
+"""The clauses about several threads."""
 
 CAUGHT = 0.999
-"""How often a race that is held open has to be caught."""
+"""The share of runs in which a race that is held open must be caught."""
 
-_servers = ContextServers()
+_servers = RequestServers()
 
 
 def verdict(cls: type, given: dict[str, Any], clause: str) -> Verdict:
-    """What one trial of one clause comes to, where all others hold."""
+    """Return the verdict of one trial of *clause*, as if all others held."""
     _servers.start()
-    trial = Trial(Subject(cls, **given), _servers, [], lambda other: True)
+    trial = Trial(Subject(make=cls, **given), _servers, [], lambda other: True)
     ended = trial.carry_out(BEHAVIOURS[clause].function, clause)
     trial.clean_up()
     return Verdict.OK if ended is None else ended.verdict
 
 
 def violations(name: str, clause: str, runs: int) -> int:
-    """How many of so many runs blame the class of that name in `mutants`."""
+    """Return the number of runs that blame the class *name* of ``mutants``."""
     given = next((m.given for m in mutants.MUTANTS + mutants.RACES if m.cls.__name__ == name), None)
     cls = getattr(mutants, name)
     try:
         found = [verdict(cls, given or mutants.HOOKS, clause) for _ in range(runs)]
     finally:
-        _servers.close()  # or else the process would not end
+        _servers.close()  # otherwise the process would not end
     return found.count(Verdict.VIOLATED)
 
 
@@ -69,7 +69,7 @@ def soak(runs: int, processes: int) -> bool:
         def blamed(name: str, clause: str) -> int:
             return sum(pool.map(violations, repeat(name, processes), repeat(clause), repeat(share)))
 
-        print(f"good backends, blamed in {runs} runs")
+        print(f"sound backends: blamed in {runs} runs")
         for good in mutants.GOOD[:2]:
             for clause in AT_ONCE:
                 count = blamed(good.__name__, clause)
@@ -79,7 +79,7 @@ def soak(runs: int, processes: int) -> bool:
             ("held open", list(held_open()), CAUGHT),
             ("not held open", mutants.RACES, 0.0),
         ):
-            print(f"races, {what}, caught in {runs} runs")
+            print(f"races {what}: caught in {runs} runs")
             for mutant in races:
                 count = blamed(mutant.cls.__name__, mutant.clause)
                 fine &= count >= least * runs

@@ -1,28 +1,28 @@
-"""A backend that runs models as tasks on Ray: on a cluster it joins, or on one it starts here.
+"""A backend that runs models as Ray tasks, on a cluster that it joins or starts.
 
-Needs Ray to run (not to be checked). Configuration, all of it optional::
+Requires Ray to run, but not to be checked. Configuration, all optional::
 
     connection:
-      address: 10.0.0.1:6379  # join this cluster; without it, one is started on this machine
-      timeout: 30             # seconds in which the cluster has to answer
-      check_interval: 5       # seconds between two looks at whether it is still there
-    local:                    # the cluster that is started where no address is given
-      cpus: 2                 # default: all there are
-      resources: {fast: 1}    # resources of your own naming
+      address: 10.0.0.1:6379  # the cluster to join; by default, one is started on this machine
+      timeout: 30             # seconds to wait for the cluster
+      check_interval: 5       # seconds between checks that the cluster is alive
+    local:                    # the cluster to start if `connection.address` is missing
+      cpus: 2                 # default: all CPUs
+      resources: {fast: 1}    # custom resources
     task:
-      cpus: 1                 # what each task reserves; a fraction shares a CPU
-      max_retries: 3          # how often a task is run again whose worker process died
-      timeout: 600            # seconds after which a task is given up
-    placements:               # where a request's `x-route-info` sends the tasks of its model
-      fast: {fast: 1}         # the resources that a task of this route reserves
+      cpus: 1                 # CPUs that each task reserves; may be a fraction
+      max_retries: 3          # retries of a task whose worker process died
+      timeout: 600            # seconds after which a task is cancelled
+    placements:               # resources that requests may ask for with `x-route-info`
+      fast: {fast: 1}         # each task of this route reserves them
 
-Ray has one connection a process, so all backends of a process share it: the first to start makes
-it, the last to stop ends it. A Ray that something else in the process has initialised is used and
-left alone.
+Ray has one connection per process, which all backends share: the first one to start connects, the
+last one to stop disconnects. If other code in the process has initialized Ray, that connection is
+used and not closed.
 
-Where a cluster is started here, Ray forks this process. If grpcio serves in it, set
-``GRPC_ENABLE_FORK_SUPPORT=0`` before grpc is imported: else its threads start anew in what is to
-become a part of the cluster, and may abort it (https://github.com/grpc/grpc/issues/43055).
+To start a cluster, Ray forks this process. If a grpcio server runs in it, set
+``GRPC_ENABLE_FORK_SUPPORT=0`` before importing grpc: otherwise grpcio restarts its threads in the
+forked process, which may abort it (https://github.com/grpc/grpc/issues/43055).
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ if TYPE_CHECKING:
     import ray
 
 ROUTE_KEY = "x-route-info"
-OLDEST_RAY = (2, 60)  # the oldest it is tested with
-LOOKS_BEFORE_LOST = 2  # Ray itself ends the process when its cluster is gone for 60 seconds
+OLDEST_RAY = (2, 60)  # the oldest tested version
+CHECKS_BEFORE_LOST = 2  # few: Ray exits the process when its cluster is gone for 60 seconds
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
 class RayBackend(BackendBase):
-    """Joins or starts a Ray cluster in ``start``, and runs functions on it as Ray tasks."""
+    """Joins or starts a Ray cluster in ``start``, and runs functions on it as tasks."""
 
     backend_type = "RAY"
 
@@ -72,15 +72,15 @@ class RayBackend(BackendBase):
         self._routes: dict[str, str] = {}
 
     def register_config(self, config: Mapping[str, Any]) -> None:
-        """Merge ``config``; it counts from the next ``start``."""
+        """Merge ``config``, which takes effect at the next ``start``."""
         super().register_config(config)
 
     def start(self) -> None:
-        """Join the cluster of ``connection.address``, or start one here.
+        """Join the cluster at ``connection.address``, or start one on this machine.
 
-        Raises :class:`ValueError` for a mistake in the configuration, naming its key;
-        :class:`ImportError` where Ray is missing or too old; :class:`ConnectionError` where no
-        cluster answers in ``connection.timeout`` seconds. A later ``start`` may succeed.
+        Raises :class:`ValueError`, naming the key, if the configuration is invalid;
+        :class:`ImportError` if Ray is missing or too old; and :class:`ConnectionError` if no
+        cluster answers within ``connection.timeout`` seconds. A failed start can be retried.
         """
         with self.start_lock():
             if not self.is_started:
@@ -88,47 +88,43 @@ class RayBackend(BackendBase):
                 CONNECTION.hold(self, settings)
 
     def stop(self) -> None:
-        """Leave the cluster; end it where it was started here and no other backend uses it."""
+        """Leave the cluster; shut it down if it was started here and no other backend uses it."""
         with self.start_lock():
             CONNECTION.release(self)
 
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        """Remember which placement the request asks for; one that does not say changes nothing."""
+        """Store the placement that the request names; a request without one changes nothing."""
         route = get_metadata(runtime_context, ROUTE_KEY)
         if route is None:
             return
         if route in (self.config.get("placements") or {}):
             self._routes[model_id] = route
-        else:  # a client's mistake must not take the others' model away
+        else:  # one client's mistake must not fail the requests of others
             log.warning("%s: no placement %r for model %r", self.backend_type, route, model_id)
 
     def submit(
         self, model_id: str, function: Callable[..., T], *arguments: Any
     ) -> ray.ObjectRef[T]:
-        """Run ``function`` on the cluster, placed as the model's last request wanted it.
+        """Run ``function`` on the cluster, with the placement of the model's last request.
 
-        Returns at once. Raises :class:`RuntimeError` before ``start`` and :class:`ConnectionError`
-        where the cluster is gone. The function and its arguments travel to the worker: what they
-        import has to be installed there.
+        Returns immediately. Raises :class:`RuntimeError` if not started, and
+        :class:`ConnectionError` if the cluster is gone. The function and its arguments are sent to
+        the worker: the modules that they import must be installed there.
         """
-        settings = self._settings
-        if settings is None or not self.is_started:
-            raise RuntimeError(f"{self.backend_type} is not started: call start() first")
+        settings = self._current_settings()
         with CONNECTION.use(CONNECTION.session):
             return self._submit(settings, model_id, function, arguments)
 
     def run(self, model_id: str, function: Callable[..., T], *arguments: Any) -> T:
-        """What ``function`` returns on the cluster; what it raises is raised.
+        """Run ``function`` on the cluster and return its result; its exceptions propagate.
 
-        Raises :class:`TimeoutError` when ``task.timeout`` seconds have passed, having cancelled the
-        task; :class:`ConnectionError` when the cluster is gone, or left meanwhile; and what
-        ``submit`` raises. A task whose worker process dies runs again, ``task.max_retries`` times.
+        Raises :class:`TimeoutError` after ``task.timeout`` seconds, with the task cancelled;
+        :class:`ConnectionError` if the cluster is lost, or left by ``stop``; and whatever
+        ``submit`` raises. A task whose worker process dies is retried ``task.max_retries`` times.
         """
-        settings = self._settings
-        if settings is None or not self.is_started:
-            raise RuntimeError(f"{self.backend_type} is not started: call start() first")
+        settings = self._current_settings()
         import ray
 
         session = CONNECTION.session
@@ -136,17 +132,23 @@ class RayBackend(BackendBase):
             reference = self._submit(settings, model_id, function, arguments)
         deadline = time.monotonic() + settings.task_timeout
         while (left := deadline - time.monotonic()) > 0:
-            with CONNECTION.use(session):  # for a second at a time, so that a stop need not wait
+            with CONNECTION.use(session):  # for a second at a time: stop() waits for the block
                 if ray.wait([reference], timeout=min(left, 1.0))[0]:
                     result: T = ray.get(reference)
                     return result
         with CONNECTION.use(session):
             ray.cancel(reference, force=True)
         raise TimeoutError(
-            f"task.timeout: {model_id!r} has not finished in {settings.task_timeout:g} seconds; if "
-            f"it never began, no node has the {settings.task_cpus:g} CPUs (task.cpus) and the "
-            "resources of its placement free"
+            f"task.timeout: {model_id!r} did not finish within {settings.task_timeout:g} seconds; "
+            f"if it never began, no node has {settings.task_cpus:g} free CPUs (task.cpus) and the "
+            "resources of its placement"
         )
+
+    def _current_settings(self) -> Settings:
+        settings = self._settings
+        if settings is None or not self.is_started:
+            raise RuntimeError(f"{self.backend_type} is not started: call start() first")
+        return settings
 
     def _submit(
         self, settings: Settings, model_id: str, function: Callable[..., T], arguments: Any
@@ -167,7 +169,7 @@ class RayBackend(BackendBase):
 
 @dataclass(frozen=True)
 class Settings:
-    """The configuration, found to be right."""
+    """The validated configuration."""
 
     address: str | None
     timeout: float
@@ -181,26 +183,17 @@ class Settings:
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Settings:
-        """Raises :class:`ValueError` that names the key of what is wrong."""
-        # Other modules may register keys of their own beside these: only a near miss is a mistake.
-        sections = ("connection", "local", "task", "placements")
-        for key in config:
-            if key not in sections and (near := difflib.get_close_matches(key, sections, 1, 0.8)):
-                raise ValueError(f"{key}: no such key; did you mean {near[0]!r}?")
+        """Return the settings of ``config``.
+
+        Raises :class:`ValueError`, naming the key, if a key or a value is invalid.
+        """
+        _reject_misspelt_sections(config)
         connection = _section(config, "connection", ("address", "timeout", "check_interval"))
         local = _section(config, "local", ("cpus", "resources"))
         task = _section(config, "task", ("cpus", "max_retries", "timeout"))
-        address = connection.get("address")
-        if address is not None:
-            match = isinstance(address, str) and re.fullmatch(r"[^:/\s]+:(\d{1,5})", address)
-            if not match or not 0 < int(match[1]) < 65536:
-                raise ValueError(
-                    f"connection.address: expected the host:port of a cluster's head, such as "
-                    f"'10.0.0.1:6379', got {address!r}"
-                )
         cpus = local.get("cpus")
         return cls(
-            address=address,
+            address=_address(connection.get("address")),
             timeout=_number(connection, "connection.timeout", 30, above=0),
             check_interval=_number(connection, "connection.check_interval", 5, above=0),
             local_cpus=None if cpus is None else _whole(local, "local.cpus", 1, least=1),
@@ -215,6 +208,26 @@ class Settings:
         )
 
 
+def _reject_misspelt_sections(config: Mapping[str, Any]) -> None:
+    # Other modules may register further keys: only one that is almost right is an error.
+    sections = ("connection", "local", "task", "placements")
+    for key in config:
+        if key not in sections and (near := difflib.get_close_matches(key, sections, 1, 0.8)):
+            raise ValueError(f"{key}: unknown key; did you mean {near[0]!r}?")
+
+
+def _address(value: object) -> str | None:
+    if value is None:
+        return None
+    match = isinstance(value, str) and re.fullmatch(r"[^:/\s]+:(\d{1,5})", value)
+    if not match or not 0 < int(match[1]) < 65536:
+        raise ValueError(
+            "connection.address: expected the host:port of a cluster's head, such as "
+            f"'10.0.0.1:6379', got {value!r}"
+        )
+    return match[0]
+
+
 def _section(
     config: Mapping[str, Any], name: str, keys: tuple[str, ...] | None = None
 ) -> Mapping[str, Any]:
@@ -225,7 +238,7 @@ def _section(
         raise ValueError(f"{name}: expected a mapping, got {section!r}")
     for key in section:
         if keys is not None and key not in keys:
-            raise ValueError(f"{name}.{key}: no such key; expected one of {', '.join(keys)}")
+            raise ValueError(f"{name}.{key}: unknown key; expected one of {', '.join(keys)}")
     return section
 
 
@@ -249,15 +262,15 @@ def _resources(value: object, key: str) -> dict[str, float]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ValueError(f"{key}: expected a mapping of resources to amounts, got {value!r}")
+        raise ValueError(f"{key}: expected a mapping from resources to amounts, got {value!r}")
     return {name: _number(value, f"{key}.{name}", 0, above=0) for name in value}
 
 
 class Connection:
-    """The one connection that a process has to Ray, and the backends that hold it."""
+    """The connection of this process to Ray, and the backends that hold it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # taken inside a backend's start lock, never around one
+        self._lock = threading.Lock()  # acquired while holding a start lock, never the reverse
         self._holders: list[RayBackend] = []
         self._is_ours = False
         self._wanted: str | None = None
@@ -266,7 +279,7 @@ class Connection:
         self.session = Session("", ended=True)
 
     def hold(self, backend: RayBackend, settings: Settings) -> None:
-        """Connect, if nothing in this process has yet, and let ``backend`` be started."""
+        """Connect if this process is not connected yet, and mark ``backend`` as started."""
         ray = _import_ray()
         with self._lock:
             if self._holders or ray.is_initialized():
@@ -289,17 +302,17 @@ class Connection:
         used = ray.get_runtime_context().gcs_address
         if self._is_ours:
             fits = settings.address in (self._wanted, used)
-        else:  # whoever initialised it has chosen
+        else:  # the code that initialized Ray has chosen the cluster
             fits = settings.address in (None, used)
         if not fits:
             raise ValueError(
-                f"connection.address: this process is connected to Ray at {used} already, and Ray "
-                f"has one connection a process; got {settings.address!r}: give the same address, "
-                "or stop what is connected"
+                f"connection.address: this process is already connected to Ray at {used}, and Ray "
+                f"has one connection per process; got {settings.address!r}: use the same address, "
+                "or stop the other backends first"
             )
 
     def release(self, backend: RayBackend) -> None:
-        """Let ``backend`` be stopped, and disconnect when nobody is left who needs it."""
+        """Mark ``backend`` as stopped, and disconnect if it was the last one."""
         with self._lock:
             backend._started = False
             backend._settings = None
@@ -310,15 +323,15 @@ class Connection:
 
     @contextmanager
     def use(self, session: Session) -> Iterator[None]:
-        """Keep the connection while Ray is called: Ray would make itself another one.
+        """Keep the connection while the block calls Ray, which would otherwise make another one.
 
-        Raises :class:`ConnectionError` where ``session`` has ended, or its cluster is gone: Ray
-        ends a process that asks a cluster which is gone.
+        Raises :class:`ConnectionError` if ``session`` has ended or its cluster is gone: Ray exits a
+        process that calls a cluster which is gone.
         """
         with self._idle:
             if session.ended.is_set():
                 raise ConnectionError(
-                    "the Ray cluster was lost, or left: start() the backend again"
+                    "the Ray cluster was lost or left: call start() of the backend again"
                 )
             self._calls += 1
         try:
@@ -334,7 +347,7 @@ class Connection:
         with self._idle:
             self.session.ended.set()
             if not self._idle.wait_for(lambda: self._calls == 0, timeout=10):
-                log.warning("RAY: disconnecting while Ray is still being called")
+                log.warning("RAY: disconnecting while calls to Ray are in progress")
         if self._is_ours:
             import ray
 
@@ -342,15 +355,15 @@ class Connection:
             ray.shutdown()
 
     def _watch(self, session: Session, settings: Settings) -> None:
-        """Stop all backends when their cluster is gone, before Ray ends the process for it."""
+        """Stop all backends when their cluster is gone, before Ray exits the process."""
         missed = 0
         while not session.ended.wait(settings.check_interval):
             missed = 0 if session.is_alive() else missed + 1
-            if missed < LOOKS_BEFORE_LOST:
+            if missed < CHECKS_BEFORE_LOST:
                 continue
             with self._lock:
                 if not session.ended.is_set():
-                    log.error("RAY: the cluster at %s is gone: start() again", session.address)
+                    log.error("RAY: the cluster at %s is gone: start again", session.address)
                     for backend in self._holders:
                         backend._started = False
                     self._holders.clear()
@@ -358,7 +371,7 @@ class Connection:
 
 
 class Session:
-    """The time from connecting to a cluster to leaving or losing it."""
+    """The period from connecting to a cluster until it is left or lost."""
 
     def __init__(self, address: str, *, ended: bool = False) -> None:
         self.address = address
@@ -367,7 +380,7 @@ class Session:
             self.ended.set()
 
     def answers(self) -> bool:
-        """Whether somebody listens where the cluster's head was."""
+        """Return whether a process listens at the address of the cluster's head."""
         host, _, port = self.address.rpartition(":")
         try:
             socket.create_connection((host, int(port)), timeout=5).close()
@@ -376,7 +389,7 @@ class Session:
         return True
 
     def is_alive(self) -> bool:
-        """Whether the head answers, and counts the node we are connected to among the living."""
+        """Return whether the head answers and considers this process's node alive."""
         if not self.answers():
             return False
         import ray
@@ -397,12 +410,13 @@ def _import_ray() -> ModuleType:
         if error.name != "ray":
             raise
         raise ModuleNotFoundError(
-            f"Ray is not installed, and RayBackend runs on it: pip install 'ray>={wanted}'",
+            f"RayBackend requires Ray: pip install 'ray>={wanted}'",
             name="ray",
         ) from None
     if tuple(map(int, module.__version__.split(".")[:2])) < OLDEST_RAY:
         raise ImportError(
-            f"Ray {module.__version__} is too old for RayBackend: pip install 'ray>={wanted}'",
+            f"RayBackend requires Ray {wanted}, got {module.__version__}: "
+            f"pip install 'ray>={wanted}'",
             name="ray",
         )
     return module
@@ -416,7 +430,7 @@ def _connect(ray: ModuleType, settings: Settings) -> None:
             ray.init(address=settings.address)
         else:
             ray.init(
-                address="local",  # whatever RAY_ADDRESS says
+                address="local",  # overrides RAY_ADDRESS
                 num_cpus=settings.local_cpus,
                 resources=settings.local_resources or None,
                 include_dashboard=False,
@@ -425,7 +439,7 @@ def _connect(ray: ModuleType, settings: Settings) -> None:
         ray.shutdown()
         raise
     finally:
-        # Ray puts a handler of its own in place; a server that has one shall keep it.
+        # Ray installs its own handler; that of a server has to stay.
         if callable(handler) and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
 
@@ -433,15 +447,15 @@ def _connect(ray: ModuleType, settings: Settings) -> None:
 def _probe(address: str, timeout: float) -> None:
     """Raise :class:`ConnectionError` unless a cluster can be joined at ``address``.
 
-    ``ray.init`` waits for minutes where nobody listens, and cannot be interrupted: so a process
-    that can be ended tries it first.
+    ``ray.init`` waits for minutes if the cluster does not answer, and cannot be interrupted. A
+    separate process, which can be killed, tries it first.
     """
-    where = f"connection.address: no Ray cluster at {address}"
+    problem = f"connection.address: cannot join a Ray cluster at {address}"
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout).close()
     except OSError as error:
-        raise ConnectionError(f"{where}: {error.strerror or error}") from None
+        raise ConnectionError(f"{problem}: {error.strerror or error}") from None
     join = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)"
     with subprocess.Popen(
         [sys.executable, "-c", join, address],
@@ -453,21 +467,20 @@ def _probe(address: str, timeout: float) -> None:
         start_new_session=True,
     ) as process:
         try:
-            _, said = process.communicate(timeout=timeout)
+            _, errors = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             raise ConnectionError(
-                f"{where}: what listens there has not let us join in {timeout:g} seconds "
-                "(connection.timeout)"
+                f"{problem}: no answer within {timeout:g} seconds (connection.timeout)"
             ) from None
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode != 0:
-        lines = said.strip().splitlines() or [f"exit status {process.returncode}"]
-        raise ConnectionError(f"{where} that we can join: {lines[-1]}")
+        lines = errors.strip().splitlines() or [f"exit status {process.returncode}"]
+        raise ConnectionError(f"{problem}: {lines[-1]}")
 
 
-@functools.lru_cache(maxsize=256)  # Ray sends a function to the cluster once for each of these
+@functools.lru_cache(maxsize=256)  # Ray sends a function to the cluster once per remote function
 def _as_task(function: Callable[..., object]) -> Any:
     import ray
 

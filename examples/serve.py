@@ -1,12 +1,22 @@
-"""A runtime: one process that answers over gRPC and HTTP, with backends from a YAML file.
+"""A runtime that serves gRPC and HTTP in one process, with backends from a YAML file.
 
     pip install 'backend-contract[grpc,fastapi]'
-    python serve.py                 # until SIGTERM or Ctrl-C
-    python serve.py --self-test     # on free ports: calls itself, and prints what each backend saw
+    python serve.py  # until SIGTERM or Ctrl-C
 
-A request for `model` is `GET /models/model?text=...` over HTTP, and over gRPC the method
-`/example.Echo/Say` with the text as bytes and `mm-model-id: model` in the metadata. Either may say
-where it wants to go with `x-route-info`.
+With `--self-test` it calls itself on free ports and prints the requests that the backends saw:
+
+    $ python serve.py --self-test
+    gRPC answers: HELLO by way of the-left-bank
+    HTTP answers: HELLO by way of the-right-bank
+    ECHO saw left over gRPC
+    ECHO saw right over HTTP
+    ROUTES saw left go to the-left-bank
+    ROUTES saw right go to the-right-bank
+    stopped: ECHO, ROUTES
+
+Request `model` over HTTP with `GET /models/model?text=...`, and over gRPC with the method
+`/example.Echo/Say`, the text as bytes and `mm-model-id: model` in the metadata. Both accept
+`x-route-info`, the route that the request asks for.
 """
 
 from __future__ import annotations
@@ -43,12 +53,12 @@ from backend_contract.runtime_context import get_metadata, is_grpc_context
 HOST = "127.0.0.1"
 
 registry = BackendRegistry()
-registry.register(EchoBackend)  # which inherits nothing
+registry.register(EchoBackend)  # inherits nothing
 
 
 @registry.register
 class RouteBackend(BackendBase):
-    """Knows where the requests for each model want to go."""
+    """Stores the route that the last request for each model asked for."""
 
     backend_type = "ROUTES"
 
@@ -82,7 +92,7 @@ class Ports(NamedTuple):
 
 
 class Runtime:
-    """Answers with the first backend that can; what it is asked over makes no difference."""
+    """Answers requests with its backends, the same way over gRPC and HTTP."""
 
     def __init__(self, backends: Sequence[Backend], config: aconfig.Config) -> None:
         self.backends = backends
@@ -98,12 +108,12 @@ class Runtime:
 
     @contextmanager
     def serving(self) -> Iterator[Ports]:
-        """Answer requests; at the end, let those that have begun end first."""
+        """Serve requests while in the block; on exit, wait for requests in progress."""
         grace_period: int = self.config.get("grace_period", 10)
         rpc_server = grpc.server(
             ThreadPoolExecutor(16),
             interceptors=[BackendInterceptor(self.backends)],
-            options=[("grpc.so_reuseport", 0)],  # a port that is taken is an error
+            options=[("grpc.so_reuseport", 0)],  # makes a port in use an error
         )
         rpc_server.add_generic_rpc_handlers([self._rpc_handler()])
         try:
@@ -112,12 +122,13 @@ class Runtime:
         except (OSError, RuntimeError) as error:
             raise SystemExit(f"cannot listen: {error}") from error
         with listening:
-            configuration = uvicorn.Config(
-                self._application(),
-                log_level="warning",
-                timeout_graceful_shutdown=grace_period,
+            http_server = uvicorn.Server(
+                uvicorn.Config(
+                    self._application(),
+                    log_level="warning",
+                    timeout_graceful_shutdown=grace_period,
+                )
             )
-            http_server = uvicorn.Server(configuration)
             http_thread = threading.Thread(target=http_server.run, args=([listening],))
             rpc_server.start()
             http_thread.start()
@@ -153,7 +164,7 @@ class Runtime:
 
 
 def self_test(runtime: Runtime, ports: Ports) -> None:
-    """Call the runtime over both protocols, as a client would."""
+    """Call the runtime over both protocols and print the requests that the backends saw."""
     with grpc.insecure_channel(f"{HOST}:{ports.grpc}") as channel:
         say: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/example.Echo/Say")
         metadata = (("mm-model-id", "left"), ("x-route-info", "the-left-bank"))
@@ -180,15 +191,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     default = Path(__file__).with_suffix(".yaml")
     parser.add_argument("--config", type=Path, default=default, help="default: %(default)s")
-    parser.add_argument("--self-test", action="store_true", help="call itself once, and end")
+    parser.add_argument("--self-test", action="store_true", help="call itself once and exit")
     options = parser.parse_args(arguments)
     try:
         config = aconfig.Config.from_yaml(str(options.config))
-        backends = registry.configure(config.backends)
-    except Exception as error:  # whatever it is, the file is to blame
+        backends = registry.create_all(config.backends)
+    except Exception as error:  # of any kind: the file causes it
         parser.error(f"{options.config}: {error}")
     if options.self_test:
-        config.grpc, config.http = {"port": 0}, {"port": 0}  # whichever are free
+        config.grpc, config.http = {"port": 0}, {"port": 0}  # any free ports
 
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):

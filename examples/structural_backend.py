@@ -1,6 +1,6 @@
-"""A backend that has never heard of backend-contract, and is one all the same.
+"""A backend that conforms by structure: it inherits nothing and does not import backend-contract.
 
-It keeps the contract by its shape alone; all it imports for that are types to name.
+It imports the frameworks for type annotations only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class EchoBackend:
-    """Answers with what it was asked, in this process; knows the last caller of every model."""
+    """Echoes requests in this process, and keeps the last context of every model."""
 
     backend_type = "ECHO"
 
@@ -27,8 +27,8 @@ class EchoBackend:
         self._lock = threading.RLock()
 
     def register_config(self, config: Mapping[str, Any]) -> None:
-        # A backend whose configuration is fixed says so, every time.
-        raise NotImplementedError(f"{self.backend_type} is configured when it is made")
+        # A backend without dynamic configuration raises this in every call.
+        raise NotImplementedError(f"{self.backend_type} is configured when it is created")
 
     def start(self) -> None:
         self.is_started = True
@@ -45,5 +45,5 @@ class EchoBackend:
         self.callers[model_id] = runtime_context
 
     def echo(self, text: str) -> str:
-        """What was asked, as the configuration wants it written."""
+        """Return ``text``, in upper case if configured as ``loud``."""
         return text.upper() if self.config.get("loud") else text

@@ -1,22 +1,22 @@
-"""A backend that hands text generation to gRPC servers: one for all models, or one a model.
+"""A backend that delegates text generation to gRPC servers: a shared one, or one per model.
 
-Needs grpcio to run (not to be checked). Configuration, all of it optional::
+Requires grpcio to run, but not to be checked. Configuration, all optional::
 
-    connection:                  # of every model that has none of its own
-      address: localhost:8033    # host:port; {model_id} in it stands for the model's id
-      timeout: 5                 # seconds for the server to answer, in `start` and in a request
-      ca_cert_file: ca.pem       # TLS, where it is given
-      client_cert_file: me.pem   # and mutual TLS, with both of these
+    connection:                  # the default connection
+      address: localhost:8033    # host:port; {model_id} is replaced by the model's id
+      timeout: 5                 # seconds to wait for the server, in `start` and per request
+      ca_cert_file: ca.pem       # enables TLS
+      client_cert_file: me.pem   # enables mutual TLS, together with the key
       client_key_file: me.key
-    models:                      # connections of their own; what they lack is taken from above
+    models:                      # connections of single models; defaults come from `connection`
       large: {address: "large.example:8033", timeout: 60}
-    routes:                      # where a request's `x-route-info` may send its model
+    routes:                      # connections that requests may choose with `x-route-info`
       canary: {address: "canary.example:8033"}
 
-A client names a route of the configuration, never an address: it shall not choose whom this
-process talks to. A server that is restarted is connected to again, and requests wait for it, for as
-long as ``timeout`` says. Prompt and text travel as UTF-8 to the method ``/<model_id>/Generate``;
-put the stub of your server's own service into ``generate``.
+A client names a configured route, never an address: clients must not choose which hosts this
+process connects to. The backend reconnects to a restarted server; requests wait for it, for at most
+``timeout`` seconds. Prompts and results are sent as UTF-8 to the method ``/<model_id>/Generate``;
+replace the call in ``generate`` by the stub of your server's service.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,7 @@ log = logging.getLogger(__name__)
 
 
 class TextGenerationBackend(BackendBase):
-    """Connects to its servers in ``start``, and takes a request's route from its metadata."""
+    """Connects to the servers in ``start``, and chooses a route by the request's metadata."""
 
     backend_type = "TEXT-GENERATION"
 
@@ -78,15 +78,15 @@ class TextGenerationBackend(BackendBase):
         self._route_of: dict[str, str] = {}
 
     def register_config(self, config: Mapping[str, Any]) -> None:
-        """Merge ``config``; it counts from the next ``start``."""
+        """Merge ``config``, which takes effect at the next ``start``."""
         super().register_config(config)
 
     def start(self) -> None:
-        """Connect to the server of every model, and wait until each answers.
+        """Connect to the server of every model, and wait until each of them answers.
 
-        Routes are connected to when a request asks for them. Raises :class:`ValueError` for a
-        mistake in the configuration, naming its key, and :class:`ConnectionError` where a server
-        does not answer in time; nothing is left open, and a later ``start`` may succeed.
+        A route is connected when a request first needs it. Raises :class:`ValueError`, naming the
+        key, if the configuration is invalid, and :class:`ConnectionError` if a server does not
+        answer in time. A failed start leaves no connection open and can be retried.
         """
         with self.start_lock():
             if self.is_started:
@@ -103,7 +103,7 @@ class TextGenerationBackend(BackendBase):
             self._started = True
 
     def stop(self) -> None:
-        """Close the connections. Requests that are under way are cancelled."""
+        """Close all connections. Requests in progress are cancelled."""
         with self.start_lock():
             self._started = False
             self._close()
@@ -111,20 +111,20 @@ class TextGenerationBackend(BackendBase):
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        """Remember where the request wants to go; one that does not say changes nothing."""
+        """Store the route that the request names; a request without one changes nothing."""
         route = get_metadata(runtime_context, ROUTE_KEY)
         if route is None:
             return
         if route in (self.config.get("routes") or {}):
             self._route_of[model_id] = route
-        else:  # a client's mistake must not take the others' model away
+        else:  # one client's mistake must not fail the requests of others
             log.warning("%s: no route %r for model %r", self.backend_type, route, model_id)
 
     def generate(self, model_id: str, prompt: str) -> str:
-        """What the model's server makes of ``prompt``.
+        """Return the text that the model's server generates from ``prompt``.
 
-        Raises :class:`RuntimeError` before ``start``, and ``grpc.RpcError`` as the server, or its
-        absence for longer than the connection's ``timeout``, makes it.
+        Raises :class:`RuntimeError` if not started, and ``grpc.RpcError`` if the server reports an
+        error or is unavailable for longer than the connection's ``timeout``.
         """
         if not self.is_started:
             raise RuntimeError(f"{self.backend_type} is not started: call start() first")
@@ -142,16 +142,16 @@ class TextGenerationBackend(BackendBase):
     def _connections(self, key: str) -> dict[str, Connection]:
         named = self.config.get(key) or {}
         if not isinstance(named, Mapping):
-            raise ValueError(f"{key}: expected a mapping of names to connections, got {named!r}")
+            raise ValueError(f"{key}: expected a mapping from names to connections, got {named!r}")
         return {
             name: Connection.read(f"{key}.{name}", value, self._default)
             for name, value in named.items()
         }
 
     def _needs_default(self) -> bool:
-        """Whether the common server can be tested: it is one, and some model may use it."""
-        has_own = self._models and not self.config.get("connection")
-        return not has_own and "{model_id}" not in self._default.address
+        """Return whether ``start`` can test the default connection, and a model may use it."""
+        only_models = self._models and not self.config.get("connection")
+        return not only_models and "{model_id}" not in self._default.address
 
     def _connection_of(self, model_id: str) -> Connection:
         route = self._routes.get(self._route_of.get(model_id, ""))
@@ -174,7 +174,7 @@ class TextGenerationBackend(BackendBase):
         except grpc.FutureTimeoutError:
             ready.cancel()
             raise ConnectionError(
-                f"{key}: no gRPC server has answered at {connection.address} in "
+                f"{key}: no gRPC server answered at {connection.address} within "
                 f"{connection.timeout:g} seconds ({key}.timeout)"
             ) from None
 
@@ -187,7 +187,7 @@ class TextGenerationBackend(BackendBase):
 
 @dataclass(frozen=True)
 class Connection:
-    """How a server is reached."""
+    """The address, timeout and certificates of a server."""
 
     address: str = "localhost:8033"
     timeout: float = 5
@@ -197,7 +197,10 @@ class Connection:
 
     @classmethod
     def read(cls, key: str, config: object, default: Connection) -> Connection:
-        """``config`` over ``default``. Raises :class:`ValueError` that names the key."""
+        """Return the connection of ``config``, with missing values taken from ``default``.
+
+        Raises :class:`ValueError`, naming the key, if a key or a value is invalid.
+        """
         if config is None:
             return default
         if not isinstance(config, Mapping):
@@ -205,32 +208,23 @@ class Connection:
         known = vars(default)
         for name, value in config.items():
             if name not in known:
-                raise ValueError(f"{key}.{name}: no such key; expected one of {', '.join(known)}")
-            if name == "timeout":
-                right = isinstance(value, int | float) and 0 < value < float("inf")
-                expected = "a number of seconds above 0"
-                right = right and not isinstance(value, bool)
-            elif name == "address":
-                right = isinstance(value, str) and bool(re.fullmatch(r"[^\s/]+:\d{1,5}", value))
-                expected = "host:port"
-            else:
-                right = value is None or (isinstance(value, str) and Path(value).is_file())
-                expected = "the path of a file"
-            if not right:
+                raise ValueError(f"{key}.{name}: unknown key; expected one of {', '.join(known)}")
+            is_valid, expected = VALUES.get(name, (_is_file, "the path of a file"))
+            if not is_valid(value):
                 raise ValueError(f"{key}.{name}: expected {expected}, got {value!r}")
         connection = cls(**{**known, **config})
         if (connection.client_cert_file is None) != (connection.client_key_file is None):
-            raise ValueError(f"{key}: client_cert_file and client_key_file need each other")
+            raise ValueError(f"{key}: client_cert_file and client_key_file require each other")
         if connection.client_cert_file and not connection.ca_cert_file:
-            raise ValueError(f"{key}.ca_cert_file: missing, and client_cert_file needs it")
+            raise ValueError(f"{key}.ca_cert_file: missing; client_cert_file requires it")
         return connection
 
     def of(self, model_id: str) -> Connection:
-        """The same, to the server of one model."""
-        return Connection(**{**vars(self), "address": self.address.replace("{model_id}", model_id)})
+        """Return this connection with ``{model_id}`` in its address replaced."""
+        return replace(self, address=self.address.replace("{model_id}", model_id))
 
     def open(self) -> grpc.Channel:
-        """A channel, which connects in the background, again and again."""
+        """Return a channel that connects, and reconnects, in the background."""
         import grpc
 
         options = tuple(RECONNECTING.items())
@@ -242,3 +236,24 @@ class Connection:
             Path(self.client_cert_file).read_bytes() if self.client_cert_file else None,
         )
         return grpc.secure_channel(self.address, credentials, options)
+
+
+def _is_timeout(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 < value < float("inf")
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[^\s/]+:\d{1,5}", value) is not None
+
+
+def _is_file(value: object) -> bool:
+    return value is None or (isinstance(value, str) and Path(value).is_file())
+
+
+VALUES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "timeout": (_is_timeout, "a number of seconds above 0"),
+    "address": (_is_address, "host:port"),
+}
+"""How the values of a connection are validated; all others are the paths of files."""

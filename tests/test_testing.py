@@ -1,40 +1,36 @@
-"""The kit's face for pytest: which test a clause is, and how it ends. No backend is tried."""
+"""A suite without a run of pytest: which tests there are, and how each ends."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from support import Mine
 
-from backend_contract import LocalBackend, testing
-from backend_contract._conformance.behavioural.trial import TIME_LIMIT, USUAL_METADATA, Subject
-from backend_contract._conformance.kit import Kit
+from backend_contract import testing
+from backend_contract._conformance.behavioural.trial import Subject
+from backend_contract._conformance.pytest_summary import failure_message
 from backend_contract._conformance.results import Finding, Verdict
-from backend_contract.clauses import CLAUSES, Clause
+from backend_contract.clauses import CLAUSES, Clause, Level
 from backend_contract.errors import CouldNotCheckError
 from backend_contract.testing import BackendConformance
 
-NAME = f"{__name__}:Mine"
 CLAUSE = CLAUSES["BC303"]
 
 
-class Mine(LocalBackend):
-    backend_type = "MINE"
-
-
 def suite(**members: Any) -> type[BackendConformance]:
-    """A suite, which pytest does not see."""
+    """Return a suite that pytest does not collect."""
     return type("TestMine", (BackendConformance,), {"backend": Mine, **members})
 
 
-# Which tests there are.
+# Collection.
 
 
-def test_every_subclass_is_a_suite_unless_it_says_that_it_is_none() -> None:
+def test_collected() -> None:
+    """Every subclass is collected unless it says otherwise."""
     assert BackendConformance.__test__ is False
     assert suite().__test__ is True
     shared = suite(__test__=False)
@@ -46,19 +42,22 @@ def parametrized(given: type[BackendConformance], *fixtures: str) -> list[Any]:
     calls: list[Any] = []
     metafunc = SimpleNamespace(
         fixturenames=[*fixtures],
+        config=SimpleNamespace(workerinput={}),
         parametrize=lambda name, values, ids: calls.append((name, [*values], ids)),
     )
     given().pytest_generate_tests(metafunc)
     return calls
 
 
-def test_a_clause_is_a_test_whose_id_is_the_clauses() -> None:
+def test_one_test_per_clause() -> None:
+    """There is one test per clause, identified by its id."""
     due = [("clause", [*CLAUSES.values()], [*CLAUSES])]
-    assert parametrized(suite(), "clause", "record_property") == due
+    assert parametrized(suite(), "clause", "request") == due
     assert parametrized(suite(expected_violations={"BC303": "why"}), "clause") == due
 
 
-def test_a_test_of_the_suites_own_is_run_once() -> None:
+def test_own_test() -> None:
+    """A test that the suite adds is not parametrized."""
     assert parametrized(suite(), "tmp_path") == []
 
 
@@ -66,211 +65,246 @@ def test_a_test_of_the_suites_own_is_run_once() -> None:
     ("expected", "problem"),
     [
         ({"BC999": "why"}, "there is no clause 'BC999'"),
-        ({"BC303": " "}, "BC303 needs a reason"),
-        ({"BC302": "why", "BC303": ""}, "BC303 needs a reason"),
+        ({"BC303": " "}, "BC303 requires a reason"),
+        ({"BC302": "why", "BC303": ""}, "BC303 requires a reason"),
     ],
     ids=["no clause", "blank", "empty"],
 )
-def test_what_cannot_be_expected_is_a_misuse(expected: dict[str, str], problem: str) -> None:
+def test_invalid_expected_violations(expected: dict[str, str], problem: str) -> None:
+    """An unknown clause or a missing reason is a usage error."""
     with pytest.raises(pytest.UsageError) as raised:
         parametrized(suite(expected_violations=expected), "clause")
     assert str(raised.value) == f"TestMine: expected_violations: {problem}"
 
 
-# What is tried.
+# What the suite gives to its kit.
+
+
+class FakeKit:
+    """Replaces the kit: records the subjects, and gives one answer."""
+
+    made: ClassVar[list[FakeKit]] = []
+    answer: ClassVar[Finding | Exception | None] = None
+    name = "support:Mine"
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.closed = 0
+        self.made.append(self)
+
+    def finding(self, clause: Clause) -> Finding:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer or finding(Verdict.OK, clause)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture(autouse=True)
+def kits(monkeypatch: pytest.MonkeyPatch) -> list[FakeKit]:
+    """Replace the kit, and return those that are created."""
+    monkeypatch.setattr(testing, "Kit", FakeKit)
+    monkeypatch.setattr(FakeKit, "made", [])
+    return FakeKit.made
+
+
+def finding(verdict: Verdict, clause: Clause = CLAUSE, because: tuple[str, ...] = ()) -> Finding:
+    return Finding(
+        clause=clause,
+        verdict=verdict,
+        path=Path("/a.py"),
+        line=7,
+        found="found",
+        because=because,
+        layer="B",
+        checked_by="the kit",
+    )
+
+
+class Item:
+    """Replaces the test item of *clause*, alone in its session."""
+
+    parent = None
+
+    def __init__(self, clause: Clause) -> None:
+        self.user_properties: list[tuple[str, object]] = []
+        self.callspec = SimpleNamespace(params={"clause": clause})
+
+    @property
+    def request(self) -> Any:
+        return SimpleNamespace(node=self, session=SimpleNamespace(items=[self]))
+
+
+def run(given: type[BackendConformance], clause: Clause = CLAUSE) -> list[tuple[str, object]]:
+    """Run the test of *clause*; return the properties that it records."""
+    item = Item(clause)
+    given().test_clause(clause, item.request)
+    return item.user_properties
 
 
 def subject_of(given: type[BackendConformance]) -> Subject:
-    return given()._subject()
+    run(given)
+    return FakeKit.made[-1].subject
 
 
-def test_a_suite_that_gives_a_class_gives_no_hooks() -> None:
-    assert subject_of(suite()) == Subject(Mine, None, USUAL_METADATA, TIME_LIMIT)
+def test_subject_without_hooks() -> None:
+    """A suite without hooks gives none to the kit."""
+    assert subject_of(suite()) == Subject(make=Mine)
 
 
-def test_what_a_suite_gives_is_given_to_the_kit() -> None:
+def test_subject_options() -> None:
+    """The options of a suite are given to the kit."""
     sample, pairs = {"a": 1}, [("a", "b")]
     given = suite(config=sample, metadata=pairs, time_limit=7.0)
-    assert subject_of(given) == Subject(Mine, sample, pairs, 7.0)
+    expected = Subject(make=Mine, config=sample, metadata=pairs, time_limit=7.0)
+    assert subject_of(given) == expected
 
 
 @pytest.mark.parametrize("name", ["merged_config", "during_start", "received_contexts"])
-def test_a_hook_is_given_where_the_suite_defines_it(name: str) -> None:
+def test_subject_hook(name: str) -> None:
+    """A hook is given to the kit if the suite defines it."""
+
     def hook(self: object, *arguments: object) -> tuple[str, tuple[object, ...]]:
         return "mine", arguments
 
     subject = subject_of(suite(**{name: hook}))
     assert getattr(subject, name)(1) == ("mine", (1,))
     without: dict[str, Any] = {name: None}
-    assert subject._replace(**without) == Subject(Mine)
+    assert replace(subject, **without) == Subject(make=Mine)
 
 
-def test_the_hooks_of_a_suite_without_any_say_nothing() -> None:
-    made = suite()()
-    assert made.merged_config(Mine()) is None
-    assert made.received_contexts(Mine()) is None
-    made.during_start(Mine(), lambda: pytest.fail("it is not called"))
+def test_default_hooks() -> None:
+    """The default hooks show nothing."""
+    given = suite()()
+    assert given.merged_config(Mine()) is None
+    assert given.received_contexts(Mine()) is None
+    given.during_start(Mine(), lambda: pytest.fail("not expected to be called"))
     with pytest.raises(NotImplementedError):
-        made.make_backend()
+        given.make_backend()
 
 
-@pytest.mark.parametrize("backend", [None, Mine], ids=["alone", "before the class"])
-def test_a_factory_makes_what_is_tried(backend: type[Mine] | None) -> None:
-    made = Mine()
-    given = suite(backend=backend, make_backend=lambda self: made)
-    subject = subject_of(given)
+@pytest.mark.parametrize("backend", [None, Mine], ids=["alone", "beside the class"])
+def test_make_backend(backend: type[Mine] | None) -> None:
+    """`make_backend` takes precedence over `backend`."""
+    only = Mine()
+    subject = subject_of(suite(backend=backend, make_backend=lambda self: only))
     assert subject.cls is None
-    assert subject.make() is made
-    assert Kit(subject).name.startswith(f"{__name__}:")
+    assert subject.make() is only
 
 
-def test_a_suite_without_a_backend_is_a_misuse() -> None:
-    with pytest.raises(pytest.UsageError) as raised:
-        subject_of(suite(backend=None))
-    assert str(raised.value) == (
-        "TestMine: give it a backend class as `backend`, or define `make_backend`"
-    )
+def test_no_backend() -> None:
+    """A suite without a backend fails with a hint."""
+    with pytest.raises(pytest.fail.Exception, match="set `backend` to a backend class, or define"):
+        run(suite(backend=None))
 
 
-# One kit a suite.
-
-
-class Made:
-    """Stands for the kit."""
-
-    name = NAME
-
-    def __init__(self, subject: object = None) -> None:
-        self.subject = subject
-        self.closed = 0
-        self.answer: Callable[[Clause], Finding] = lambda clause: finding(Verdict.OK, clause)
-
-    def finding(self, clause: Clause) -> Finding:
-        return self.answer(clause)
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-def test_all_tests_of_a_suite_ask_one_kit_that_is_closed_after_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(testing, "Kit", Made)
+def test_one_kit_per_suite(kits: list[FakeKit]) -> None:
+    """All tests of a suite share a kit, which is closed after them."""
     given = suite()
-    given.teardown_class()  # nothing was tried
-    kit: Any = given()._the_kit()
-    assert isinstance(kit, Made)
-    assert kit.subject == Subject(Mine)
-    assert given()._the_kit() is kit
-    inherited: Any = type("TestOther", (given,), {})
-    assert inherited()._the_kit() is not kit
+    given.teardown_class()  # no test has run
+    run(given)
+    run(given, CLAUSES["BC302"])
+    (kit,) = kits
+    run(type("TestOther", (given,), {}))
+    assert len(kits) == 2
     given.teardown_class()
     given.teardown_class()
+    assert [kit.closed for kit in kits] == [1, 0]
+    run(given)
+    assert len(kits) == 3
     assert kit.closed == 1
-    assert given()._the_kit() is not kit
 
 
 # How a test ends.
 
 
-def finding(verdict: Verdict, clause: Clause = CLAUSE, because: tuple[str, ...] = ()) -> Finding:
-    return Finding(clause, verdict, Path("/a.py"), 7, "found", because, "B", "us")
-
-
-class StopTrial:
-    """How the test of a clause ended."""
+class Result:
+    """The outcome of the test of a clause, and what it has recorded."""
 
     def __init__(self, answer: Finding | Exception, **members: Any) -> None:
-        def answered(clause: Clause) -> Finding:
-            if isinstance(answer, Exception):
-                raise answer
-            assert clause is answer.clause
-            return answer
-
-        kit: Any = Made()
-        kit.answer = answered
-        given = suite(**members)
-        given._kit = kit
-        self.recorded: list[tuple[str, object]] = []
-        self.outcome: Any = None
+        FakeKit.answer = answer
         clause = CLAUSE if isinstance(answer, Exception) else answer.clause
+        item = Item(clause)
+        self.outcome: Any = None
         try:
-            given().test_clause(clause, lambda *pair: self.recorded.append(pair))
+            suite(**members)().test_clause(clause, item.request)
         except (pytest.fail.Exception, pytest.skip.Exception, pytest.xfail.Exception) as outcome:
             self.outcome = outcome
-
-    def parts(self) -> tuple[type, str, list[tuple[str, object]]]:
-        return type(self.outcome), str(self.outcome), self.recorded
-
-
-def recorded(verdict: str) -> list[tuple[str, object]]:
-    return [("backend-contract", f"TestMine BC303 {verdict}")]
+        finally:
+            FakeKit.answer = None
+        self.recorded = item.user_properties
 
 
-def test_a_clause_that_holds_passes() -> None:
-    ended = StopTrial(finding(Verdict.OK))
-    assert (ended.outcome, ended.recorded) == (None, recorded("ok"))
+def recorded(result: str) -> list[tuple[str, object]]:
+    return [("backend-contract", f"TestMine BC303 {result}")]
+
+
+def test_ok() -> None:
+    """A clause that holds passes."""
+    result = Result(finding(Verdict.OK))
+    assert (result.outcome, result.recorded) == (None, recorded("ok"))
 
 
 @pytest.mark.parametrize("config", [None, {"a": 1}])
-def test_a_clause_that_is_violated_fails_and_says_all(config: dict[str, int] | None) -> None:
+def test_violated(config: dict[str, int] | None) -> None:
+    """A violated clause fails with the whole message."""
     violated = finding(Verdict.VIOLATED)
-    ended = StopTrial(violated, config=config)
-    assert ended.parts() == (
-        pytest.fail.Exception,
-        failure(violated, NAME, config),
-        recorded("violated"),
-    )
-    assert ended.outcome.pytrace is False
+    result = Result(violated, config=config)
+    assert type(result.outcome) is pytest.fail.Exception
+    assert str(result.outcome) == failure_message(violated, "support:Mine", config)
+    assert result.outcome.pytrace is False
+    assert result.recorded == recorded("violated")
 
 
-def test_a_clause_that_is_new_warns() -> None:
-    violated = finding(Verdict.VIOLATED, CLAUSE._replace(fails_from="999.0"))
-    with pytest.warns(FutureWarning) as warned:
-        ended = StopTrial(violated)
-    assert [str(warning.message) for warning in warned] == [failure(violated, NAME)]
-    assert warned[0].filename == inspect.getfile(testing)
-    assert (ended.outcome, ended.recorded) == (None, recorded("violated"))
+def test_should_violated(recwarn: pytest.WarningsRecorder) -> None:
+    """A violated clause of level SHOULD passes, without a Python warning."""
+    result = Result(finding(Verdict.VIOLATED, replace(CLAUSE, level=Level.SHOULD)))
+    assert (result.outcome, result.recorded) == (None, recorded("warning"))
+    assert list(recwarn) == []
 
 
 @pytest.mark.parametrize(
     "verdict", [Verdict.UNCHECKED, Verdict.BLOCKED, Verdict.NOT_APPLICABLE], ids=lambda v: v.value
 )
-def test_a_clause_that_is_not_decided_is_skipped_with_the_reasons(verdict: Verdict) -> None:
-    ended = StopTrial(finding(verdict, because=("one", "two")))
-    assert ended.parts() == (
-        pytest.skip.Exception,
-        f"{verdict.value}: one; two",
-        recorded(verdict.value),
-    )
+def test_undecided(verdict: Verdict) -> None:
+    """An undecided clause is skipped with the reasons."""
+    result = Result(finding(verdict, because=("one", "two")))
+    assert type(result.outcome) is pytest.skip.Exception
+    assert str(result.outcome) == f"{verdict.value}: one; two"
+    assert result.recorded == recorded(verdict.value)
 
 
-EXPECTED = {"BC302": "another", "BC303": "issue 7"}
+EXPECTED = {"BC302": "another", "BC303": "known"}
 
 
-@pytest.mark.parametrize("clause", [CLAUSE, CLAUSE._replace(fails_from="999.0")])
-def test_a_violation_that_is_expected_is_an_expected_failure(clause: Clause) -> None:
-    ended = StopTrial(finding(Verdict.VIOLATED, clause), expected_violations=EXPECTED)
-    due = (pytest.xfail.Exception, "issue 7", recorded("expected violation"))
-    assert ended.parts() == due
+@pytest.mark.parametrize("level", Level)
+def test_expected_violation(level: Level) -> None:
+    """An expected violation is an expected failure, whatever the level."""
+    violated = finding(Verdict.VIOLATED, replace(CLAUSE, level=level))
+    result = Result(violated, expected_violations=EXPECTED)
+    assert type(result.outcome) is pytest.xfail.Exception
+    assert str(result.outcome) == "known"
+    assert result.recorded == recorded("expected violation")
 
 
 @pytest.mark.parametrize(
     "verdict", [verdict for verdict in Verdict if verdict is not Verdict.VIOLATED]
 )
-def test_a_violation_that_is_expected_has_to_occur(verdict: Verdict) -> None:
-    ended = StopTrial(finding(verdict), expected_violations=EXPECTED)
-    text = (
-        f"BC303 is expected to be violated (issue 7), and is {verdict.value}: take it out of "
-        "expected_violations"
-    )
-    assert ended.parts() == (pytest.fail.Exception, text, recorded(verdict.value))
-    assert ended.outcome.pytrace is False
+def test_stale_expected_violation(verdict: Verdict) -> None:
+    """An expected violation that does not occur fails."""
+    result = Result(finding(verdict), expected_violations=EXPECTED)
+    assert type(result.outcome) is pytest.fail.Exception
+    text = f"BC303 is expected to be violated (known), but is {verdict.value}; remove it"
+    assert str(result.outcome).startswith(text)
+    assert result.outcome.pytrace is False
+    assert result.recorded == recorded(verdict.value)
 
 
-def test_what_is_expected_of_another_clause_excuses_none() -> None:
-    ended = StopTrial(finding(Verdict.VIOLATED), expected_violations={"BC302": "another"})
-    assert ended.parts()[0] is pytest.fail.Exception
+def test_other_expected_violation() -> None:
+    """An expected violation of another clause excuses nothing."""
+    result = Result(finding(Verdict.VIOLATED), expected_violations={"BC302": "another"})
+    assert type(result.outcome) is pytest.fail.Exception
 
 
 @pytest.mark.parametrize(
@@ -278,17 +312,17 @@ def test_what_is_expected_of_another_clause_excuses_none() -> None:
     [CouldNotCheckError, TypeError, ValueError, pytest.UsageError],
     ids=lambda e: e.__name__,
 )
-def test_what_cannot_be_checked_fails_in_one_line(error: type[Exception]) -> None:
-    ended = StopTrial(error("no sockets"), expected_violations=EXPECTED)
-    assert ended.parts() == (
-        pytest.fail.Exception,
-        "BC303 could not be checked: no sockets",
-        recorded("not tried"),
-    )
-    assert ended.outcome.pytrace is False
-    assert ended.outcome.__context__ is None  # nor is where it comes from shown
+def test_could_not_check(error: type[Exception]) -> None:
+    """A clause that could not be checked fails with one line."""
+    result = Result(error("no sockets"), expected_violations=EXPECTED)
+    assert type(result.outcome) is pytest.fail.Exception
+    assert str(result.outcome) == "BC303 could not be checked: no sockets"
+    assert result.recorded == recorded("not tried")
+    assert result.outcome.pytrace is False
+    assert result.outcome.__context__ is None  # its origin is not shown either
 
 
-def test_what_goes_wrong_in_the_kit_itself_is_shown_as_it_is() -> None:
+def test_error_in_kit() -> None:
+    """An error in the kit itself propagates."""
     with pytest.raises(ZeroDivisionError):
-        StopTrial(ZeroDivisionError())
+        Result(ZeroDivisionError())

@@ -1,6 +1,6 @@
 """A look at a class before it is used: the members are there, and the contract's calls bind.
 
-Reads class dictionaries and signatures only: no annotation is evaluated, no property is read, and
+Reads class dictionaries and code objects only: no annotation is evaluated, no property is read, and
 nothing of the class is called. Whatever cannot be told this way is left to use.
 """
 
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import dis
 import inspect
-import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 __all__ = ["find_problems"]
 
@@ -38,75 +37,126 @@ _CALLS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
 )
 _SETS_ANY_ATTRIBUTE = {"setattr", "__setattr__", "__dict__", "vars"}
 
+Members = Mapping[str, Any]
+
 
 def find_problems(cls: type) -> dict[str, str]:
     """Return one problem per violated clause, by clause id; empty if *cls* can be used."""
+    # Through `type`, since a metaclass may answer for its classes.
     mro: tuple[type, ...] = type.__dict__["__mro__"].__get__(cls)
-    members: dict[str, object] = {}
-    for base in reversed(mro):
-        members.update(base.__dict__)
+    bases: list[Members] = [type.__dict__["__dict__"].__get__(base) for base in mro]
+    members = {name: value for base in reversed(bases) for name, value in base.items()}
+    assigned = _names_assigned(bases)
     problems: dict[str, str] = {}
-    for name, clause in _MEMBERS.items():
-        if name not in members and not _may_be_set(mro, members, name):
-            problems.setdefault(clause, f"the class has no `{name}`")
-        elif getattr(members.get(name), "__isabstractmethod__", False):
-            problems.setdefault(clause, f"`{name}` is abstract, and the class does not define it")
-    for name, count, keywords in _CALLS:
-        for problem in _call_problems(cls, members, name, count, keywords):
-            problems.setdefault(_MEMBERS[name], problem)
+    for name, problem in (
+        *_missing_members(members, assigned),
+        *_uncallable_members(cls, members, assigned),
+        *_why_no_instances(bases[0]),
+    ):
+        problems.setdefault(_MEMBERS[name], problem)
     return problems
 
 
-def _call_problems(
-    cls: type, members: Mapping[str, object], name: str, count: int, keywords: tuple[str, ...]
-) -> Iterator[str]:
-    plain = type(cls).__call__ is type.__call__ and members["__new__"] is object.__new__
-    if name == "__init__" and not plain:
-        return
-    member, count = members.get(name), count + 1  # `self`, or the class
-    if isinstance(member, staticmethod | classmethod):
-        count -= isinstance(member, staticmethod)
-        member = cast("staticmethod[..., Any]", member).__func__
-    # A wrapper accepts whatever the wrapped function accepts: only a call can tell.
-    if not isinstance(member, types.FunctionType) or hasattr(member, "__wrapped__"):
-        return
+def _missing_members(members: Members, assigned: set[str]) -> Iterator[tuple[str, str]]:
+    any_name = bool(assigned & _SETS_ANY_ATTRIBUTE) or _hides_attributes(members)
+    for name in _MEMBERS:
+        if name not in members and name not in assigned and not any_name:
+            yield name, f"the class has no `{name}`"
+        elif _is_abstract(members.get(name)):
+            yield name, f"`{name}` is abstract, and the class does not define it"
+
+
+def _uncallable_members(
+    cls: type, members: Members, assigned: set[str]
+) -> Iterator[tuple[str, str]]:
+    usual = type(cls).__call__ is type.__call__ and members["__new__"] is object.__new__
+    for name, count, keywords in _CALLS:
+        # Unless the class is created as usual, `__init__` does not decide how it is called.
+        if name in members and name not in assigned and (usual or name != "__init__"):
+            for problem in _call_problems(members[name], count, keywords):
+                yield name, f"`{name}` {problem}"
+
+
+def _why_no_instances(own: Members) -> Iterator[tuple[str, str]]:
+    for name in sorted(own.get("__abstractmethods__", frozenset()) - _MEMBERS.keys()):
+        yield "__init__", f"`{name}` is abstract, so no instance can be created"
+    if own.get("_is_protocol") is True:
+        yield "__init__", "the class is a Protocol, which has no instances"
+
+
+def _is_abstract(member: object) -> bool:
+    usual = (types.FunctionType, property, staticmethod, classmethod)
+    # Any other object might answer to any name.
+    return issubclass(type(member), usual) and getattr(member, "__isabstractmethod__", False)
+
+
+def _call_problems(member: Any, count: int, keywords: tuple[str, ...]) -> Iterator[str]:
+    """Yield why an instance's *member* cannot be called with so many arguments and *keywords*."""
+    leading = 0 if issubclass(type(member), staticmethod) else 1  # `self`, or the class
+    if issubclass(type(member), staticmethod | classmethod):
+        member = member.__func__
+    if member is object.__init__ and count:
+        yield "takes no configuration"
+    if not callable(member) and not hasattr(type(member), "__get__"):
+        yield f"cannot be called: it is of type {type(member).__name__}"
+    if not issubclass(type(member), types.FunctionType):
+        return  # only a call can tell
     if inspect.iscoroutinefunction(member) or inspect.isasyncgenfunction(member):
-        yield f"`{name}` is async, and is never awaited"
+        yield "is async, and is never awaited"
     try:
-        _signature(member).bind(*[None] * count, **dict.fromkeys(keywords))
+        _signature(member).bind(*[None] * (leading + count), **dict.fromkeys(keywords))
     except TypeError as error:
-        how = f" with {' and '.join(keywords)}" if keywords else ""
-        yield f"`{name}`, called{how}: {error}"
+        how = f"with the keywords {' and '.join(keywords)}" if keywords else "as the contract does"
+        yield f"cannot be called {how}: {error}"
 
 
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    if sys.version_info >= (3, 14):
-        from annotationlib import Format  # by default, annotations are evaluated there
+def _signature(function: types.FunctionType) -> inspect.Signature:
+    """Return the signature of *function* itself, without its annotations.
 
-        return inspect.signature(function, annotation_format=Format.STRING)
-    return inspect.signature(function)
+    Annotations are evaluated when they are read (Python 3.14), and a wrapper shows those of
+    another function.
+    """
+    code, defaults, closure = function.__code__, function.__defaults__, function.__closure__
+    bare = types.FunctionType(code, {}, function.__name__, defaults, closure)
+    bare.__kwdefaults__ = function.__kwdefaults__
+    return inspect.signature(bare)
 
 
-def _may_be_set(mro: tuple[type, ...], members: Mapping[str, object], name: str) -> bool:
-    """Return whether an instance may have a member that the class dictionaries lack."""
-    hooks = (members.get("__getattr__"), members["__getattribute__"])
-    if any(isinstance(hook, types.FunctionType) for hook in hooks):
+def _hides_attributes(members: Members) -> bool:
+    """Return whether attributes of an instance may come from code that shows no names."""
+    computed = (members.get("__getattr__"), members["__getattribute__"])
+    if any(issubclass(type(hook), types.FunctionType) for hook in computed):
         return True
-    return any(
-        _SETS_ANY_ATTRIBUTE & set(code.co_names) or name in _attributes_stored(code)
-        for base in mro
-        for value in base.__dict__.values()
-        if isinstance(value, types.FunctionType)
-        for code in _with_nested(value.__code__)
-    )
+    constructor = members["__init__"]
+    if issubclass(type(constructor), types.FunctionType):
+        # A decorator without functools.wraps hides what it decorates.
+        decorated = set(constructor.__code__.co_freevars) - {"__class__"}
+        return bool(decorated) and not hasattr(constructor, "__wrapped__")
+    return not issubclass(type(constructor), types.WrapperDescriptorType)  # else it is compiled
 
 
-def _attributes_stored(code: types.CodeType) -> set[str]:
-    return {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"}
+def _names_assigned(bases: Sequence[Members]) -> set[str]:
+    """Return the members that a method assigns, and names of functions that assign any."""
+    names: set[str] = set()
+    for value in (value for base in bases for value in base.values()):
+        while issubclass(type(value), types.FunctionType):
+            if value.__module__ != "typing":  # a Protocol's own functions do not set members
+                names.update(*map(_names_set_by, _nested(value.__code__)))
+            value = getattr(value, "__wrapped__", None)
+    return names
 
 
-def _with_nested(code: types.CodeType) -> Iterator[types.CodeType]:
+def _names_set_by(code: types.CodeType) -> set[str]:
+    used = set(code.co_names)
+    names = _SETS_ANY_ATTRIBUTE & used
+    if _MEMBERS.keys() & used:  # dis is slow
+        stored = (each for each in dis.get_instructions(code) if each.opname == "STORE_ATTR")
+        names |= {each.argval for each in stored}
+    return names
+
+
+def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _with_nested(constant)
+            yield from _nested(constant)

@@ -1,32 +1,40 @@
-"""What a failed test says of a clause."""
+"""The message of a failed test."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backend_contract._conformance.behavioural import BEHAVIOURS
+from backend_contract._conformance.pytest_summary import failure_message
 from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES
 
 CLAUSE = CLAUSES["BC303"]
 FINDING = Finding(
-    CLAUSE, Verdict.VIOLATED, Path("mine.py"), 7, "is_started is True", ("one\ntwo", "three")
+    clause=CLAUSE,
+    verdict=Verdict.VIOLATED,
+    path=Path("mine.py"),
+    line=7,
+    found="is_started is True",
+    because=("one\ntwo", "three"),
 )
 
 
 def script(name: str, config: dict[str, object] | None = None) -> str:
-    """What it says is to be run, without the lines that show the violation."""
-    _, text = failure(FINDING, name, config).split("to see it without this kit:\n\n")
+    """Return the code to run, without the lines that show the violation."""
+    _, text = failure_message(FINDING, name, config).split("to reproduce it without the kit:\n\n")
     lines = [line.removeprefix("    ") for line in text.splitlines()]
     make, _, rest = "\n".join(lines).partition(BEHAVIOURS["BC303"].reproduce.rstrip())
     assert rest.strip() == ""
     return make.rstrip("\n")
 
 
-def test_all_that_is_known_is_said_in_its_order() -> None:
-    lines = failure(FINDING, "package.mine:Mine").splitlines()
+def test_order() -> None:
+    """A message has all parts, in order."""
+    lines = failure_message(FINDING, "package.mine:Mine").splitlines()
     assert lines[0] == f"BC303 violated: {CLAUSE.text}"
     assert lines[1] == ""
     labels = [line.split()[0] for line in lines[2:] if line[:1].strip()]
@@ -41,8 +49,9 @@ def test_all_that_is_known_is_said_in_its_order() -> None:
     ]
 
 
-def test_what_there_is_nothing_of_has_no_line() -> None:
-    lines = failure(FINDING._replace(because=()), "package.mine:Mine").splitlines()
+def test_empty_part() -> None:
+    """An empty part has no line."""
+    lines = failure_message(replace(FINDING, because=()), "package.mine:Mine").splitlines()
     assert not any(line.startswith("because") for line in lines)
     assert any(line.startswith("found") for line in lines)
 
@@ -65,7 +74,7 @@ def test_what_there_is_nothing_of_has_no_line() -> None:
         ),
         (
             "mine:Outer.TestMine.make_backend",
-            {"address": "here"},  # which the suite gives by itself
+            {"address": "here"},  # the suite passes it
             "from mine import Outer\nmake = Outer.TestMine().make_backend",
         ),
         ("mine:make_backend", None, "from mine import make_backend\nmake = make_backend"),
@@ -77,7 +86,6 @@ def test_what_there_is_nothing_of_has_no_line() -> None:
         ("__main__:Mine", None, "make = ...  # Mine, of __main__"),
     ],
 )
-def test_a_backend_is_made_as_it_was(
-    name: str, config: dict[str, object] | None, code: str
-) -> None:
+def test_factory_code(name: str, config: dict[str, object] | None, code: str) -> None:
+    """The reproduction creates the backend as the suite did."""
     assert script(name, config) == code

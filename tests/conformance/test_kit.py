@@ -1,7 +1,8 @@
-"""The kit: every clause decided once, in an order that its clauses ask for."""
+"""The kit decides every clause once, after those that the clause needs."""
 
 from __future__ import annotations
 
+import abc
 import functools
 import inspect
 import threading
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import Mine
 
-from backend_contract import LocalBackend
+from backend_contract import BackendBase, LocalBackend
 from backend_contract._conformance import kit as kits
 from backend_contract._conformance.behavioural import BEHAVIOURS, Behaviour
 from backend_contract._conformance.behavioural.trial import (
@@ -21,7 +23,7 @@ from backend_contract._conformance.behavioural.trial import (
     unchecked,
     violated,
 )
-from backend_contract._conformance.kit import DECIDED_BY, Kit, check_backend
+from backend_contract._conformance.kit import CHECKED_BY, Kit, check_backend
 from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES
 from backend_contract.errors import CouldNotCheckError
@@ -29,13 +31,9 @@ from backend_contract.errors import CouldNotCheckError
 Instead = Callable[..., None]
 
 
-class Mine(LocalBackend):
-    backend_type = "MINE"
-
-
 @pytest.fixture
 def instead(monkeypatch: pytest.MonkeyPatch) -> Instead:
-    """Try a clause by another function than its own; without one, it holds."""
+    """Return a function that replaces the trial of a clause; all others hold."""
 
     def replace(
         clause: str,
@@ -45,7 +43,9 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Instead:
         def tried(trial: Trial) -> None:
             function(trial)
 
-        monkeypatch.setitem(BEHAVIOURS, clause, Behaviour(clause, tried, "", after))
+        monkeypatch.setitem(
+            BEHAVIOURS, clause, Behaviour(clause=clause, function=tried, reproduce="", after=after)
+        )
 
     for clause in CLAUSES:
         replace(clause)
@@ -54,7 +54,7 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Instead:
 
 @pytest.fixture(autouse=True)
 def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What is done with the servers, in place of doing it."""
+    """Replace the servers, without any framework, and yield the calls that they receive."""
     done: list[str] = []
 
     class Servers:
@@ -66,7 +66,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         def close(self) -> None:
             done.append("close")
 
-    monkeypatch.setattr(kits, "ContextServers", Servers)
+    monkeypatch.setattr(kits, "RequestServers", Servers)
     yield done
     assert done.count("start") == 0 or done[-1] == "close"
 
@@ -79,7 +79,7 @@ def ends_with(ended: Exception) -> Callable[[Trial], None]:
 
 
 def tried(make: Any, clause: str, **given: Any) -> Finding:
-    with Kit(Subject(make, **given)) as kit:
+    with Kit(Subject(make=make, **given)) as kit:
         return kit.finding(CLAUSES[clause])
 
 
@@ -90,7 +90,9 @@ def line_of(function: Any) -> int:
 # Who is tried.
 
 
-def test_the_name_is_that_of_what_makes_the_backends() -> None:
+def test_name() -> None:
+    """The name is that of the class or factory."""
+
     def make() -> Mine:
         return Mine()
 
@@ -98,30 +100,33 @@ def test_the_name_is_that_of_what_makes_the_backends() -> None:
         pass
 
     here = f"{__name__}:"
-    where = "test_the_name_is_that_of_what_makes_the_backends.<locals>."
-    assert Kit(Subject(Mine)).name == f"{here}Mine"
-    assert Kit(Subject(Inner)).name == f"{here}{where}Inner"
-    assert Kit(Subject(make)).name == f"{here}{where}make"
+    where = "test_name.<locals>."
+    assert Kit(Subject(make=Mine)).name == "support:Mine"
+    assert Kit(Subject(make=Inner)).name == f"{here}{where}Inner"
+    assert Kit(Subject(make=make)).name == f"{here}{where}make"
     partial = functools.partial(Mine, None)
-    assert Kit(Subject(partial)).name == f"functools:{partial!r}"
+    assert Kit(Subject(make=partial)).name == f"functools:{partial!r}"
 
 
-def test_the_class_is_that_of_the_first_backend_and_one_is_enough() -> None:
+def test_backend_class() -> None:
+    """The class is that of the first backend, which is created once."""
     made: list[Mine] = []
 
     def make() -> Mine:
         made.append(Mine())
         return made[-1]
 
-    with Kit(Subject(make)) as kit:
-        assert kit.tried_class() is Mine
-        assert kit.tried_class() is Mine
+    with Kit(Subject(make=make)) as kit:
+        assert kit.backend_class() is Mine
+        assert kit.backend_class() is Mine
         assert len(made) == 1
-    with Kit(Subject(Mine)) as kit:
-        assert kit.tried_class() is Mine
+    with Kit(Subject(make=Mine)) as kit:
+        assert kit.backend_class() is Mine
 
 
-def test_the_backend_that_tells_the_class_is_stopped_and_what_fails_then_is_noted() -> None:
+def test_backend_class_clean_up() -> None:
+    """The backend that shows the class is stopped; a failure is noted."""
+
     class CannotStop(Mine):
         def stop(self) -> None:
             raise OSError("busy")
@@ -131,27 +136,31 @@ def test_the_backend_that_tells_the_class_is_stopped_and_what_fails_then_is_note
         backend.start()
         return backend
 
-    with Kit(Subject(make)) as kit:
-        kit.tried_class()
+    with Kit(Subject(make=make)) as kit:
+        kit.backend_class()
         (note,) = kit.notes
     assert note.startswith("stop() raised OSError: busy (")
 
 
-def test_a_backend_that_lacks_its_base_tells_the_class_all_the_same() -> None:
+def test_backend_class_without_base() -> None:
+    """A backend that lacks its base state still shows its class."""
+
     class ForgetsItsBase(Mine):
         def __init__(self) -> None:
             pass
 
-    with Kit(Subject(lambda: ForgetsItsBase())) as kit:
-        assert kit.tried_class() is ForgetsItsBase
+    with Kit(Subject(make=lambda: ForgetsItsBase())) as kit:
+        assert kit.backend_class() is ForgetsItsBase
         assert kit.notes == []
 
 
-def test_where_no_backend_can_be_made_there_is_an_error_and_no_finding() -> None:
+def test_no_backend() -> None:
+    """If no backend can be created, the report is an error without findings."""
+
     def refuses() -> Mine:
         raise OSError("no licence")
 
-    with Kit(Subject(refuses)) as kit, pytest.raises(CouldNotCheckError) as error:
+    with Kit(Subject(make=refuses)) as kit, pytest.raises(CouldNotCheckError) as error:
         kit.finding(CLAUSES["BC101"])
     assert str(error.value).startswith("the factory raised OSError: no licence (test_kit.py:")
     report = check_backend(refuses)
@@ -163,48 +172,52 @@ def test_where_no_backend_can_be_made_there_is_an_error_and_no_finding() -> None
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"make": 3}, TypeError, "expected a backend class, or a function .*, got 3: give its"),
+        ({"make": 3}, TypeError, "expected a backend class or a function .*, got 3; give its"),
         ({"config": [1]}, TypeError, r"config: expected a mapping, got \[1\]"),
         ({"config": ""}, TypeError, "config: expected a mapping, got ''"),
-        ({"metadata": 3}, TypeError, "metadata: expected a mapping, or pairs .*, got 3"),
+        ({"metadata": 3}, TypeError, "metadata: expected a mapping or pairs .*, got 3"),
         ({"time_limit": 0}, ValueError, "time_limit: expected seconds above 0, got 0"),
         ({"time_limit": -0.5}, ValueError, "time_limit: expected seconds above 0, got -0.5"),
         ({"time_limit": float("nan")}, ValueError, "time_limit: expected seconds above 0, got nan"),
     ],
-    ids=["no factory", "a list", "text", "no pairs", "no time", "less than no time", "nan"],
+    ids=["no factory", "a list", "text", "no pairs", "no time", "negative", "nan"],
 )
-def test_what_cannot_be_used_is_refused_at_once(
-    given: dict[str, Any], error: type[Exception], message: str
-) -> None:
+def test_invalid_options(given: dict[str, Any], error: type[Exception], message: str) -> None:
+    """Invalid options are rejected when the kit is created."""
     with pytest.raises(error, match=message):
         Kit(Subject(**{"make": Mine, **given}))
 
 
-def test_what_is_given_beside_the_backend_is_given_by_name() -> None:
+def test_keyword_only_options() -> None:
+    """Options are keyword-only."""
     check: Any = check_backend
     with pytest.raises(TypeError, match="positional"):
         check(Mine, {})
 
 
 @pytest.mark.parametrize("given", [{"config": {}}, {"config": {"a": 1}}, {"time_limit": 1}])
-def test_what_can_be_used_is_not_refused(given: dict[str, Any]) -> None:
-    assert Kit(Subject(Mine, **given)).subject.make is Mine
+def test_valid_options(given: dict[str, Any]) -> None:
+    """Valid options are accepted."""
+    assert Kit(Subject(make=Mine, **given)).subject.make is Mine
 
 
-def test_metadata_of_an_iterator_is_there_for_every_request() -> None:
+def test_metadata_iterator() -> None:
+    """Metadata given as an iterator is available for every request."""
     for given in (iter([("a", "1"), ("a", "2")]), [("a", "1"), ("a", "2")]):
-        with Kit(Subject(Mine, metadata=given)) as kit:
+        with Kit(Subject(make=Mine, metadata=given)) as kit:
             assert (
                 list(kit.subject.metadata) == list(kit.subject.metadata) == [("a", "1"), ("a", "2")]
             )
-    with Kit(Subject(Mine, metadata={"a": "1"})) as kit:
+    with Kit(Subject(make=Mine, metadata={"a": "1"})) as kit:
         assert kit.subject.metadata == [("a", "1")]
 
 
-# What is said of a clause.
+# Findings.
 
 
-def test_a_finding_says_what_was_seen_where_and_by_whom(instead: Instead) -> None:
+def test_finding(instead: Instead) -> None:
+    """A finding has the observation, the place of the member and its source."""
+
     class Stops(LocalBackend):
         backend_type = "STOPS"
 
@@ -214,88 +227,172 @@ def test_a_finding_says_what_was_seen_where_and_by_whom(instead: Instead) -> Non
     held = tried(Stops, "BC303")
     assert (held.verdict, held.found, held.because) == (Verdict.OK, "", ())
     assert (held.path, held.line) == (Path(__file__), line_of(Stops.stop))
-    assert (held.layer, held.by) == ("B", DECIDED_BY)
+    assert (held.layer, held.checked_by) == ("B", CHECKED_BY)
     instead("BC303", ends_with(violated("seen", "for one", "for another")))
     broken = tried(Stops, "BC303")
     assert broken.verdict is Verdict.VIOLATED
     assert (broken.found, broken.because) == ("seen", ("for one", "for another"))
     assert (broken.path, broken.line) == (Path(__file__), line_of(Stops.stop))
-    assert (broken.layer, broken.by) == ("B", DECIDED_BY)
+    assert (broken.layer, broken.checked_by) == ("B", CHECKED_BY)
 
 
-def test_a_clause_is_tried_once(instead: Instead) -> None:
+def test_tried_once(instead: Instead) -> None:
+    """A clause is tried once."""
     trials: list[Trial] = []
     instead("BC303", trials.append)
-    with Kit(Subject(Mine)) as kit:
+    with Kit(Subject(make=Mine)) as kit:
         assert kit.finding(CLAUSES["BC303"]) is kit.finding(CLAUSES["BC303"])
     assert len(trials) == 1
 
 
-def test_what_is_known_already_is_not_tried(instead: Instead) -> None:
+def test_known_finding(instead: Instead) -> None:
+    """A known finding is not tried again."""
     known = tried(Mine, "BC303")
     trials: list[Trial] = []
     instead("BC303", trials.append)
-    with Kit(Subject(Mine), {"BC303": known}) as kit:
+    with Kit(Subject(make=Mine), {"BC303": known}) as kit:
         assert kit.finding(CLAUSES["BC303"]) is known
     assert trials == []
 
 
-def test_who_wants_to_know_is_told_what_is_tried_next(instead: Instead) -> None:
+def test_before_trial(instead: Instead) -> None:
+    """The callback receives the id before the trial."""
     order: list[str] = []
     instead("BC303", lambda trial: order.append("now"))
-    with Kit(Subject(Mine), before_trial=order.append) as kit:
+    with Kit(Subject(make=Mine), before_trial=order.append) as kit:
         kit.finding(CLAUSES["BC303"])
     assert order[-2:] == ["BC303", "now"]
 
 
-def test_a_clause_is_blocked_by_a_broken_one_that_it_requires(instead: Instead) -> None:
+def test_blocked(instead: Instead) -> None:
+    """A clause is blocked by a violated one that it requires, also indirectly."""
     trials: list[Trial] = []
     for clause in ("BC301", "BC302", "BC303", "BC306"):
         instead(clause, trials.append)
     instead("BC309", ends_with(violated("seen")))
-    for clause in ("BC302", "BC303", "BC306"):  # the last two by way of others
+    for clause in ("BC302", "BC303", "BC306"):  # the last two indirectly
         finding = tried(Mine, clause)
         assert (finding.verdict, finding.found) == (Verdict.BLOCKED, "")
         assert finding.because == ("BC309",)
     assert {trial.subject.make for trial in trials} == {Mine}
-    assert len(trials) == 3  # of BC301, which does not require it
+    assert len(trials) == 3  # BC301 does not require BC309
 
 
 @pytest.mark.parametrize("ended", [unchecked("why"), blocked("BC501")], ids=["unchecked", "other"])
-def test_a_clause_is_not_blocked_by_one_of_which_nothing_is_known(
-    instead: Instead, ended: Exception
-) -> None:
+def test_not_blocked(instead: Instead, ended: Exception) -> None:
+    """A clause is not blocked by an unchecked or blocked one."""
     instead("BC309", ends_with(unchecked("why")))
     assert tried(Mine, "BC302").verdict is Verdict.OK
 
 
-def test_a_clause_that_the_class_shows_to_be_broken_is_not_tried(instead: Instead) -> None:
-    class Later(Mine):
-        async def start(self) -> None:  # type: ignore[override]  # which is what it is about
-            pass
+class Later(Mine):
+    async def start(self) -> None:  # type: ignore[override]  # wrong on purpose
+        pass
 
+
+def test_problem_of_the_class(instead: Instead) -> None:
+    """A clause that the class shows to be violated is not tried."""
     trials: list[Trial] = []
     instead("BC309", trials.append)
     finding = tried(Later, "BC309")
-    assert (finding.verdict, finding.layer) == (Verdict.VIOLATED, "R")
+    assert (finding.verdict, finding.layer, finding.parts) == (Verdict.VIOLATED, "B", ())
+    assert "is async" in finding.found
     assert trials == []
 
 
-def test_what_the_class_shows_and_what_its_instances_show_make_one_finding(
-    instead: Instead,
-) -> None:
-    instead("BC309", ends_with(violated("seen")))
-    finding = tried(Mine, "BC309")
-    assert (finding.verdict, finding.layer, finding.found) == (Verdict.VIOLATED, "B", "seen")
-    assert [(part.layer, part.verdict) for part in finding.parts] == [
-        ("R", Verdict.OK),
-        ("B", Verdict.VIOLATED),
-    ]
+def test_abstract_member() -> None:
+    """An abstract member violates its clause and blocks all others: there is no instance."""
+
+    class LacksStop(BackendBase):
+        backend_type = "LACKS-STOP"
+
+        def register_config(self, config: Any) -> None:
+            super().register_config(config)
+
+        def start(self) -> None:
+            self._started = True
+
+    report = check_backend(LacksStop)
+    found = {finding.clause.id: finding for finding in report.findings}
+    assert found["BC309"].verdict is Verdict.VIOLATED
+    assert "`stop` is abstract" in found["BC309"].found
+    del found["BC309"]
+    assert {(f.verdict, f.because) for f in found.values()} == {(Verdict.BLOCKED, ("BC309",))}
 
 
-def test_what_comes_before_a_clause_is_decided_before_it_and_may_be_asked_for(
+def test_abstract_member_of_the_author() -> None:
+    """An abstract member outside the contract violates BC201, which blocks the others."""
+
+    class Open(Mine, abc.ABC):
+        @abc.abstractmethod
+        def probe(self) -> None: ...
+
+    report = check_backend(Open)
+    violations = [f for f in report.findings if f.verdict is Verdict.VIOLATED]
+    assert [f.clause.id for f in violations] == ["BC201"]
+    assert "probe" in violations[0].found
+
+
+@pytest.mark.parametrize(
+    ("members", "clause"),
+    [
+        ({"handle_runtime_context": lambda self, model, context: None}, "BC501"),
+        ({"start": lambda self, timeout: None}, "BC309"),
+        ({"register_config": lambda self: None}, "BC202"),
+        ({"start_lock": None}, "BC401"),
+        ({"is_started": lambda self: True}, "BC307"),
+        ({"backend_type": None}, "BC101"),
+        ({"__init__": lambda self: None}, "BC201"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_member_without_frameworks(members: dict[str, Any], clause: str) -> None:
+    """A wrong member violates its clause alone, without any framework too."""
+    report = check_backend(type("Wrong", (Mine,), members))
+    violations = [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED]
+    assert violations == [clause]
+
+
+def test_factory_of_other_constructor() -> None:
+    """A factory may call the class in any way, so the constructor is unchecked."""
+
+    class NeedsWorkers(Mine):
+        def __init__(self, config: Any, workers: int) -> None:
+            super().__init__(config)
+
+    assert tried(NeedsWorkers, "BC201").verdict is Verdict.VIOLATED
+    report = check_backend(lambda: NeedsWorkers(None, 3))
+    assert [f for f in report.findings if f.verdict is Verdict.VIOLATED] == []
+    found = {finding.clause.id: finding.verdict for finding in report.findings}
+    assert found["BC201"] is Verdict.UNCHECKED
+    assert found["BC302"] is Verdict.OK
+
+
+def test_report_sizes() -> None:
+    """Printing a report, or its findings, shows no more than a person reads."""
+    for cls in (Mine, Later, object):
+        report = check_backend(cls)  # type: ignore[arg-type]  # any class
+        assert len(report.findings) == len(CLAUSES)
+        for text in (str(report), repr(report), str(report.findings), repr(report.findings)):
+            assert len(text) < 6000
+
+
+def test_async_request_without_frameworks() -> None:
+    """An async handle_runtime_context violates BC501, without any framework too."""
+
+    class Later(Mine):
+        async def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:  # type: ignore[override]  # wrong on purpose
+            pass
+
+    report = check_backend(Later)
+    violations = [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED]
+    assert violations == ["BC501"]
+
+
+def test_decided_before(
     instead: Instead,
 ) -> None:
+    """A trial may ask for clauses that are decided before it."""
     order: list[str] = []
     instead("BC401", lambda trial: order.append("BC401"))
     instead("BC402", ends_with(violated("seen")))
@@ -309,10 +406,9 @@ def test_what_comes_before_a_clause_is_decided_before_it_and_may_be_asked_for(
     assert order == ["BC401", "BC303", "BC401"]
 
 
-def test_servers_are_started_for_what_needs_requests_alone(
-    instead: Instead, servers: list[str]
-) -> None:
-    with Kit(Subject(Mine)) as kit:
+def test_servers(instead: Instead, servers: list[str]) -> None:
+    """Servers are started only for clauses that need requests."""
+    with Kit(Subject(make=Mine)) as kit:
         kit.finding(CLAUSES["BC401"])
         assert servers == []
         kit.finding(CLAUSES["BC501"])
@@ -320,12 +416,14 @@ def test_servers_are_started_for_what_needs_requests_alone(
     assert servers == ["start", "close"]
 
 
-# What is left in the end.
+# Closing.
 
 
-def test_the_backends_of_a_clause_are_stopped_and_what_fails_then_is_noted_once(
+def test_clean_up_note(
     instead: Instead,
 ) -> None:
+    """A failure in clean-up is noted once."""
+
     class CannotStop(Mine):
         def stop(self) -> None:
             raise OSError("busy")
@@ -344,13 +442,12 @@ def test_the_backends_of_a_clause_are_stopped_and_what_fails_then_is_noted_once(
     assert note.startswith("stop() raised OSError: busy (")
 
 
-def test_a_report_has_a_finding_a_clause_and_leaves_nothing_open(
-    instead: Instead, servers: list[str]
-) -> None:
-    with Kit(Subject(Mine)) as kit:
+def test_report(instead: Instead, servers: list[str]) -> None:
+    """A report has one finding per clause, and the kit is closed."""
+    with Kit(Subject(make=Mine)) as kit:
         report = kit.report()
         assert servers[-1] == "close"
-    assert report.target == f"{__name__}:Mine"
+    assert report.target == "support:Mine"
     assert [finding.clause for finding in report.findings] == list(CLAUSES.values())
     assert {finding.verdict for finding in report.findings} == {Verdict.OK}
     assert (report.error, report.notes) == (None, ())
@@ -363,11 +460,12 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("daemon", [True, False])
 @pytest.mark.usefixtures("no_grace")
-def test_a_thread_that_goes_on_is_noted_once(daemon: bool) -> None:
+def test_thread_left(daemon: bool) -> None:
+    """A thread that is left running is noted once."""
     go_on = threading.Event()
     before = threading.Thread(target=go_on.wait, name="was there before")
     before.start()
-    kit = Kit(Subject(Mine))
+    kit = Kit(Subject(make=Mine))
     left = threading.Thread(target=go_on.wait, name="left", daemon=daemon)
     left.start()
     kit.close()
@@ -375,11 +473,12 @@ def test_a_thread_that_goes_on_is_noted_once(daemon: bool) -> None:
     go_on.set()
     for thread in (before, left):
         thread.join()
-    kind = "a daemon" if daemon else "no daemon"
-    assert kit.notes == [f"still running: thread 'left', which is {kind}"]
+    kind = "daemon" if daemon else "non-daemon"
+    assert kit.notes == [f"still running: the {kind} thread 'left'"]
 
 
-def test_threads_are_given_time_to_end_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All threads together get one grace period."""
     now = [100.0]
     given: list[float | None] = []
 
@@ -396,7 +495,7 @@ def test_threads_are_given_time_to_end_all_together(monkeypatch: pytest.MonkeyPa
     go_on = threading.Event()
     monkeypatch.setattr(kits, "time", Clock)
     monkeypatch.setattr(kits, "_GRACE", 1.0)
-    kit = Kit(Subject(Mine))
+    kit = Kit(Subject(make=Mine))
     threads = [threading.Thread(target=go_on.wait) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -407,8 +506,9 @@ def test_threads_are_given_time_to_end_all_together(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("no_grace")
-def test_the_thread_that_closes_a_kit_is_none_that_was_left() -> None:
-    kit = Kit(Subject(Mine))
+def test_closing_thread() -> None:
+    """The thread that closes a kit is not noted."""
+    kit = Kit(Subject(make=Mine))
     thread = threading.Thread(target=kit.close)
     thread.start()
     thread.join()

@@ -1,4 +1,4 @@
-"""What pytest says at the end of a run with suites of the kit in it."""
+"""The summary at the end of a pytest run, without running pytest."""
 
 from __future__ import annotations
 
@@ -7,9 +7,31 @@ from typing import Any
 
 import pytest
 
-from backend_contract._conformance.pytest_summary import _Summary, pytest_configure
+from backend_contract._conformance.pytest_summary import PROPERTY, register_summary
 
 UNDECIDED = ("unchecked", "blocked", "not applicable", "not tried")
+
+
+class Manager:
+    """Replaces pytest's plugin manager."""
+
+    def __init__(self) -> None:
+        self.plugins: dict[str, Any] = {}
+
+    def register(self, plugin: object, name: str) -> None:
+        assert name not in self.plugins
+        self.plugins[name] = plugin
+
+    def has_plugin(self, name: str) -> bool:
+        return name in self.plugins
+
+
+@pytest.fixture
+def summary() -> Any:
+    manager = Manager()
+    register_summary(SimpleNamespace(pluginmanager=manager))
+    (plugin,) = manager.plugins.values()
+    return plugin
 
 
 def report(*properties: tuple[str, str], module: str = "test_a.py", when: str = "call") -> Any:
@@ -17,85 +39,80 @@ def report(*properties: tuple[str, str], module: str = "test_a.py", when: str = 
     return SimpleNamespace(when=when, nodeid=node, user_properties=list(properties))
 
 
-def summary_of(*verdicts: str, suite: str = "TestMine") -> _Summary:
-    summary = _Summary()
-    for verdict in verdicts:
-        summary.pytest_runtest_logreport(report(("backend-contract", f"{suite} BC101 {verdict}")))
-    return summary
+def log(summary: Any, *results: str) -> None:
+    for result in results:
+        summary.pytest_runtest_logreport(report((PROPERTY, f"TestMine BC101 {result}")))
 
 
-def shown(summary: _Summary) -> list[tuple[str, dict[str, Any]]]:
-    """What is written, with how."""
-    lines: list[tuple[str, dict[str, Any]]] = []
-    reporter = SimpleNamespace(
-        section=lambda title: lines.append((title, {})),
-        line=lambda text, **how: lines.append((text, how)),
+def lines_of(summary: Any) -> list[str]:
+    lines: list[str] = []
+    summary.pytest_terminal_summary(
+        SimpleNamespace(section=lines.append, line=lambda text, **markup: lines.append(text))
     )
-    summary.pytest_terminal_summary(reporter)
     return lines
 
 
-def status_of(summary: _Summary, status: int) -> int:
-    session = SimpleNamespace(exitstatus=status)
-    summary.pytest_sessionfinish(session, status)
-    return int(session.exitstatus)
-
-
 @pytest.mark.parametrize(
-    ("verdicts", "text"),
+    ("results", "text"),
     [
         (("ok",), "1 of 1 clauses exercised"),
         (("ok", "violated"), "2 of 2 clauses exercised, 1 violated"),
-        (("ok", *UNDECIDED), "1 of 5 clauses exercised, 1 unchecked, 1 blocked, 1 not applicable"),
-        (("ok", "expected violation"), "2 of 2 clauses exercised, 1 expected failure"),
-        (("expected violation",) * 2, "2 of 2 clauses exercised, 2 expected failures"),
+        (
+            ("ok", *UNDECIDED),
+            "1 of 5 clauses exercised, 1 unchecked, 1 blocked, 1 not applicable, 1 not tried",
+        ),
+        (("ok", "expected violation"), "2 of 2 clauses exercised, 1 expected violation"),
+        (("expected violation",) * 2, "2 of 2 clauses exercised, 2 expected violations"),
     ],
     ids=["ok", "violated", "undecided", "one expected", "two expected"],
 )
-def test_what_became_of_the_clauses_is_counted(verdicts: tuple[str, ...], text: str) -> None:
-    text += ", 1 not tried" if "not tried" in verdicts else ""
-    summary = summary_of(*verdicts)
-    assert shown(summary) == [("backend-contract", {}), (f"test_a.py::TestMine: {text}", {})]
-    assert [status_of(summary, status) for status in (0, 1, 2)] == [0, 1, 2]
+def test_counts(summary: Any, results: tuple[str, ...], text: str) -> None:
+    """The results of a suite are counted."""
+    log(summary, *results)
+    assert lines_of(summary) == ["backend-contract", f"test_a.py::TestMine: {text}"]
 
 
-def test_suites_are_counted_each_for_itself() -> None:
-    summary = summary_of("ok", "ok")
-    of_another = report(("another", "x"), ("backend-contract", "TestMine BC101 ok"), module="b.py")
+def test_warning(summary: Any) -> None:
+    """A violated clause of level SHOULD counts as exercised, and has a line of its own."""
+    log(summary, "ok", "warning")
+    _, counts, line = lines_of(summary)
+    assert counts.endswith("2 of 2 clauses exercised, 1 warning")
+    assert line.startswith("WARNING test_a.py::TestMine: BC101")
+
+
+def test_suites(summary: Any) -> None:
+    """Each suite is counted separately."""
+    log(summary, "ok", "ok")
+    of_another = report(("another", "x"), (PROPERTY, "TestMine BC101 ok"), module="b.py")
     summary.pytest_runtest_logreport(of_another)
-    assert [text for text, _ in shown(summary)] == [
+    assert lines_of(summary) == [
         "backend-contract",
         "test_a.py::TestMine: 2 of 2 clauses exercised",
         "b.py::TestMine: 1 of 1 clauses exercised",
     ]
 
 
-@pytest.mark.parametrize("verdict", UNDECIDED)
-def test_a_suite_in_which_nothing_was_decided_fails_the_run(verdict: str) -> None:
-    summary = summary_of(verdict)
-    error = "ERROR test_a.py::TestMine: no clause was decided"
-    assert shown(summary)[2:] == [(error, {"red": True})]
-    assert [status_of(summary, status) for status in (0, 1, 2, 5)] == [1, 1, 2, 5]
-
-
-def test_nothing_is_said_of_other_tests_and_of_what_comes_before_and_after() -> None:
-    summary = _Summary()
+def test_other_reports(summary: Any) -> None:
+    """Other tests, and the phases before and after a test, are not counted."""
     summary.pytest_runtest_logreport(report())
     for name in ("another", "somebody's"):
         summary.pytest_runtest_logreport(report((name, "TestMine BC101 ok")))
     for when in ("setup", "teardown"):
-        verdict = ("backend-contract", "TestMine BC101 ok")
-        summary.pytest_runtest_logreport(report(verdict, when=when))
-    assert shown(summary) == []
-    assert status_of(summary, 0) == 0
+        summary.pytest_runtest_logreport(report((PROPERTY, "TestMine BC101 ok"), when=when))
+    assert lines_of(summary) == []
 
 
-@pytest.mark.parametrize("in_a_worker", [True, False])
-def test_the_counts_are_made_where_all_reports_arrive(in_a_worker: bool) -> None:
-    registered: list[tuple[type, str]] = []
-    manager = SimpleNamespace(register=lambda plugin, name: registered.append((type(plugin), name)))
+def test_register_once() -> None:
+    """Registering the summary again does nothing."""
+    manager = Manager()
     config = SimpleNamespace(pluginmanager=manager)
-    if in_a_worker:
-        config.workerinput = {}
-    pytest_configure(config)
-    assert registered == ([] if in_a_worker else [(_Summary, "backend-contract-summary")])
+    register_summary(config)
+    register_summary(config)
+    assert len(manager.plugins) == 1
+
+
+def test_register_in_worker() -> None:
+    """The summary is not registered in a worker of xdist."""
+    manager = Manager()
+    register_summary(SimpleNamespace(pluginmanager=manager, workerinput={}))
+    assert manager.plugins == {}

@@ -1,12 +1,12 @@
-"""Five checkers, one corpus: what each is expected to say, what it says, and the table of both.
+"""Five checkers on one corpus: the errors expected of each, the actual ones, and a table of both.
 
-In `corpus/` stands what an author or a user of backends writes; nothing imports it. A line that has
-to be reported ends in `# E`, after the conformance suite of python/typing; of the lines marked
-`# E[tag]` with the same tag, at least one has to be. No other line may be. Names behind a mark are
-the checkers that do not see the mistake; `# ! names` marks what is right, and which those report
-nevertheless. The reason stands above such a line, as a comment.
+`corpus/` contains code of authors and users of backends; nothing imports it. As in the conformance
+suite of python/typing, a line that must be reported ends in `# E`; of the lines marked `# E[tag]`
+with the same tag, at least one must be. No other line may be reported. Names behind a mark are the
+checkers that miss the mistake; `# ! names` marks a correct line that those checkers report. The
+comment above such a line gives the reason.
 
-The classes in `tests/conformance/samples.py` say what `check` has to find in them.
+The samples of `tests/conformance/static` name the clauses that `check` must find broken.
 """
 
 from __future__ import annotations
@@ -21,30 +21,34 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from backend_contract._conformance.results import Report, Verdict
+from conformance.static.support import KNOWN, SAMPLES, shorthand
+
+from backend_contract import clauses
+from backend_contract._conformance.source.discovery import find_targets
 from backend_contract._conformance.source.environment import Environment, this_environment
-from backend_contract._conformance.source.targets import Target, find_targets
-from backend_contract._conformance.static import check, copy_missing_stubs
+from backend_contract._conformance.source.targets import Target
+from backend_contract._conformance.static import check
 from backend_contract._conformance.static.checkers import CHECKERS
 from backend_contract._conformance.static.checkers.base import CheckRequest
-from backend_contract.clauses import in_layer
+from backend_contract._conformance.static.stubs import copy_missing_stubs
+from backend_contract.clauses import CLAUSES, in_layer
 
 HERE = Path(__file__).parent
 FILES = sorted((HERE / "corpus").glob("*.py"))
-SAMPLES = HERE.parent / "conformance/samples.py"
+EXAMPLES = Path(clauses.__file__).parent / "_examples"
 
 OLDEST, NEWEST = 10, 15
 """The minor versions of Python 3 that all five checkers know, and this package supports."""
 
 
 class Case(NamedTuple):
-    """Lines of the corpus of which one has to be reported; or, where none may be, a statement."""
+    """Lines of the corpus of which one must be reported, or a statement that must not be."""
 
     file: str
     lines: frozenset[int]
     is_wrong: bool
     unlike: frozenset[str]
-    """The checkers that say otherwise."""
+    """The checkers that disagree."""
     reason: str
 
 
@@ -52,7 +56,7 @@ _MARK = re.compile(r"  # (?:(?P<wrong>E)(?P<tag>\[\w+\])?|!)(?P<names>(?: \w+)*)
 
 
 def cases_of(path: Path) -> list[Case]:
-    """The cases in a file of the corpus: its marks, and the statements that have none."""
+    """Return the cases in a file of the corpus: its marks, and the statements without one."""
     lines = path.read_text(encoding="utf-8").splitlines()
     marked: dict[str, Case] = {}
     for number, line in enumerate(lines, start=1):
@@ -86,13 +90,13 @@ CASES = [case for path in FILES for case in cases_of(path)]
 
 
 def environment(minor: int) -> Environment:
-    """This environment, taken for one of Python 3.``minor``."""
+    """Return this environment as if it were one of Python 3.*minor*."""
     return this_environment()._replace(version=(3, minor))
 
 
 @cache
 def reported(checker: str, minor: int) -> frozenset[tuple[str, int]]:
-    """File and line of everything that the checker reports in the corpus."""
+    """Return file and line of every error of a checker in the corpus."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name).resolve()
         for path in FILES:
@@ -105,7 +109,7 @@ def reported(checker: str, minor: int) -> frozenset[tuple[str, int]]:
 
 
 def disagreements(checker: str, minor: int) -> list[Case]:
-    """The cases of which the checker does not say what is so, marked or not."""
+    """Return the cases that the checker judges differently, marked or not."""
     lines = reported(checker, minor)
     return [
         case
@@ -115,7 +119,7 @@ def disagreements(checker: str, minor: int) -> list[Case]:
 
 
 def reported_elsewhere(checker: str, minor: int) -> list[tuple[str, int]]:
-    """What the checker reports in the corpus where there is no case at all."""
+    """Return the errors of the checker on lines without a case."""
     known = {(case.file, line) for case in CASES for line in case.lines}
     return sorted(reported(checker, minor) - known)
 
@@ -124,7 +128,7 @@ def reported_elsewhere(checker: str, minor: int) -> list[tuple[str, int]]:
 
 
 class Sample(NamedTuple):
-    """A class of the samples, and the clauses that do not hold: see there."""
+    """A class of the samples, and the clauses that do not hold in it."""
 
     name: str
     known: str
@@ -132,16 +136,13 @@ class Sample(NamedTuple):
 
 
 def _samples() -> Iterator[Sample]:
-    text = SAMPLES.read_text(encoding="utf-8")
-    known = dict(re.findall(r"^class (\w+).*:  # (.+)$", text, re.MULTILINE))
-    for node in ast.parse(text).body:
+    for node in ast.parse(SAMPLES.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
-            said = known[node.name]
-            yield Sample(node.name, "" if said == "ok" else said, _is_annotated(node))
+            yield Sample(node.name, KNOWN[node.name], _is_annotated(node))
 
 
 def _is_annotated(node: ast.ClassDef) -> bool:
-    """Whether every method in the body says what it takes and what it returns."""
+    """Return whether every method in the body is annotated."""
     for method in node.body:
         if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef):
             given = [*method.args.posonlyargs, *method.args.args, *method.args.kwonlyargs]
@@ -153,89 +154,95 @@ def _is_annotated(node: ast.ClassDef) -> bool:
 
 
 ALL_SAMPLES = [*_samples()]
-SAID_OTHERWISE: dict[tuple[str, str], tuple[str, str]] = {
+DIFFERENT: dict[tuple[str, str], tuple[str, str]] = {
     ("pyright", "MadeWithoutAnnotations"): (
         "",
-        "It takes the annotations of a method that is overridden for those of one that has none.",
+        "It gives an unannotated method the annotations of the method that it overrides.",
     ),
     ("pyright", "HandlesWithoutAnnotation"): (
         "",
-        "It takes the annotations of a method that is overridden for those of one that has none.",
+        "It gives an unannotated method the annotations of the method that it overrides.",
     ),
-    ("zuban", "StartedWithoutAnnotation"): ("", "It infers what a method returns from its body."),
-    ("zuban", "StartsWithoutAnnotation"): ("", "It infers what a method returns from its body."),
-    ("zuban", "LocksWithoutAnnotation"): ("", "It infers what a method returns from its body."),
+    ("zuban", "StartedWithoutAnnotation"): ("", "It infers the result of an unannotated method."),
+    ("zuban", "StartsWithoutAnnotation"): ("", "It infers the result of an unannotated method."),
+    ("zuban", "LocksWithoutAnnotation"): ("", "It infers the result of an unannotated method."),
 }
-"""What a checker says of a class without annotations, where that differs, and why."""
+"""The verdicts of a checker that differ on a class without annotations, and the reason."""
 
 
-def shorthand(report: Report) -> str:
-    """The clauses that do not hold, written as in the samples."""
-    letters = {Verdict.VIOLATED: "", Verdict.UNCHECKED: "u", Verdict.BLOCKED: "b"}
-    return report.error or " ".join(
-        finding.clause.id + letters[finding.verdict]
-        for finding in report.findings
-        if finding.verdict is not Verdict.OK
-    )
+EXPECTED_IN_EXAMPLES = {
+    f"{clause.id}_{kind}": clause.id if kind == "bad" and "S" in clause.layers else ""
+    for clause in CLAUSES.values()
+    for kind in ("good", "bad")
+} | {"BC101_bad": "BC101 BC102b"}
+"""The clauses that do not hold in each example of the contract, in the shorthand of the samples."""
 
 
 @cache
-def said_of_samples(checker: str, minor: int) -> dict[str, str]:
-    """What a check by that checker finds in each class of the samples."""
-    names = [sample.name for sample in ALL_SAMPLES]
-    targets = find_targets([f"{SAMPLES}:{name}" for name in names])
-    found = [target for target in targets if isinstance(target, Target)]
-    reports = check(found, CHECKERS[checker], None, environment(minor))
-    return {name: shorthand(report) for name, report in zip(names, reports, strict=True)}
+def verdicts(checker: str, minor: int) -> dict[str, str]:
+    """Return the clauses that do not hold in each sample and example, in shorthand."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name).resolve()
+        shutil.copy(SAMPLES, directory)
+        texts = {sample.name: f"samples.py:{sample.name}" for sample in ALL_SAMPLES}
+        for example in EXPECTED_IN_EXAMPLES:
+            clause, _, kind = example.partition("_")
+            shutil.copy(EXAMPLES / clause / f"{kind}.py", directory / f"{example}.py")
+            texts[example] = f"{example}.py:Mine"
+        found = find_targets([f"{directory}/{text}" for text in texts.values()])
+        targets = [target for target in found if isinstance(target, Target)]
+        reports = check(targets, CHECKERS[checker], None, environment(minor))
+    return dict(zip(texts, map(shorthand, reports), strict=True))
 
 
 # ---- The table
 
 
 def table(minor: int) -> str:
-    """What came of all five, as Markdown."""
-    clauses = len(in_layer("S"))
+    """Return the results of all five checkers, as Markdown."""
+    clause_count = len(in_layer("S"))
     rows = [
         "| | direct use | agreed | marked | annotated | agreed | other | agreed | marked |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     reasons: dict[tuple[str, str], set[str]] = {}
     for checker, adapter in CHECKERS.items():
-        otherwise = disagreements(checker, minor)
-        for case in otherwise:
+        different = disagreements(checker, minor)
+        for case in different:
             reasons.setdefault(("direct use", case.reason), set()).add(checker)
-        counts = {}
-        said = said_of_samples(checker, minor)
-        for annotated in (True, False):
-            samples = [s for s in ALL_SAMPLES if s.is_annotated is annotated]
-            wrong = sum(len(_unlike(said[s.name], s.known)) for s in samples)
-            counts[annotated] = len(samples) * clauses, len(samples) * clauses - wrong, wrong
-        for (name, _), (_, reason) in SAID_OTHERWISE.items():
+        for (name, _), (_, reason) in DIFFERENT.items():
             if name == checker:
                 reasons.setdefault(("`check`", reason), set()).add(checker)
+        found = verdicts(checker, minor)
+        counts = {}
+        for annotated in (True, False):
+            samples = [s for s in ALL_SAMPLES if s.is_annotated is annotated]
+            total = len(samples) * clause_count
+            wrong = sum(len(_differences(found[s.name], s.known)) for s in samples)
+            counts[annotated] = total, total - wrong, wrong
         row = (
             f"{checker} {adapter.version()}",
             len(CASES),
-            len(CASES) - len(otherwise),
-            len(otherwise),
+            len(CASES) - len(different),
+            len(different),
             *counts[True][:2],
             *counts[False],
         )
         rows.append(f"| {' | '.join(map(str, row))} |")
     notes = [
-        f"- {where}, {', '.join(sorted(names))}: {reason}"
-        for (where, reason), names in sorted(reasons.items())
+        f"- {kind}, {', '.join(sorted(names))}: {reason}"
+        for (kind, reason), names in sorted(reasons.items())
     ]
     return "\n".join([*rows, "", *notes])
 
 
-def _unlike(said: str, known: str) -> set[str]:
-    """The clauses on which two shorthands differ."""
+def _differences(found: str, known: str) -> set[str]:
+    """Return the clauses on which two shorthands differ."""
 
-    def verdicts(text: str) -> dict[str, str]:
+    def letters(text: str) -> dict[str, str]:
         return {word[:5]: word[5:] or "v" for word in text.split()}
 
-    one, other = verdicts(said), verdicts(known)
+    one, other = letters(found), letters(known)
     return {clause for clause in one | other if one.get(clause) != other.get(clause)}
 
 

@@ -1,4 +1,4 @@
-"""All five checkers say what the corpus has, on every Python they know; marks are up to date."""
+"""All five checkers on the corpus and on the samples, on every Python they support."""
 
 from __future__ import annotations
 
@@ -19,44 +19,55 @@ every_run = pytest.mark.parametrize(
 
 
 @every_run
-def test_direct_use_is_reported_where_it_is_wrong_and_nowhere_else(
-    checker: str, minor: int
-) -> None:
-    otherwise = matrix.disagreements(checker, minor)
+def test_direct_use(checker: str, minor: int) -> None:
+    """A checker reports the wrong lines and no others, except for the marked lines."""
+    different = matrix.disagreements(checker, minor)
     marked = [case for case in matrix.CASES if checker in case.unlike]
-    assert [case for case in otherwise if case not in marked] == []  # what is not marked
-    assert [case for case in marked if case not in otherwise] == []  # marks that are out of date
+    assert [case for case in different if case not in marked] == []  # missing marks
+    assert [case for case in marked if case not in different] == []  # stale marks
     assert matrix.reported_elsewhere(checker, minor) == []
 
 
 @every_run
-def test_check_says_the_same_by_every_checker(checker: str, minor: int) -> None:
-    said = matrix.said_of_samples(checker, minor)
+def test_samples(checker: str, minor: int) -> None:
+    """`check` finds the same in every sample by every checker, except for listed differences."""
+    found = matrix.verdicts(checker, minor)
     expected = {
-        sample.name: matrix.SAID_OTHERWISE.get((checker, sample.name), (sample.known, ""))[0]
+        sample.name: matrix.DIFFERENT.get((checker, sample.name), (sample.known, ""))[0]
         for sample in matrix.ALL_SAMPLES
     }
-    assert {name: said[name] for name in said if said[name] != expected[name]} == {}
+    assert {name: found[name] for name in expected if found[name] != expected[name]} == {}
 
 
-def test_only_what_has_no_annotations_may_be_seen_otherwise() -> None:
+@every_run
+def test_examples(checker: str, minor: int) -> None:
+    """Good examples keep every clause, bad ones break the clause they are for and no other."""
+    found = matrix.verdicts(checker, minor)
+    expected = matrix.EXPECTED_IN_EXAMPLES
+    assert {name: found[name] for name in expected if found[name] != expected[name]} == {}
+
+
+def test_differences_need_missing_annotations() -> None:
+    """Verdicts differ only on samples without annotations, and each difference has a reason."""
     samples = {sample.name: sample for sample in matrix.ALL_SAMPLES}
-    for (checker, name), (said, reason) in matrix.SAID_OTHERWISE.items():
+    for (checker, name), (found, reason) in matrix.DIFFERENT.items():
         assert checker in CHECKERS
         assert not samples[name].is_annotated
-        assert said != samples[name].known
+        assert found != samples[name].known
         assert reason
     assert sum(sample.is_annotated for sample in samples.values()) > 120
 
 
-def test_every_mark_names_a_checker_and_has_its_reason_above_it() -> None:
+def test_reasons() -> None:
+    """Every mark names checkers, and has its reason above it."""
     for case in matrix.CASES:
         assert case.unlike <= CHECKERS.keys()
         assert bool(case.reason) or not case.unlike, case
         assert case.is_wrong or len(case.lines) == 1 or not case.unlike
 
 
-def test_no_comment_that_looks_like_a_mark_is_overlooked() -> None:
+def test_marks() -> None:
+    """Every comment that looks like a mark is one."""
     marked = {(case.file, line) for case in matrix.CASES for line in case.lines}
     for path in matrix.FILES:
         for number, line in enumerate(path.read_text().splitlines(), start=1):
@@ -64,15 +75,17 @@ def test_no_comment_that_looks_like_a_mark_is_overlooked() -> None:
                 assert (path.name, number) in marked
 
 
-def test_there_are_right_cases_and_wrong_ones() -> None:
+def test_cases() -> None:
+    """The corpus has correct and wrong cases."""
     wrong = sum(case.is_wrong for case in matrix.CASES)
     assert wrong > 100
     assert len(matrix.CASES) - wrong > 100
 
 
-def test_the_readme_shows_the_table_of_this_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_documentation(capsys: pytest.CaptureFixture[str]) -> None:
+    """The documentation shows the table of this run."""
     shown = matrix.table(11)
     with capsys.disabled():
         print(f"\n{shown}\n")
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert f"\n{shown}\n" in readme
+    page = (Path(__file__).parents[2] / "docs/checkers.md").read_text(encoding="utf-8")
+    assert f"<!-- matrix -->\n{shown}\n<!--" in page

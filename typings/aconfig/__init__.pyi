@@ -1,4 +1,4 @@
-# alchemy-config 1.x, which ships no types. PyPI's distribution *named* aconfig is something else.
+# alchemy-config 1.x, which ships no types. (`aconfig` on PyPI is an unrelated project.)
 
 from typing import Any, NoReturn
 

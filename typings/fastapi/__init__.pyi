@@ -1,5 +1,4 @@
-# FastAPI's Request, which is starlette's, and Depends; for where FastAPI, which is typed, is not
-# installed.
+# Request, which is Starlette's, and Depends: used if FastAPI, which ships types, is not installed.
 
 from collections.abc import Callable
 from typing import Any, Literal

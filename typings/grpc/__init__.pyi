@@ -1,5 +1,5 @@
-# grpcio's ServicerContext and ServerInterceptor, and what they need. grpcio ships no types; where
-# types-grpcio is installed, that is complete and is what a checker should see.
+# ServicerContext, ServerInterceptor and the types that they use. grpcio ships no types; if
+# types-grpcio is installed, which is complete, checkers use it instead.
 
 import abc
 import enum

@@ -1,4 +1,4 @@
-# What starlette.requests.Request is made of.
+# The types that starlette.requests.Request uses.
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple

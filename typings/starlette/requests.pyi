@@ -1,4 +1,4 @@
-# fastapi.Request is starlette.requests.Request.
+# Request, which is also fastapi.Request.
 
 from collections.abc import (
     AsyncGenerator,

@@ -62,7 +62,7 @@ def _factory(qualname: str, config: Mapping[str, Any] | None) -> str:
 def register_summary(config: Any) -> None:  # Any: pytest may not be installed
     """Add the summary to a pytest run. Idempotent; does nothing in an xdist worker.
 
-    The results of xdist's workers arrive where the controller's reports are counted.
+    The reports of xdist workers are counted in the controller.
     """
     name = "backend-contract-summary"
     if not hasattr(config, "workerinput") and not config.pluginmanager.has_plugin(name):

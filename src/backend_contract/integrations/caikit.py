@@ -24,13 +24,13 @@ BackendT = TypeVar("BackendT", bound=Backend)
 def register(cls: type[BackendT]) -> type[BackendT]:
     """Make *cls* available to Caikit's ``backend_priority``, and return it unchanged.
 
-    For classes that do not inherit Caikit's ``BackendBase``, which Caikit's own
-    ``register_backend_type`` rejects. *cls* becomes a virtual subclass of it, so ``issubclass``
-    checks in modules succeed. Call it where Caikit's libraries are imported, before models are
-    loaded.
+    For classes that do not inherit from Caikit's ``BackendBase``: Caikit's own
+    ``register_backend_type`` rejects them. *cls* becomes a virtual subclass of that base, so
+    ``issubclass`` checks in modules succeed. Call it when Caikit's libraries are imported, before
+    models are loaded.
 
-    Raises :class:`RegistryError` if Caikit has another class of that name (Caikit would keep that
-    one silently), and, with the violated clause, for every class that
+    Raises :class:`RegistryError` if Caikit has another class of that name (Caikit itself would
+    silently keep the first one), and, with the violated clause, for every class that
     :meth:`BackendRegistry.register <backend_contract.BackendRegistry.register>` rejects. Raises
     :class:`TypeError` if *cls* is not a class.
     """

@@ -61,7 +61,7 @@ class BackendInterceptor(grpc.ServerInterceptor):
         ],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Request, Response] | None:
-        """Return the same handler, which notifies the backends first."""
+        """Return the handler of the call, wrapped so that it notifies the backends first."""
         handler = continuation(handler_call_details)
         if handler is None:  # the method is not served
             return None
@@ -78,7 +78,7 @@ class BackendInterceptor(grpc.ServerInterceptor):
         return handler
 
     def _notifying(self, answer: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(answer)  # grpcio reads attributes of it that say how to call it
+        @functools.wraps(answer)  # keeps attributes that tell grpcio how to call it
         def notify_and_answer(request: Any, context: grpc.ServicerContext, *others: Any) -> Any:
             model_id = self._model_id(context)
             if model_id is not None:

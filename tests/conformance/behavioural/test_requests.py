@@ -1,6 +1,6 @@
-"""What the clauses of BC5xx say, each asked alone, of requests that no server has made.
+"""The clauses BC5xx, each tried alone, with contexts that no server has created.
 
-With contexts of real requests they are tried in `tests/integration/frameworks/kit`.
+``test_mutants.py`` tries them with contexts of real requests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GRPC, HTTP = "grpc", "http"
 
 
 class Context:
-    """Of either kind: whoever asks for the metadata is given all of it."""
+    """A context of either kind, which gives its metadata to both kinds of readers."""
 
     def __init__(self, kind: str, metadata: Any) -> None:
         self.kind = kind
@@ -43,7 +43,7 @@ class Context:
 
 @pytest.fixture(autouse=True)
 def servers(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What stands for the servers; both frameworks are there, unless a test says otherwise."""
+    """Replace the servers; both kinds are available unless a test says otherwise."""
 
     class Servers:
         kinds: tuple[str, ...] = (GRPC, HTTP)
@@ -58,20 +58,19 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Any:
         def request(self, kind: str, metadata: Any) -> Iterator[Context]:
             yield Context(kind, metadata)
 
-    monkeypatch.setattr(kits, "ContextServers", Servers)
+    monkeypatch.setattr(kits, "RequestServers", Servers)
     return Servers
 
 
 def said(clause: str, make: Any, **given: Any) -> tuple[Verdict, str]:
-    """The verdict, with what was found or else why there is none."""
-    with Kit(Subject(make, **given)) as kit:
-        found = kit.finding(CLAUSES[clause])
-        finding = next((part for part in found.parts if part.layer == "B"), found)
+    """Return the verdict, and what was found or the reasons."""
+    with Kit(Subject(make=make, **given)) as kit:
+        finding = kit.finding(CLAUSES[clause])
         return finding.verdict, finding.found or "; ".join(finding.because)
 
 
 def told(tell: Callable[..., Any]) -> type[LocalBackend]:
-    """A backend that does this when it is told of a request; of `self`, the context, the model."""
+    """Return a backend that calls *tell* with itself, the context and the model id."""
 
     def handle_runtime_context(self: Any, model_id: str, runtime_context: Any) -> Any:
         return tell(self, runtime_context, model_id)
@@ -81,7 +80,7 @@ def told(tell: Callable[..., Any]) -> type[LocalBackend]:
 
 
 def fail_if(condition: Callable[[Any, Any], bool], *errors: Exception) -> type[LocalBackend]:
-    """One that raises where it holds of the backend and the context."""
+    """Return a backend that raises if *condition* holds of itself and the context."""
 
     def tell(self: Any, context: Any, model_id: str) -> None:
         if condition(self, context):
@@ -100,39 +99,43 @@ def names_the_kind(self: Any, context: Any, model_id: str) -> None:
 
 
 EITHER = told(names_the_kind)
-"""Fails whatever the context, and not for the same reason."""
+"""Fails for every context, with a different message for each kind."""
 
 QUIET = told(lambda *arguments: None)
 EVERY = ["BC501", "BC502", "BC503", "BC504", "BC505", "BC506"]
 
 
 @pytest.mark.parametrize("clause", EVERY)
-def test_without_a_framework_nothing_can_be_said(clause: str, servers: Any) -> None:
+def test_no_framework(clause: str, servers: Any) -> None:
+    """Without a framework, each clause is unchecked and names the extra."""
     servers.kinds = ()
     verdict, because = said(clause, QUIET)
     assert verdict is UNCHECKED
     extra = "grpc" if clause == "BC502" else "fastapi"
-    assert f"install backend-contract[{extra}]" in because or "[grpc], " in because
+    assert f"backend-contract[{extra}]" in because
 
 
 @pytest.mark.parametrize("kind", [GRPC, HTTP])
-def test_with_one_framework_the_other_kind_is_unchecked(kind: str, servers: Any) -> None:
+def test_one_framework(kind: str, servers: Any) -> None:
+    """With one framework, only the clause of the other kind is unchecked."""
     servers.kinds = (kind,)
     missing, extra = ("BC503", "fastapi") if kind == GRPC else ("BC502", "grpc")
     for clause in EVERY[:5]:
         verdict = (OK, "")
         if clause == missing:
-            verdict = (UNCHECKED, f"it takes a real context: install backend-contract[{extra}]")
+            why = f"not tested: requires a real context; install backend-contract[{extra}]"
+            verdict = (UNCHECKED, why)
         assert said(clause, QUIET) == verdict
 
 
 # BC501
 
 
-def test_what_is_raised_however_it_is_called_is_for_other_clauses() -> None:
+def test_always_raises() -> None:
+    """A method that always raises leaves BC501 unchecked."""
     verdict, because = said("BC501", ALWAYS)
     assert verdict is UNCHECKED
-    assert because.startswith("called by position, it raised ValueError: no (test_behaviour_requ")
+    assert because.startswith("called by position, it raised ValueError: no (test_requests")
     for make in (OVER_GRPC, OVER_HTTP, QUIET):
         assert said("BC501", make) == (OK, "")
 
@@ -140,9 +143,9 @@ def test_what_is_raised_however_it_is_called_is_for_other_clauses() -> None:
 @pytest.mark.parametrize("by_keyword", [True, False])
 @pytest.mark.parametrize("otherwise", ["accepted", "refused"])
 @pytest.mark.parametrize("only", [(GRPC,), (HTTP,), (GRPC, HTTP)], ids=" ".join)
-def test_to_be_called_in_one_of_two_ways_is_not_enough(
-    by_keyword: bool, only: tuple[str, ...], otherwise: str
-) -> None:
+def test_one_call_style(by_keyword: bool, only: tuple[str, ...], otherwise: str) -> None:
+    """A method that works only by position or only by keyword violates BC501."""
+
     class OneWay(LocalBackend):
         backend_type = "ONE-WAY"
 
@@ -160,25 +163,27 @@ def test_to_be_called_in_one_of_two_ways_is_not_enough(
 
 
 class Hides:
-    """Gives the class another signature than the instance has, as some decorators do."""
+    """Shows another signature on the class than on an instance, as some decorators do."""
 
     def __init__(self, of: type) -> None:
         self.of = of
 
     def __get__(self, instance: Any, owner: type) -> Any:
         def handle_runtime_context(self: Any, model_id: str, runtime_context: Any) -> None:
-            raise AssertionError("it is never called")
+            raise AssertionError("never called")
 
         if instance is None:
             return handle_runtime_context
         return vars(self.of)["handle_runtime_context"].__get__(instance)
 
 
-def test_a_call_that_does_not_fit_breaks_the_clause_at_once() -> None:
+def test_call_does_not_bind() -> None:
+    """A call that does not bind violates BC501."""
+
     class FitsNot(LocalBackend):
         backend_type = "FITS-NOT"
 
-        def handle_runtime_context(self) -> None:  # type: ignore[override]  # as is to be seen
+        def handle_runtime_context(self) -> None:  # type: ignore[override]  # wrong on purpose
             pass
 
     verdict, found = said(
@@ -189,12 +194,14 @@ def test_a_call_that_does_not_fit_breaks_the_clause_at_once() -> None:
 
 
 @pytest.mark.parametrize("kind", [GRPC, HTTP])
-def test_both_ways_in_one_kind_are_all_ways_there_are(kind: str, servers: Any) -> None:
+def test_always_raises_one_framework(kind: str, servers: Any) -> None:
+    """With one framework, a method that always raises leaves BC501 unchecked too."""
     servers.kinds = (kind,)
     assert said("BC501", ALWAYS)[0] is UNCHECKED
 
 
-def test_what_is_returned_is_shown() -> None:
+def test_returns_value() -> None:
+    """A return value violates BC501."""
     found = "handle_runtime_context() returned 3"
     assert said("BC501", told(lambda *arguments: 3)) == (VIOLATED, found)
 
@@ -202,26 +209,29 @@ def test_what_is_returned_is_shown() -> None:
 # BC502 to BC505
 
 
-def test_which_kind_of_context_is_not_accepted_is_told() -> None:
+def test_rejected_kind() -> None:
+    """A rejected kind of context violates the clause of that kind alone."""
     found = "handle_runtime_context() raised ValueError: "
     for make, wrong, right in ((OVER_GRPC, "BC502", "BC503"), (OVER_HTTP, "BC503", "BC502")):
         verdict, text = said(wrong, make)
         assert verdict is VIOLATED
-        assert text.startswith(f"{found}no (test_behaviour_requests.py:")
+        assert text.startswith(f"{found}no (test_requests.py:")
         assert said(right, make) == (OK, "")
         assert said("BC504", make) == said("BC505", make) == (OK, "")
 
 
-def test_what_fails_whatever_the_context_is_not_for_its_kind() -> None:
+def test_rejects_both_kinds() -> None:
+    """Failing in the same way for both kinds violates BC504 and blocks the others."""
     for clause in ("BC502", "BC503", "BC505", "BC506"):
         assert said(clause, ALWAYS) == (BLOCKED, "BC504")
     verdict, found = said("BC504", ALWAYS)
     assert verdict is VIOLATED
     assert found.startswith("handle_runtime_context() raised ValueError: no (")
-    assert found.endswith(" for a model id it has never seen, whatever the context")
+    assert found.endswith(" for an unknown model id, with every kind of context")
 
 
-def test_what_fails_for_another_reason_in_each_kind_is_for_its_kind() -> None:
+def test_rejects_each_kind() -> None:
+    """Failing in different ways violates the clause of each kind."""
     for clause, kind in (("BC502", GRPC), ("BC503", HTTP)):
         verdict, found = said(clause, EITHER)
         assert verdict is VIOLATED
@@ -231,7 +241,8 @@ def test_what_fails_for_another_reason_in_each_kind_is_for_its_kind() -> None:
 
 
 @pytest.mark.parametrize(("kind", "clause"), [(GRPC, "BC502"), (HTTP, "BC503")])
-def test_of_one_kind_alone_nothing_is_said_of_all(kind: str, clause: str, servers: Any) -> None:
+def test_rejects_only_kind(kind: str, clause: str, servers: Any) -> None:
+    """With one framework, a failure violates the clause of its kind."""
     servers.kinds = (kind,)
     assert said(clause, ALWAYS)[0] is VIOLATED
     assert said("BC504", ALWAYS) == said("BC506", ALWAYS) == (BLOCKED, clause)
@@ -239,7 +250,8 @@ def test_of_one_kind_alone_nothing_is_said_of_all(kind: str, clause: str, server
 
 
 @pytest.mark.parametrize("kind", [GRPC, HTTP])
-def test_a_context_without_metadata_is_accepted_too(kind: str) -> None:
+def test_needs_metadata(kind: str) -> None:
+    """Rejecting a context without metadata violates BC504."""
     needs_metadata = fail_if(lambda backend, context: context.kind == kind and not context.metadata)
     verdict, found = said("BC504", needs_metadata)
     assert verdict is VIOLATED
@@ -249,7 +261,8 @@ def test_a_context_without_metadata_is_accepted_too(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [GRPC, HTTP])
-def test_it_is_told_before_it_is_started(kind: str) -> None:
+def test_needs_start(kind: str) -> None:
+    """Failing before start() violates BC505."""
     late = fail_if(lambda backend, context: context.kind == kind and not backend.is_started)
     verdict, found = said("BC505", late)
     assert verdict is VIOLATED
@@ -258,7 +271,9 @@ def test_it_is_told_before_it_is_started(kind: str) -> None:
     assert said("BC504", late) == (OK, "")
 
 
-def test_of_what_cannot_start_it_is_told_before_it_is_started() -> None:
+def test_needs_start_but_cannot() -> None:
+    """BC505 is decided even if the backend cannot start."""
+
     class CannotStart(LocalBackend):
         backend_type = "CANNOT-START"
 
@@ -273,7 +288,8 @@ def test_of_what_cannot_start_it_is_told_before_it_is_started() -> None:
     assert found.endswith(" before start()")
 
 
-def test_a_usual_client_sends_what_the_author_says() -> None:
+def test_usual_metadata() -> None:
+    """The usual requests carry the author's metadata."""
     needs = fail_if(lambda backend, context: context.metadata not in ({"tenant": "a"}, {}))
     for clause in EVERY[:5]:
         assert said(clause, needs, metadata={"tenant": "a"}) == (OK, "")
@@ -312,15 +328,16 @@ def by_route(backend: Any) -> Any:
     ],
     ids=["contexts", "a mapping", "an iterator", "routes", "a mapping of routes", "copied names"],
 )
-def test_what_arrived_may_be_shown_in_any_form(received: Any) -> None:
+def test_received_forms(received: Any) -> None:
+    """The hook may return contexts or routes, as a mapping, pairs or an iterator."""
     assert said("BC506", Keeps, received_contexts=received) == (OK, "")
 
 
 @pytest.mark.parametrize(
     ("received", "verdict", "text"),
     [
-        (lambda kept: [], VIOLATED, "of 8 calls at once, that for '0-model-0' arrived 0 times"),
-        (lambda kept: kept * 2, VIOLATED, "of 8 calls at once, that for '0-model-0' arrived 2 tim"),
+        (lambda kept: [], VIOLATED, "8 concurrent calls: '0-model-0' was received 0 times"),
+        (lambda kept: kept * 2, VIOLATED, "8 concurrent calls: '0-model-0' was received 2 tim"),
         (
             lambda kept: [(kept[0][0], "?"), *kept[1:]],
             UNCHECKED,
@@ -329,41 +346,43 @@ def test_what_arrived_may_be_shown_in_any_form(received: Any) -> None:
         (
             lambda kept: [(name, dict(kept)["0-model-7"]) for name, _ in kept],
             VIOLATED,
-            "'0-model-0' was told of <",
+            "'0-model-0' was stored with <",
         ),
         (
             lambda kept: [(name, "route-7") for name, _ in kept],
             VIOLATED,
-            "'0-model-0' was told of 'route-7', which belongs to another request",
+            "'0-model-0' was stored with 'route-7', which belongs to another request",
         ),
         (
             lambda kept: [*kept[:-1], (kept[-1][0], kept[0][1])],
             VIOLATED,
-            "'0-model-7' was told of <",
+            "'0-model-7' was stored with <",
         ),
     ],
     ids=["none", "twice", "something else", "another's", "another's route", "the last alone"],
 )
-def test_what_did_not_arrive_as_it_was_sent_is_told(
-    received: Any, verdict: Verdict, text: str
-) -> None:
+def test_received_wrong(received: Any, verdict: Verdict, text: str) -> None:
+    """BC506 names the request that was stored wrongly."""
     found = said("BC506", Keeps, received_contexts=lambda backend: received(sorted(backend.kept)))
     assert found[0] is verdict
     assert found[1].startswith(text)
 
 
-def test_what_arrived_cannot_be_seen_without_a_hook_unless_nothing_is_kept() -> None:
+def test_received_unseen() -> None:
+    """Without the hook BC506 is unchecked, unless the inherited method stores nothing."""
+
     class KeepsNothing(LocalBackend):
         backend_type = "KEEPS-NOTHING"
         handle_runtime_context = BackendBase.handle_runtime_context
 
-    why = "all calls return; what arrived is to be seen by `received_contexts`"
+    why = "no call failed; define `received_contexts` to check what was stored"
     assert said("BC506", Keeps) == (UNCHECKED, why)
     assert said("BC506", Keeps, received_contexts=lambda backend: None) == (UNCHECKED, why)
     assert said("BC506", KeepsNothing) == (OK, "")
 
 
-def test_each_request_has_a_route_of_its_own_beside_what_a_usual_client_sends() -> None:
+def test_route_per_request() -> None:
+    """Each request carries its own route beside the usual metadata."""
     backends: list[Keeps] = []
 
     def make() -> Keeps:
@@ -381,7 +400,9 @@ def test_each_request_has_a_route_of_its_own_beside_what_a_usual_client_sends() 
         assert context.kind == (GRPC, HTTP)[int(number) % 2]
 
 
-def test_only_a_kind_that_is_accepted_is_used() -> None:
+def test_accepted_kind_only() -> None:
+    """Concurrent calls use only the kinds that the backend accepts."""
+
     class KeepsGrpc(Keeps):
         def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
             if runtime_context.kind == HTTP:
@@ -391,14 +412,15 @@ def test_only_a_kind_that_is_accepted_is_used() -> None:
     assert said("BC506", KeepsGrpc, received_contexts=by_route) == (OK, "")
 
 
-def test_who_is_at_the_same_place_at_the_same_time_is_held_there_together(
+def test_callers_meet(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(requests, "WINDOW", 60)  # in which all of them come, on any machine
+    """Concurrent callers meet when they read metadata."""
+    monkeypatch.setattr(requests, "WINDOW", 60)  # long enough on any machine
     together: list[int] = []
 
     class Counts(Keeps):
-        """Reads what a request says with nothing around it, so that all can meet."""
+        """Reads metadata without holding a lock, so that all callers can meet."""
 
         inside = 0
 
@@ -415,11 +437,12 @@ def test_who_is_at_the_same_place_at_the_same_time_is_held_there_together(
     assert max(together) == requests._CALLERS
 
 
-def test_who_lets_in_one_at_a_time_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_callers_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that admits one caller at a time is waited for in one round only."""
     meetings: list[Any] = []
 
     class Broken(threading.Barrier):
-        """Whoever comes finds that not all of them come, and nobody waits for that."""
+        """A barrier at which not all parties arrive; it breaks without waiting."""
 
         def __init__(self, parties: int, timeout: float | None = None) -> None:
             super().__init__(parties, timeout=timeout)
@@ -438,10 +461,11 @@ def test_who_lets_in_one_at_a_time_is_waited_for_once(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(threading, "Barrier", Broken)
     assert said("BC506", OneByOne, received_contexts=by_route) == (OK, "")
-    assert len(meetings) == 2  # one before the first round, and one for it
+    assert len(meetings) == 2  # one before the first round, and one in it
 
 
-def test_threads_take_turns_as_usual_afterwards() -> None:
+def test_switch_interval() -> None:
+    """The switch interval of threads is restored."""
     before = sys.getswitchinterval()
     intervals: list[float] = []
     make = told(lambda *arguments: intervals.append(sys.getswitchinterval()))

@@ -1,4 +1,4 @@
-"""How a clause is tried, whatever the clause: threads, time limits, cleaning up."""
+"""Trying a clause, whichever it is: threads, time limits, clean-up."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ from typing import Any
 
 import aconfig
 import pytest
+from support import Mine
 
-from backend_contract import LocalBackend
 from backend_contract._conformance.behavioural import trial as trials
+from backend_contract._conformance.behavioural.calls import (
+    AbandonedError,
+    WorkerCall,
+    describe_exception,
+    format_stack,
+)
 from backend_contract._conformance.behavioural.trial import (
     StopTrial,
     Subject,
     Trial,
-    WorkerCall,
     blocked,
     configuration,
-    describe_exception,
-    lacks_its_base,
-    problem_with,
+    lacks_base_state,
     unchecked,
     violated,
 )
 from backend_contract._conformance.results import Verdict
 
-# First: where this is wrong, every other test ends pytest with status 0, which looks well.
+# First: if this is wrong, any other test may end pytest with status 0.
 FORKED = """\
 import os
-from backend_contract._conformance.behavioural.trial import end_if_forked
+from backend_contract._conformance.behavioural.calls import end_if_forked
 end_if_forked(os.getpid())
 print("goes on", flush=True)
 end_if_forked({another})
@@ -41,7 +44,8 @@ print("goes on in another process", flush=True)
 
 
 @pytest.mark.parametrize("another", [0, 2**31 - 1])
-def test_a_process_that_a_backend_forked_ends_and_does_not_fail(another: int) -> None:
+def test_forked_process(another: int) -> None:
+    """A process that the backend forked ends quietly, whatever its id."""
     run = subprocess.run(
         [sys.executable, "-c", FORKED.format(another=another)],
         capture_output=True,
@@ -52,12 +56,8 @@ def test_a_process_that_a_backend_forked_ends_and_does_not_fail(another: int) ->
     assert run.stdout == "goes on\n"
 
 
-class Mine(LocalBackend):
-    backend_type = "MINE"
-
-
 class NoServers:
-    """Stands for the servers, of which these tests need nothing but that there are none."""
+    """Replaces the servers: a gRPC request works, an HTTP request fails."""
 
     kinds = ("grpc",)
 
@@ -70,7 +70,7 @@ class NoServers:
 
 def a_trial(make: Any = Mine, *, holds: str = "BC302", **given: Any) -> Trial:
     servers: Any = NoServers()
-    return Trial(Subject(make, **given), servers, [], lambda clause: clause == holds)
+    return Trial(Subject(make=make, **given), servers, [], lambda clause: clause == holds)
 
 
 def carried_out(clause: Callable[[Trial], Any], **given: Any) -> StopTrial | None:
@@ -82,19 +82,21 @@ def parts(ended: StopTrial | None) -> tuple[Verdict, str, tuple[str, ...]]:
     return ended.verdict, ended.found, ended.because
 
 
-# What is tried.
+# The subject.
 
 
-def test_only_a_class_is_the_class_of_a_subject() -> None:
-    assert Subject(Mine).cls is Mine
-    assert Subject(lambda: Mine()).cls is None
+def test_subject_class() -> None:
+    """Only a class, not a factory, is the class of a subject."""
+    assert Subject(make=Mine).cls is Mine
+    assert Subject(make=lambda: Mine()).cls is None
 
 
-def test_what_makes_a_backend_is_given_what_it_takes() -> None:
+def test_subject_create() -> None:
+    """A class receives the sample or the given arguments, a factory nothing."""
     sample = {"a": {"b": [1]}}
 
     def given_to(make: Any, config: Any, *arguments: object) -> tuple[object, ...]:
-        given: tuple[object, ...] = Subject(make, config).made(*arguments)  # type: ignore[assignment]
+        given: tuple[object, ...] = Subject(make=make, config=config).create(*arguments)  # type: ignore[assignment]
         return given
 
     class Remembers(tuple):  # type: ignore[type-arg]  # of whatever it is given
@@ -112,9 +114,10 @@ def test_what_makes_a_backend_is_given_what_it_takes() -> None:
     assert given_to(lambda *arguments: arguments, sample) == ()
 
 
-def test_a_configuration_shares_nothing_and_asks_no_environment(
+def test_configuration_is_a_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A configuration shares no part with the sample and ignores environment variables."""
     monkeypatch.setenv("C", "2")
     sample = {"a": {"b": [1]}, "c": 1}
     config = configuration(sample)
@@ -123,13 +126,14 @@ def test_a_configuration_shares_nothing_and_asks_no_environment(
     assert sample == {"a": {"b": [1]}, "c": 1}
 
 
-def test_the_ways_a_trial_ends() -> None:
+def test_outcomes() -> None:
+    """The outcomes carry verdict, observation and reasons."""
     assert parts(violated("seen", "a", "b")) == (Verdict.VIOLATED, "seen", ("a", "b"))
     assert parts(unchecked("why")) == (Verdict.UNCHECKED, "", ("why",))
     assert parts(blocked("BC201")) == (Verdict.BLOCKED, "", ("BC201",))
 
 
-# What is said of an exception.
+# Descriptions of exceptions.
 
 
 def raised_by(function: Callable[[], object]) -> BaseException:
@@ -140,7 +144,8 @@ def raised_by(function: Callable[[], object]) -> BaseException:
     raise AssertionError("nothing was raised")
 
 
-def test_an_exception_is_described_with_the_place_it_comes_from() -> None:
+def test_describe_exception_place() -> None:
+    """The description of an exception names file and line of its origin."""
     code = "def inner():\n    1 / 0\n\ndef outer():\n    inner()\n"
     names: dict[str, Any] = {}
     exec(compile(code, "/some/file.py", "exec"), names)  # noqa: S102 - its lines are known
@@ -148,7 +153,8 @@ def test_an_exception_is_described_with_the_place_it_comes_from() -> None:
     assert describe_exception(error) == "ZeroDivisionError: division by zero (file.py:2)"
 
 
-def test_an_exception_is_described_on_one_line() -> None:
+def test_describe_exception_one_line() -> None:
+    """The description of an exception is one line of limited length."""
     assert describe_exception(ValueError("first\n  second")) == "ValueError: first second"
     assert describe_exception(KeyboardInterrupt()) == "KeyboardInterrupt"
     assert describe_exception(ValueError("x" * 1000)) == "ValueError: " + "x" * 288
@@ -157,13 +163,15 @@ def test_an_exception_is_described_on_one_line() -> None:
 # Calls in other threads.
 
 
-def test_a_task_returns_what_its_function_returns_and_raises_what_it_raises() -> None:
+def test_call_result() -> None:
+    """The result of a call is that of its function, exceptions included."""
     assert WorkerCall(lambda: 3, "three").result() == 3
     with pytest.raises(SystemExit, match="7"):
         WorkerCall(lambda: sys.exit(7), "exits").result()
 
 
-def test_a_task_is_a_thread_that_keeps_nobody_waiting() -> None:
+def test_call_thread() -> None:
+    """A call runs in a named daemon thread."""
     let_go = threading.Event()
     task = WorkerCall(let_go.wait, "its name")
     assert (task.thread.name, task.thread.daemon) == ("its name", True)
@@ -173,28 +181,31 @@ def test_a_task_is_a_thread_that_keeps_nobody_waiting() -> None:
     task.thread.join()
 
 
-def test_an_abandoned_task_has_ended_for_who_waits_and_may_end_later() -> None:
+def test_abandon_running_call() -> None:
+    """Abandoning a call releases those who wait for it; the call may end later."""
     let_go = threading.Event()
     task = WorkerCall(let_go.wait, "abandoned")
     task.abandon()
-    with pytest.raises(trials._AbandonedError):
+    with pytest.raises(AbandonedError):
         task.result()
     let_go.set()
     task.thread.join()  # pytest fails for what is raised in there
     task.abandon()
 
 
-def test_to_abandon_what_has_ended_changes_nothing() -> None:
+def test_abandon_ended_call() -> None:
+    """Abandoning a call that has ended does nothing."""
     task = WorkerCall(lambda: 3, "three")
     task.thread.join()
     task.abandon()
     assert task.result() == 3
 
 
-# Making backends.
+# Creating backends.
 
 
-def test_a_new_backend_is_another_each_time() -> None:
+def test_new() -> None:
+    """Each new backend is another instance, created with the given arguments."""
     trial = a_trial()
     first, second = trial.new(), trial.new()
     assert type(first) is type(second) is Mine
@@ -234,13 +245,12 @@ async def later() -> Mine:
         (leaves, Verdict.UNCHECKED, "the factory raised SystemExit: no licence (test_trial.py:"),
         (lambda: None, Verdict.UNCHECKED, "the factory returned None"),
         (lambda: Mine, Verdict.UNCHECKED, "the factory returned the class Mine, expected an inst"),
-        (later, Verdict.UNCHECKED, "the factory is async, expected a function that returns"),
+        (later, Verdict.UNCHECKED, "the factory is async; expected a function that returns"),
     ],
     ids=["class", "base", "base by a factory", "raises", "exits", "None", "a class", "async"],
 )
-def test_where_there_is_no_backend_the_trial_ends(
-    make: Any, verdict: Verdict, because: str
-) -> None:
+def test_new_fails(make: Any, verdict: Verdict, because: str) -> None:
+    """A trial ends if no backend can be created: blocked for a class, unchecked for a factory."""
     with pytest.raises(StopTrial) as ended:
         a_trial(make).new()
     assert ended.value.verdict is verdict
@@ -248,33 +258,35 @@ def test_where_there_is_no_backend_the_trial_ends(
     assert len(ended.value.because) == 1
 
 
-def test_what_was_returned_before_is_not_new_in_any_trial() -> None:
+def test_new_same_instance() -> None:
+    """A factory that returns the same instance again leaves the clause unchecked."""
+
     class EqualToAll(Mine):
         def __eq__(self, other: object) -> bool:
             return True
 
-        __hash__ = None  # type: ignore[assignment]  # so that none is looked for by it
+        __hash__ = None  # type: ignore[assignment]  # instances are compared by identity
 
     servers: Any = NoServers()
     seen: list[Any] = []
     one = EqualToAll()
     for make in (EqualToAll, lambda: EqualToAll(), lambda: one):
-        Trial(Subject(make), servers, seen, lambda clause: True).new()
+        Trial(Subject(make=make), servers, seen, lambda clause: True).new()
     with pytest.raises(StopTrial) as ended:
-        Trial(Subject(lambda: one), servers, seen, lambda clause: True).new()
-    assert parts(ended.value) == (
-        Verdict.UNCHECKED,
-        "",
-        ("the factory returned a backend it had returned before, not a new one",),
-    )
+        Trial(Subject(make=lambda: one), servers, seen, lambda clause: True).new()
+    assert ended.value.verdict is Verdict.UNCHECKED
+    assert "the factory returned the same backend twice" in ended.value.because[0]
 
 
-def test_a_backend_is_started_where_it_can_be() -> None:
+def test_started() -> None:
+    """A backend is started if BC302 holds."""
     assert a_trial().started().is_started
     assert not a_trial(holds="BC303").started().is_started
 
 
-def test_that_a_class_has_forgotten_its_base_is_told_by_what_it_lacks() -> None:
+def test_lacks_base_state() -> None:
+    """A missing call of the base constructor shows in the state that the class needs."""
+
     class HasItsOwnState(ForgetsItsBase):
         is_started = False
 
@@ -291,24 +303,25 @@ def test_that_a_class_has_forgotten_its_base_is_told_by_what_it_lacks() -> None:
             self._start_lock = threading.RLock()
 
     lacking = [ForgetsItsBase, HasItsOwnState, HasItsOwnLock]
-    assert [cls for cls in (*lacking, HasBoth, SetsThem, Mine) if lacks_its_base(cls())] == lacking
-    assert not lacks_its_base(object())
+    assert [
+        cls for cls in (*lacking, HasBoth, SetsThem, Mine) if lacks_base_state(cls())
+    ] == lacking
+    assert not lacks_base_state(object())
 
 
-def test_a_backend_is_no_problem() -> None:
-    assert problem_with(Mine()) is None
+# Calling members.
 
 
-# Calling them.
-
-
-def test_a_call_gives_all_it_was_given_and_returns_what_is_returned() -> None:
+def test_call() -> None:
+    """A call passes its arguments and returns the result."""
     trial = a_trial()
     assert trial.call("it", lambda *a, **b: (a, b), 1, 2, c=3) == ((1, 2), {"c": 3})
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit("no"), BaseException("no")])
-def test_a_call_that_raises_breaks_the_clause(error: BaseException) -> None:
+def test_call_raises(error: BaseException) -> None:
+    """A call that raises anything violates the clause."""
+
     def raises() -> None:
         raise error
 
@@ -320,8 +333,9 @@ def test_a_call_that_raises_breaks_the_clause(error: BaseException) -> None:
     assert ended.value.__cause__ is error
 
 
-def test_what_ends_a_trial_within_a_call_is_left_as_it_is() -> None:
-    for error in (unchecked("why"), trials._AbandonedError()):
+def test_call_ends_trial() -> None:
+    """An outcome raised within a call propagates unchanged."""
+    for error in (unchecked("why"), AbandonedError()):
 
         def raises(error: Exception = error) -> None:
             raise error
@@ -331,7 +345,9 @@ def test_what_ends_a_trial_within_a_call_is_left_as_it_is() -> None:
         assert raised.value is error
 
 
-def test_reading_is_started_is_a_call() -> None:
+def test_read_is_started() -> None:
+    """Reading `is_started` is a call like any other."""
+
     class Unreadable(Mine):
         @property
         def is_started(self) -> bool:
@@ -344,14 +360,17 @@ def test_reading_is_started_is_a_call() -> None:
     assert ended.value.found.startswith("is_started, here, raised RuntimeError: not now (")
 
 
-def test_a_hook_is_given_its_arguments_and_may_be_missing() -> None:
+def test_hook() -> None:
+    """A hook receives the arguments; a missing one returns None."""
     given: Any = {"merged_config": lambda *arguments: arguments}
     assert a_trial(**given).hook("merged_config", 1, 2) == (1, 2)
     assert a_trial().hook("merged_config", 1, 2) is None
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit("no")])
-def test_a_hook_that_raises_leaves_the_clause_unchecked(error: BaseException) -> None:
+def test_hook_raises(error: BaseException) -> None:
+    """A hook that raises leaves the clause unchecked."""
+
     def raises(backend: object) -> Any:
         raise error
 
@@ -362,7 +381,8 @@ def test_a_hook_that_raises_leaves_the_clause_unchecked(error: BaseException) ->
     assert ended.value.because[0].startswith(f"the hook `merged_config` raised {name}: no (")
 
 
-def test_a_context_is_that_of_a_request() -> None:
+def test_context() -> None:
+    """A context comes from a request; without one, the clause is unchecked."""
     trial = a_trial()
     assert trial.kinds == ("grpc",)
     with trial.context("grpc", [("a", "b")]) as context:
@@ -375,21 +395,25 @@ def test_a_context_is_that_of_a_request() -> None:
     assert ended.value.because[0].startswith(because)
 
 
-def test_what_is_raised_while_a_request_is_held_is_not_said_to_be_of_the_request() -> None:
+def test_context_body_raises() -> None:
+    """An exception of the body is not attributed to the request."""
     with pytest.raises(ZeroDivisionError), a_trial().context("grpc", ()):
         1 / 0  # noqa: B018 - to raise
 
 
-# Carrying out.
+# Carrying out a trial.
 
 
-def test_a_clause_holds_where_its_function_returns() -> None:
+def test_holds() -> None:
+    """A clause holds if its function returns."""
     seen: list[Trial] = []
     assert carried_out(seen.append) is None
     assert len(seen) == 1
 
 
-def test_a_clause_ends_as_its_function_says() -> None:
+def test_ends_with_outcome() -> None:
+    """An outcome that the function raises is the result."""
+
     def clause(trial: Trial) -> None:
         raise blocked("BC201")
 
@@ -397,7 +421,9 @@ def test_a_clause_ends_as_its_function_says() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), BaseException("no")])
-def test_what_is_raised_beside_the_calls_breaks_the_clause_too(error: BaseException) -> None:
+def test_raises_outside_call(error: BaseException) -> None:
+    """An exception outside of a call violates the clause too."""
+
     def clause(trial: Trial) -> None:
         trial.set_description("the lock, on entering,")
         raise error
@@ -407,7 +433,8 @@ def test_what_is_raised_beside_the_calls_breaks_the_clause_too(error: BaseExcept
     assert found.startswith(f"the lock, on entering: {type(error).__name__}: no (test_trial.py:")
 
 
-def test_a_clause_is_carried_out_in_a_thread_that_bears_its_name() -> None:
+def test_thread_name() -> None:
+    """A clause is tried in a thread named after it."""
     names: list[str] = []
     carried_out(lambda trial: names.append(threading.current_thread().name))
     assert names == ["backend-contract: BC000"]
@@ -418,7 +445,7 @@ LIMIT = 0.05
 
 @pytest.fixture
 def it_hangs(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """No time passes for the kit before it is set; and then, far more than any limit."""
+    """Return an event: for the kit, no time passes before it is set, and then too much."""
     it_hangs = threading.Event()
 
     class Clock:
@@ -428,7 +455,8 @@ def it_hangs(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return it_hangs
 
 
-def test_a_hang_is_shown_where_it_is_and_let_go(it_hangs: threading.Event) -> None:
+def test_hang(it_hangs: threading.Event) -> None:
+    """A hang is reported with its stack, and what waits for the kit is released."""
     events: list[threading.Event] = []
     ours = threading.Event()
 
@@ -454,7 +482,8 @@ def test_a_hang_is_shown_where_it_is_and_let_go(it_hangs: threading.Event) -> No
     assert events[0].is_set()
 
 
-def test_a_thread_that_was_there_before_is_not_shown(it_hangs: threading.Event) -> None:
+def test_hang_other_threads(it_hangs: threading.Event) -> None:
+    """The stack of a thread that is older than the trial is not reported."""
     ours = threading.Event()
 
     def waits_here() -> None:
@@ -469,7 +498,8 @@ def test_a_thread_that_was_there_before_is_not_shown(it_hangs: threading.Event) 
     assert "waits_here" in stack
 
 
-def test_a_thread_of_the_trial_is_shown_too(it_hangs: threading.Event) -> None:
+def test_hang_in_two_threads(it_hangs: threading.Event) -> None:
+    """The stacks of all threads of the trial are reported."""
     ours, there = threading.Event(), threading.Event()
 
     def waits_here() -> None:
@@ -490,26 +520,28 @@ def test_a_thread_of_the_trial_is_shown_too(it_hangs: threading.Event) -> None:
         "thread 'backend-contract: BC000':",
         "thread 'backend-contract: the other':",
     ]
-    # From this file on: nothing of the kit is shown.
+    # Each stack begins in this file, without frames of the kit.
     assert all("test_trial.py" in line[1] for line in lines)
 
 
-def test_a_thread_that_has_ended_has_no_stack() -> None:
+def test_stack_of_ended_thread() -> None:
+    """A thread that is not running has no stack."""
     thread = threading.Thread(target=lambda: None)
-    assert trials._stack(thread) == ""
+    assert format_stack(thread) == ""
     thread.start()
     thread.join()
-    assert trials._stack(thread) == ""
+    assert format_stack(thread) == ""
 
 
-def test_a_hang_of_which_another_clause_speaks_leaves_this_one_unchecked(
+def test_hang_unchecked(
     it_hangs: threading.Event,
 ) -> None:
+    """A hang that another clause reports leaves this one unchecked."""
     events: list[threading.Event] = []
 
     def clause(trial: Trial) -> None:
         events.append(trial.event())
-        with trial.unless_it_hangs("start()"):
+        with trial.doing("start()"):
             it_hangs.set()
             events[0].wait()
 
@@ -521,12 +553,14 @@ def test_a_hang_of_which_another_clause_speaks_leaves_this_one_unchecked(
     assert events[0].is_set()
 
 
-def test_after_a_call_that_might_have_hung_the_next_hang_breaks_the_clause(
+def test_hang_afterwards(
     it_hangs: threading.Event,
 ) -> None:
+    """After such a call, the next hang violates the clause again."""
+
     def clause(trial: Trial) -> None:
         event = trial.event()
-        with trial.unless_it_hangs("start()"):
+        with trial.doing("start()"):
             pass
         trial.set_description("stop()")
         it_hangs.set()
@@ -538,7 +572,8 @@ def test_after_a_call_that_might_have_hung_the_next_hang_breaks_the_clause(
 
 
 @pytest.mark.parametrize("of_class", [True, False])
-def test_a_backend_that_takes_for_ever_to_make(of_class: bool, it_hangs: threading.Event) -> None:
+def test_hanging_constructor(of_class: bool, it_hangs: threading.Event) -> None:
+    """A constructor that hangs blocks the clause, a factory that hangs leaves it unchecked."""
     ours = threading.Event()
 
     class Hangs(Mine):
@@ -552,11 +587,12 @@ def test_a_backend_that_takes_for_ever_to_make(of_class: bool, it_hangs: threadi
     if of_class:
         assert parts(ended) == (Verdict.BLOCKED, "", ("BC201",))
     else:
-        why = "making a backend: it did not return within 0.05 seconds"
+        why = "creating a backend: it did not return within 0.05 seconds"
         assert parts(ended) == (Verdict.UNCHECKED, "", (why,))
 
 
-def test_what_waits_for_a_task_of_the_trial_is_let_go(it_hangs: threading.Event) -> None:
+def test_release_waiting_call(it_hangs: threading.Event) -> None:
+    """A trial that ends releases those who wait for its calls."""
     ours = threading.Event()
     threads: list[threading.Thread] = []
 
@@ -573,7 +609,8 @@ def test_what_waits_for_a_task_of_the_trial_is_let_go(it_hangs: threading.Event)
     ours.set()
 
 
-def test_what_waits_for_an_event_is_let_go_however_the_trial_ends() -> None:
+def test_release_events() -> None:
+    """A trial sets its events however it ends."""
     events: list[threading.Event] = []
 
     def clause(trial: Trial, ended: StopTrial | None = None) -> None:
@@ -587,8 +624,8 @@ def test_what_waits_for_an_event_is_let_go_however_the_trial_ends() -> None:
     assert len(events) == 2
 
 
-def test_every_call_may_take_as_long_as_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock of the test's own: with a limit of 10, the calls end after 1, 10.5 and 19."""
+def test_limit_per_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time limit applies to each call; by the test's clock they end after 1, 10.5 and 19."""
     now = [0.0]
     ends = [1.0, 10.5, 19.0]
     asked: list[float] = []
@@ -607,7 +644,7 @@ def test_every_call_may_take_as_long_as_the_limit_says(monkeypatch: pytest.Monke
         go_on.acquire()
 
     def ended_within(task: WorkerCall[Any], seconds: float) -> bool:
-        """The time passes; in it, one call ends and the next begins."""
+        """Let the time pass; meanwhile one call ends and the next begins."""
         if not asked:
             at_work.acquire()
         asked.append(seconds)
@@ -626,7 +663,7 @@ def test_every_call_may_take_as_long_as_the_limit_says(monkeypatch: pytest.Monke
     assert asked == [10, 1, 9.5]
 
 
-# Cleaning up.
+# Clean-up.
 
 
 class Counted(Mine):
@@ -637,7 +674,8 @@ class Counted(Mine):
         super().stop()
 
 
-def test_what_is_started_is_stopped_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clean_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clean-up stops the backends that are started."""
     monkeypatch.setattr(Counted, "stops", 0)
     trial = a_trial(Counted)
     trial.new()
@@ -647,9 +685,8 @@ def test_what_is_started_is_stopped_in_the_end(monkeypatch: pytest.MonkeyPatch) 
     assert not any(backend.is_started for backend in started)
 
 
-def test_what_cannot_be_stopped_in_the_end_is_said(
-    it_hangs: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clean_up_problems(it_hangs: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clean-up reports each backend that cannot be stopped, within one time limit for all."""
     ours = threading.Event()
 
     class Various(Mine):
@@ -681,5 +718,5 @@ def test_what_cannot_be_stopped_in_the_end_is_said(
     assert problems[1].endswith(" in clean-up")
     assert len(problems) == 2
     assert [backend.is_started for backend in (backends[0], backends[-1])] == [False, False]
-    # All together have the limit of one call, and who comes later a moment.
+    # Together they have the limit of one call; later ones still get a moment.
     assert allowed == [7, 7, 0.1, 0.1]

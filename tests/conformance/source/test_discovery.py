@@ -1,4 +1,4 @@
-"""Backends that are found in what is named, without importing it."""
+"""Discovery: the backends in a file, a directory, a module or a package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from backend_contract._conformance.source.targets import Target, find_targets
+from backend_contract._conformance.source.discovery import find_targets
+from backend_contract._conformance.source.targets import Target
 
 if TYPE_CHECKING:
     from conftest import Command
@@ -48,8 +49,8 @@ if t.TYPE_CHECKING:
 class Plain: ...
 class Declared(Backend): ...
 class Stranger(Unknown): ...
-class SaysItIsAbstract(BackendBase, abc.ABC): ...
-class SaysItIsAProtocol(Backend, t.Protocol): ...
+class DeclaredAbstract(BackendBase, abc.ABC): ...
+class DeclaredProtocol(Backend, t.Protocol): ...
 class HasAnAbstractMethod(LocalBackend):
     @abstractmethod
     def more(self) -> None: ...
@@ -104,48 +105,63 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(text: str) -> list[str]:
+    """Return the text of each target; that of an error starts with `!`."""
     return [t.text if isinstance(t, Target) else f"! {t}" for t in find_targets([text])]
 
 
-def test_a_file_gives_its_backends_in_the_order_of_its_lines(tree: Path) -> None:
+def test_file(tree: Path) -> None:
+    """A file gives its backends in source order."""
     assert found("package/backends.py") == [f"package/backends.py:{n}" for n in IN_BACKENDS]
 
 
 @pytest.mark.parametrize("text", ["package", "package/", "./package"])
-def test_a_directory_gives_those_of_all_its_files(tree: Path, text: str) -> None:
+def test_directory(tree: Path, text: str) -> None:
+    """A directory gives the backends of all files below it."""
     assert found(text) == [
         *(f"package/backends.py:{name}" for name in IN_BACKENDS),
         "package/inner/more.py:More",
     ]
 
 
-def test_a_module_and_a_package_are_found_by_their_names(tree: Path) -> None:
+def test_names(tree: Path) -> None:
+    """Modules and packages are found by their dotted names."""
     assert found("package.backends") == [f"package.backends:{name}" for name in IN_BACKENDS]
     assert found("package.inner") == ["package.inner.more:More"]
-    assert found("backend_contract") == ["backend_contract.local:LocalBackend"]
+    assert found("backend_contract.local") == ["backend_contract.local:LocalBackend"]
 
 
-def test_a_module_is_searched_once_and_a_package_with_what_is_below(tree: Path) -> None:
+def test_package(tree: Path) -> None:
+    """A package includes its own module and those below it, each once."""
     (tree / "package/Upper.py").write_text(A_BACKEND)
     assert found("package.Upper") == ["package.Upper:X"]
     (tree / "package/inner/__init__.py").write_text(A_BACKEND)
     assert found("package.inner") == ["package.inner:X", "package.inner.more:More"]
 
 
-def test_a_folder_that_is_no_package_is_searched_too(tree: Path) -> None:
+def test_plain_folder(tree: Path) -> None:
+    """A folder without `__init__.py` is searched too."""
     assert found("loose") == ["loose/free.py:Free"]
 
 
-def test_a_directory_is_found_where_a_file_of_that_name_has_a_colon(tree: Path) -> None:
+def test_colon_in_path(tree: Path) -> None:
+    """An existing path may contain a colon."""
     (tree / "loose").rename(tree / "od:d")
     assert found("od:d") == ["od:d/free.py:Free"]
 
 
-@pytest.mark.parametrize("text", ["none", "none/one.py", "package.nothing"])
-def test_where_there_is_no_backend_nothing_is_green(tree: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "example"),
+    [
+        ("none", "path/to/file.py"),
+        ("none/one.py", "none/one.py"),
+        ("package.nothing", "package.nothing"),
+    ],
+)
+def test_nothing_found(tree: Path, text: str, example: str) -> None:
+    """A target without backends is an error with a hint."""
     (line,) = found(text)
-    assert line.startswith(f"! {text}: no backend ")
-    assert ":Class" in line
+    assert line.startswith(f"! {text}: found no subclass of BackendBase")
+    assert line.endswith(f"as {example}:Class")
 
 
 @pytest.mark.parametrize(
@@ -159,40 +175,35 @@ def test_where_there_is_no_backend_nothing_is_green(tree: Path, text: str) -> No
         ("not a name", "got 'not a name'"),
     ],
 )
-def test_what_is_not_there_is_one_clear_line(tree: Path, text: str, message: str) -> None:
+def test_missing(tree: Path, text: str, message: str) -> None:
+    """A name that does not exist is a one-line error."""
     (line,) = found(text)
     assert line.startswith("! ")
     assert message in line
     assert "\n" not in line
 
 
-def test_a_file_that_cannot_be_read_does_not_hide_the_others(tree: Path) -> None:
+def test_unreadable_files(tree: Path) -> None:
+    """A file that cannot be read or imported does not hide the others."""
     lines = found("bad")
     broken, not_utf8, fine, not_a_name = lines
     assert broken == f"! {tree}/bad/broken.py:1: invalid syntax"
     assert not_utf8.startswith(f"! {tree}/bad/bytes.py")
     assert fine == "bad/fine.py:Fine"
-    assert not_a_name.startswith("! bad/not-a-name.py: 'not-a-name' is no name")
+    assert not_a_name.startswith("! bad/not-a-name.py: 'not-a-name' is not an importable name")
 
 
-def test_nothing_that_is_found_is_imported(tree: Path, command: Command) -> None:
-    (tree / "loose/free.py").write_text(
+def test_command(tree: Path, command: Command) -> None:
+    """The command imports nothing, shows the results it has, and exits with 2."""
+    (tree / "bad/fine.py").write_text(
         "import pathlib\npathlib.Path('executed').touch()\nraise SystemExit(7)\n"
-        + FILES["loose/free.py"]
+        + FILES["bad/fine.py"]
     )
-    run = command("check", "loose")
-    assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.startswith("loose/free.py:Free\n")
-    assert not (tree / "executed").exists()
-
-
-def test_what_is_wrong_in_a_directory_is_exit_2_and_the_rest_is_shown(
-    tree: Path, command: Command
-) -> None:
     run = command("check", "bad")
     assert run.returncode == 2
-    assert "bad/fine.py:Fine" in run.stdout
+    assert run.stdout.startswith("bad/fine.py:Fine\n")
     assert run.stderr.count("\n") == 3
+    assert not (tree / "executed").exists()
 
 
 @pytest.mark.parametrize(
@@ -218,20 +229,23 @@ def test_what_is_wrong_in_a_directory_is_exit_2_and_the_rest_is_shown(
         ("@conforms", False),
     ],
 )
-def test_conforms_is_known_under_whatever_name(tree: Path, text: str, found_: bool) -> None:
+def test_conforms(tree: Path, text: str, found_: bool) -> None:
+    """The decorator is recognized under any imported name, and no other decorator is."""
     (tree / "package/mine.py").write_text(f"{text}\nclass Mine: ...\n")
     assert found("package/mine.py")[0].startswith("! ") is not found_
 
 
 @pytest.mark.parametrize("module", ["abc_", "zoo"])
-def test_a_base_of_somebody_elses_is_not_ours_by_its_name(tree: Path, module: str) -> None:
+def test_namesake_of_base(tree: Path, module: str) -> None:
+    """A base that is only called BackendBase does not count."""
     classes = "class BackendBase: ...\nclass Mine(BackendBase): ...\n"
     (tree / f"{module}.py").write_text(classes)
     (line,) = found(f"{module}.py")
-    assert "no backend in it" in line
+    assert "found no subclass of BackendBase" in line
 
 
-def test_what_is_inherited_from_afar_is_found_and_what_is_abstract_is_not(tree: Path) -> None:
+def test_abstract(tree: Path) -> None:
+    """Indirect subclasses are found, abstract classes are left out."""
     (tree / "mine.py").write_text("""\
 from typing import Generic, Protocol
 from backend_contract import LocalBackend as Base
@@ -254,7 +268,8 @@ class Six(Protocol[T], Three): ...
     assert found("mine.py") == [f"mine.py:{name}" for name in ("One", "Two", "Three", "Five")]
 
 
-def test_a_name_that_is_given_again_is_the_last_class_of_that_name(tree: Path) -> None:
+def test_rebound_name(tree: Path) -> None:
+    """A class whose name means something else at the end of the module is left out."""
     (tree / "mine.py").write_text("""\
 from backend_contract import LocalBackend
 class Mine(LocalBackend): ...
@@ -266,29 +281,19 @@ class Other(LocalBackend): ...
     assert found("mine.py") == ["mine.py:Other"]
 
 
-def test_what_cannot_be_parsed_in_a_package_does_not_hide_the_rest(tree: Path) -> None:
+def test_broken_module(tree: Path) -> None:
+    """A broken module in a package does not hide the others."""
     (tree / "package/inner/broken.py").write_text("def (:\n")
     broken, more = found("package.inner")
     assert broken == f"! {tree}/package/inner/broken.py:1: invalid syntax"
     assert more == "package.inner.more:More"
 
 
-def test_the_words_for_nothing_found_fit_what_was_searched(tree: Path) -> None:
-    (line,) = found("none")
-    assert line.startswith("! none: no backend below it: ")
-    assert line.endswith("as path/to/file.py:Class")
-    (line,) = found("none/one.py")
-    assert line.startswith("! none/one.py: no backend in it: ")
-    assert line.endswith("as none/one.py:Class")
-
-
 @pytest.mark.parametrize("target", ["twice.py:Twice", "twice.py"])
-def test_a_class_that_is_defined_twice_is_neither(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
-) -> None:
+def test_duplicate_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    """A class that is defined twice is an error."""
     monkeypatch.chdir(tmp_path)
     twice = "class Twice(LocalBackend): ...\n" * 2
     (tmp_path / "twice.py").write_text(f"from backend_contract import LocalBackend\n{twice}")
-    (found,) = find_targets([target])
-    assert not isinstance(found, Target)
-    assert "twice.py:Twice: defined on lines 2, 3" in str(found)
+    (line,) = found(target)
+    assert line.startswith("! twice.py:Twice: defined on lines 2, 3")

@@ -1,4 +1,4 @@
-"""Another environment than the command's own: ``--python``."""
+"""Environments: this one, and those of other interpreters (`--python`)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from backend_contract.errors import CouldNotCheckError
 if TYPE_CHECKING:
     from conftest import Command
 
-STRUCTURAL = """\
+MINE = """\
 import threading
 from contextlib import AbstractContextManager
-from theirs import Base
+from theirs import Base, StopsWithACode
 
 class Mine(Base):
     def __init__(self, config: object = None) -> None:
@@ -33,13 +33,17 @@ class Mine(Base):
     def start_lock(self) -> AbstractContextManager[object]:
         return self.lock
     def handle_runtime_context(self, model_id: str, runtime_context: object) -> None: ...
+
+class Wrong(StopsWithACode, Mine): ...
 """
 THEIRS = """\
 raise SystemExit("imported")
 class Base:
     backend_type = "THEIRS"
     def start(self) -> None: ...
-    def stop(self) -> {result}: ...
+    def stop(self) -> None: ...
+class StopsWithACode:
+    def stop(self) -> int: ...
 """
 
 
@@ -51,38 +55,33 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "bin/python"
 
 
-def install(python: Path, result: str) -> None:
-    """Put a package without types, which must not be imported, into that environment."""
-    (site_packages,) = python.parents[1].glob("lib/python*/site-packages")
-    (site_packages / "theirs.py").write_text(THEIRS.format(result=result))
-
-
-@pytest.mark.parametrize(("result", "status"), [("None", 0), ("int", 1)])
-def test_modules_are_those_of_the_other_environment_and_are_not_imported(
-    other: Path, tmp_path: Path, command: Command, result: str, status: int
-) -> None:
-    install(other, result)
-    (tmp_path / "mine.py").write_text(STRUCTURAL)
-    run = command("check", "--strict", "--python", str(other), "mine.py:Mine")
-    assert (run.returncode, run.stderr) == (status, "")
-    assert ("def stop(self) -> int  (from theirs.Base)" in run.stdout) is bool(status)
-    own = command("check", "--strict", "mine.py:Mine")
+def test_modules_of_other(other: Path, tmp_path: Path, command: Command) -> None:
+    """Modules are looked up in the other environment, and only there; none is imported."""
+    (site_packages,) = other.parents[1].glob("lib/python*/site-packages")
+    (site_packages / "theirs.py").write_text(THEIRS)  # has no types
+    (tmp_path / "mine.py").write_text(MINE)
+    targets = ("mine.py:Mine", "mine.py:Wrong")
+    run = command("check", "--strict", "--python", str(other), *targets)
+    assert (run.returncode, run.stderr) == (1, "")
+    mine, wrong = run.stdout.split("\n\n")[:2]
+    assert "8 ok" in mine
+    assert "def stop(self) -> int  (from theirs.StopsWithACode)" in wrong
+    assert "violated" not in mine
+    own = command("check", "--strict", *targets)
     assert own.returncode == 1
     assert "no `backend_type` in the part of its source that was found" in own.stdout
 
 
-def test_what_this_environment_has_is_not_part_of_the_other(
-    other: Path, tmp_path: Path, command: Command
-) -> None:
+def test_package_missing_in_other(other: Path, tmp_path: Path, command: Command) -> None:
+    """A module that only this environment has is not found in the other one."""
     run = command("check", "--python", str(other), "backend_contract:LocalBackend")
     assert (run.returncode, run.stdout) == (2, "")
     assert "no Python source of a module 'backend_contract'" in run.stderr
     assert str(other) in run.stderr
 
 
-def test_neither_pythonpath_nor_the_current_directory_is_part_of_the_other(
-    other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_path(other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither `PYTHONPATH` nor the current directory belongs to the other environment."""
     for name in ("sys", "json", "site", "sitecustomize", "usercustomize"):
         (tmp_path / f"{name}.py").write_text("open('executed', 'w').close()\n")
     monkeypatch.chdir(tmp_path)
@@ -95,14 +94,14 @@ def test_neither_pythonpath_nor_the_current_directory_is_part_of_the_other(
     assert asked.python == str(other)
 
 
-def test_a_relative_path_is_one_from_the_current_directory(
-    other: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_relative_interpreter(other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path starts from the current directory."""
     monkeypatch.chdir(other.parent)
     assert environment_of("python") == environment_of(str(other))
 
 
-def test_this_environment_has_no_current_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current directory does not belong to this environment."""
     here = str(Path.cwd())
     monkeypatch.setattr(sys, "path", ["", here, "/elsewhere", ".", f"{here}/below", "/"])
     path = ("/elsewhere", f"{here}/below", "/")
@@ -110,9 +109,9 @@ def test_this_environment_has_no_current_directory(monkeypatch: pytest.MonkeyPat
     assert this_environment().is_this
 
 
-SCRIPTS = {
-    "#!/bin/sh\necho": "its answer is not that of a Python interpreter",
-    "#!/bin/sh\necho Python; echo 3": "its answer is not that of a Python interpreter",
+NOT_PYTHON = {
+    "#!/bin/sh\necho": "unexpected output; expected the path of a Python",
+    "#!/bin/sh\necho Python; echo 3": "unexpected output; expected the path of a Python",
     "#!/bin/sh\nprintf '3\\n9'": "is Python 3.9; expected 3.10 or newer",
     "#!/bin/sh\nprintf '2\\n11'": "is Python 2.11; expected 3.10 or newer",
     "#!/bin/sh\nprintf '3\\n12'; exit 3": "exit 3; expected the path of a Python interpreter",
@@ -124,10 +123,9 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize(("text", "message"), SCRIPTS.items())
-def test_what_is_no_python_is_an_error_that_says_what_is(
-    tmp_path: Path, text: str, message: str
-) -> None:
+@pytest.mark.parametrize(("text", "message"), NOT_PYTHON.items())
+def test_not_python(tmp_path: Path, text: str, message: str) -> None:
+    """A program that is not a supported Python is a one-line error."""
     python = tmp_path / "python"
     python.write_text(text)
     python.chmod(0o755)
@@ -138,14 +136,16 @@ def test_what_is_no_python_is_an_error_that_says_what_is(
     assert "\n" not in str(caught.value)
 
 
-def test_this_environment_is_told_from_others_by_the_path_of_its_interpreter() -> None:
+def test_is_this() -> None:
+    """The path of the interpreter tells this environment from others."""
     this = this_environment()
     for python, is_this in [(str(Path(sys.executable)), True), ("/", False), ("~", False)]:
         assert this._replace(python=python).is_this is is_this
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 11), (4, 0)])
-def test_what_answers_as_a_python_does_is_one(tmp_path: Path, version: tuple[int, int]) -> None:
+def test_answer(tmp_path: Path, version: tuple[int, int]) -> None:
+    """Version and path are those the interpreter reports."""
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\nprintf '{}\\n{}\\n/one\\n/two'\n".format(*version))
     python.chmod(0o755)
@@ -159,17 +159,17 @@ def test_what_answers_as_a_python_does_is_one(tmp_path: Path, version: tuple[int
     ("path", "message"),
     [("nowhere", "No such file or directory"), (".", "Permission denied")],
 )
-def test_a_path_that_cannot_be_run_is_named(path: str, message: str) -> None:
+def test_unusable_interpreter(path: str, message: str) -> None:
+    """A path that cannot be run is named with the reason."""
     with pytest.raises(CouldNotCheckError, match=rf"^--python {path}: {message}; expected"):
         environment_of(path)
 
 
-def test_an_interpreter_that_hangs_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hanging_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interpreter that does not answer in time is an error."""
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\nexec sleep 3600\n")
     python.chmod(0o755)
-    monkeypatch.setattr(module, "TIME_LIMIT", 0.1)
-    with pytest.raises(CouldNotCheckError, match=r"did not answer within 0\.1 seconds"):
+    monkeypatch.setattr(module, "ANSWER_TIMEOUT", 0.1)
+    with pytest.raises(CouldNotCheckError, match=r"no answer within 0\.1 seconds"):
         environment_of(str(python))

@@ -1,4 +1,4 @@
-"""What the source says of a member; `test_sources.py` has how the source is found."""
+"""Members as the source of a class defines them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import ast
 from pathlib import Path
 
 import pytest
+from conformance.source.support import source_of
 
 from backend_contract._conformance.source import members
 from backend_contract._conformance.source.modules import ClassSource
-from backend_contract._conformance.source.targets import Target, find_targets
 
 
 @pytest.fixture
@@ -20,11 +20,9 @@ def directory(tmp_path: Path) -> Path:
 
 
 def mine(directory: Path, text: str) -> ClassSource:
-    """The class ``Mine`` in a file of that text."""
+    """Write a file, and return its class `Mine`."""
     (directory / "mine.py").write_text(text)
-    (target,) = find_targets([f"{directory}/mine.py:Mine"])
-    assert isinstance(target, Target), target
-    return target.source
+    return source_of(f"{directory}/mine.py:Mine")
 
 
 @pytest.mark.parametrize(
@@ -38,8 +36,9 @@ def mine(directory: Path, text: str) -> ClassSource:
         ("class Mine: ...", 1),
     ],
 )
-def test_a_member_is_placed_in_the_file_of_the_class(directory: Path, text: str, line: int) -> None:
-    assert members.place(mine(directory, text), "member") == (directory / "mine.py", line)
+def test_location(directory: Path, text: str, line: int) -> None:
+    """A member is located in the file of the class, or at the class."""
+    assert members.location_of(mine(directory, text), "member") == (directory / "mine.py", line)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,8 @@ def test_a_member_is_placed_in_the_file_of_the_class(directory: Path, text: str,
         ),
     ],
 )
-def test_a_member_is_described_as_it_is_written(directory: Path, text: str, words: str) -> None:
+def test_description(directory: Path, text: str, words: str) -> None:
+    """A member is described as it is written, on one line."""
     assert members.describe(mine(directory, text), "member") == words
 
 
@@ -127,9 +127,10 @@ class Mine:
         ("absent", "parameter 1", None, None),
     ],
 )
-def test_the_annotation_of_a_part_of_a_member(
+def test_annotation(
     directory: Path, member: str, part: str, annotation: str | None, missing: str | None
 ) -> None:
+    """A part of a member has its own annotation, or a named missing one."""
     source = mine(directory, PARTS)
     found = members.annotation(source, member, part)
     assert (found and ast.unparse(found)) == annotation
@@ -171,25 +172,23 @@ def test_the_annotation_of_a_part_of_a_member(
         ("", "None", False),
     ],
 )
-def test_a_union_with_any_is_told_from_others(
-    directory: Path, imported: str, annotation: str, expected: bool
-) -> None:
+def test_contains_any(directory: Path, imported: str, annotation: str, expected: bool) -> None:
+    """`Any` and unions with it are recognized under any imported name."""
     source = mine(directory, f"{imported}\nclass Mine:\n    member: {annotation}\n    other = 1")
-    assert members.is_any_in_part(source, "member", "") is expected
-    assert not members.is_any_in_part(source, "other", "")
-    assert not members.is_any_in_part(source, "absent", "")
+    assert members.contains_any(source, "member", "") is expected
+    assert not members.contains_any(source, "other", "")
+    assert not members.contains_any(source, "absent", "")
 
 
 @pytest.mark.parametrize(("origin", "expected"), [("typing", True), (".typing", False)])
-def test_any_of_a_module_of_ones_own_is_another(
-    directory: Path, origin: str, expected: bool
-) -> None:
+def test_own_typing_module(directory: Path, origin: str, expected: bool) -> None:
+    """`Any` of a module that is only called typing does not count."""
     (directory / "package").mkdir()
     (directory / "package/__init__.py").touch()
     (directory / "package/typing.py").write_text("class Any: ...\n")
     text = f"from {origin} import Any\nclass Mine:\n    member: int | Any\n"
     source = mine(directory / "package", text)
-    assert members.is_any_in_part(source, "member", "") is expected
+    assert members.contains_any(source, "member", "") is expected
 
 
 @pytest.mark.parametrize(
@@ -205,16 +204,16 @@ def test_any_of_a_module_of_ones_own_is_another(
         ("typing.object", False),
     ],
 )
-def test_a_union_with_object_is_told_from_others(
-    directory: Path, annotation: str, expected: bool
-) -> None:
+def test_contains_object(directory: Path, annotation: str, expected: bool) -> None:
+    """`object` and unions with it are recognized."""
     source = mine(directory, f"class Mine:\n    def member(self, a: {annotation}, b): ...")
-    assert members.is_object(source, "member", "parameter 1") is expected
-    assert not members.is_object(source, "member", "parameter 2")
-    assert not members.is_object(source, "absent", "parameter 1")
+    assert members.contains_object(source, "member", "parameter 1") is expected
+    assert not members.contains_object(source, "member", "parameter 2")
+    assert not members.contains_object(source, "absent", "parameter 1")
 
 
-def test_an_annotation_knows_the_imports_it_uses(directory: Path) -> None:
+def test_imports(directory: Path) -> None:
+    """An annotation leads to the imports of the names in it."""
     (directory / "base.py").write_text("""\
 import one
 from two import Two, Unused
@@ -244,7 +243,8 @@ class Base:
         ("Generic[Protocol]", False),
     ],
 )
-def test_a_protocol_is_one_that_says_so_itself(directory: Path, bases: str, expected: bool) -> None:
+def test_protocol(directory: Path, bases: str, expected: bool) -> None:
+    """A class is a Protocol only if Protocol is among its own bases."""
     text = f"class Base(Protocol): ...\nclass Mine({bases}): ..."
     assert members.is_protocol(mine(directory, text)) is expected
 
@@ -262,7 +262,8 @@ def test_a_protocol_is_one_that_says_so_itself(directory: Path, bases: str, expe
         ("    absent = 7", ...),
     ],
 )
-def test_a_literal_is_one_that_the_body_gives(directory: Path, body: str, value: object) -> None:
+def test_constant(directory: Path, body: str, value: object) -> None:
+    """A literal counts if a class body assigns it."""
     found = members.constant(
         mine(directory, f"class Base:\n{body}\nclass Mine(Base): ..."), "member"
     )
@@ -282,63 +283,83 @@ def test_a_literal_is_one_that_the_body_gives(directory: Path, body: str, value:
         ("Lacks", "    def __init__(self): self.member = 1", True),
     ],
 )
-def test_what_an_unseen_base_may_give(directory: Path, bases: str, body: str, hidden: bool) -> None:
+def test_hidden(directory: Path, bases: str, body: str, hidden: bool) -> None:
+    """A base that cannot be read may hide the members of later bases."""
     text = "from nowhere import Unknown\nclass Gives:\n    member = 1\nclass Lacks: ...\n"
     source = mine(directory, f"{text}class Mine({bases}):\n{body}")
-    assert members.is_hidden(source, "member") is hidden
+    assert members.may_be_hidden(source, "member") is hidden
 
 
-BOTH, CLASS, NOWHERE = {"the class", "an instance"}, {"the class"}, set[str]()
+NEITHER, ONLY_INSTANCE, BOTH = (False, False), (False, True), (True, True)
+"""Whether the class, and an instance, has a value, or may have one."""
 
 
 @pytest.mark.parametrize(
-    ("text", "lacking"),
+    ("text", "has_value"),
     [
-        ("@conforms\nclass Mine:\n    name: str", BOTH),
-        ("@bc.conforms\n@typing.final\nclass Mine:\n    name: str", BOTH),
-        ("@final\n@other\nclass Mine:\n    name: str", NOWHERE),
-        ("@other.dataclass\nclass Mine:\n    name: str", CLASS),
-        ("@dataclass.other\nclass Mine:\n    name: str", NOWHERE),
-        ("class Mine(metaclass=ABCMeta):\n    name: str", BOTH),
-        ("class Mine(metaclass=abc.ABCMeta):\n    name: str", BOTH),
-        ("class Mine(metaclass=abc.Zoo):\n    name: str", NOWHERE),
-        ("class Mine(metaclass=abc.ABC):\n    name: str", NOWHERE),
-        ("class Mine(metaclass=abc.AMeta):\n    name: str", NOWHERE),
-        ("class Mine(metaclass=ABCMeta.other):\n    name: str", NOWHERE),
-        ("class Mine(option=ABCMeta):\n    name: str", NOWHERE),
-        ("class Mine(abstract=ABCMeta):\n    name: str", NOWHERE),
-        ("class Mine(zone=ABCMeta):\n    name: str", NOWHERE),
-        ("class Mine(**options):\n    name: str", NOWHERE),
-        ("class Mine:\n    name: str\nMine.name = 'X'", NOWHERE),
-        ("class Mine:\n    name: str\nMine.other = 'X'", BOTH),
-        ("class Mine:\n    name: str\nOther.name = 'X'", BOTH),
-        ("class Mine:\n    name: str\n    def __init_subclass__(cls): ...", NOWHERE),
+        ("class Mine:\n    name: str", NEITHER),
+        ("class Mine:\n    name: str = 'X'", BOTH),
+        ("class Mine:\n    name = 'X'", BOTH),
+        ("class Mine:\n    name: str\n    def __init__(self): self.name = 'X'", ONLY_INSTANCE),
+        ("class Mine:\n    def __init__(self): self.name = 'X'", BOTH),
+        ("class Base:\n    name: str\nclass Mine(Base): ...", NEITHER),
+        ("class Base:\n    name: str\nclass Mine(Base):\n    name = 'X'", BOTH),
+        ("class Base:\n    name = 'X'\nclass Mine(Base):\n    name: str", BOTH),
+        ("from abc import ABC\nclass Mine(ABC):\n    name: str", NEITHER),
+        ("@dataclass\nclass Mine:\n    name: str", ONLY_INSTANCE),
+        ("@dataclass(frozen=True)\nclass Mine:\n    name: str = 'X'", BOTH),
+        ("@register('X')\nclass Mine:\n    name: str", BOTH),
+        ("class Mine(metaclass=Naming):\n    name: str", BOTH),
+        ("from elsewhere import Base\nclass Mine(Base):\n    name: str", BOTH),
+        ("class Mine:\n    @property\n    def name(self): ...", BOTH),
+        ("class Mine:\n    @property\n    @abstractmethod\n    def name(self): ...", NEITHER),
+        ("class Mine: ...", BOTH),
+        ("@conforms\nclass Mine:\n    name: str", NEITHER),
+        ("@bc.conforms\n@typing.final\nclass Mine:\n    name: str", NEITHER),
+        ("@final\n@other\nclass Mine:\n    name: str", BOTH),
+        ("@other.dataclass\nclass Mine:\n    name: str", ONLY_INSTANCE),
+        ("@dataclass.other\nclass Mine:\n    name: str", BOTH),
+        ("class Mine(metaclass=ABCMeta):\n    name: str", NEITHER),
+        ("class Mine(metaclass=abc.ABCMeta):\n    name: str", NEITHER),
+        ("class Mine(metaclass=abc.Zoo):\n    name: str", BOTH),
+        ("class Mine(metaclass=abc.ABC):\n    name: str", BOTH),
+        ("class Mine(metaclass=abc.AMeta):\n    name: str", BOTH),
+        ("class Mine(metaclass=ABCMeta.other):\n    name: str", BOTH),
+        ("class Mine(option=ABCMeta):\n    name: str", BOTH),
+        ("class Mine(abstract=ABCMeta):\n    name: str", BOTH),
+        ("class Mine(zone=ABCMeta):\n    name: str", BOTH),
+        ("class Mine(**options):\n    name: str", BOTH),
+        ("class Mine:\n    name: str\nMine.name = 'X'", BOTH),
+        ("class Mine:\n    name: str\nMine.other = 'X'", NEITHER),
+        ("class Mine:\n    name: str\nOther.name = 'X'", NEITHER),
+        ("class Mine:\n    name: str\n    def __init_subclass__(cls): ...", BOTH),
         (
             "class Base:\n    def __init_subclass__(cls): ...\nclass Mine(Base):\n    name: str",
-            NOWHERE,
-        ),
-        (
-            "class Base:\n    name: str\n    def f(self): self.name = 1\nclass Mine(Base): ...",
-            CLASS,
-        ),
-        ("@dataclass\nclass Base:\n    name: str\nclass Mine(Base): ...", CLASS),
-        (
-            "class B:\n    name = 1\nclass Mine(B):\n    @abstractmethod\n    def name(self): ...",
             BOTH,
         ),
         (
+            "class Base:\n    name: str\n    def f(self): self.name = 1\nclass Mine(Base): ...",
+            ONLY_INSTANCE,
+        ),
+        ("@dataclass\nclass Base:\n    name: str\nclass Mine(Base): ...", ONLY_INSTANCE),
+        (
+            "class B:\n    name = 1\nclass Mine(B):\n    @abstractmethod\n    def name(self): ...",
+            NEITHER,
+        ),
+        (
             "class B:\n    @abstractmethod\n    def name(self): ...\nclass Mine(B):\n    name = 1",
-            NOWHERE,
+            BOTH,
         ),
         (
             "class Base:\n    name = 'X'\nclass Mine(Base):\n    name: str\n    other: str",
-            NOWHERE,
+            BOTH,
         ),
-        ("class Mine:\n    @abc.abstractproperty\n    def name(self): ...", BOTH),
-        ("class Mine:\n    @first\n    @abstractmethod\n    async def name(self): ...", BOTH),
+        ("class Mine:\n    @abc.abstractproperty\n    def name(self): ...", NEITHER),
+        ("class Mine:\n    @first\n    @abstractmethod\n    async def name(self): ...", NEITHER),
     ],
 )
-def test_where_a_declared_member_has_no_value(
-    directory: Path, text: str, lacking: set[str]
-) -> None:
-    assert members.without_value(mine(directory, text), "name") == lacking
+def test_value(directory: Path, text: str, has_value: tuple[bool, bool]) -> None:
+    """A declared member without a value is told from one with a value, or possibly with one."""
+    source = mine(directory, text)
+    on_class = not members.lacks_value(source, "name", on_class=True)
+    assert (on_class, not members.lacks_value(source, "name")) == has_value

@@ -1,7 +1,7 @@
-# Classes of which the verdicts of the check are known; nothing ever imports this file.
+# Classes with known verdicts; nothing imports this file.
 #
-# The comment on the line of a class names the clauses that do not hold, each violated, or with a
-# letter behind it: `u` unchecked, `b` blocked. `ok` means that every clause holds.
+# The comment on the line of a class names the clauses that do not hold: violated ones, or with a
+# letter `u` unchecked and `b` blocked ones. `ok` means that every clause holds.
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Caikit's real runtime with backends of ours: prints, as JSON, what they saw.
+"""Caikit's real runtime with our backends; prints, as JSON, what they received.
 
     python serve_with_caikit.py [--drop-in]
 
-With `--drop-in`, `backend_contract.BackendBase` stands in for Caikit's own before Caikit is
+With `--drop-in`, `backend_contract.BackendBase` replaces Caikit's base class before Caikit is
 imported.
 """
 
@@ -38,11 +38,11 @@ from caikit.core.registries import module_backend_classes
 from backend_contract.integrations.caikit import register
 
 
-class Seen:
-    """What a backend was told."""
+class Recorder:
+    """Records the requests that a backend is notified of."""
 
     def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
 
     def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
         kinds: dict[str, Any] = {"gRPC": is_grpc_context, "HTTP": is_http_context}
@@ -52,7 +52,7 @@ class Seen:
             on_event_loop = False
         else:
             on_event_loop = True
-        self.told.append(
+        self.requests.append(
             {
                 "model": model_id,
                 "kind": [kind for kind, is_one in kinds.items() if is_one(runtime_context)],
@@ -62,28 +62,28 @@ class Seen:
         )
 
 
-class Inherits(Seen, backend_contract.LocalBackend):
+class Inherits(Recorder, backend_contract.LocalBackend):
     backend_type = "INHERITS"
 
     def __init__(self, config: Any = None) -> None:
-        Seen.__init__(self)
+        Recorder.__init__(self)
         backend_contract.LocalBackend.__init__(self, config)
         self.given = type(config).__name__
         self.registered: list[str] = []
-        self.started_when_told: list[bool] = []
+        self.started_when_notified: list[bool] = []
 
     def register_config(self, config: Any) -> None:
         self.registered.append(type(config).__name__)
         super().register_config(config)
 
     def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
-        self.started_when_told.append(self.is_started)
+        self.started_when_notified.append(self.is_started)
         super().handle_runtime_context(model_id, runtime_context)
         if get_metadata(runtime_context, "x-route-info") == "nowhere":
             raise OSError("no such route")
 
 
-class Structural(Seen):
+class Structural(Recorder):
     backend_type = "STRUCTURAL"
 
     def __init__(self, config: Any = None) -> None:
@@ -92,7 +92,7 @@ class Structural(Seen):
         self.lock = threading.RLock()
 
     def register_config(self, config: Any) -> None:
-        raise NotImplementedError("there is nothing to configure")
+        raise NotImplementedError("no dynamic configuration")
 
     def start(self) -> None:
         self.is_started = True
@@ -105,6 +105,7 @@ class Structural(Seen):
 
 
 def refused(register: Any) -> str:
+    """Return the error with which Caikit rejects a structural backend."""
     try:
         register(Structural)
     except Exception as error:
@@ -121,7 +122,8 @@ def free_port() -> int:
 def main() -> dict[str, Any]:
     models = Path(tempfile.mkdtemp())
     (models / "echo").mkdir()
-    result: dict[str, Any] = {"structural by Caikit's own way": refused(register_by_caikit)}
+    result: dict[str, Any] = {}
+    result["Caikit's registration of a structural backend"] = refused(register_by_caikit)
     register_by_caikit(Inherits)
     assert register(Structural) is Structural
     caikit.configure(
@@ -135,7 +137,7 @@ def main() -> dict[str, Any]:
                             "backend_priority": [
                                 {"type": "INHERITS", "config": {"inner": {"address": "here"}}},
                                 {"type": "STRUCTURAL"},
-                            ]  # before LOCAL: Caikit merges its default in
+                            ]  # Caikit appends LOCAL, its default
                         },
                     }
                 }
@@ -144,7 +146,7 @@ def main() -> dict[str, Any]:
                 "library": "tiny_library",
                 "local_models_dir": str(models),
                 "lazy_load_local_models": True,
-                "load_new_local_models": False,  # but with the first request for it
+                "load_new_local_models": False,  # loads them at the first request
                 "metrics": {"enabled": False},
                 "grpc": {"port": free_port(), "unix_socket_path": ""},
                 "http": {"port": free_port()},
@@ -162,12 +164,12 @@ def main() -> dict[str, Any]:
     inherits, structural, local = backends
     result["backends"] = [type(backend).__name__ for backend in backends]
     result["local is Caikit's"] = type(local) is LocalBackend
-    result["is an instance of the base"] = isinstance(structural, BackendBase)
-    result["in Caikit's registry"] = sorted(module_backend_classes())
-    result["by attribute"] = [backend_types.INHERITS, backend_types.STRUCTURAL]
+    result["isinstance of Caikit's base"] = isinstance(structural, BackendBase)
+    result["Caikit's registry"] = sorted(module_backend_classes())
+    result["backend_types"] = [backend_types.INHERITS, backend_types.STRUCTURAL]
     result["configuration"] = inherits.config
-    result["given to the constructor"] = inherits.given
-    result["given to register_config"] = inherits.registered
+    result["constructor argument"] = inherits.given
+    result["register_config arguments"] = inherits.registered
 
     from caikit.runtime.grpc_server import RuntimeGRPCServer
     from caikit.runtime.http_server import RuntimeHTTPServer
@@ -208,23 +210,23 @@ def main() -> dict[str, Any]:
         over_grpc(model, ("x-route-info", "left")),
         over_http(**{"x-route-info": "right"}),
     ]
-    result["told"] = {"INHERITS": inherits.told[:], "STRUCTURAL": structural.told[:]}
-    result["started when told"] = inherits.started_when_told[:]
-    result["load_backend"] = [backend is inherits for backend in tiny_library.LOADED_BY]
-    result["without a model id"] = over_grpc(("x-route-info", "left"))
+    result["requests"] = {"INHERITS": inherits.requests[:], "STRUCTURAL": structural.requests[:]}
+    result["started when notified"] = inherits.started_when_notified[:]
+    result["load_backend is ours"] = [backend is inherits for backend in tiny_library.LOADED_BY]
+    result["answer without a model id"] = over_grpc(("x-route-info", "left"))
 
-    inherits.told.clear()
-    structural.told.clear()
-    result["answers when one raises"] = [
+    inherits.requests.clear()
+    structural.requests.clear()
+    result["answers if a backend raises"] = [
         over_grpc(model, ("x-route-info", "nowhere")),
         over_http(**{"x-route-info": "nowhere"}),
     ]
-    result["told when one raises"] = [len(inherits.told), len(structural.told)]
+    result["requests if a backend raises"] = [len(inherits.requests), len(structural.requests)]
 
     http_server.stop()
     grpc_server.stop(0)
-    result["started after the servers were stopped"] = inherits.is_started
-    result["registering another of that name"] = another_of_that_name()
+    result["started after stopping the servers"] = inherits.is_started
+    result["duplicate name"] = register_duplicate()
     return result
 
 
@@ -232,8 +234,8 @@ def register_by_caikit(cls: type) -> None:
     backend_types.register_backend_type(cls)
 
 
-def another_of_that_name() -> dict[str, Any]:
-    """What Caikit's own way does with it, and what ours does."""
+def register_duplicate() -> dict[str, Any]:
+    """Register a class of the same name with Caikit and with us; return the results."""
     other = type("Other", (Inherits,), {})
     register_by_caikit(other)
     kept = module_backend_classes()["INHERITS"].__name__

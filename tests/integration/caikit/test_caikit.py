@@ -1,4 +1,4 @@
-"""Backends that were not written here: Caikit's own, installed from PyPI."""
+"""`backend-contract check` on Caikit's own backends, installed from PyPI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOCAL = "caikit.core.module_backends.local_backend:LocalBackend"
 
 
 def installed() -> Path:
-    """The folder that Caikit is installed in."""
+    """Return the folder in which Caikit is installed."""
     spec = importlib.util.find_spec("caikit")
     assert spec is not None
     assert spec.origin is not None
@@ -32,6 +32,7 @@ def check(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def verdicts(report: str) -> dict[str, str]:
+    """Return the verdicts of a full report by clause."""
     return dict(re.findall(r"^  (BC\d+)  (\w+)", report, re.MULTILINE))
 
 
@@ -44,10 +45,11 @@ def verdicts(report: str) -> dict[str, str]:
     ],
     ids=["its module", "re-exported", "its file"],
 )
-def test_caikits_local_backend(target: str, tmp_path: Path) -> None:
+def test_local_backend(target: str, tmp_path: Path) -> None:
+    """LocalBackend violates no clause that types can decide; missing annotations are reported."""
     run = check(target, cwd=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
-    # Caikit has no py.typed and annotates little: what it does not say is not taken for right.
+    # Caikit has no py.typed and few annotations; a missing annotation is never taken for correct.
     assert verdicts(run.stdout) == {
         "BC101": "ok",
         "BC102": "ok",
@@ -62,17 +64,20 @@ def test_caikits_local_backend(target: str, tmp_path: Path) -> None:
         "parameter `config` of `register_config` has no annotation",
         "`is_started` has no return annotation",
         "`start` has no return annotation; `stop` has no return annotation",
-        "`handle_runtime_context` has no return annotation; parameter 2 of",
+        "`handle_runtime_context` has no return annotation",
+        "cannot resolve parameter 2 of `handle_runtime_context`",
     ):
         assert reason in " ".join(run.stdout.split())
     assert re.search(r"local_backend\.py:\d+\n +found +def start\(self\)", run.stdout)
 
 
-def test_it_fails_a_strict_check(tmp_path: Path) -> None:
+def test_strict(tmp_path: Path) -> None:
+    """LocalBackend fails a strict check."""
     assert check("--strict", LOCAL, cwd=tmp_path).returncode == 1
 
 
-def test_caikits_base_class_is_abstract(tmp_path: Path) -> None:
+def test_base_class(tmp_path: Path) -> None:
+    """Caikit's BackendBase is abstract, which violates clauses."""
     run = check("caikit.core.module_backends:BackendBase", cwd=tmp_path)
     assert run.returncode == 1
     assert verdicts(run.stdout) == {
@@ -95,9 +100,8 @@ def test_caikits_base_class_is_abstract(tmp_path: Path) -> None:
         ("def handle_runtime_context(self, model_id, context): ...", {"BC501": "violated"}),
     ],
 )
-def test_a_mistake_in_a_subclass_of_caikits_is_seen(
-    method: str, expected: dict[str, str], tmp_path: Path
-) -> None:
+def test_subclass(method: str, expected: dict[str, str], tmp_path: Path) -> None:
+    """A mistake in a subclass of Caikit's LocalBackend is a violation."""
     (tmp_path / "mine.py").write_text(
         "from caikit.core.module_backends import LocalBackend\n\n"
         f"class Mine(LocalBackend):\n    {method}\n"
@@ -114,13 +118,14 @@ def test_a_mistake_in_a_subclass_of_caikits_is_seen(
         ("after.py", ["--strict"], 0, set()),
     ],
 )
-def test_the_documentations_two_backends_are_what_it_says(
+def test_documented_backends(
     file: str, arguments: list[str], status: int, undecided: set[str], tmp_path: Path
 ) -> None:
+    """The two backends of docs/caikit.md have the verdicts that the page states."""
     page = (Path(__file__).parents[3] / "docs/caikit.md").read_text(encoding="utf-8")
     (code,) = re.findall(rf"^:caption: {file}\n\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (tmp_path / file).write_text(code)
     run = check(*arguments, f"{file}:Cluster", cwd=tmp_path)
     assert (run.returncode, run.stderr) == (status, "")
-    said = verdicts(run.stdout)
-    assert {clause for clause, verdict in said.items() if verdict == "unchecked"} == undecided
+    found = verdicts(run.stdout)
+    assert {clause for clause, verdict in found.items() if verdict == "unchecked"} == undecided

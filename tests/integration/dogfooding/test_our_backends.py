@@ -1,6 +1,6 @@
-"""The backends of this package, tried as anybody tries theirs: by the kit, and from the wheel.
+"""The conformance kit on this package's own backends and examples, as a user runs it.
 
-Is copied to an empty directory, with the examples beside it, and run there.
+``nox -s frameworks`` copies this file to an empty directory, with the examples beside it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from backend_contract.testing import BackendConformance
 
 
 class WithWorkToDo(BackendConformance):
-    """For backends whose ``start`` has nothing in it that could fail: they are given something."""
+    """For backends whose ``start`` cannot fail: the hook gives them some work."""
 
     __test__ = False
 
     def during_start(self, backend: Any, call: Callable[[], None]) -> None:
-        class Working(type(backend)):  # type: ignore[misc]  # whichever class is tried
+        class Working(type(backend)):  # type: ignore[misc]  # a dynamic base
             def start(self) -> None:
                 call()
                 super().start()

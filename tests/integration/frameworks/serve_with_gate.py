@@ -1,9 +1,9 @@
-"""`examples/serve.py`, with a backend that does what a test tells it over a socket.
+"""`examples/serve.py`, with a backend that a test controls over a socket.
 
     python serve_with_gate.py PORT [arguments of serve.py]
 
-For each request for the model `slow`, the backend connects to PORT, and returns when the test has
-answered on that connection.
+On each request for the model `slow`, the backend connects to PORT and blocks until the test answers
+on that connection or closes it.
 """
 
 from __future__ import annotations

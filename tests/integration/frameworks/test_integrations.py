@@ -1,4 +1,4 @@
-"""The ready parts for servers, in a real grpcio server and in FastAPI under uvicorn."""
+"""The integrations with frameworks, in a real grpcio server and in FastAPI under uvicorn."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ from backend_contract.integrations.fastapi import lifespan, notify_backends
 from backend_contract.integrations.grpc import BackendInterceptor
 from backend_contract.runtime_context import get_metadata
 
-WAIT = 30  # seconds after which a test that hangs is given up
+TIMEOUT = 30
 
 
-class Told(LocalBackend):
-    """Knows which models it was told of, with which route."""
+class Recorder(LocalBackend):
+    """Records models and routes of the requests it is notified of, and may then fail."""
 
     def __init__(self, failure: Callable[[Any], None] | None = None) -> None:
         super().__init__()
         self.failure = failure
-        self.told: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
         self.threads: set[int] = set()
 
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
         self.threads.add(threading.get_ident())
-        self.told.append((model_id, get_metadata(runtime_context, "x-route-info")))
+        self.requests.append((model_id, get_metadata(runtime_context, "x-route-info")))
         if self.failure is not None:
             self.failure(runtime_context)
 
 
 class Hanging(LocalBackend):
-    """Does not return from being told of the model `slow` before the test says so."""
+    """Blocks on requests for the model `slow` until `go_on` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Hanging(LocalBackend):
     ) -> None:
         if model_id == "slow":
             self.entered.set()
-            assert self.go_on.wait(WAIT)
+            assert self.go_on.wait(TIMEOUT)
 
 
 def fail(context: object) -> None:
@@ -75,7 +75,8 @@ MODULES = [
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_what_is_exported_is_documented_and_its_hints_resolve(module: ModuleType) -> None:
+def test_public_names(module: ModuleType) -> None:
+    """Everything public is exported and documented, and its annotations resolve."""
     public = {
         name
         for name, value in vars(module).items()
@@ -90,20 +91,15 @@ def test_what_is_exported_is_documented_and_its_hints_resolve(module: ModuleType
         typing.get_type_hints(value.__init__ if inspect.isclass(value) else value)
 
 
-@pytest.mark.parametrize(
-    ("module", "needs"),
-    [
-        ("grpc", "needs grpcio: pip install 'backend-contract[grpc]'"),
-        ("fastapi", "needs FastAPI: pip install 'backend-contract[fastapi]'"),
-    ],
-)
-def test_without_its_framework_the_error_names_the_extra(
-    module: str, needs: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("module", ["grpc", "fastapi"])
+def test_missing_framework(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If its framework is missing, importing an integration says which extra to install."""
     name = f"backend_contract.integrations.{module}"
     monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)  # as if not installed
-    with pytest.raises(ModuleNotFoundError, match=re.escape(f"{name} {needs}")) as caught:
+    with pytest.raises(
+        ModuleNotFoundError, match=re.escape(f"backend-contract[{module}]")
+    ) as caught:
         importlib.import_module(name)
     assert caught.value.name == module
 
@@ -112,13 +108,13 @@ def test_without_its_framework_the_error_names_the_extra(
 
 
 class Answers:
-    """A handler of each kind, and what they were asked."""
+    """A handler of each kind, which records the requests."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def once(self, request: str, context: grpc.ServicerContext) -> str:
-        self.asked.append(request)
+        self.requests.append(request)
         return request.upper()
 
     def often(self, request: str, context: grpc.ServicerContext) -> Iterator[str]:
@@ -135,7 +131,7 @@ class Answers:
     def later(
         request: str, context: grpc.ServicerContext, callback: Callable[[str | None], None]
     ) -> None:
-        """As the health service of grpcio answers: without keeping a thread."""
+        """Answer without occupying a thread, as the health service of grpcio does."""
         callback(request.title())
         callback(None)
 
@@ -159,7 +155,7 @@ def grpc_server(interceptor: BackendInterceptor, answers: Answers) -> Iterator[g
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield channel
-    server.stop(None).wait(WAIT)
+    server.stop(None).wait(TIMEOUT)
 
 
 MODEL = (("mm-model-id", "model"), ("x-route-info", "here"))
@@ -177,7 +173,7 @@ def call(channel: grpc.Channel, method: str, metadata: Any = MODEL) -> str:
         "Nothing": (channel.unary_unary, b""),
     }
     kind, request = calls[method]
-    answer = kind(path)(request, metadata=metadata, timeout=WAIT)
+    answer = kind(path)(request, metadata=metadata, timeout=TIMEOUT)
     return (answer if isinstance(answer, bytes) else b"".join(answer)).decode()
 
 
@@ -185,88 +181,96 @@ METHODS = {"Once": "AB", "Often": "AB", "OfMany": "AB", "ManyOfMany": "AB", "Lat
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_grpc_backends_are_told_before_a_call_is_answered(method: str) -> None:
-    first, second = Told(), Told()
+def test_grpc_notification(method: str) -> None:
+    """Every kind of call notifies all backends, unless it is for no model."""
+    first, second = Recorder(), Recorder()
     with grpc_server(BackendInterceptor(iter([first, second])), Answers()) as channel:
         assert call(channel, method) == METHODS[method]
-        assert first.told == second.told == [("model", "here")]
+        assert first.requests == second.requests == [("model", "here")]
         assert call(channel, method, ()) == METHODS[method]  # for no model
-        assert first.told == [("model", "here")]
+        assert first.requests == [("model", "here")]
 
 
-def test_grpc_a_handler_of_no_kind_that_is_known_stays_as_it_is() -> None:
+def test_grpc_unknown_kind_of_handler() -> None:
+    """A handler of an unknown kind is returned unchanged."""
     kinds = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
     handler: Any = SimpleNamespace(**dict.fromkeys(kinds))
     details: Any = None
-    assert BackendInterceptor([Told()]).intercept_service(lambda _: handler, details) is handler
+    assert BackendInterceptor([Recorder()]).intercept_service(lambda _: handler, details) is handler
 
 
-def test_grpc_the_model_may_be_taken_from_anything_a_context_has() -> None:
+def test_grpc_model_id() -> None:
+    """A function may take the model's id from anything in the context."""
+
     def first_part_of_the_route(context: grpc.ServicerContext) -> str | None:
         route = get_metadata(context, "x-route-info")
         return route and route.partition("/")[0]
 
-    backend = Told()
+    backend = Recorder()
     with grpc_server(BackendInterceptor([backend], first_part_of_the_route), Answers()) as channel:
         call(channel, "Once", [("x-route-info", "other/place"), ("mm-model-id", "model")])
         call(channel, "Once", [("mm-model-id", "model")])
-    assert backend.told == [("other", "other/place")]
+    assert backend.requests == [("other", "other/place")]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_grpc_a_backend_that_raises_fails_the_call_when_all_are_told(
-    method: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    answers, failing, other = Answers(), Told(fail), Told()
+def test_grpc_failing_backend(method: str, caplog: pytest.LogCaptureFixture) -> None:
+    """If a backend raises, the others are notified, and the call fails unanswered."""
+    answers, failing, other = Answers(), Recorder(fail), Recorder()
     with grpc_server(BackendInterceptor([failing, other]), answers) as channel:
         with pytest.raises(grpc.RpcError) as error:
             call(channel, method)
         assert error.value.code() is grpc.StatusCode.UNKNOWN
-        assert "told about a request for 'model'" in str(error.value.details())
-        assert other.told == [("model", "here")]
-        assert answers.asked == []
+        assert "a request for 'model'" in str(error.value.details())
+        assert other.requests == [("model", "here")]
+        assert answers.requests == []
         assert call(channel, method, ()) == METHODS[method]
     assert "OSError: no route" in caplog.text
 
 
-def test_grpc_the_status_a_backend_aborts_with_arrives() -> None:
+def test_grpc_abort() -> None:
+    """The client receives the status with which a backend aborts the call."""
+
     def deny(context: grpc.ServicerContext) -> None:
         context.abort(grpc.StatusCode.PERMISSION_DENIED, "not this route")
 
-    other = Told()
-    with grpc_server(BackendInterceptor([Told(deny), other]), Answers()) as channel:
+    other = Recorder()
+    with grpc_server(BackendInterceptor([Recorder(deny), other]), Answers()) as channel:
         with pytest.raises(grpc.RpcError) as error:
             call(channel, "Once")
         code = error.value.code()
     assert code is grpc.StatusCode.PERMISSION_DENIED
-    assert other.told == [("model", "here")]
+    assert other.requests == [("model", "here")]
 
 
-def test_grpc_a_method_that_nobody_serves_stays_unimplemented() -> None:
-    backend = Told()
+def test_grpc_unserved_method() -> None:
+    """A method without a handler stays unimplemented and notifies no backend."""
+    backend = Recorder()
     with grpc_server(BackendInterceptor([backend]), Answers()) as channel:
         with pytest.raises(grpc.RpcError) as error:
             call(channel, "Nothing")
         code = error.value.code()
     assert code is grpc.StatusCode.UNIMPLEMENTED
-    assert backend.told == []
+    assert backend.requests == []
 
 
-def test_grpc_a_backend_that_hangs_holds_up_its_own_call_only() -> None:
-    hanging, other = Hanging(), Told()
+def test_grpc_blocking_backend() -> None:
+    """A backend that blocks delays only its own call."""
+    hanging, other = Hanging(), Recorder()
     serving = grpc_server(BackendInterceptor([hanging, other]), Answers())
     with serving as channel, ThreadPoolExecutor(1) as pool:
         slow = pool.submit(call, channel, "Once", (("mm-model-id", "slow"),))
-        assert hanging.entered.wait(WAIT)
+        assert hanging.entered.wait(TIMEOUT)
         for _ in range(8):
             assert call(channel, "Once") == "AB"
         assert not slow.done()
         hanging.go_on.set()
-        assert slow.result(WAIT) == "AB"
-    assert other.told == [("model", "here")] * 8 + [("slow", None)]
+        assert slow.result(TIMEOUT) == "AB"
+    assert other.requests == [("model", "here")] * 8 + [("slow", None)]
 
 
-def test_grpc_a_server_for_asyncio_refuses_the_interceptor() -> None:
+def test_grpc_asyncio_server() -> None:
+    """A grpc.aio server rejects the interceptor."""
     interceptor: Any = BackendInterceptor([])
 
     async def make() -> None:
@@ -287,13 +291,13 @@ def http_server(app: fastapi.FastAPI) -> Iterator[int]:
     thread.start()
     yield listening.getsockname()[1]
     server.should_exit = True
-    thread.join(WAIT)
+    thread.join(TIMEOUT)
     assert not thread.is_alive()
     listening.close()
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request(
             "GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()}
@@ -319,52 +323,58 @@ def application(dependency: Callable[..., None]) -> fastapi.FastAPI:
     return app
 
 
-def test_http_backends_are_told_off_the_event_loop() -> None:
-    first, second = Told(), Told()
+def test_http_notification() -> None:
+    """Requests notify all backends off the event loop, unless they are for no model."""
+    first, second = Recorder(), Recorder()
     with http_server(application(notify_backends(iter([first, second])))) as port:
         status, event_loop = get(port, "/models/model", X_Route_Info="here")
-        assert (status, first.told) == (200, [("model", "here")])
+        assert (status, first.requests) == (200, [("model", "here")])
         assert get(port, "/", MM_Model_Id="other")[0] == 200
         assert get(port, "/")[0] == 200  # for no model
-    assert first.told == second.told == [("model", "here"), ("other", None)]
+    assert first.requests == second.requests == [("model", "here"), ("other", None)]
     assert event_loop not in first.threads
 
 
-def test_http_the_model_may_come_from_any_dependency() -> None:
-    def of_the_query(model: str | None = None) -> str | None:
+def test_http_model_id() -> None:
+    """Any FastAPI dependency may provide the model's id."""
+
+    def from_query(model: str | None = None) -> str | None:
         return model
 
-    backend = Told()
-    with http_server(application(notify_backends([backend], of_the_query))) as port:
+    backend = Recorder()
+    with http_server(application(notify_backends([backend], from_query))) as port:
         assert get(port, "/?model=other")[0] == 200
         assert get(port, "/models/model")[0] == 200
-    assert backend.told == [("other", None)]
+    assert backend.requests == [("other", None)]
 
 
-def test_http_a_backend_that_raises_fails_the_request_when_all_are_told() -> None:
-    other = Told()
-    with http_server(application(notify_backends([Told(fail), other]))) as port:
+def test_http_failing_backend() -> None:
+    """If a backend raises, the others are notified, and the request fails."""
+    other = Recorder()
+    with http_server(application(notify_backends([Recorder(fail), other]))) as port:
         assert get(port, "/models/model")[0] == 500
-        assert other.told == [("model", None)]
+        assert other.requests == [("model", None)]
         assert get(port, "/")[0] == 200
 
 
-def test_http_a_backend_that_hangs_holds_up_its_own_request_only() -> None:
+def test_http_blocking_backend() -> None:
+    """A backend that blocks delays only its own request."""
     hanging = Hanging()
     with (
         http_server(application(notify_backends([hanging]))) as port,
         ThreadPoolExecutor(1) as pool,
     ):
         slow = pool.submit(get, port, "/models/slow")
-        assert hanging.entered.wait(WAIT)
+        assert hanging.entered.wait(TIMEOUT)
         for _ in range(8):
             assert get(port, "/models/fast")[0] == 200
         assert not slow.done()
         hanging.go_on.set()
-        assert slow.result(WAIT)[0] == 200
+        assert slow.result(TIMEOUT)[0] == 200
 
 
-def test_http_backends_run_as_long_as_the_application() -> None:
+def test_http_lifespan() -> None:
+    """Backends run as long as the application."""
     backend = LocalBackend()
     app = fastapi.FastAPI(lifespan=lifespan(backend))
 
@@ -378,12 +388,13 @@ def test_http_backends_run_as_long_as_the_application() -> None:
     assert not backend.is_started
 
 
-def test_http_running_async_within_a_lifespan_of_ones_own() -> None:
+def test_http_nested_lifespan() -> None:
+    """`lifespan` yields None, and does not disturb a `running_async` inside it."""
     backend = LocalBackend()
 
     async def run() -> None:
         async with lifespan(backend)(None) as state:
-            assert state is None  # or Starlette would take it for the state of the application
+            assert state is None  # Starlette treats any other value as application state
             assert backend.is_started
             async with running_async(backend) as given:
                 assert given == (backend,)
@@ -393,7 +404,9 @@ def test_http_running_async_within_a_lifespan_of_ones_own() -> None:
     assert not backend.is_started
 
 
-def test_http_an_application_whose_backend_fails_to_start_does_not_start() -> None:
+def test_http_failing_start() -> None:
+    """If a backend fails to start, so does the application, and earlier backends are stopped."""
+
     class Down(LocalBackend):
         def start(self) -> None:
             raise OSError("down")
@@ -401,7 +414,7 @@ def test_http_an_application_whose_backend_fails_to_start_does_not_start() -> No
     earlier = LocalBackend()
     app = fastapi.FastAPI(lifespan=lifespan(earlier, Down()))
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", port=0))
-    with suppress(SystemExit):  # uvicorn's own way to say that it did not work out
+    with suppress(SystemExit):  # which uvicorn raises if the lifespan fails
         server.run()
     assert not server.started
     assert not earlier.is_started

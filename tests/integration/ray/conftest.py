@@ -1,8 +1,7 @@
-"""Real Ray: clusters of this machine, with a token of the test run's own."""
+"""Real Ray clusters on this machine, with a token that only this test run knows."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import secrets
 import shutil
@@ -13,40 +12,29 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from example_modules import load_example
 
-# Before Ray is imported anywhere. Ray listens on the machine's address, so nobody else may come in;
-# and it reports its use over the network unless it is told not to.
+__all__ = ["Cluster", "cluster", "example", "grpc_call", "http_call", "make"]
+
+# Before Ray and grpc are imported. Ray listens on the machine's address, where the token keeps
+# others out; by default, it reports its usage over the network.
 os.environ["RAY_AUTH_MODE"] = "token"
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # as the example says: the kit's servers are grpcio's
-os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # or it warns that this will change
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # see the example: the kit runs grpcio servers
+os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"  # avoids a warning of Ray
 
-ROOT = Path(__file__).parents[3]
+from request_contexts import grpc_call, http_call  # imports grpc
 
-
-def load(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-example = load(ROOT / "examples/ray_backend.py", "ray_backend")
-_contexts = load(ROOT / "tests/integration/frameworks/conftest.py", "real_contexts")
-grpc_call, http_call = _contexts.grpc_call, _contexts.http_call
+example = load_example("ray_backend")
 
 
 @pytest.fixture
 def make() -> Iterator[Callable[..., Any]]:
-    """Makes backends, and stops them at the end, whatever the test has come to."""
+    """Create backends, and stop them after the test."""
     made: list[Any] = []
 
     def make(config: dict[str, Any] | None = None) -> Any:
@@ -59,7 +47,7 @@ def make() -> Iterator[Callable[..., Any]]:
 
 
 class Cluster:
-    """A cluster that was started by somebody else, with the command that users start one with."""
+    """A cluster started in another process, by the command that users start one with."""
 
     def __init__(self) -> None:
         with socket.socket() as free:
@@ -85,28 +73,28 @@ class Cluster:
             start_new_session=True,
         )
         assert self.command.stdout is not None
-        said = []
+        output = []
         for line in self.command.stdout:
-            said.append(line)
+            output.append(line)
             if "Ray runtime started" in line:
                 return
         self.end()
-        raise AssertionError("".join(said))
+        raise AssertionError("".join(output))
 
     def processes(self) -> list[int]:
-        """The ids of the processes of this cluster alone: its directory is in their arguments."""
+        """Return the ids of this cluster's processes: their arguments contain its directory."""
         found = []
         for arguments in Path("/proc").glob("[0-9]*/cmdline"):
             try:
-                mine = self.files in arguments.read_text(errors="replace")
-            except OSError:  # it has ended meanwhile
+                is_ours = self.files in arguments.read_text(errors="replace")
+            except OSError:  # the process has ended
                 continue
-            if mine:
+            if is_ours:
                 found.append(int(arguments.parent.name))
         return found
 
     def end(self) -> None:
-        """Kill it, as a machine that is switched off does."""
+        """Kill all processes at once, as a power failure does."""
         while pids := [pid for pid in self.processes() if pid != self.command.pid]:
             for pid in pids:
                 try:

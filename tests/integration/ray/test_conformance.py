@@ -1,4 +1,4 @@
-"""The example on Ray keeps every clause, tried on a real cluster of this machine."""
+"""`examples/ray_backend.py` in the conformance kit, on a real cluster on this machine."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from example_modules import load_example
 
 from backend_contract.testing import BackendConformance
 
-from .conftest import example
+example = load_example("ray_backend")
 
 CPUS = {"local": {"cpus": 1}}
 CONFIG = {**CPUS, "placements": {f"route-{number}": {} for number in range(16)}}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cluster_that_all_share() -> Iterator[None]:
-    """A backend that keeps the cluster: Ray takes seconds to start one, and clauses start many."""
+def shared_cluster() -> Iterator[None]:
+    """Keep one cluster running, because every clause starts backends and Ray takes seconds."""
     keeper = example.RayBackend(CPUS)
     keeper.start()
     yield

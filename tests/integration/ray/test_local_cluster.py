@@ -1,4 +1,4 @@
-"""The example on a Ray cluster of its own."""
+"""`examples/ray_backend.py` on a cluster that it starts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ import pytest
 import ray
 import ray.cloudpickle
 import ray.exceptions
+from example_modules import load_example
+from request_contexts import GrpcCaller, HttpCaller
 
 from backend_contract import Backend
 
-example: Any = sys.modules["ray_backend"]
+example = load_example("ray_backend")
 
 LOCAL = {
     "local": {"cpus": 2, "resources": {"left": 1, "right": 1}},
@@ -27,8 +29,8 @@ LOCAL = {
 }
 
 
-def where(text: str) -> tuple[str, dict[str, float]]:
-    """A model, as small as one can be. It is sent by value: workers cannot import the tests."""
+def shout(text: str) -> tuple[str, dict[str, float]]:
+    """A minimal model. It is sent by value, because workers cannot import the tests."""
     import ray
 
     return text.upper(), ray.get_runtime_context().get_assigned_resources()
@@ -36,7 +38,7 @@ def where(text: str) -> tuple[str, dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Any]:
-    """A backend on a cluster of its own, for the tests that leave it as it is."""
+    """A started backend, shared by the tests, which leave it unchanged."""
     here = sys.modules[__name__]
     ray.cloudpickle.register_pickle_by_value(here)
     backend = example.RayBackend(LOCAL)
@@ -47,16 +49,16 @@ def started() -> Iterator[Any]:
     ray.cloudpickle.unregister_pickle_by_value(here)
 
 
-def test_it_starts_a_cluster_with_the_cpus_of_the_configuration(started: Any) -> None:
+def test_start(started: Any) -> None:
+    """The cluster has the configured CPUs and runs functions."""
     assert started.is_started
     assert ray.cluster_resources()["CPU"] == 2
-    assert started.run("model", where, "text") == ("TEXT", {"CPU": 1.0})
+    assert started.run("model", shout, "text") == ("TEXT", {"CPU": 1.0})
     assert isinstance(started, Backend)
 
 
-def test_a_started_backend_is_not_started_again(
-    started: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_repeated_start(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting a started backend does not connect again."""
     monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("connected again"))
     with ThreadPoolExecutor(4) as pool:
         for future in [pool.submit(started.start) for _ in range(8)]:
@@ -64,49 +66,54 @@ def test_a_started_backend_is_not_started_again(
     assert started.is_started
 
 
-def test_start_works_while_its_caller_holds_the_lock(started: Any) -> None:
+def test_start_under_lock(started: Any) -> None:
+    """`start` may be called while holding the start lock."""
     with started.start_lock():
         started.start()
         assert started.is_started
 
 
-def test_what_a_model_raises_is_raised(started: Any) -> None:
+def test_exception_of_model(started: Any) -> None:
+    """An exception of the function propagates; the next call succeeds."""
+
     def fail() -> None:
         raise LookupError("no such word")
 
     with pytest.raises(LookupError, match="no such word"):
         started.run("model", fail)
-    assert started.run("model", where, "text")[0] == "TEXT"
+    assert started.run("model", shout, "text")[0] == "TEXT"
 
 
-def test_a_request_places_the_tasks_of_its_model_and_of_no_other(
-    started: Any, grpc_call: Callable[..., Any], http_call: Callable[..., Any]
-) -> None:
-    def tell(model: str) -> Callable[[Any], None]:
+def test_placement(started: Any, grpc_call: GrpcCaller, http_call: HttpCaller) -> None:
+    """The placement that a request names applies to the tasks of its model only."""
+
+    def notify(model: str) -> Callable[[Any], None]:
         return lambda context: started.handle_runtime_context(model, context)
 
-    grpc_call(tell("one"), [("x-route-info", "left")])
-    http_call(tell("two"), [(b"X-Route-Info", b"right")])
-    assert started.run("one", where, "")[1] == {"CPU": 1.0, "left": 1.0}
-    assert started.run("two", where, "")[1] == {"CPU": 1.0, "right": 1.0}
-    assert started.run("three", where, "")[1] == {"CPU": 1.0}
-    grpc_call(tell("one"))  # a request that does not say changes nothing
-    assert started.run("one", where, "")[1] == {"CPU": 1.0, "left": 1.0}
+    grpc_call(notify("one"), [("x-route-info", "left")])
+    http_call(notify("two"), [(b"X-Route-Info", b"right")])
+    assert started.run("one", shout, "")[1] == {"CPU": 1.0, "left": 1.0}
+    assert started.run("two", shout, "")[1] == {"CPU": 1.0, "right": 1.0}
+    assert started.run("three", shout, "")[1] == {"CPU": 1.0}
+    grpc_call(notify("one"))  # without a placement
+    assert started.run("one", shout, "")[1] == {"CPU": 1.0, "left": 1.0}
 
 
-def test_a_request_for_a_placement_that_is_not_there_changes_nothing(
-    started: Any, grpc_call: Callable[..., Any], caplog: pytest.LogCaptureFixture
+def test_unknown_placement(
+    started: Any, grpc_call: GrpcCaller, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def tell(context: Any) -> None:
+    """An unknown placement is logged and ignored."""
+
+    def notify(context: Any) -> None:
         started.handle_runtime_context("lost", context)
 
-    grpc_call(tell, [("x-route-info", "nowhere")])
-    assert started.run("lost", where, "")[1] == {"CPU": 1.0}
+    grpc_call(notify, [("x-route-info", "nowhere")])
+    assert started.run("lost", shout, "")[1] == {"CPU": 1.0}
     assert "no placement 'nowhere' for model 'lost'" in caplog.text
 
 
 class Witness:
-    """Stands outside the tasks: says to the test what they have come to, and when."""
+    """An actor outside the tasks that tells the test which processes have run them, and when."""
 
     def __init__(self) -> None:
         self.pids: list[int] = []
@@ -134,7 +141,7 @@ def call_witness() -> Any:
 
 
 def held(witness: Any, attempts: int) -> str:
-    """Says that it runs, and does not return in the first ``attempts`` attempts."""
+    """Report to the witness, and block in the first ``attempts`` attempts."""
     import os
 
     import ray
@@ -144,7 +151,8 @@ def held(witness: Any, attempts: int) -> str:
     return "finished"
 
 
-def test_a_task_whose_worker_is_killed_finishes_on_another(started: Any) -> None:
+def test_killed_worker(started: Any) -> None:
+    """A task whose worker process is killed finishes in another one."""
     witness = call_witness()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(started.run, "model", held, witness, 1)
@@ -154,12 +162,11 @@ def test_a_task_whose_worker_is_killed_finishes_on_another(started: Any) -> None
     first, second = ray.get(witness.all.remote(), timeout=60)
     assert first == killed != second
     assert started.is_started
-    assert started.run("model", where, "text")[0] == "TEXT"
+    assert started.run("model", shout, "text")[0] == "TEXT"
 
 
-def test_a_task_that_may_not_be_repeated_fails_with_its_worker_and_the_next_one_does_not(
-    started: Any,
-) -> None:
+def test_killed_worker_without_retries(started: Any) -> None:
+    """Without retries, a task fails with its worker process; the next task succeeds."""
     witness = call_witness()
     twin = example.RayBackend(LOCAL | {"task": {"max_retries": 0}})
     twin.start()
@@ -170,39 +177,42 @@ def test_a_task_that_may_not_be_repeated_fails_with_its_worker_and_the_next_one_
             with pytest.raises(ray.exceptions.WorkerCrashedError):
                 running.result(120)
         assert len(ray.get(witness.all.remote(), timeout=60)) == 1
-        assert twin.run("model", where, "text")[0] == "TEXT"
+        assert twin.run("model", shout, "text")[0] == "TEXT"
     finally:
         twin.stop()
 
 
-def test_a_task_is_given_up_after_its_time(started: Any) -> None:
+def test_timeout(started: Any) -> None:
+    """A task that exceeds its timeout is cancelled, which frees its CPUs."""
     witness = call_witness()
     twin = example.RayBackend(LOCAL | {"task": {"timeout": 0.1, "cpus": 2}})
     twin.start()
     try:
-        with pytest.raises(TimeoutError, match=r"^task\.timeout: 'model' has not finished"):
+        with pytest.raises(TimeoutError, match=r"^task\.timeout: 'model' did not finish"):
             twin.run("model", held, witness, 9)
     finally:
         twin.stop()
-    assert started.run("model", where, "text")[0] == "TEXT"  # its CPUs are free again
+    assert started.run("model", shout, "text")[0] == "TEXT"
 
 
-def test_a_second_backend_shares_the_cluster_and_leaves_it_to_the_first(started: Any) -> None:
+def test_shared_cluster(started: Any) -> None:
+    """A second backend shares the cluster; stopping it leaves the cluster to the first."""
     twin = example.RayBackend(LOCAL)
     twin.start()
-    assert twin.run("model", where, "text")[0] == "TEXT"
+    assert twin.run("model", shout, "text")[0] == "TEXT"
     twin.stop()
     twin.stop()
     assert not twin.is_started
     with pytest.raises(RuntimeError, match=r"call start\(\) first"):
-        twin.run("model", where, "text")
+        twin.run("model", shout, "text")
     assert started.is_started
-    assert started.run("model", where, "text")[0] == "TEXT"
+    assert started.run("model", shout, "text")[0] == "TEXT"
 
 
-def test_a_second_backend_cannot_go_elsewhere(started: Any) -> None:
+def test_second_address(started: Any) -> None:
+    """A second backend with another address is a ValueError and does not disturb the first."""
     elsewhere = example.RayBackend({"connection": {"address": "127.0.0.1:1"}})
-    with pytest.raises(ValueError, match=r"^connection\.address: this process is connected to"):
+    with pytest.raises(ValueError, match=r"^connection\.address: .* already connected"):
         elsewhere.start()
     assert not elsewhere.is_started
-    assert started.run("model", where, "text")[0] == "TEXT"
+    assert started.run("model", shout, "text")[0] == "TEXT"

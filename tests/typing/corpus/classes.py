@@ -1,4 +1,4 @@
-# Classes of every kind, right and wrong: generic, of fields, final, nested, mixed, inherited.
+# Classes of every kind, correct and wrong: generic, dataclass, final, nested, mixed, inherited.
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ structural_pool: Backend = StructuralPool[int]()
 pool_that_starts_one: Backend = PoolThatStartsOne[int]()  # E
 
 
-# ---- Of fields
+# ---- Dataclasses
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Frozen:
     def register_config(self, config: aconfig.Config) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
-    def start_lock(self) -> Rest:  # which is no context manager
+    def start_lock(self) -> Rest:  # is not a context manager
         return Rest()
 
     def handle_runtime_context(self, model_id: str, runtime_context: object) -> None: ...
@@ -77,7 +77,7 @@ class WithANumber(Nameless):
 
 @dataclass_transform()
 def define(cls: type[Class]) -> type[Class]:
-    """As attrs has it."""
+    """Like `attrs.define`."""
     return cls
 
 
@@ -111,7 +111,7 @@ class Runtime:
     @conforms
     class Nested(Whole): ...
 
-    # It does not check the decorators of classes.
+    # It does not check class decorators.
     @conforms  # E[nested] pyrefly
     class NestedAndWrong(Rest): ...  # E[nested] pyrefly
 
@@ -175,7 +175,7 @@ child: Backend = Child()
 fluent: Backend = Fluent().configured({"workers": 1})
 
 
-# ---- Through a Protocol of one's own
+# ---- Through a further Protocol
 
 
 class Counted(Backend, Protocol):
@@ -188,7 +188,7 @@ class CountedBackend(LocalBackend):
         self.starts = 0
 
 
-# To it, a class variable is no implementation of a property.
+# It does not accept a class variable as the implementation of a property.
 counted: Counted = CountedBackend()  # ! pyrefly
 not_counted: Counted = LocalBackend()  # E
 as_backend: Backend = counted

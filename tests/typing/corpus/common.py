@@ -1,4 +1,4 @@
-# What the rest of the corpus starts from: a whole structural backend, and one that lacks a member.
+# Base classes of the corpus: a complete structural backend, and one without each member.
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend_contract import RuntimeServerContextType
 
 
 class Rest:
-    """What every backend here has beside the member it is about."""
+    """The part that all backends here share."""
 
     def __init__(self, config: aconfig.Config | None = None) -> None:
         self.config = config

@@ -1,4 +1,4 @@
-# Who holds a backend without knowing which one.
+# Code that uses backends without knowing their class.
 
 from __future__ import annotations
 

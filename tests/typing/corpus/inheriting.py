@@ -1,4 +1,4 @@
-# A subclass of BackendBase, `conforms`, and the context of a request, as an author meets them.
+# Subclasses of BackendBase, `conforms` and request contexts, as an author of backends uses them.
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from backend_contract.runtime_context import (
     iter_metadata,
 )
 
-# ---- A subclass of BackendBase gives four members
+# ---- A subclass of BackendBase defines four members
 
 
 class Complete(BackendBase):
@@ -68,7 +68,7 @@ class WithoutStop(BackendBase):
 
 
 Complete()
-# It counts abstract methods, not class variables that have no value.
+# It counts abstract methods, but not class variables without a value.
 WithoutName()  # E ty zuban
 WithoutRegisterConfig()  # E
 WithoutStart()  # E
@@ -76,7 +76,7 @@ WithoutStop()  # E
 BackendBase()  # E
 
 
-# ---- Any subclass of it is a Backend, under whatever annotations of its configuration
+# ---- Any subclass of it is a Backend, whatever the annotations of its configuration
 
 
 class Renamed(LocalBackend):
@@ -88,7 +88,7 @@ class NumberedName(BackendBase):
 
 
 class NumberedAfterAll(LocalBackend):
-    # It compares with the assignment in LocalBackend, not with the declaration behind it.
+    # It compares with the assignment in LocalBackend, not with the declaration in BackendBase.
     backend_type = 7  # E pyright
 
 
@@ -120,7 +120,7 @@ serve(object())  # E
 assert_type(LocalBackend.backend_type, str)
 
 
-# ---- A structural class needs nothing of the package
+# ---- A structural class inherits nothing of the package
 
 
 @conforms
@@ -139,12 +139,12 @@ class Structural:
     ) -> None: ...
 
 
-# It does not check the decorators of classes.
+# It does not check class decorators.
 @conforms  # E[anything] pyrefly
 class WithoutAnything: ...  # E[anything] pyrefly
 
 
-# It does not check the decorators of classes.
+# It does not check class decorators.
 @conforms  # E[integers] pyrefly
 class WithIntegers:  # E[integers] pyrefly
     backend_type = 7
@@ -175,7 +175,7 @@ class RenamedParameter:
 
 
 serve(Structural())
-# It compares the parameters of a Protocol by position.
+# It compares the parameters of a Protocol by position, not by name.
 serve(RenamedParameter())  # E mypy
 assert_type(conforms(Structural), type[Structural])
 
@@ -192,13 +192,13 @@ def handle(context: RuntimeServerContextType) -> None:
         assert_type(context, grpc.ServicerContext)
         context.invocation_metadata()
     else:
-        # It keeps "and not a ServicerContext", which has no name that could be asserted.
+        # It narrows to "Request and not ServicerContext", a type that `assert_type` cannot name.
         assert_type(context, fastapi.Request)  # ! ty
         context.headers.getlist("x-route-info")
     if is_http_context(context):
         assert_type(context, fastapi.Request)
     else:
-        # It keeps "and not a Request", which has no name that could be asserted.
+        # It narrows to "ServicerContext and not Request", a type that `assert_type` cannot name.
         assert_type(context, grpc.ServicerContext)  # ! ty
 
 

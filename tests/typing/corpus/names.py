@@ -1,4 +1,4 @@
-# `backend_type`, in every idiom there is for it.
+# `backend_type` in every idiom.
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ class AMethod(Nameless):
 
 plain: Backend = Plain()
 annotated: Backend = Annotated()
-# To it, a class variable is no implementation of a property.
+# It does not accept a class variable as the implementation of a property.
 as_class_var: Backend = AsClassVar()  # ! pyright pyrefly
-# To it, what cannot be assigned is no implementation of a property.
+# It does not accept a final attribute as the implementation of a property.
 as_final: Backend = AsFinal()  # ! pyright zuban
-# To it, what cannot be assigned is no implementation of a property.
+# It does not accept a final attribute as the implementation of a property.
 as_final_string: Backend = AsFinalString()  # ! pyright zuban
 as_property: Backend = AsProperty()
 on_the_instance: Backend = OnTheInstance()
@@ -102,7 +102,7 @@ class InheritingClassVar(Inheriting):
 
 
 class InheritingFinal(Inheriting):
-    # It lets a final value take the place of a class variable.
+    # It allows a final attribute to override a class variable.
     backend_type: Final = "FINAL"  # E ty
 
 
@@ -115,7 +115,7 @@ class InheritingProperty(Inheriting):
 class InheritingOnTheInstance(Inheriting):
     def __init__(self) -> None:
         super().__init__()
-        # It takes an assignment through `self` for one to the class variable.
+        # It allows an assignment through `self` to a class variable.
         self.backend_type = "INSTANCE"  # E mypy zuban
 
 
@@ -139,5 +139,5 @@ serve: list[Backend] = [
     InheritingFinal(),
     LocalBackend(),
 ]
-# It counts abstract methods, not class variables that have no value.
+# It counts abstract methods, but not class variables without a value.
 Inheriting()  # E ty zuban

@@ -1,4 +1,4 @@
-# Every mistake with parameters and results, on every method: assigned to Backend, and overriding.
+# Every mistake with parameters and results of every method, assigned to Backend and overriding.
 
 from __future__ import annotations
 
@@ -360,11 +360,11 @@ handle_6: Backend = HandlesAllThereIs()
 handle_7: Backend = WithoutHandleRuntimeContext()  # E
 handle_8: Backend = HandlesHttpOnly()  # E
 handle_9: Backend = HandlesGrpcOnly()  # E
-# It compares the parameters of a Protocol by position.
+# It compares the parameters of a Protocol by position, not by name.
 handle_10: Backend = HandlesUnderAnotherName()  # E mypy
-# It compares the parameters of a Protocol by position.
+# It compares the parameters of a Protocol by position, not by name.
 handle_11: Backend = HandlesAModelUnderAnotherName()  # E mypy
-# It compares the parameters of a Protocol by position.
+# It compares the parameters of a Protocol by position, not by name.
 handle_12: Backend = HandlesByPosition()  # E mypy
 handle_13: Backend = HandlesByKeyword()  # E
 handle_14: Backend = HandlesInAnotherOrder()  # E
@@ -375,7 +375,7 @@ handle_18: Backend = HandlesAndAnswers()  # E
 handle_19: Backend = HandlesLater()  # E
 
 
-# ---- The same, where BackendBase is inherited
+# ---- The same in subclasses of BackendBase
 
 
 class Overrides(LocalBackend):
@@ -425,12 +425,12 @@ class OverridesWithOtherTypes(LocalBackend):
 
 
 class OverridesUnderOtherNames(LocalBackend):
-    # It lets an override rename a parameter, for that is common.
+    # It allows overrides to rename parameters.
     def handle_runtime_context(self, model_id: str, context: object) -> None: ...  # E mypy zuban
 
 
 class OverridesByPosition(LocalBackend):
-    # It lets an override rename a parameter, for that is common.
+    # It allows overrides to rename parameters.
     def handle_runtime_context(  # E[position] mypy zuban
         self,
         model_id: str,

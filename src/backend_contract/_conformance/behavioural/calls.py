@@ -30,7 +30,7 @@ class AbandonedError(Exception):
 
 
 class WorkerCall(Generic[T]):
-    """A call in a daemon thread of its own, which does not keep the interpreter alive."""
+    """A call in a new daemon thread, which does not keep the interpreter alive."""
 
     def __init__(self, function: Callable[[], T], name: str) -> None:
         self._function = function
@@ -74,8 +74,8 @@ def describe_exception(error: BaseException) -> str:
     text = " ".join(str(error).split())
     name = type(error).__qualname__
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return (f"{name}: {text}" if text else name)[:300] + where
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return (f"{name}: {text}" if text else name)[:300] + place
 
 
 def is_call_error(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""BC2xx: the configuration of a backend. Keys of the kit's own stand beside those of the sample."""
+"""BC2xx: the configuration of a backend. The kit adds its own keys to the author's sample."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
-from backend_contract._conformance.behavioural.helpers import (
-    ignore_failures,
-    require_none,
-)
+from backend_contract._conformance.behavioural.helpers import ignore_failures, require_none
 from backend_contract._conformance.behavioural.table import tries
 from backend_contract._conformance.behavioural.trial import (
     StopTrial,
@@ -51,7 +48,7 @@ def _second() -> dict[str, Any]:
 
 
 def _third() -> dict[str, Any]:
-    """What reaches into both."""
+    """Return a configuration with keys of both others."""
     return {
         "backend_contract": {"deeper": {"kept": [], "added": {"something": 1}}},
         "backend_contract_added": {"list": [1], "deeper": {}},
@@ -71,43 +68,48 @@ _MERGED: dict[str, Any] = {
 }
 
 
+_NO_BASE = "`__init__` does not call `super().__init__(config)`: the lock and the state are missing"
+
+
 @tries("BC201", "import aconfig\nmake(); make(None); make(aconfig.Config({}))")
-def _it_can_be_made(trial: Trial) -> None:
-    cls, sample = trial.subject.cls, trial.subject.config
+def _try_constructor(trial: Trial) -> None:
+    cls = trial.subject.cls
     if cls is None:
-        try:
-            trial.new()
-        except StopTrial as ended:
-            raise violated(_NO_BASE) if ended.verdict is Verdict.BLOCKED else ended from None
-        raise unchecked("a factory was given; give the class, or make it the factory")
-    name, make = cls.__qualname__, _constructor(cls)
+        _try_factory(trial)
+    else:
+        _try_class(trial, cls)
+
+
+def _try_factory(trial: Trial) -> None:
+    try:
+        trial.new()
+    except StopTrial as outcome:
+        raise violated(_NO_BASE) if outcome.verdict is Verdict.BLOCKED else outcome from None
+    raise unchecked("a factory was given; to check the constructor, give the class")
+
+
+def _try_class(trial: Trial, cls: type[Backend]) -> None:
+    create: Callable[..., Backend] = cls  # the constructor is not part of the Protocol
+    name, sample = cls.__qualname__, trial.subject.config
     given = configuration(sample or {})
-    made = trial.call(f"{name}(aconfig.Config({dict(given)!r}))", make, given)
-    if lacks_base_state(made):
+    backend = trial.call(f"{name}(aconfig.Config({dict(given)!r}))", create, given)
+    if lacks_base_state(backend):
         raise violated(_NO_BASE)
     for arguments in ((), (None,)):
         what = f"{name}({', '.join(map(repr, arguments))})"
         try:
-            trial.call(what, make, *arguments)
-        except StopTrial as ended:
-            # With a sample configuration its author says that an empty one is not valid.
-            if sample is None or isinstance(ended.__cause__, TypeError):
+            trial.call(what, create, *arguments)
+        except StopTrial as outcome:
+            # A sample configuration means that an empty one need not be valid.
+            if sample is None or isinstance(outcome.__cause__, TypeError):
                 raise
-
-
-_NO_BASE = "`__init__` does not call `super().__init__(config)`: there is no lock, and no state"
-
-
-def _constructor(cls: type[Backend]) -> Callable[..., Backend]:
-    make: Callable[..., Backend] = cls  # the Protocol knows no constructor
-    return make
 
 
 @tries(
     "BC202",
     "import aconfig\nassert make().register_config(aconfig.Config({})) is None",
 )
-def _registering_returns_nothing(trial: Trial) -> None:
+def _try_register_config(trial: Trial) -> None:
     register: Callable[[ConfigType], object] = trial.new().register_config
     config = configuration(trial.subject.config or {})
     try:
@@ -115,7 +117,7 @@ def _registering_returns_nothing(trial: Trial) -> None:
             returned = register(config)
     except NotImplementedError:
         return
-    except (Exception, SystemExit) as error:  # BC203 says so
+    except (Exception, SystemExit) as error:  # BC203 reports it
         if is_call_error(error):
             raise violated(f"register_config() raised {describe_exception(error)}") from error
         raise unchecked(f"register_config() raised {describe_exception(error)}") from error
@@ -137,42 +139,40 @@ for _ in range(3):
         raised.append(True)
 assert len(set(raised)) == 1, raised""",
 )
-def _registering_again_and_again(trial: Trial) -> None:
+def _try_repeated_registration(trial: Trial) -> None:
     backend, sample = trial.new(), trial.subject.config or {}
-    first = _registers(trial, backend, _first())
-    if first is _REFUSED:  # it knows its keys: those of the kit are none of them
+    first = _register_unless_rejected(trial, backend, _first())
+    given: list[Mapping[str, Any]] = [_first(), _second(), sample, {}, _first()]
+    if first is _REJECTED:  # it rejects the kit's keys: register the sample instead
         backend = trial.new()
         first = _register(trial, backend, sample)
-        given: list[Mapping[str, Any]] = [sample, sample, sample]
-        if not sample:
-            for config in given:
-                _register(trial, backend, config)
-            raise unchecked(
-                "register_config refuses a key that it does not know: give a sample configuration"
-            )
-    else:
-        given = [_first(), _second(), sample, {}, _first()]
+        given = [sample, sample, sample]
     for config in given:
         if _register(trial, backend, config) is not first:
-            how = "raised NotImplementedError once, and accepted another call"
-            raise violated(f"register_config() {how}")
+            raise violated(
+                "register_config() raised NotImplementedError once, and accepted another call"
+            )
+    if len(given) == 3 and not sample:
+        raise unchecked("register_config() rejects unknown keys; give a sample configuration")
 
 
-_ACCEPTED, _NOT_DYNAMIC, _REFUSED = "accepted", "not dynamic", "refused"
+_ACCEPTED, _NOT_DYNAMIC, _REJECTED = "accepted", "not dynamic", "rejected"
 
 
-def _registers(trial: Trial, backend: Backend, config: Mapping[str, Any]) -> str:
+def _register_unless_rejected(trial: Trial, backend: Backend, config: Mapping[str, Any]) -> str:
+    """Register *config*, which the backend may reject."""
     try:
         return _register(trial, backend, config)
     except StopTrial:
-        return _REFUSED
+        return _REJECTED
 
 
 def _register(trial: Trial, backend: Backend, config: Mapping[str, Any]) -> str:
+    """Register *config*. Any exception but ``NotImplementedError`` violates the clause."""
     try:
         trial.call("register_config()", backend.register_config, configuration(config))
-    except StopTrial as ended:
-        if isinstance(ended.__cause__, NotImplementedError):
+    except StopTrial as outcome:
+        if isinstance(outcome.__cause__, NotImplementedError):
             return _NOT_DYNAMIC
         raise
     return _ACCEPTED
@@ -187,34 +187,46 @@ backend.register_config(aconfig.Config({"a": {"kept": 1, "list": [1, 2]}}))
 backend.register_config(aconfig.Config({"a": {"added": 2, "list": [3]}}))
 assert backend.config["a"] == {"kept": 1, "added": 2, "list": [3]}, backend.config""",
 )
-def _registrations_merge(trial: Trial) -> None:
-    with_constructor = trial.subject.cls is not None
+def _try_merging(trial: Trial) -> None:
     sample = trial.subject.config or {}
-    try:
-        backend = (
-            trial.new(configuration({**sample, **_first()})) if with_constructor else trial.new()
-        )
-    except StopTrial:  # BC201 has held: the constructor knows its keys
-        with_constructor, backend = False, trial.new()
-    answers = [] if with_constructor else [_registers(trial, backend, _first())]
-    answers.append(_registers(trial, backend, _second()))
+    answers: list[str] = []
+    backend = _create_with(trial, {**sample, **_first()})
+    if backend is None:
+        backend = trial.new()
+        answers.append(_register_unless_rejected(trial, backend, _first()))
+    answers.append(_register_unless_rejected(trial, backend, _second()))
     if _NOT_DYNAMIC in answers:
-        raise StopTrial(Verdict.NOT_APPLICABLE, "", "register_config raises NotImplementedError")
-    if _REFUSED in answers:
-        raise unchecked("register_config refuses a key that it does not know, so none can be added")
-    seen = trial.hook("merged_config", backend)
-    if seen is None:
-        seen = getattr(backend, "config", None)
-        is_its_own = isinstance(seen, Mapping) and any(key in seen for key in _MERGED)
-        if BackendBase not in type(backend).__mro__ and not is_its_own:
-            raise unchecked("what was merged cannot be seen: give the hook `merged_config`")
-    if not isinstance(seen, Mapping):
-        raise violated(f"the merged configuration is {seen!r}")
-    merged = cast("Mapping[str, Any]", seen)
+        raise StopTrial(Verdict.NOT_APPLICABLE, "", "register_config() raises NotImplementedError")
+    if _REJECTED in answers:
+        raise unchecked("register_config() rejects unknown keys, so the kit cannot add any")
+    merged = _merged_config(trial, backend)
     for key, value in {**configuration(sample), **_MERGED}.items():
         difference = _difference(merged.get(key, _ABSENT), value, key)
         if difference is not None:
             raise violated(difference)
+
+
+def _create_with(trial: Trial, config: Mapping[str, Any]) -> Backend | None:
+    """Return a backend created with *config*, or ``None`` if it rejects the kit's keys."""
+    if trial.subject.cls is None:
+        return None
+    try:
+        return trial.new(configuration(config))
+    except StopTrial:
+        return None
+
+
+def _merged_config(trial: Trial, backend: Backend) -> Mapping[str, Any]:
+    """Return what the hook shows, or else the backend's ``config``, if it is the merged one."""
+    merged = trial.hook("merged_config", backend)
+    if merged is None:
+        merged = getattr(backend, "config", None)
+        has_kit_keys = isinstance(merged, Mapping) and any(key in merged for key in _MERGED)
+        if BackendBase not in type(backend).__mro__ and not has_kit_keys:
+            raise unchecked("the merged configuration cannot be seen; define `merged_config`")
+    if not isinstance(merged, Mapping):
+        raise violated(f"the merged configuration is {merged!r}")
+    return cast("Mapping[str, Any]", merged)
 
 
 class _Absent:
@@ -225,19 +237,19 @@ class _Absent:
 _ABSENT = _Absent()
 
 
-def _difference(found: Any, expected: Any, place: str) -> str | None:
-    """Where ``found`` is not what is expected; keys that a backend adds are its own affair."""
+def _difference(found: Any, expected: Any, path: str) -> str | None:
+    """Return the first difference at or below *path*, ignoring keys that the backend added."""
     if isinstance(expected, Mapping) and isinstance(found, Mapping):
         mappings = cast("tuple[Mapping[str, Any], Mapping[str, Any]]", (found, expected))
-        parts = (
-            _difference(mappings[0].get(key, _ABSENT), value, f"{place}.{key}")
+        differences = (
+            _difference(mappings[0].get(key, _ABSENT), value, f"{path}.{key}")
             for key, value in mappings[1].items()
         )
-        return next((part for part in parts if part is not None), None)
-    # True equals 1, and is not what was given.
+        return next((each for each in differences if each is not None), None)
+    # True equals 1, but is another value.
     if found == expected and isinstance(found, bool) is isinstance(expected, bool):
         return None
-    return f"{place} is {found!r} in the merged configuration, expected {expected!r}"
+    return f"{path} is {found!r} in the merged configuration, expected {expected!r}"
 
 
 @tries(
@@ -258,32 +270,34 @@ for config in given[1:] * 2:
 backend.start(); backend.stop()
 assert given == before, given""",
 )
-def _what_is_given_stays_as_it_is(trial: Trial) -> None:
+def _try_configurations_stay_unchanged(trial: Trial) -> None:
     sample = trial.subject.config or {}
     given: list[tuple[str, ConfigType, ConfigType]] = []
 
-    def keep(what: str, content: Mapping[str, Any]) -> ConfigType:
+    def keep(receiver: str, content: Mapping[str, Any]) -> ConfigType:
+        """Return *content* as a configuration, and keep a copy to compare it with."""
         config = configuration(content)
-        given.append((what, config, configuration(content)))
+        given.append((receiver, config, configuration(content)))
         return config
 
     backends = [trial.new()]
     if trial.subject.cls is not None:
         try:
-            made = trial.new(keep("the constructor", {**sample, **_first()}))
-        except StopTrial:  # a constructor that knows its keys takes the sample alone
-            made = trial.new(keep("the constructor", sample))
-        backends.append(made)
+            backend = trial.new(keep("the constructor", {**sample, **_first()}))
+        except StopTrial:  # it rejects the kit's keys
+            backend = trial.new(keep("the constructor", sample))
+        backends.append(backend)
     for backend in backends:
         for number, content in enumerate((_first(), _second(), sample, _third()), start=1):
-            config = keep(f"register_config, at call {number},", {**sample, **content})
+            config = keep(f"call {number} of register_config()", {**sample, **content})
             ignore_failures(trial, backend, "register_config", config)
         for member in ("start", "stop"):
             ignore_failures(trial, backend, member)
-    for what, now, before in given:
+    for receiver, now, before in given:
         if now != before:
             raise violated(
-                f"what {what} was given is now {dict(now)!r}", f"it was {dict(before)!r}"
+                f"the configuration given to {receiver} is now {dict(now)!r}",
+                f"it was {dict(before)!r}",
             )
     if trial.subject.cls is None:
-        raise unchecked("the constructor's half needs the class; a factory was given")
+        raise unchecked("a factory was given; to check the constructor, give the class")

@@ -20,7 +20,7 @@ __all__ = [
 
 
 class InjectedError(ConnectionError):
-    """Raised by the kit where a backend has to cope with a failure."""
+    """Raised by the kit inside a backend, which has to cope with it."""
 
 
 def must_start(trial: Trial, backend: Backend, what: str) -> None:

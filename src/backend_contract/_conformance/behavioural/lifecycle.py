@@ -30,21 +30,21 @@ assert first.is_started is False
 first.start()
 assert make().is_started is False""",
 )
-def _a_new_one_is_not_started(trial: Trial) -> None:
+def _try_new_backend(trial: Trial) -> None:
     first = trial.new()
-    _must_be_new(trial, first, "on a new backend")
+    _require_not_started(trial, first, "on a new backend")
     ignore_failures(trial, first, "start")
-    _must_be_new(trial, trial.new(), "on a new backend, after another was started")
+    _require_not_started(trial, trial.new(), "on a new backend, after another was started")
 
 
-def _must_be_new(trial: Trial, backend: Backend, when: str) -> None:
+def _require_not_started(trial: Trial, backend: Backend, when: str) -> None:
     if trial.is_started(backend, when) is not False:
-        who = "" if trial.subject.cls else "; a factory must not start it either"
-        raise violated(f"is_started is {backend.is_started!r} {when}{who}")
+        hint = "" if trial.subject.cls else "; the factory must not start it"
+        raise violated(f"is_started is {backend.is_started!r} {when}{hint}")
 
 
 @tries("BC302", "backend = make()\nbackend.start()\nassert backend.is_started is True")
-def _start_starts(trial: Trial) -> None:
+def _try_start(trial: Trial) -> None:
     backend = trial.new()
     must_start(trial, backend, "start()")
 
@@ -53,9 +53,9 @@ def _start_starts(trial: Trial) -> None:
     "BC303",
     "backend = make()\nbackend.start()\nbackend.stop()\nassert backend.is_started is False",
 )
-def _stop_stops(trial: Trial) -> None:
+def _try_stop(trial: Trial) -> None:
     backend = trial.started()
-    # From another thread than the one that started it, as a server stops what a request started.
+    # In another thread than start(): a server may stop a backend that a request has started.
     trial.in_thread(lambda: must_stop(trial, backend, "stop()"), "another thread").result()
 
 
@@ -70,7 +70,7 @@ backend.stop()
 assert backend.is_started is False""",
     after=("BC303",),
 )
-def _a_second_start_does_no_harm(trial: Trial) -> None:
+def _try_second_start(trial: Trial) -> None:
     backend = trial.started()
     must_start(trial, backend, "start(), on a started backend,")
     if trial.holds("BC303"):
@@ -90,7 +90,7 @@ backend.stop()
 assert backend.is_started is False""",
     after=("BC302", "BC303", "BC306"),
 )
-def _stop_without_start_does_no_harm(trial: Trial) -> None:
+def _try_stop_without_start(trial: Trial) -> None:
     backend = trial.new()
     must_stop(trial, backend, "stop(), on a new backend,")
     if not trial.can_start:
@@ -114,7 +114,7 @@ for _ in range(3):
     backend.stop()
     assert backend.is_started is False""",
 )
-def _it_starts_again(trial: Trial) -> None:
+def _try_restart(trial: Trial) -> None:
     backend = trial.started()
     for time in ("second", "third"):
         must_stop(trial, backend, "stop()")
@@ -132,7 +132,7 @@ for backend in (watched, unwatched):
 assert type(unwatched.is_started) is bool
 assert watched.is_started == unwatched.is_started""",
 )
-def _reading_is_started_changes_nothing(trial: Trial) -> None:
+def _try_reading_is_started(trial: Trial) -> None:
     watched, unwatched = trial.new(), trial.new()
     _read(trial, watched, "on a new backend")
     for backend in (watched, unwatched):
@@ -140,7 +140,7 @@ def _reading_is_started_changes_nothing(trial: Trial) -> None:
     after, without = (_read(trial, b, "after start()") for b in (watched, unwatched))
     if after is not without:
         raise violated(
-            f"after start(), is_started is {after!r} where it was read before, else {without!r}"
+            f"after start(), is_started is {after!r} if it was read before, otherwise {without!r}"
         )
 
 
@@ -157,7 +157,7 @@ def _read(trial: Trial, backend: Backend, when: str) -> bool:
 @tries(
     "BC308",
     """\
-# with `connect` standing for what `start` does that can fail
+# replace `connect` by the part of `start` that can fail
 backend = make()
 backend.connect = lambda: 1 / 0
 try:
@@ -166,7 +166,7 @@ except ZeroDivisionError:
     pass
 assert backend.is_started is False""",
 )
-def _a_failed_start_can_be_repeated(trial: Trial) -> None:
+def _try_failing_start(trial: Trial) -> None:
     backend = trial.new()
     calls: list[bool] = []  # whether each was to fail
     failing = True
@@ -174,32 +174,29 @@ def _a_failed_start_can_be_repeated(trial: Trial) -> None:
     def work() -> None:
         calls.append(failing)
         if failing:
-            raise InjectedError("made by the conformance kit, to see what a failed start leaves")
+            raise InjectedError("raised by the conformance kit to make start() fail")
 
     inject_work(trial, backend, work)
-    trial.set_description("start() was to fail")
+    trial.set_description("start(), made to fail,")
     raised = ""
     try:
         backend.start()
     except (Exception, SystemExit) as error:
         raised = describe_exception(error)
     if not calls:
-        raise unchecked(
-            f"start() raised {raised} before it called what `during_start` was given"
-            if raised
-            else "start() did not call what `during_start` was given"
-        )
+        reason = f"start() raised {raised} before" if raised else "start() returned without"
+        raise unchecked(f"{reason} calling the function given to `during_start`")
     if not raised:
         started = trial.is_started(backend, "after start()")
-        raise violated(f"start() swallowed a failure, and returned; is_started is {started!r}")
+        raise violated(f"start() suppressed a failure and returned; is_started is {started!r}")
     if trial.is_started(backend, "after a failed start()") is not False:
         raise violated(f"is_started is {backend.is_started!r} after start() raised {raised}")
     failing = False
-    must_start(trial, backend, "start(), after one that raised,")
+    must_start(trial, backend, "start(), after a failed start(),")
 
 
 @tries("BC309", "backend = make()\nassert backend.start() is None\nassert backend.stop() is None")
-def _start_and_stop_return_nothing(trial: Trial) -> None:
+def _try_return_values(trial: Trial) -> None:
     backend = trial.new()
     for name in ("start", "stop"):
         call: Callable[[], object] = getattr(backend, name)
@@ -207,7 +204,7 @@ def _start_and_stop_return_nothing(trial: Trial) -> None:
         try:
             with trial.doing(what):
                 returned = call()
-        except BaseException as error:  # BC302 or BC305 says so
+        except BaseException as error:  # BC302 or BC305 reports it
             if is_call_error(error):
                 raise violated(f"{what} raised {describe_exception(error)}") from error
             raise unchecked(f"{what} raised {describe_exception(error)}") from error

@@ -1,4 +1,4 @@
-"""BC4xx: the lock of a backend, and who sees it started."""
+"""BC4xx: the lock of a backend, and when it is seen to be started."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ other.start()
 other.join(5)
 assert len(entered) == 2""",
 )
-def _the_lock_is_a_context_manager(trial: Trial) -> None:
+def _try_context_manager(trial: Trial) -> None:
     backend = trial.new()
     _enter_and_leave(trial, backend)
-    # In another thread: to this one, a lock that was not freed may be open.
-    trial.in_thread(lambda: _enter_and_leave(trial, backend), "a thread at the lock").result()
+    # In another thread: a lock that was not released may let this one in again.
+    trial.in_thread(lambda: _enter_and_leave(trial, backend), "another thread at the lock").result()
 
 
 def _enter_and_leave(trial: Trial, backend: Backend) -> None:
@@ -68,16 +68,17 @@ with backend.start_lock():
     assert not entered.wait(0.2), "two threads are inside"
 assert entered.wait(5)""",
 )
-def _nobody_else_enters(trial: Trial) -> None:
+def _try_exclusion(trial: Trial) -> None:
     backend = trial.new()
-    _only_one_enters(trial, backend, backend.start_lock, "of another call")
+    _require_exclusion(trial, backend, backend.start_lock, "another")
     early = backend.start_lock()
-    _only_one_enters(trial, backend, lambda: early, "of an earlier call")
+    _require_exclusion(trial, backend, lambda: early, "an earlier")
 
 
-def _only_one_enters(
-    trial: Trial, backend: Backend, lock: Callable[[], AbstractContextManager[object]], whose: str
+def _require_exclusion(
+    trial: Trial, backend: Backend, lock: Callable[[], AbstractContextManager[object]], which: str
 ) -> None:
+    """Require that no other thread enters, by the context manager of *which* call of start_lock."""
     arrived = trial.event()
 
     def enter() -> None:
@@ -87,11 +88,13 @@ def _only_one_enters(
             pass
 
     with backend.start_lock():
-        other = trial.in_thread(enter, "a thread that wants to enter")
+        other = trial.in_thread(enter, "a second thread at the lock")
         arrived.wait()
         if other.ended_within(WINDOW):
             other.result()
-            raise violated(f"a second thread was inside as well, by the manager {whose}")
+            raise violated(
+                f"two threads were inside: the second used the context manager of {which} call"
+            )
     other.result()
 
 
@@ -103,7 +106,7 @@ backend, entered = make(), threading.Event()
 try:
     with backend.start_lock():
         raise RuntimeError
-    raise AssertionError("the lock has swallowed what was raised")
+    raise AssertionError("the lock suppressed the exception")
 except RuntimeError:
     pass
 def enter():
@@ -112,20 +115,20 @@ def enter():
 threading.Thread(target=enter, daemon=True).start()
 assert entered.wait(5), "the lock is still held\"""",
 )
-def _the_lock_is_free_after_an_error(trial: Trial) -> None:
+def _try_error_in_body(trial: Trial) -> None:
     backend = trial.new()
-    arrived = False
+    propagated = False
     try:
         with backend.start_lock():
-            raise InjectedError("made by the conformance kit, in the body of the lock")
+            raise InjectedError("raised by the conformance kit in the body of the lock")
     except InjectedError:
-        arrived = True
-    if not arrived:
+        propagated = True
+    if not propagated:
         raise violated(
-            "the lock has swallowed what the body raised: a failed start would look fine"
+            "the lock suppressed the exception of the body, so a failed start would go unnoticed"
         )
-    trial.set_description("another thread waited for the lock, after the body raised")
-    trial.in_thread(lambda: _enter_and_leave(trial, backend), "a thread after that").result()
+    trial.set_description("entering the lock in another thread, after the body raised,")
+    trial.in_thread(lambda: _enter_and_leave(trial, backend), "after the body raised").result()
 
 
 @tries(
@@ -143,7 +146,7 @@ thread.start()
 thread.join(5)
 assert not thread.is_alive(), "start() or stop() waits for the lock that its caller holds\"""",
 )
-def _members_work_under_the_lock(trial: Trial) -> None:
+def _try_members_under_lock(trial: Trial) -> None:
     backend = trial.new()
     with backend.start_lock():
         trial.is_started(backend, "under the lock")
@@ -154,7 +157,7 @@ def _members_work_under_the_lock(trial: Trial) -> None:
 @tries(
     "BC405",
     """\
-# with `connect` standing for what `start` does before it is done
+# replace `connect` by a part of the work of `start`
 backend = make()
 backend.connect = lambda: seen.append(backend.is_started)
 seen = []
@@ -162,9 +165,9 @@ backend.start()
 assert seen == [False], seen""",
     after=("BC401",),
 )
-def _nobody_sees_it_started_too_early(trial: Trial) -> None:
+def _try_reading_during_start(trial: Trial) -> None:
     if trial.holds("BC401"):
-        _is_started_before_the_lock_is_had(trial)
+        _try_reading_before_lock(trial)
     backend = trial.new()
     reached, go_on = threading.Event(), trial.event()
 
@@ -174,23 +177,23 @@ def _nobody_sees_it_started_too_early(trial: Trial) -> None:
 
     inject_work(trial, backend, work)
     start = trial.in_thread(backend.start, "start()")
-    trial.set_description("start() was held open, and never came to what `during_start` was given")
+    trial.set_description("start(), which never called the function given to `during_start`,")
     while not reached.is_set() and not start.ended_within(0.01):
         pass
     if not reached.is_set():
-        _ends_well(start)
-        raise unchecked("start() did not call what `during_start` was given")
-    read = trial.in_thread(lambda: backend.is_started, "is_started, while start() works")
-    # A backend may let the reader wait until the work is done.
+        _require_return(start)
+        raise unchecked("start() returned without calling the function given to `during_start`")
+    read = trial.in_thread(lambda: backend.is_started, "is_started, during start()")
+    # A backend may block the reader until its work is done.
     too_early = read.ended_within(WINDOW) and read.result() is True
     go_on.set()
     if too_early:
-        raise violated("is_started was True in another thread while start() was still at work")
-    _ends_well(start)
+        raise violated("is_started was True in another thread while start() was still working")
+    _require_return(start)
 
 
-def _ends_well(start: WorkerCall[None]) -> None:
-    """It is fit for use (BC302 says so), so that what it raises now is for the hook's sake."""
+def _require_return(start: WorkerCall[None]) -> None:
+    """Require that start() returns. BC302 holds, so an exception is due to the hook."""
     try:
         start.result()
     except StopTrial:
@@ -201,14 +204,14 @@ def _ends_well(start: WorkerCall[None]) -> None:
         ) from error
 
 
-def _is_started_before_the_lock_is_had(trial: Trial) -> None:
-    """A start() that takes the lock can be held there, without any hook."""
+def _try_reading_before_lock(trial: Trial) -> None:
+    """Read while start() waits for the lock, which takes no hook."""
     backend = trial.new()
     with backend.start_lock():
-        start = trial.in_thread(backend.start, "start(), while another thread has the lock")
+        start = trial.in_thread(backend.start, "start(), while another thread holds the lock")
         if not start.ended_within(WINDOW):
             read = trial.in_thread(lambda: backend.is_started, "is_started, while start() waits")
             if read.ended_within(WINDOW) and read.result() is True:
                 raise violated("is_started was True while start() was still waiting for the lock")
-    with suppress(Exception):  # BC302 speaks of it
+    with suppress(Exception):  # BC302 reports it
         start.result()

@@ -10,7 +10,7 @@ from backend_contract.protocol import Backend
 
 
 @tries("BC101", "assert isinstance(make().backend_type, str)")
-def _name_is_a_string(trial: Trial) -> None:
+def _try_type(trial: Trial) -> None:
     backend: Any = trial.new()  # to the Protocol, it is a str already
     name = trial.call("backend_type", lambda: backend.backend_type)
     if not isinstance(name, str):
@@ -26,7 +26,7 @@ backend.start()
 assert type(backend).backend_type == backend.backend_type""",
     after=("BC302",),
 )
-def _name_reads_the_same_on_the_class(trial: Trial) -> None:
+def _try_reading_on_class(trial: Trial) -> None:
     backend = trial.new()
     cls: Any = type(backend)  # through the Protocol, nothing can be read on the class
     on_class = trial.call("backend_type, on the class,", lambda: cls.backend_type)
@@ -46,7 +46,7 @@ def _require_same(on_class: str, on_instance: str, which: str) -> None:
 
 
 @tries("BC103", "name = make().backend_type\nassert name.strip() and name == name.upper()")
-def _name_is_upper_case(trial: Trial) -> None:
+def _try_upper_case(trial: Trial) -> None:
     name = _name_of(trial, trial.new())
     if not name.strip() or name != name.upper():
         raise violated(f"backend_type is {name!r}")

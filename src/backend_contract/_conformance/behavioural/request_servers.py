@@ -1,8 +1,8 @@
-"""Contexts of real requests, for tests: of a grpcio server, and of FastAPI under uvicorn.
+"""Contexts of real requests, for tests: from a grpcio server, and from FastAPI under uvicorn.
 
-Each is what a backend is given by a runtime: the object that the server itself made for a request
-that a client sent over the loopback interface. It is valid as long as the ``with`` block lasts, in
-which the request is held open. Thread-safe.
+Each is the object that a runtime gives to a backend: the server creates it for a request that a
+client sends over the loopback interface. It is valid within the ``with`` block, which holds the
+request open. Thread-safe.
 """
 
 from __future__ import annotations
@@ -43,31 +43,32 @@ __all__ = [
 ]
 
 Pairs: TypeAlias = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
-"""Metadata or headers: a mapping, or pairs where a key is to be repeated."""
+"""Metadata or headers: a mapping, or pairs of a key and a value, which may repeat a key."""
 
 ContextT = TypeVar("ContextT")
 
 AT_ONCE = 16
-"""How many requests a server of this module can hold open at the same time."""
+"""The number of requests that a server can hold open at the same time."""
 
 NO_FORK_HANDLERS = ("GRPC_ENABLE_FORK_SUPPORT", "0")
-"""A variable of the environment, as grpcio is to find it when it is imported.
+"""An environment variable and its value, to be set before grpcio is imported.
 
-Else its threads start anew in each child that the process forks, and may abort it or keep it from
-ending: https://github.com/grpc/grpc/issues/43055. A backend that starts a child would be blamed.
+Without it, grpcio restarts its threads in every forked child, which may abort the child or keep it
+from ending (https://github.com/grpc/grpc/issues/43055). A backend that forks would be blamed.
 """
 
 _PATIENCE = 30
-"""Seconds after which a server on this machine is taken to be broken."""
+"""Seconds after which a server on this machine is considered to be broken."""
 
 
 @contextmanager
 def grpc_context(metadata: Pairs = ()) -> Generator[GrpcContextType]:
-    """The ``grpc.ServicerContext`` of a call that is made with ``metadata`` and held open.
+    """Yield the ``grpc.ServicerContext`` of a call with *metadata*, which is held open.
 
-    Keys are lower case; the value of a key that ends in ``-bin`` is ``bytes``. Raises
-    :class:`~backend_contract._conformance.results.CouldNotCheckError` where grpcio is not
-    installed, and :class:`ValueError` for metadata that gRPC cannot send.
+    Keys are lower case; the value of a key that ends in ``-bin`` is ``bytes``.
+
+    Raises :class:`~backend_contract.testing.CouldNotCheckError` if grpcio is not installed, and
+    :class:`ValueError` if gRPC cannot send *metadata*.
     """
     with _GrpcServer() as server, server.request(metadata) as context:
         yield context
@@ -75,11 +76,12 @@ def grpc_context(metadata: Pairs = ()) -> Generator[GrpcContextType]:
 
 @contextmanager
 def http_request(headers: Pairs = ()) -> Generator[HttpContextType]:
-    """The ``fastapi.Request`` of a request that is made with ``headers`` and held open.
+    """Yield the ``fastapi.Request`` of a request with *headers*, which is held open.
 
-    Values that are ``bytes`` are sent as they are, others as Latin-1. Raises
-    :class:`~backend_contract._conformance.results.CouldNotCheckError` where FastAPI or uvicorn is
-    not installed, and :class:`ValueError` for headers that HTTP cannot carry.
+    ``bytes`` are sent unchanged, strings are encoded as Latin-1.
+
+    Raises :class:`~backend_contract.testing.CouldNotCheckError` if FastAPI or uvicorn is not
+    installed, and :class:`ValueError` if HTTP cannot carry *headers*.
     """
     with _HttpServer() as server, server.request(headers) as request:
         yield request
@@ -88,16 +90,17 @@ def http_request(headers: Pairs = ()) -> Generator[HttpContextType]:
 def meeting_at(
     context: RuntimeServerContextType, meeting: threading.Barrier
 ) -> RuntimeServerContextType:
-    """The same context, in which whoever first reads metadata waits until all others do.
+    """Return a copy of *context* whose readers of metadata meet at *meeting*.
 
-    If not all of them come, because a backend lets in one at a time, nobody waits any longer.
+    Reading blocks until all parties read. If the barrier is broken, because a backend admits one
+    reader at a time, reading does not block.
     """
 
     def meet() -> None:
         with suppress(threading.BrokenBarrierError):
             meeting.wait()
 
-    real: Any = type(context)  # one of two classes, of which a checker knows no subclass
+    real: Any = type(context)  # one of two classes, unknown to a checker
 
     class Meeting(real):  # type: ignore[misc]  # for the same reason
         def invocation_metadata(self) -> object:
@@ -109,20 +112,20 @@ def meeting_at(
             meet()
             return real.headers.fget(self)
 
-    met = copy.copy(context)
-    met.__class__ = Meeting
-    return met
+    copied = copy.copy(context)
+    copied.__class__ = Meeting
+    return copied
 
 
 class RequestServers:
-    """Both servers, between :meth:`start` and :meth:`close`."""
+    """A gRPC and an HTTP server, which run between :meth:`start` and :meth:`close`."""
 
     def __init__(self) -> None:
         self._servers: dict[str, _GrpcServer | _HttpServer] = {}
         self._stack = ExitStack()
 
     def start(self) -> None:
-        """Start those that can be, unless they run already."""
+        """Start the servers whose framework is installed, unless they are running."""
         for kind in self.kinds:
             if kind not in self._servers:
                 server: _GrpcServer | _HttpServer
@@ -132,7 +135,7 @@ class RequestServers:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds whose framework is installed."""
+        """The kinds of context (``grpc``, ``http``) whose framework is installed."""
         return tuple(
             kind
             for kind, modules in {"grpc": ("grpc",), "http": ("fastapi", "uvicorn")}.items()
@@ -141,36 +144,36 @@ class RequestServers:
 
     @contextmanager
     def request(self, kind: str, metadata: Pairs = ()) -> Generator[RuntimeServerContextType]:
-        """The context of a request of ``kind``, which is ``grpc`` or ``http``, held open."""
+        """Yield the context of a request of *kind* with *metadata*, which is held open."""
         with self._servers[kind].request(metadata) as context:
             yield context
 
     def close(self) -> None:
-        """Stop the servers, and end the requests they hold."""
+        """Stop the servers and end the requests that they hold open. Idempotent."""
         self._stack.close()
         self._servers.clear()
 
 
 class _Held(Generic[ContextT]):
-    """A request that waits in its server, until it is given back."""
+    """A request that waits in its server until it is released."""
 
     def __init__(self) -> None:
         self.context: Future[ContextT] = Future()
-        self.given_back = threading.Event()
+        self.released = threading.Event()
 
     def wait(self, context: ContextT) -> None:
-        """Called in the server: hand out the context, and keep it valid as long as it is used."""
+        """Hand out the context, and keep it valid until it is released. Called by the server."""
         self.context.set_result(context)
-        self.given_back.wait()
+        self.released.wait()
 
     def fail(self, error: Exception) -> None:
-        """Called in the client: if the request never got to be served, say so."""
+        """Report that the request failed before it was served. Called by the client."""
         if not self.context.done():
             self.context.set_exception(error)
 
 
 class _Server(Generic[ContextT]):
-    """What the two servers have in common: requests by number, each held open until given back."""
+    """The common part of both servers: requests by number, each held open until released."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -183,16 +186,16 @@ class _Server(Generic[ContextT]):
         try:
             yield number, held
         finally:
-            held.given_back.set()
+            held.released.set()
             del self._held[number]
 
-    def _give_all_back(self) -> None:
+    def _release_all(self) -> None:
         for held in list(self._held.values()):
-            held.given_back.set()
+            held.released.set()
 
 
 class _GrpcServer(_Server[GrpcContextType]):
-    """A grpcio server whose one method waits."""
+    """A grpcio server with one method, which waits."""
 
     _SERVICE, _METHOD = "backend_contract.Contexts", "Hold"
 
@@ -211,8 +214,8 @@ class _GrpcServer(_Server[GrpcContextType]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._give_all_back()
-        self._server.stop(_PATIENCE).wait(_PATIENCE)  # which no call is left to keep waiting
+        self._release_all()
+        self._server.stop(_PATIENCE).wait(_PATIENCE)
         self._channel.close()
         self._pool.shutdown()
 
@@ -222,7 +225,7 @@ class _GrpcServer(_Server[GrpcContextType]):
 
     @contextmanager
     def request(self, metadata: Pairs) -> Generator[GrpcContextType]:
-        """The context of a call with ``metadata``."""
+        """Yield the context of a call with *metadata*."""
         with self._holding() as (number, held):
             call = self._channel.unary_unary(f"/{self._SERVICE}/{self._METHOD}")
             try:
@@ -230,16 +233,16 @@ class _GrpcServer(_Server[GrpcContextType]):
             except (TypeError, ValueError) as error:
                 raise ValueError(f"gRPC cannot send {metadata!r} as metadata: {error}") from None
 
-            def look_at(answer: Any) -> None:
+            def report_failure(answer: Any) -> None:
                 if answer.exception() is not None:
                     held.fail(ValueError(f"{metadata!r} as metadata: {answer.details()}"))
 
-            answer.add_done_callback(look_at)
+            answer.add_done_callback(report_failure)
             yield held.context.result(_PATIENCE)
 
 
 class _HttpServer(_Server[HttpContextType]):
-    """A FastAPI application under uvicorn, whose one route waits."""
+    """A FastAPI application under uvicorn, with one route, which waits."""
 
     def __enter__(self) -> Self:
         fastapi = _installed("fastapi", "FastAPI", extra="fastapi")
@@ -248,7 +251,7 @@ class _HttpServer(_Server[HttpContextType]):
         def hold(number: str, request: HttpContextType) -> None:
             self._held[number].wait(request)
 
-        # As objects: FastAPI would look for their names in this module.
+        # As objects: FastAPI would look up their names in this module.
         hold.__annotations__.update(number=str, request=fastapi.Request)
         app = fastapi.FastAPI(openapi_url=None)
         app.add_api_route("/{number}", hold)
@@ -264,14 +267,14 @@ class _HttpServer(_Server[HttpContextType]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._give_all_back()
+        self._release_all()
         self._server.should_exit = True
         self._thread.join(_PATIENCE)
         self._socket.close()
 
     @contextmanager
     def request(self, headers: Pairs) -> Generator[HttpContextType]:
-        """The request object of a request with ``headers``."""
+        """Yield the request object of a request with *headers*."""
         host, port = self._socket.getsockname()
         with (
             self._holding() as (number, held),
@@ -294,19 +297,19 @@ class _HttpServer(_Server[HttpContextType]):
             try:
                 yield held.context.result(_PATIENCE)
             finally:
-                held.given_back.set()
+                held.released.set()
                 reader.join(_PATIENCE)
 
 
 def pairs(of: Pairs) -> list[tuple[str, str | bytes]]:
-    """Metadata or headers as pairs, in their order."""
+    """Return metadata or headers as pairs, in their order."""
     if isinstance(of, Mapping):
         return list(cast("Mapping[str, str | bytes]", of).items())
     return list(of)
 
 
 def _installed(module: str, distribution: str, extra: str) -> Any:
-    """A module of a framework. As ``Any``: what makes a server of it is no part of the stubs."""
+    """Import a module of a framework. ``Any``, since the stubs lack the server's parts."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

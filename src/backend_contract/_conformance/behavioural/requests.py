@@ -1,4 +1,4 @@
-"""BC5xx: what a backend is told of requests."""
+"""BC5xx: receiving the contexts of requests."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from backend_contract._conformance.behavioural.table import tries
 from backend_contract._conformance.behavioural.trial import (
     ROUTE,
     WINDOW,
+    StopTrial,
     Trial,
     blocked,
     unchecked,
@@ -36,7 +37,7 @@ with http_request() as request:
     assert backend.handle_runtime_context(model_id="b", runtime_context=request) is None""",
     after=("BC302",),
 )
-def _it_takes_both_by_position_and_by_name(trial: Trial) -> None:
+def _try_both_call_styles(trial: Trial) -> None:
     failed: list[str] = []
     for kind in _kinds(trial):
         with trial.context(kind, trial.subject.metadata) as context:
@@ -44,7 +45,7 @@ def _it_takes_both_by_position_and_by_name(trial: Trial) -> None:
             by_position = _failure_of_a_call(trial, "by position", *named.values())
             by_keyword = _failure_of_a_call(trial, "by keyword", **named)
         failures = [*filter(None, (by_position, by_keyword))]
-        if len(failures) == 1:  # one way does, the other does not
+        if len(failures) == 1:  # only one of the two ways works
             raise violated(failures[0])
         failed += failures
     if len(failed) == 2 * len(trial.kinds):
@@ -56,7 +57,7 @@ def _failure_of_a_call(trial: Trial, how: str, *arguments: object, **named: obje
     try:
         with trial.doing("handle_runtime_context()"):
             returned = handle(*arguments, **named)
-    except (Exception, SystemExit) as error:  # BC502 to BC506 speak of it
+    except (Exception, SystemExit) as error:  # BC502 to BC506 report it
         problem = f"called {how}, it raised {describe_exception(error)}"
         if is_call_error(error):
             raise violated(problem) from error
@@ -68,14 +69,14 @@ def _failure_of_a_call(trial: Trial, how: str, *arguments: object, **named: obje
 def _kinds(trial: Trial) -> tuple[str, ...]:
     if not trial.kinds:
         raise unchecked(
-            "no context can be had: install backend-contract[grpc], backend-contract[fastapi], or "
-            "both"
+            "not tested: requires a real context; install backend-contract[grpc], "
+            "backend-contract[fastapi] or both"
         )
     return trial.kinds
 
 
 def _failure(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> str | None:
-    """What is raised when ``backend`` is told of a request for a model it has never seen."""
+    """Return the exception raised for a request for an unknown model, or ``None``."""
     with trial.context(kind, metadata) as context:
         trial.set_description("handle_runtime_context()")
         try:
@@ -91,16 +92,16 @@ def _usual_failures(trial: Trial) -> dict[str, str | None]:
     }
 
 
-def _whatever_the_context(failures: Mapping[str, str | None]) -> bool:
-    """Whether it cannot be for the kind of context that calls fail."""
+def _same_for_all_kinds(failures: Mapping[str, str | None]) -> bool:
+    """Return whether calls fail in the same way for several kinds of context."""
     return len(failures) > 1 and None not in failures.values() and len({*failures.values()}) == 1
 
 
-def _accepts(trial: Trial, kind: str, extra: str) -> None:
+def _try_kind(trial: Trial, kind: str, extra: str) -> None:
     if kind not in trial.kinds:
-        raise unchecked(f"it takes a real context: install backend-contract[{extra}]")
+        raise unchecked(f"not tested: requires a real context; install backend-contract[{extra}]")
     failures = _usual_failures(trial)
-    if _whatever_the_context(failures):
+    if _same_for_all_kinds(failures):
         raise blocked("BC504")
     if failures[kind] is not None:
         raise violated(f"handle_runtime_context() raised {failures[kind]}")
@@ -114,8 +115,8 @@ with grpc_context({"x-route-info": "somewhere"}) as context:
     make().handle_runtime_context("model", context)""",
     after=("BC302",),
 )
-def _it_accepts_grpc(trial: Trial) -> None:
-    _accepts(trial, "grpc", "grpc")
+def _try_grpc_context(trial: Trial) -> None:
+    _try_kind(trial, "grpc", "grpc")
 
 
 @tries(
@@ -126,8 +127,8 @@ with http_request({"x-route-info": "somewhere"}) as request:
     make().handle_runtime_context("model", request)""",
     after=("BC302",),
 )
-def _it_accepts_http(trial: Trial) -> None:
-    _accepts(trial, "http", "fastapi")
+def _try_http_request(trial: Trial) -> None:
+    _try_kind(trial, "http", "fastapi")
 
 
 @tries(
@@ -138,17 +139,17 @@ with http_request() as request:
     make().handle_runtime_context("never seen before", request)""",
     after=("BC302",),
 )
-def _it_accepts_what_says_nothing(trial: Trial) -> None:
+def _try_unknown_model_without_metadata(trial: Trial) -> None:
     _kinds(trial)
     usual = _usual_failures(trial)
-    if _whatever_the_context(usual):
+    if _same_for_all_kinds(usual):
         raise violated(
-            f"handle_runtime_context() raised {usual[trial.kinds[0]]} for a model id it has never "
-            "seen, whatever the context"
+            f"handle_runtime_context() raised {usual[trial.kinds[0]]} for an unknown model id, "
+            "with every kind of context"
         )
     accepted = [kind for kind, failure in usual.items() if failure is None]
     if not accepted:
-        raise blocked(_blocking(usual))
+        raise blocked(_blocking_clause(usual))
     for kind in accepted:
         failure = _failure(trial, trial.started(), kind, ())
         if failure is not None:
@@ -166,7 +167,7 @@ with http_request({"x-route-info": "somewhere"}) as request:
     backend.handle_runtime_context("model", request)""",
     after=("BC302",),
 )
-def _it_is_told_before_start(trial: Trial) -> None:
+def _try_before_start(trial: Trial) -> None:
     _kinds(trial)
     usual = _usual_failures(trial)
     for kind in trial.kinds:
@@ -174,11 +175,11 @@ def _it_is_told_before_start(trial: Trial) -> None:
         if failure is not None and (usual[kind] is None or not trial.can_start):
             raise violated(f"handle_runtime_context() raised {failure} before start()")
     if None not in usual.values():
-        raise blocked(_blocking(usual))
+        raise blocked(_blocking_clause(usual))
 
 
-def _blocking(usual: Mapping[str, str | None]) -> str:
-    if _whatever_the_context(usual):
+def _blocking_clause(usual: Mapping[str, str | None]) -> str:
+    if _same_for_all_kinds(usual):
         return "BC504"
     return "BC502" if usual.get("grpc") else "BC503"
 
@@ -199,103 +200,130 @@ def tell(number):
     backend.handle_runtime_context(f"model-{number}", request)
 with http_request({"x-route-info": "somewhere"}) as request, ThreadPoolExecutor(8) as pool:
     list(pool.map(tell, range(8)))
-# and then, in `backend`, what has arrived: every model once""",
+# then look into `backend`: each model must be there once, with its own context""",
     after=("BC302",),
 )
-def _calls_at_once_all_arrive(trial: Trial) -> None:
+def _try_concurrent_calls(trial: Trial) -> None:
     _kinds(trial)
     usual = _usual_failures(trial)
     kinds = [kind for kind in trial.kinds if usual[kind] is None]
     if not kinds:
-        raise blocked(_blocking(usual))
-    is_seen = False
+        raise blocked(_blocking_clause(usual))
+    backend = trial.started()
+    with _open_requests(trial, kinds) as contexts, _frequent_thread_switches():
+        can_be_seen = _call_in_rounds(trial, backend, contexts)
+    if not can_be_seen and not _stores_nothing(type(backend)):
+        raise unchecked("no call failed; define `received_contexts` to check what was stored")
+
+
+@contextmanager
+def _open_requests(
+    trial: Trial, kinds: Sequence[str]
+) -> Generator[Sequence[RuntimeServerContextType]]:
+    """Yield one context per caller, of *kinds* in turn, each with its own route."""
+    usual = [pair for pair in pairs(trial.subject.metadata) if pair[0].lower() != ROUTE]
     with ExitStack() as stack:
-        contexts: list[RuntimeServerContextType] = []
-        for number in range(_CALLERS):
-            metadata = [pair for pair in pairs(trial.subject.metadata) if pair[0].lower() != ROUTE]
-            metadata.append((ROUTE, _route(f"0-model-{number}")))
-            request = trial.context(kinds[number % len(kinds)], metadata)
-            contexts.append(stack.enter_context(request))
-        stack.enter_context(_switching_often())
-        backend = trial.started()
-        meeting = threading.Barrier(_CALLERS, timeout=WINDOW)
-        for round_ in range(_ROUNDS):
-            # All are at the same place when they read their metadata, unless they are let in one by
-            # one: that is seen in the first round, and then they are not waited for again.
-            if not meeting.broken:
-                meeting = threading.Barrier(_CALLERS, timeout=WINDOW)
-            told = [
-                (
-                    f"{round_}-model-{number}",
-                    context if meeting.broken else meeting_at(context, meeting),
+        yield [
+            stack.enter_context(
+                trial.context(
+                    kinds[number % len(kinds)], [*usual, (ROUTE, _route(_model_id(0, number)))]
                 )
-                for number, context in enumerate(contexts)
-            ]
-            _tell_at_once(trial, backend, told)
-            seen = trial.hook("received_contexts", backend)
-            if seen is not None:
-                is_seen = True
-                _require_each_once(seen, told)
-    if not is_seen and not _is_told_nothing(type(backend)):
-        raise unchecked("all calls return; what arrived is to be seen by `received_contexts`")
+            )
+            for number in range(_CALLERS)
+        ]
 
 
-def _tell_at_once(
-    trial: Trial, backend: Backend, told: Sequence[tuple[str, RuntimeServerContextType]]
+def _call_in_rounds(
+    trial: Trial, backend: Backend, contexts: Sequence[RuntimeServerContextType]
+) -> bool:
+    """Make concurrent calls, round by round; return whether the hook shows what was stored."""
+    can_be_seen = False
+    meeting = threading.Barrier(_CALLERS, timeout=WINDOW)
+    for round_ in range(_ROUNDS):
+        # All callers meet when they read the metadata. If the backend admits one at a time, the
+        # first round shows that, and the others do not wait.
+        if not meeting.broken:
+            meeting = threading.Barrier(_CALLERS, timeout=WINDOW)
+        sent = [
+            (
+                _model_id(round_, number),
+                context if meeting.broken else meeting_at(context, meeting),
+            )
+            for number, context in enumerate(contexts)
+        ]
+        _call_together(trial, backend, sent)
+        received = trial.hook("received_contexts", backend)
+        if received is not None:
+            can_be_seen = True
+            _require_each_once(received, sent)
+    return can_be_seen
+
+
+def _call_together(
+    trial: Trial, backend: Backend, sent: Sequence[tuple[str, RuntimeServerContextType]]
 ) -> None:
-    ready = threading.Barrier(len(told))
+    description = "handle_runtime_context(), called by several threads at once,"
+    ready = threading.Barrier(len(sent))
 
-    def tell(model_id: str, context: RuntimeServerContextType) -> None:
+    def call(model_id: str, context: RuntimeServerContextType) -> None:
         ready.wait()
-        trial.call(
-            "handle_runtime_context(), called by several threads at once,",
-            backend.handle_runtime_context,
-            model_id,
-            context,
-        )
+        trial.call(description, backend.handle_runtime_context, model_id, context)
 
-    tasks = [trial.in_thread(partial(tell, *pair), f"the request for {pair[0]}") for pair in told]
-    for task in tasks:
-        task.result()
+    calls = [trial.in_thread(partial(call, *pair), f"the request for {pair[0]}") for pair in sent]
+    for each in calls:
+        each.result()
+        trial.set_description(description)  # while the others make progress, none of them hangs
 
 
 def _require_each_once(
-    seen: Mapping[str, object] | Iterable[tuple[str, object]],
-    told: Sequence[tuple[str, RuntimeServerContextType]],
+    received: Mapping[str, object] | Iterable[tuple[str, object]],
+    sent: Sequence[tuple[str, RuntimeServerContextType]],
 ) -> None:
-    """That every pair arrived just once; a context may stand for itself, or its route for it."""
-    if isinstance(seen, Mapping):
-        seen = cast("Mapping[str, object]", seen).items()
-    arrived = list(seen)
-    for model_id, context in told:
-        whats = [what for name, what in arrived if name == model_id]
-        if len(whats) != 1:
+    """Require that each pair was received exactly once, as its context or as its route."""
+    if isinstance(received, Mapping):
+        received = cast("Mapping[str, object]", received).items()
+    stored = list(received)
+    for model_id, context in sent:
+        values = [value for name, value in stored if name == model_id]
+        if len(values) != 1:
             raise violated(
-                f"of {_CALLERS} calls at once, that for {model_id!r} arrived {len(whats)} times"
+                f"{_CALLERS} concurrent calls: {model_id!r} was received {len(values)} times"
             )
-        (what,) = whats
-        if what is context or what == _route(model_id):
-            continue
-        if any(what is other or what == _route(name) for name, other in told):
-            raise violated(f"{model_id!r} was told of {what!r}, which belongs to another request")
-        raise unchecked(
-            f"`received_contexts` gives {what!r} for {model_id!r}, neither the context nor the "
-            f"{ROUTE} that it was told of"
-        )
+        if not _belongs_to(values[0], model_id, context):
+            raise _wrong_value(values[0], model_id, sent)
+
+
+def _belongs_to(value: object, model_id: str, context: RuntimeServerContextType) -> bool:
+    return value is context or value == _route(model_id)
+
+
+def _wrong_value(
+    value: object, model_id: str, sent: Sequence[tuple[str, RuntimeServerContextType]]
+) -> StopTrial:
+    if any(_belongs_to(value, *other) for other in sent):
+        return violated(f"{model_id!r} was stored with {value!r}, which belongs to another request")
+    return unchecked(
+        f"`received_contexts` gives {value!r} for {model_id!r}; expected its context, or the "
+        f"{ROUTE} in it"
+    )
+
+
+def _model_id(round_: int, number: int) -> str:
+    return f"{round_}-model-{number}"
 
 
 def _route(model_id: str) -> str:
-    """Where the request for a model wants to go: the same in every round."""
+    """Return the route of a request for *model_id*: the same in every round."""
     return f"route-{model_id.rpartition('-')[2]}"
 
 
-def _is_told_nothing(cls: type) -> bool:
+def _stores_nothing(cls: type) -> bool:
     return getattr(cls, "handle_runtime_context", None) is BackendBase.handle_runtime_context
 
 
 @contextmanager
-def _switching_often() -> Generator[None]:
-    """Let threads take turns far more often than usual: what can be torn apart then is."""
+def _frequent_thread_switches() -> Generator[None]:
+    """Switch threads far more often than usual, which makes races more likely."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:

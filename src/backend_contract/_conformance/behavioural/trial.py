@@ -63,7 +63,7 @@ Received = Mapping[str, object] | Iterable[tuple[str, object]]
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is tried, and what its author gave to try it with; see ``check_backend``."""
+    """A backend class or factory, with the options for trying it; see ``check_backend``."""
 
     make: Callable[[], Backend]
     config: Mapping[str, Any] | None = None

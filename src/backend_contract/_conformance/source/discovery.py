@@ -132,7 +132,7 @@ def _in_each(
     find: Callable[[str, SearchContext], list[Target | CouldNotCheckError]],
     search: SearchContext,
 ) -> list[Target | CouldNotCheckError]:
-    """Collect what *find* returns for each location; an exception is one of the results."""
+    """Collect the results of *find* for each location; an error is one of them."""
     found: list[Target | CouldNotCheckError] = []
     for location in locations:
         try:

@@ -1,4 +1,4 @@
-"""The environment that is checked: an interpreter, and where it finds installed modules."""
+"""The environment to check in: an interpreter and the directories it imports from."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["Environment", "environment_of", "this_environment"]
+__all__ = ["ANSWER_TIMEOUT", "Environment", "environment_of", "this_environment"]
 
 ANSWER_TIMEOUT = 60
-"""Seconds after which an interpreter is taken to hang that was asked for its path."""
+"""Seconds that an interpreter has to report its version and path."""
 
-# With `-c` the first entry is the current directory; only what is built in is imported after it.
+# With `-c` the first entry is the current directory. No module except the built-in sys is imported.
 _QUESTION = """\
 import sys
 print(sys.version_info[0], sys.version_info[1], *sys.path[1:], sep="\\n", end="")
@@ -22,40 +22,41 @@ print(sys.version_info[0], sys.version_info[1], *sys.path[1:], sep="\\n", end=""
 
 
 class Environment(NamedTuple):
-    """An interpreter of which the installed modules are taken; it need not be this one."""
+    """An interpreter whose installed modules are used; not necessarily the running one."""
 
     python: str
     """The path of the interpreter."""
     version: tuple[int, int]
     """Its major and minor version."""
     path: tuple[str, ...]
-    """Where it finds modules: its ``sys.path`` without the current directory."""
+    """The directories it imports from: its ``sys.path`` without the current directory."""
 
     @property
     def is_this(self) -> bool:
-        """Whether it is that of the running interpreter."""
+        """Whether this is the environment of the running interpreter."""
         return self.python == sys.executable
 
     @property
     def written_version(self) -> str:
-        """The version as checkers take it, such as ``3.11``."""
+        """The version as checkers expect it, such as ``3.11``."""
         return "{}.{}".format(*self.version)
 
 
 def this_environment() -> Environment:
-    """The environment of the running interpreter."""
+    """Return the environment of the running interpreter."""
     here = os.getcwd()
     path = (entry for entry in sys.path if entry and os.path.abspath(entry) != here)
     return Environment(sys.executable, sys.version_info[:2], tuple(path))
 
 
 def environment_of(python: str) -> Environment:
-    """The environment of the interpreter ``python``, which is asked in a process of its own.
+    """Ask the interpreter *python* for its environment, in a subprocess.
 
-    Neither the current directory nor ``PYTHONPATH`` belongs to it, and nothing of either is
-    imported. Raises :class:`CouldNotCheckError` where that is no Python >= 3.10 that answers.
+    Neither the current directory nor ``PYTHONPATH`` belongs to that environment, and nothing is
+    imported from either. Raises :class:`CouldNotCheckError` if *python* is not an interpreter of
+    Python 3.10 or newer, or does not answer in time.
     """
-    # The path of a virtual environment's interpreter is a link, and says which environment it is.
+    # Do not resolve links: the path of the link tells which virtual environment is meant.
     executable = os.path.abspath(python)
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     try:
@@ -73,12 +74,12 @@ def environment_of(python: str) -> Environment:
     except OSError as error:
         raise _not_python(python, error.strerror or str(error)) from None
     except subprocess.TimeoutExpired:
-        raise _not_python(python, f"it did not answer within {ANSWER_TIMEOUT} seconds") from None
+        raise _not_python(python, f"no answer within {ANSWER_TIMEOUT} seconds") from None
     except subprocess.CalledProcessError as error:
-        said = str(error.stderr).strip().splitlines()
-        raise _not_python(python, said[-1] if said else f"exit {error.returncode}") from None
+        lines = str(error.stderr).strip().splitlines()
+        raise _not_python(python, lines[-1] if lines else f"exit {error.returncode}") from None
     except (ValueError, IndexError):
-        raise _not_python(python, "its answer is not that of a Python interpreter") from None
+        raise _not_python(python, "unexpected output") from None
     if version < (3, 10):
         raise CouldNotCheckError(
             f"--python {python}: is Python {version[0]}.{version[1]}; expected 3.10 or newer"
@@ -86,8 +87,8 @@ def environment_of(python: str) -> Environment:
     return Environment(executable, version, tuple(answer[2:]))
 
 
-def _not_python(python: str, why: str) -> CouldNotCheckError:
+def _not_python(python: str, reason: str) -> CouldNotCheckError:
     return CouldNotCheckError(
-        f"--python {python}: {why}; expected the path of a Python interpreter, "
+        f"--python {python}: {reason}; expected the path of a Python interpreter, "
         "such as .venv/bin/python"
     )

@@ -1,4 +1,4 @@
-"""What the source of a class says of one of its members."""
+"""Members of a class as its source defines them: location, text, annotations and values."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ __all__ = [
     "annotation",
     "base_names",
     "constant",
+    "contains_any",
+    "contains_object",
     "describe",
     "imports_of_annotation",
     "is_abstract",
-    "is_any_in_part",
-    "is_hidden",
-    "is_object",
     "is_protocol",
+    "lacks_value",
     "location_of",
+    "may_be_hidden",
     "missing_annotation",
-    "without_value",
 ]
 
-# Decorators that are known to give a class no member of a backend.
+# Class decorators known not to add a member of a backend.
 _INERT = {"conforms", "dataclass", "final", "override", "runtime_checkable", "total_ordering"}
 
 
 def location_of(source: ClassSource, member: str) -> tuple[Path, int]:
-    """File and line of ``member`` where the class's own file has it, else of the class."""
+    """Return file and line of *member* if the file of the class defines it, else of the class."""
     found = source.find(member)
     if found is not None and found[0].module.path == source.module.path:
         return source.module.path, found[1].lineno
@@ -43,18 +43,46 @@ def location_of(source: ClassSource, member: str) -> tuple[Path, int]:
 
 
 def describe(source: ClassSource, member: str) -> str:
-    """``member`` as its source has it, on one line, and where it comes from if not from here."""
+    """Return the definition of *member* on one line, and its class if it is inherited."""
     found = source.find(member)
     if found is None:
-        where = " in the part of its source that was found" if source.has_unknown_base else ""
-        return f"no `{member}`{where}"
+        searched = " in the part of its source that was found" if source.has_unknown_base else ""
+        return f"no `{member}`{searched}"
     owner, statement = found
     inherited = "" if owner is source else f"  (from {owner.module.name}.{owner.node.name})"
     return _header(statement) + inherited
 
 
+def _header(statement: Member) -> str:
+    """Return an assignment, or a function without its body, on one line."""
+    if not isinstance(statement, Function):
+        return ast.unparse(statement)
+    decorators = "".join(f"@{ast.unparse(decorator)} " for decorator in statement.decorator_list)
+    keyword = "async def" if isinstance(statement, ast.AsyncFunctionDef) else "def"
+    returns = f" -> {ast.unparse(statement.returns)}" if statement.returns else ""
+    return f"{decorators}{keyword} {statement.name}({ast.unparse(statement.args)}){returns}"
+
+
+# The parts of a member have the names of the probe: "result", "parameter N" (from 1, without
+# `self`), or "" for an attribute.
+
+
+def annotation(source: ClassSource, member: str, part: str) -> ast.expr | None:
+    """Return the annotation of a part of *member*, or ``None`` if it has none."""
+    if part.startswith("parameter"):
+        parameter = _parameter(source, member, part)
+        return parameter.annotation if parameter is not None else None
+    match source.find(member):
+        case (_, ast.FunctionDef(returns=returns) | ast.AsyncFunctionDef(returns=returns)):
+            return returns
+        case (_, ast.AnnAssign(annotation=annotated)):
+            return annotated
+        case _:
+            return None
+
+
 def _parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
-    """The parameter that ``part``, which is ``parameter N`` (from 1, without ``self``), means."""
+    """Return the parameter that receives the positional argument *part*."""
     found = source.find(member)
     if found is None or not isinstance(found[1], Function):
         return None
@@ -65,22 +93,8 @@ def _parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
     return positional[number] if number < len(positional) else function.args.vararg
 
 
-def annotation(source: ClassSource, member: str, part: str) -> ast.expr | None:
-    """The annotation of ``member``: of its ``result``, of ``parameter N``, or its own."""
-    if part.startswith("parameter"):
-        found = _parameter(source, member, part)
-        return found.annotation if found is not None else None
-    match source.find(member):
-        case (_, ast.FunctionDef(returns=returns) | ast.AsyncFunctionDef(returns=returns)):
-            return returns
-        case (_, ast.AnnAssign(annotation=annotated)):
-            return annotated
-        case _:
-            return None
-
-
-def is_any_in_part(source: ClassSource, member: str, part: str) -> bool:
-    """Whether the annotation of that part of ``member`` names ``Any`` in a union."""
+def contains_any(source: ClassSource, member: str, part: str) -> bool:
+    """Return whether the annotation of a part of *member* is ``Any``, or a union with it."""
     found = source.find(member)
     annotated = annotation(source, member, part)
     if found is None or annotated is None:
@@ -88,8 +102,8 @@ def is_any_in_part(source: ClassSource, member: str, part: str) -> bool:
     return any(_is_any(each, found[0].module) for each in _union(annotated))
 
 
-def is_object(source: ClassSource, member: str, part: str) -> bool:
-    """Whether the annotation of that part of ``member`` is ``object``, or a union with it."""
+def contains_object(source: ClassSource, member: str, part: str) -> bool:
+    """Return whether the annotation of a part of *member* is ``object``, or a union with it."""
     annotated = annotation(source, member, part)
     if annotated is None:
         return False
@@ -97,6 +111,7 @@ def is_object(source: ClassSource, member: str, part: str) -> bool:
 
 
 def _union(annotated: ast.expr) -> list[ast.expr]:
+    """Return the alternatives of a union, or the annotation itself."""
     match annotated:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _union(left) + _union(right)
@@ -112,7 +127,7 @@ def _is_any(annotated: ast.expr, module: Module) -> bool:
 
 
 def missing_annotation(source: ClassSource, member: str, part: str) -> str | None:
-    """Which annotation that part of ``member`` lacks; ``None`` where none is known to lack."""
+    """Describe the missing annotation of a part of *member*; ``None`` if none is known to miss."""
     found = source.find(member)
     if found is None or annotation(source, member, part) is not None:
         return None
@@ -121,12 +136,12 @@ def missing_annotation(source: ClassSource, member: str, part: str) -> str | Non
         return f"parameter `{given.arg}` of `{member}` has no annotation" if given else None
     if isinstance(found[1], Function):
         return f"`{member}` has no return annotation"
-    # What a class body assigns has a type of its own; in a method without annotations it has none.
+    # A value in the class body has a type without annotation. In an unannotated method it has none.
     return None if member in found[0].in_body else f"`{member}` has no annotation"
 
 
 def imports_of_annotation(source: ClassSource, member: str, part: str) -> set[tuple[Path, int]]:
-    """File and line of what binds the names in the annotation of that part of ``member``."""
+    """Return file and line of the statements that bind the names in an annotation."""
     found = source.find(member)
     annotated = annotation(source, member, part)
     if found is None or annotated is None:
@@ -138,7 +153,7 @@ def imports_of_annotation(source: ClassSource, member: str, part: str) -> set[tu
 
 
 def is_protocol(source: ClassSource) -> bool:
-    """Whether the class is itself a Protocol: one that has it among its own bases."""
+    """Return whether ``Protocol`` is a direct base of the class, which then is a Protocol too."""
     return "Protocol" in base_names(source)
 
 
@@ -149,7 +164,7 @@ def base_names(source: ClassSource) -> set[str]:
 
 
 def constant(source: ClassSource, member: str) -> ast.Constant | None:
-    """The literal that the body of a class gives ``member``, if it is one."""
+    """Return the literal that a class body assigns to *member*, or ``None``."""
     found = source.find(member)
     if found is not None and member in found[0].in_body and isinstance(found[1], Assignment):
         value = found[1].value
@@ -157,41 +172,38 @@ def constant(source: ClassSource, member: str) -> ast.Constant | None:
     return None
 
 
-def is_hidden(source: ClassSource, member: str) -> bool:
-    """Whether a base that was not found may give ``member``, whatever was found to give it."""
-    if not source.has_unknown_base:  # then it is the checker that does not see some base
+def may_be_hidden(source: ClassSource, member: str) -> bool:
+    """Return whether a base that cannot be read may override the *member* that was found."""
+    if not source.has_unknown_base:  # only the checker fails to resolve some base
         return member not in source.in_body
-    # What only an instance has can be hidden by any base: a property there comes before it.
+    # Any base can hide an attribute of the instance: a property takes precedence.
     known = source.lineage[: source.lineage.index(None)]
     return not any(cls and member in cls.in_body for cls in known)
 
 
-def without_value(source: ClassSource, member: str) -> set[str]:
-    """Where a declared ``member`` has no value: ``"the class"``, and ``"an instance"`` if nowhere.
+def lacks_value(source: ClassSource, member: str, *, on_class: bool = False) -> bool:
+    """Return whether *member* is declared, but an instance has no value for it.
 
-    Empty where it has one, is not even declared, or may be given one by something that cannot be
-    read here: a class decorator, a metaclass, a statement of the module, a base that was not found.
+    With *on_class*, the class itself needs the value; one assigned through ``self`` or by a
+    dataclass does not count. False if something unreadable may provide the value: a class
+    decorator, a metaclass, a statement of the module, a base whose source was not found.
     """
     lineage = source.known_lineage
-    if source.has_unknown_base or any(_may_be_given_elsewhere(cls, member) for cls in lineage):
-        return set()
+    if source.has_unknown_base or any(_may_be_set_elsewhere(cls, member) for cls in lineage):
+        return False
+    if not _is_only_declared(lineage, member):
+        return False
+    return on_class or not any(
+        member in cls.on_self or "dataclass" in _decorators(cls) for cls in lineage
+    )
+
+
+def _is_only_declared(lineage: list[ClassSource], member: str) -> bool:
+    """Return whether class bodies declare *member*, and none assigns or implements it."""
     declared = [statement for cls in lineage if (statement := cls.in_body.get(member))]
-    # An abstract method takes away what a base gives; a bare annotation leaves it.
-    telling = [s for s in declared if isinstance(s, Function) or s.value is not None]
-    if not declared or (telling and not is_abstract(telling[0])):
-        return set()
-    if any(member in cls.on_self or "dataclass" in _decorators(cls) for cls in lineage):
-        return {"the class"}
-    return {"the class", "an instance"}
-
-
-def _header(statement: Member) -> str:
-    if not isinstance(statement, Function):
-        return ast.unparse(statement)
-    decorators = "".join(f"@{ast.unparse(decorator)} " for decorator in statement.decorator_list)
-    keyword = "async def" if isinstance(statement, ast.AsyncFunctionDef) else "def"
-    returns = f" -> {ast.unparse(statement.returns)}" if statement.returns else ""
-    return f"{decorators}{keyword} {statement.name}({ast.unparse(statement.args)}){returns}"
+    # An abstract method hides an inherited value; a bare annotation does not.
+    decisive = [s for s in declared if isinstance(s, Function) or s.value is not None]
+    return bool(declared) and (not decisive or is_abstract(decisive[0]))
 
 
 def is_abstract(statement: ast.stmt) -> bool:
@@ -202,17 +214,15 @@ def is_abstract(statement: ast.stmt) -> bool:
 
 
 def _decorators(source: ClassSource) -> set[str]:
-    """The last part of the name of each decorator of the class."""
+    """Return the last part of the name of each decorator of the class."""
     calls = [d.func if isinstance(d, ast.Call) else d for d in source.node.decorator_list]
     return {ast.unparse(call).rpartition(".")[2] for call in calls}
 
 
-def _may_be_given_elsewhere(source: ClassSource, member: str) -> bool:
+def _may_be_set_elsewhere(source: ClassSource, member: str) -> bool:
+    keywords = source.node.keywords
     return bool(
-        any(
-            keyword.arg != "metaclass" or not _is_abc_meta(keyword.value)
-            for keyword in source.node.keywords
-        )
+        any(each.arg != "metaclass" or not _is_abc_meta(each.value) for each in keywords)
         or _decorators(source) - _INERT
         or "__init_subclass__" in source.in_body
         or f"{source.node.name}.{member}" in source.module.set_from_outside

@@ -1,4 +1,4 @@
-"""Classes, read from the source they are written in. Nothing here imports or runs what it reads."""
+"""Modules and classes, read from their source: nothing is imported, and no code of theirs runs."""
 
 from __future__ import annotations
 
@@ -8,24 +8,38 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TypeAlias
 
 from backend_contract._conformance.source.environment import Environment
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["ClassSource", "Module", "ModuleFinder", "iter_statements", "qualified_name"]
+__all__ = [
+    "Assignment",
+    "ClassSource",
+    "Function",
+    "Member",
+    "Module",
+    "ModuleFinder",
+    "iter_statements",
+    "qualified_name",
+]
 
+# Their classes define no member of a backend.
 _TYPE_MODULES = ("abc", "typing", "typing_extensions")
+
+# Cycles of aliases that grow longer, as in `x = x.y`, end here.
+_MAX_STEPS = 100
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Assignment: TypeAlias = ast.Assign | ast.AnnAssign
 Member: TypeAlias = Function | Assignment
+_Step: TypeAlias = tuple[Path, tuple[str, ...]]
 
 
 class Module:
-    """One parsed source file, under the name it is imported by."""
+    """A parsed source file, under the name it is imported by."""
 
     def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
         self.name = name
@@ -34,28 +48,24 @@ class Module:
 
     @cached_property
     def bindings(self) -> dict[str, ast.stmt]:
-        """What gives each name of the module its meaning; see :func:`_bindings`."""
+        """The statement that binds each name of the module; see :func:`_bindings`."""
         return _bindings(self.tree.body)
 
     @cached_property
     def set_from_outside(self) -> set[str]:
-        """What statements of the module itself set, such as ``Class.member``."""
-        targets = [
-            t
-            for s in iter_statements(self.tree.body)
-            if isinstance(s, Assignment)
-            for t in _assigned(s)
-        ]
+        """The attributes that statements of the module assign, such as ``Class.member``."""
+        assignments = [s for s in iter_statements(self.tree.body) if isinstance(s, Assignment)]
+        targets = [target for each in assignments for target in _assigned(each)]
         return {ast.unparse(target) for target in targets if isinstance(target, ast.Attribute)}
 
     @property
     def package(self) -> str:
-        """What a relative import in it starts from."""
+        """The package that relative imports in it start from."""
         return self.name if self.path.stem == "__init__" else self.name.rpartition(".")[0]
 
 
 class ClassSource:
-    """A class statement, the module it stands in, and the classes it inherits from."""
+    """A class statement, its module and the classes it inherits from."""
 
     def __init__(
         self,
@@ -70,7 +80,7 @@ class ClassSource:
 
     @cached_property
     def in_body(self) -> dict[str, Member]:
-        """The statements in the body of this very class that give its members."""
+        """The statements that define members in the body of this class, without inherited ones."""
         return {
             name: statement
             for name, statement in _bindings(self.node.body).items()
@@ -79,46 +89,37 @@ class ClassSource:
 
     @cached_property
     def on_self(self) -> dict[str, Member]:
-        """The assignments to attributes of ``self`` in the methods of this very class."""
+        """The assignments to attributes of ``self`` in the methods of this class."""
         found: dict[str, Member] = {}
         for method in self.in_body.values():
             if isinstance(method, Function) and method.args.args:
-                instance = method.args.args[0].arg
-                for node in ast.walk(method):
-                    if isinstance(node, Assignment):
-                        for target in _assigned(node):
-                            if (
-                                isinstance(target, ast.Attribute)
-                                and isinstance(target.value, ast.Name)
-                                and target.value.id == instance
-                            ):
-                                found.setdefault(target.attr, node)
+                for name, statement in _attributes_set(method, method.args.args[0].arg):
+                    found.setdefault(name, statement)
         return found
 
     @cached_property
     def lineage(self) -> list[ClassSource | None]:
-        """The class and those it inherits from, nearest first; ``None`` where one is not known.
+        """The class and its ancestors, nearest first; ``None`` stands for an unknown one.
 
-        A class that comes more than once stands where it comes last, as in Python's own order.
+        A class that is inherited more than once keeps its last place, as in Python's own order.
         """
         whole: list[ClassSource | None] = [self]
         for base in self.bases:
             whole += [None] if base is None else base.lineage
-        comes_again = [source in whole[place + 1 :] for place, source in enumerate(whole)]
-        return [s for s, again in zip(whole, comes_again, strict=True) if s is None or not again]
+        return [s for n, s in enumerate(whole, start=1) if s is None or s not in whole[n:]]
 
     @property
     def known_lineage(self) -> list[ClassSource]:
-        """The part of its lineage whose source was found."""
+        """The part of the lineage whose source was found."""
         return [source for source in self.lineage if source is not None]
 
     @property
     def has_unknown_base(self) -> bool:
-        """Whether the source of some class it inherits from, directly or not, was not found."""
+        """Whether the source of a direct or indirect base was not found."""
         return None in self.lineage
 
     def find(self, member: str) -> tuple[ClassSource, Member] | None:
-        """The nearest class that gives ``member``, and the statement that does."""
+        """Return the nearest class that defines *member* and its statement, or ``None``."""
         for source in self.known_lineage:
             statement = source.in_body.get(member) or source.on_self.get(member)
             if statement is not None:
@@ -127,7 +128,7 @@ class ClassSource:
 
 
 class ModuleFinder:
-    """The source files that can be imported in an environment, each parsed once."""
+    """The modules and classes that an environment can import; each file is parsed once."""
 
     def __init__(self, environment: Environment, search_path: Iterable[str] | None = None) -> None:
         self._environment = environment
@@ -138,49 +139,52 @@ class ModuleFinder:
         self._below: dict[Path, ModuleFinder] = {}
 
     def below(self, root: Path) -> ModuleFinder:
-        """The same, with ``root`` before everything else."""
+        """Return a finder that searches *root* first, and shares the parsed files."""
         if root not in self._below:
-            sources = ModuleFinder(self._environment, [str(root), *self._search_path])
-            sources._trees = self._trees
-            self._below[root] = sources
+            finder = ModuleFinder(self._environment, [str(root), *self._search_path])
+            finder._trees = self._trees
+            self._below[root] = finder
         return self._below[root]
 
     def module(self, name: str) -> Module | None:
-        """The module of that dotted name; ``None`` where there is no Python source of it.
+        """Return the module with that dotted name; ``None`` if it has no Python source.
 
-        Raises :class:`CouldNotCheckError` where there is one that cannot be parsed.
+        Raises :class:`CouldNotCheckError` if its source cannot be parsed.
         """
         if name not in self._modules:
             self._modules[name] = self._find_module(name)
         return self._modules[name]
 
     def _find_module(self, name: str) -> Module | None:
-        path: Sequence[str] | None = self._search_path
-        spec = None
-        parts = name.split(".")
-        if not all(parts):  # a relative import outside any package
-            return None
-        for part in parts:
-            if path is None:
+        spec: ModuleSpec | None = None
+        for part in name.split("."):
+            spec = self._find_spec(part, spec)
+            if spec is None:
                 return None
-            # By its last name alone: for a dotted one, the parents would have to be imported.
-            found = PathFinder.find_spec(part, path)
-            is_first = spec is None and part not in sys.modules
-            if found is None and is_first and self._environment.is_this:
-                found = importlib.util.find_spec(part)  # asks the hooks of editable installs
-            if found is None:
-                return None
-            spec, path = found, found.submodule_search_locations
         if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
             return None
         return Module(name, Path(spec.origin), self.parse(Path(spec.origin)))
 
+    def _find_spec(self, name: str, parent: ModuleSpec | None) -> ModuleSpec | None:
+        """Find a module in the search path, or in the package *parent*."""
+        path = self._search_path if parent is None else parent.submodule_search_locations
+        # Without a path, the parent is not a package. The name of a relative import outside of
+        # packages is empty.
+        if path is None or not name:
+            return None
+        # By its last name only: to find a dotted one, Python would import the parents.
+        spec = PathFinder.find_spec(name, path)
+        may_be_editable = parent is None and self._environment.is_this and name not in sys.modules
+        if spec is None and may_be_editable:
+            spec = importlib.util.find_spec(name)  # asks the hooks of editable installs
+        return spec
+
     def parse(self, path: Path) -> ast.Module:
-        """The tree of that file. Raises :class:`CouldNotCheckError` where it has none."""
+        """Return the syntax tree of a file. Raises :class:`CouldNotCheckError` if it has none."""
         if path not in self._trees:
             try:
                 if path.exists() and not (path.is_file() or path.is_dir()):
-                    raise CouldNotCheckError(f"{path}: is neither a file nor a directory")
+                    raise CouldNotCheckError(f"{path}: not a regular file")
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", SyntaxWarning)
                     self._trees[path] = ast.parse(path.read_bytes())
@@ -193,87 +197,94 @@ class ModuleFinder:
         return self._trees[path]
 
     def find_class(self, module: Module, name: Sequence[str]) -> ClassSource:
-        """The class called ``name`` (a part a nesting) in ``module``, or what it imports so called.
+        """Return the class that *module* defines or imports as *name*, one part per nesting.
 
-        Raises :class:`CouldNotCheckError` where that is no class, or its source is not found.
+        Raises :class:`CouldNotCheckError` if that is not a class, or its source is not found.
         """
         return self._find(module, tuple(name), ())
 
-    def _find(self, module: Module, name: tuple[str, ...], seen: tuple[object, ...]) -> ClassSource:
-        here = (module.path, name)
-        if here not in self._classes:
-            self._classes[here] = self._find_anew(module, name, seen)
-        return self._classes[here]
+    # In the methods below, `steps` are the modules and names already followed.
 
-    def _find_anew(
-        self, module: Module, name: tuple[str, ...], seen: tuple[object, ...]
+    def _find(self, module: Module, name: tuple[str, ...], steps: tuple[_Step, ...]) -> ClassSource:
+        step = (module.path, name)
+        if step not in self._classes:
+            if step in steps or len(steps) > _MAX_STEPS:
+                raise CouldNotCheckError(f"{module.path}: {'.'.join(name)} refers to itself")
+            self._classes[step] = self._follow(module, name, (*steps, step))
+        return self._classes[step]
+
+    def _follow(
+        self, module: Module, name: tuple[str, ...], steps: tuple[_Step, ...]
     ) -> ClassSource:
-        here = (module.path, name)
-        if here in seen or len(seen) > 100:
-            raise CouldNotCheckError(f"{module.path}: {'.'.join(name)} leads back to itself")
-        seen = (*seen, here)
-        statement = module.bindings.get(name[0])
-        match statement:
-            case ast.ClassDef():
-                return self._nested(module, statement, name[1:], seen)
-            case ast.ImportFrom():
-                alias = next(a for a in statement.names if (a.asname or a.name) == name[0])
-                origin = _origin(module, statement)
-                return self._find_below(origin, (alias.name, *name[1:]), seen)
-            case ast.Import():
-                alias = next(a for a in statement.names if _bound_by_import(a) == name[0])
-                origin = alias.name if alias.asname else name[0]
-                return self._find_below(origin, name[1:], seen)
+        """Find the class behind the statement that binds the first part of *name*."""
+        first, *rest = name
+        match module.bindings.get(first):
+            case ast.ClassDef() as node:
+                return self._read_class(module, _nested_class(module, node, rest), steps)
+            case ast.ImportFrom() | ast.Import() as statement:
+                origin, *imported = _origin_of_name(module, statement, first)
+                return self._find_below(origin, (*imported, *rest), steps)
             case ast.Assign(value=ast.Name() | ast.Attribute() as value):
-                return self._find(module, (*ast.unparse(value).split("."), *name[1:]), seen)
+                return self._find(module, (*ast.unparse(value).split("."), *rest), steps)
             case None:
-                for star in _star_imports(module.tree.body):
-                    try:
-                        return self._find_below(_origin(module, star), name, seen)
-                    except CouldNotCheckError:
-                        continue
-                raise CouldNotCheckError(f"{module.path}: no class {'.'.join(name)!r}")
-            case _:
-                kind = "a function" if isinstance(statement, Function) else "no class statement"
+                return self._find_by_star_import(module, name, steps)
+            case statement:
+                kind = "a function" if isinstance(statement, Function) else "not a class"
                 raise CouldNotCheckError(
-                    f"{module.path}:{statement.lineno}: {name[0]!r} is {kind}; expected a class"
+                    f"{module.path}:{statement.lineno}: {first!r} is {kind}; expected a class "
+                    "statement"
                 )
+
+    def _find_by_star_import(
+        self, module: Module, name: tuple[str, ...], steps: tuple[_Step, ...]
+    ) -> ClassSource:
+        for statement in _star_imports(module.tree.body):
+            try:
+                return self._find_below(_origin(module, statement), name, steps)
+            except CouldNotCheckError:
+                continue
+        raise CouldNotCheckError(f"{module.path}: no class {'.'.join(name)!r}")
 
     def _find_below(
-        self, origin: str, name: tuple[str, ...], seen: tuple[object, ...]
+        self, origin: str, name: tuple[str, ...], steps: tuple[_Step, ...]
     ) -> ClassSource:
-        """The class ``name``, whose first parts may be names of modules below ``origin``."""
+        """Find the class *name*; its first parts may be names of modules below *origin*."""
         module = self.module(origin)
         if len(name) > 1 and (module is None or name[0] not in module.bindings):
-            return self._find_below(f"{origin}.{name[0]}", name[1:], seen)
+            return self._find_below(f"{origin}.{name[0]}", name[1:], steps)
         if module is None or not name:
             raise CouldNotCheckError(f"no source of a class {'.'.join((origin, *name))!r}")
-        return self._find(module, name, seen)
+        return self._find(module, name, steps)
 
-    def _nested(
-        self, module: Module, node: ast.ClassDef, inner: tuple[str, ...], seen: tuple[object, ...]
+    def _read_class(
+        self, module: Module, node: ast.ClassDef, steps: tuple[_Step, ...]
     ) -> ClassSource:
-        for part in inner:
-            statement = _bindings(node.body).get(part)
-            if not isinstance(statement, ast.ClassDef):
-                raise CouldNotCheckError(
-                    f"{module.path}:{node.lineno}: class {node.name!r} has no class {part!r}"
-                )
-            node = statement
         bases: list[ClassSource | None] = []
         for expression in node.bases:
             base = expression.value if isinstance(expression, ast.Subscript) else expression
             if not _defines_no_member(base, module):
                 name = tuple(ast.unparse(base).split("."))
                 try:
-                    bases.append(self._find(module, name, seen))
+                    bases.append(self._find(module, name, steps))
                 except CouldNotCheckError:
                     bases.append(None)
         return ClassSource(module, node, bases)
 
 
+def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> ast.ClassDef:
+    """Return the class that *names* lead to inside of *node*, or *node* without any."""
+    for name in names:
+        statement = _bindings(node.body).get(name)
+        if not isinstance(statement, ast.ClassDef):
+            raise CouldNotCheckError(
+                f"{module.path}:{node.lineno}: class {node.name!r} has no class {name!r}"
+            )
+        node = statement
+    return node
+
+
 def iter_statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
-    """The statements of one scope, those below an ``if``, ``try`` or ``with`` among them."""
+    """Yield the statements of a scope, including those below an ``if``, ``try`` or ``with``."""
     for node in body:
         if isinstance(node, ast.stmt):
             yield node
@@ -285,19 +296,31 @@ def _assigned(statement: Assignment) -> list[ast.expr]:
     return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
 
 
+def _attributes_set(function: Function, name: str) -> Iterator[tuple[str, Assignment]]:
+    """Yield the attributes that *function* assigns to the variable *name*, with the statements."""
+    for node in ast.walk(function):
+        if isinstance(node, Assignment):
+            for target in _assigned(node):
+                if isinstance(target, ast.Attribute) and ast.unparse(target.value) == name:
+                    yield target.attr, node
+
+
+def _variables_set(statement: Assignment) -> list[str]:
+    nodes = [node for target in _assigned(statement) for node in ast.walk(target)]
+    return [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+
+
 def _bound_by_import(alias: ast.alias) -> str:
     return alias.asname or alias.name.partition(".")[0]
 
 
 def _bound_names(statement: ast.stmt) -> list[str]:
-    """The names that a statement gives a meaning in its scope."""
+    """Return the names that a statement binds in its scope."""
     match statement:
         case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
             return [name]
         case ast.Assign() | ast.AnnAssign():
-            targets = [node for target in _assigned(statement) for node in ast.walk(target)]
-            stored = (node for node in targets if isinstance(node, ast.Name))
-            return [node.id for node in stored if isinstance(node.ctx, ast.Store)]
+            return _variables_set(statement)
         case ast.ImportFrom(names=names):
             return [alias.asname or alias.name for alias in names]
         case ast.Import(names=names):
@@ -307,14 +330,14 @@ def _bound_names(statement: ast.stmt) -> list[str]:
 
 
 def _bindings(body: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
-    """What gives each name its meaning: classes and imports before anything else, the last one."""
-    telling: dict[str, ast.stmt] = {}
+    """Return the statement that binds each name: the last class or import, else the last one."""
+    preferred: dict[str, ast.stmt] = {}
     others: dict[str, ast.stmt] = {}
     for statement in iter_statements(body):
-        tells = isinstance(statement, ast.ClassDef | ast.ImportFrom | ast.Import)
+        is_preferred = isinstance(statement, ast.ClassDef | ast.ImportFrom | ast.Import)
         for name in _bound_names(statement):
-            (telling if tells else others)[name] = statement
-    return others | telling
+            (preferred if is_preferred else others)[name] = statement
+    return others | preferred
 
 
 def _star_imports(body: Iterable[ast.stmt]) -> Iterator[ast.ImportFrom]:
@@ -324,7 +347,7 @@ def _star_imports(body: Iterable[ast.stmt]) -> Iterator[ast.ImportFrom]:
 
 
 def _origin(module: Module, statement: ast.ImportFrom) -> str:
-    """The dotted name of the module that a ``from`` import takes from."""
+    """Return the dotted name of the module that a ``from`` import reads."""
     if not statement.level:
         return statement.module or ""
     package = module.package.split(".")
@@ -332,18 +355,24 @@ def _origin(module: Module, statement: ast.ImportFrom) -> str:
     return ".".join(part for part in parts if part)
 
 
+def _origin_of_name(
+    module: Module, statement: ast.ImportFrom | ast.Import, name: str
+) -> tuple[str, ...]:
+    """Return the module that an import binds *name* to, and the name in that module, if any."""
+    if isinstance(statement, ast.ImportFrom):
+        alias = next(each for each in statement.names if (each.asname or each.name) == name)
+        return _origin(module, statement), alias.name
+    alias = next(each for each in statement.names if _bound_by_import(each) == name)
+    return (alias.name if alias.asname else name,)
+
+
 def qualified_name(expression: ast.expr, module: Module) -> str | None:
     """Return the dotted name that an expression was imported as, or ``None`` if it was not."""
     first, *rest = ast.unparse(expression).split(".")
-    match module.bindings.get(first):
-        case ast.ImportFrom(names=names) as statement:
-            alias = next(a for a in names if (a.asname or a.name) == first)
-            return ".".join([_origin(module, statement), alias.name, *rest])
-        case ast.Import(names=names):
-            alias = next(a for a in names if _bound_by_import(a) == first)
-            return ".".join([alias.name if alias.asname else first, *rest])
-        case _:
-            return None
+    statement = module.bindings.get(first)
+    if not isinstance(statement, ast.ImportFrom | ast.Import):
+        return None
+    return ".".join([*_origin_of_name(module, statement, first), *rest])
 
 
 def _defines_no_member(base: ast.expr, module: Module) -> bool:

@@ -1,4 +1,4 @@
-"""What is to be checked, as it is named on the command line."""
+"""Targets: the classes to check, as they are named on the command line."""
 
 from __future__ import annotations
 
@@ -35,59 +35,59 @@ EXPECTED_TARGET = "expected package.module:Class, path/to/file.py:Class, a direc
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A class to be checked, and how a probe gets hold of it."""
+    """A class to check, and how a probe imports it."""
 
     text: str
-    """The target as it was given."""
+    """The target as the user named it."""
     module: str
-    """The dotted name of the module that it is imported from."""
+    """The dotted name of the module to import it from."""
     qualname: str
-    """Its name there, dotted for a nested class."""
+    """Its name in that module; dotted for a nested class."""
     root: Path | None
-    """The directory that module is below; ``None`` where it is an installed one."""
+    """The directory that contains the module; ``None`` if it is installed."""
     source: ClassSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchContext:
-    """Where targets are looked for."""
+    """The places to look for targets in."""
 
     modules: ModuleFinder
     environment: Environment
     here: Path
-    """What a path is relative to, and where a module is looked for before the environment."""
+    """The base of relative paths; modules are looked up here before the environment."""
 
 
 def target_in(module: Module, qualname: str, text: str, search: SearchContext) -> Target:
-    """The target that is the class ``qualname`` of ``module``.
+    """Return the class *qualname* of *module* as a target.
 
-    Raises :class:`CouldNotCheckError` where there is no such class.
+    Raises :class:`CouldNotCheckError` if there is no such class.
     """
     levels = module.name.count(".") + (module.path.stem == "__init__")
     root: Path | None = module.path.parents[levels]
     if str(root) in search.environment.path:
         root = None
-    in_reach = search.modules if root is None else search.modules.below(root)
-    source = in_reach.find_class(module, qualname.split("."))
+    modules = search.modules if root is None else search.modules.below(root)
+    source = modules.find_class(module, qualname.split("."))
     return Target(text=text, module=module.name, qualname=qualname, root=root, source=source)
 
 
 def require_one_definition(target: Target) -> None:
-    """Raise :class:`CouldNotCheckError` where several classes share the name of the target.
+    """Raise :class:`CouldNotCheckError` if several classes share the name of the target.
 
-    Of those a type checker looks at one, and Python has another.
+    A type checker may pick one of them, and Python another.
     """
     source = target.source
     lines = [node.lineno for node in _namesakes(source.module.tree.body, source.node)]
     if lines:
         raise CouldNotCheckError(
-            f"{target.text}: defined on lines {', '.join(map(str, lines))}; type checkers may look "
-            "at another one than Python has: give each a name of its own"
+            f"{target.text}: defined on lines {', '.join(map(str, lines))}; type checkers may pick "
+            "a different definition than Python; rename the duplicates"
         )
 
 
 def _namesakes(body: Iterable[ast.stmt], node: ast.ClassDef) -> list[ast.ClassDef]:
-    """The classes called as ``node`` is, or as one it is nested in, if there are several."""
+    """Return the classes that share the name of *node*, or of a class around it, if several do."""
     classes = [each for each in iter_statements(body) if isinstance(each, ast.ClassDef)]
     for outer in classes:
         if node in ast.walk(outer):
@@ -97,44 +97,55 @@ def _namesakes(body: Iterable[ast.stmt], node: ast.ClassDef) -> list[ast.ClassDe
 
 
 def module_of_file(location: str, search: SearchContext) -> Module:
-    """The module in the file at ``location``, under the name that it is imported by.
+    """Return the module in the file at *location*, under the name it is imported by.
 
-    Raises :class:`CouldNotCheckError` where it cannot be read, or cannot be imported so.
+    Raises :class:`CouldNotCheckError` if the file cannot be read, or not be imported by that name.
     """
     if "\0" in location:
         raise CouldNotCheckError(f"{EXPECTED_TARGET}, got {location!r}")
     path = Path(os.path.abspath(search.here / location))
-    tree = search.modules.parse(path)
+    module = Module(_import_name(path), path, search.modules.parse(path))
+    _require_importable(module, location)
+    return module
+
+
+def _import_name(path: Path) -> str:
+    """Return the dotted name of a file, counted from the outermost package around it."""
     parts = [] if path.stem == "__init__" else [path.stem]
     folder = path.parent
     while folder.name and (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
         folder = folder.parent
-    name = ".".join(parts)
+    return ".".join(parts)
+
+
+def _require_importable(module: Module, location: str) -> None:
+    """Raise :class:`CouldNotCheckError` if *module* cannot be imported by its name."""
+    name = module.name
     if not is_dotted_name(name):
         raise CouldNotCheckError(
-            f"{location}: {name!r} is no name that can be imported: rename the file or its folder"
+            f"{location}: {name!r} is not an importable name; rename the file or its folder"
         )
-    if (
-        len(parts) == 1
-        and path.stem != "__init__"
-        and any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
+    is_in_package = "." in name or module.path.stem == "__init__"
+    if not is_in_package and any(
+        isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(module.tree)
     ):
         raise CouldNotCheckError(
-            f"{location}: imports relatively, and its folder has no __init__.py: name it as "
-            "package.module:Class, from the folder the package is in"
+            f"{location}: uses relative imports, but its folder has no __init__.py; name the "
+            "target as package.module:Class, from the folder that contains the package"
         )
-    if parts[0] in sys.stdlib_module_names:
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names:
         raise CouldNotCheckError(
-            f"{location}: rename it; no checker reads what shadows the standard module {parts[0]!r}"
+            f"{location}: shadows the standard module {top!r}, which checkers do not read; "
+            "rename it"
         )
-    return Module(name, path, tree)
 
 
 def module_by_name(name: str, search: SearchContext) -> Module:
-    """The module of that dotted name.
+    """Return the module with that dotted name.
 
-    Raises :class:`CouldNotCheckError` where there is no Python source of one, or it is broken.
+    Raises :class:`CouldNotCheckError` if it has no Python source, or none that can be parsed.
     """
     if not is_dotted_name(name):
         raise CouldNotCheckError(f"{EXPECTED_TARGET}, got {name!r}")
@@ -142,12 +153,12 @@ def module_by_name(name: str, search: SearchContext) -> Module:
     if module is None:
         raise CouldNotCheckError(
             f"no Python source of a module {name!r}, neither in the current directory nor in the "
-            f"environment of {search.environment.python}: install it there, or give the path of "
+            f"environment of {search.environment.python}; install it there, or give the path of "
             "a file"
         )
     return module
 
 
 def is_dotted_name(name: str) -> bool:
-    """Whether it can stand in an import as it is. Generated code takes no other names."""
+    """Return whether *name* can stand in an import; no other name gets into generated code."""
     return all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split("."))

@@ -1,4 +1,4 @@
-"""From what a checker reported of a probe, and what the source says, to a report."""
+"""Reports, from the errors of a checker in a probe and from the source of the class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend_contract._conformance.static.probe import (
     Errors,
     Mark,
     decide,
-    has_unseen_base,
+    has_unresolved_base,
     import_error,
     typed_marks,
 )
@@ -23,15 +23,15 @@ __all__ = ["ProbeResult", "interpret"]
 
 
 class ProbeResult(NamedTuple):
-    """All that is known of a target once a checker has run."""
+    """Everything a run of a checker shows about one target."""
 
     target: Target
     checked_by: str
     """Name and version of the checker."""
     errors: Errors
-    """What was reported in its probe."""
+    """The errors in its probe."""
     diagnostics: Sequence[Diagnostic]
-    """What was reported anywhere in the run."""
+    """The errors anywhere in the run."""
 
     @property
     def checker(self) -> str:
@@ -40,15 +40,15 @@ class ProbeResult(NamedTuple):
 
 
 def interpret(result: ProbeResult) -> Report:
-    """Return a report on one target, with a finding for every clause of layer S."""
+    """Return a report on one target: one finding per clause of layer S, or an error."""
     target = result.target
     problem = import_error(result.errors)
     if problem is not None:
         return Report(target=target.text, error=f"{target.text}: {result.checker}: {problem}")
     findings: dict[str, Finding] = {}
     for clause in in_layer("S"):
-        blocking = blocked_by(clause, findings.__getitem__)
         judgement = _judge(clause, result)
+        blocking = blocked_by(clause, findings.__getitem__)
         if blocking is not None:
             judgement = _Judgement(Verdict.BLOCKED, judgement.members, (blocking,))
         findings[clause.id] = _finding(clause, judgement, result)
@@ -81,7 +81,7 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
 
 
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
-    """Return what the probe shows, or else the source, or else that the clause holds."""
+    """Return the first answer: of the probe, of the source, or that the clause holds."""
     return (
         _judge_probe(clause, result)
         or _judge_source(clause, result)
@@ -91,17 +91,17 @@ def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
 
 
 def _judge_probe(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Return what the lines of the probe show, or ``None`` if nothing is wrong."""
+    """Judge a clause by the lines of the probe; ``None`` if nothing is wrong there."""
     verdict, marks = decide(clause, result.errors)
     if verdict is Verdict.VIOLATED:
         because = [reason for mark in marks for reason in _why_violated(mark, result)]
         return _Judgement(verdict, [mark.member for mark in marks], because)
-    # A parameter that accepts every object accepts an Opaque too, and means it.
+    # A parameter of type `object` accepts an Opaque without being `Any`.
     return _unchecked([mark for mark in marks if not _accepts_everything(mark, result)], result)
 
 
 def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Return what the source shows although the probe is fine: checkers believe declarations."""
+    """Judge a clause by the source of the class: checkers believe a wrong declaration."""
     for member in clause.members:
         judgement = _judge_member(member, clause, result)
         if judgement is not None:
@@ -110,10 +110,10 @@ def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
 
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Return that a union contains ``Any``: a checker may compare its other part alone."""
+    """Judge a clause by unions with ``Any``: a checker may ignore that part of a union."""
     source = result.target.source
     return _unchecked(
-        [m for m in typed_marks(clause) if members.is_any_in_part(source, m.member, m.part)], result
+        [m for m in typed_marks(clause) if members.contains_any(source, m.member, m.part)], result
     )
 
 
@@ -126,8 +126,8 @@ def _unchecked(marks: Sequence[Mark], result: ProbeResult) -> _Judgement | None:
 
 def _judge_member(member: str, clause: Clause, result: ProbeResult) -> _Judgement | None:
     source = result.target.source
-    if has_unseen_base(result.errors) and members.is_hidden(source, member):
-        reason = f"a base class is `Any` to {result.checker}, and may define another `{member}`"
+    if has_unresolved_base(result.errors) and members.may_be_hidden(source, member):
+        reason = f"{result.checker} cannot resolve a base class, which may override `{member}`"
         return _Judgement(Verdict.UNCHECKED, [member], [reason])
     problem = _source_problem(member, clause, result)
     return None if problem is None else _Judgement(Verdict.VIOLATED, [member], [problem])
@@ -135,25 +135,28 @@ def _judge_member(member: str, clause: Clause, result: ProbeResult) -> _Judgemen
 
 def _source_problem(member: str, clause: Clause, result: ProbeResult) -> str | None:
     source = result.target.source
-    holder = "the class" if clause.id == "BC102" else "an instance"
-    if holder in members.without_value(source, member):
+    on_class = clause.id == "BC102"
+    if members.lacks_value(source, member, on_class=on_class):
+        holder = "the class" if on_class else "an instance"
         return f"`{member}` is declared, but {holder} has no value for it"
     if member == "__init__" and members.is_protocol(source):
         return "the class is a Protocol, which cannot be instantiated"
     literal = members.constant(source, member)
-    kind = {"backend_type": str, "is_started": bool}.get(member, ())  # no literal is a method
-    if literal is not None and not isinstance(literal.value, kind):
-        return f"its value is {literal.value!r}, whatever is declared"
+    allowed = {"backend_type": str, "is_started": bool}.get(member, ())  # a method: no literal
+    if literal is not None and not isinstance(literal.value, allowed):
+        return f"its value is {literal.value!r}, whatever its annotation says"
     return None
 
 
 def _accepts_everything(mark: Mark, result: ProbeResult) -> bool:
     source = result.target.source
-    return mark.part.startswith("parameter") and members.is_object(source, mark.member, mark.part)
+    return mark.part.startswith("parameter") and members.contains_object(
+        source, mark.member, mark.part
+    )
 
 
 def _why_violated(mark: Mark, result: ProbeResult) -> list[str]:
-    """Return the errors that the checker reports where the member is used."""
+    """Return the errors of the checker at the uses of the member."""
     if mark.kind == "defined" and mark.member != "__init__":
         return [f"`{mark.member}` is abstract, and the class does not define it"]
     # The probe instantiates a subclass, whose name means nothing to the reader.
@@ -163,21 +166,16 @@ def _why_violated(mark: Mark, result: ProbeResult) -> list[str]:
 
 
 def _why_untyped(mark: Mark, result: ProbeResult) -> str:
-    """Return why a part of a member is ``Any``, as far as this can be told."""
+    """Return the reason why a part of a member is ``Any``, if the source shows it."""
     source = result.target.source
     missing = members.missing_annotation(source, mark.member, mark.part)
     if missing is not None:
         return missing
-    subject = f"`{mark.member}`"
-    if mark.part == "result":
-        subject = f"the return type of {subject}"
-    elif mark.part:
-        subject = f"{mark.part} of {subject}"
-    reason = (
-        f"{result.checker} cannot resolve the type of {subject} (missing import or annotation)"
-        if not mark.part
-        else f"{result.checker} cannot resolve {subject} (missing import or annotation)"
-    )
+    subject = {
+        "": f"the type of `{mark.member}`",
+        "result": f"the return type of `{mark.member}`",
+    }.get(mark.part, f"{mark.part} of `{mark.member}`")
+    reason = f"{result.checker} cannot resolve {subject} (missing import or annotation)"
     imports = members.imports_of_annotation(source, mark.member, mark.part)
     for diagnostic in result.diagnostics:
         if diagnostic.is_import and (diagnostic.path, diagnostic.line) in imports:

@@ -1,7 +1,8 @@
-"""The probe: a file that uses a class as a runtime would, for a type checker to look at.
+"""The probe: a file that uses a class as a runtime would, for a type checker to read.
 
-Its text is ``probe_template.py.txt``. The comment at the end of a line there says what an error on
-that line, or the lack of one, means: verdicts depend on lines, never on a checker's wording.
+Its text is ``probe_template.py.txt``. The comment at the end of a line there gives the meaning of
+an error on that line, or of a missing one: verdicts depend on lines, never on the wording of a
+checker.
 """
 
 from __future__ import annotations
@@ -16,104 +17,117 @@ from backend_contract._conformance.results import Verdict
 from backend_contract.clauses import Clause
 
 __all__ = [
+    "ALIAS_LINE",
+    "IMPORT_LINE",
+    "MARKS",
+    "SEEN_LINE",
+    "TEMPLATE",
     "Decision",
     "Errors",
     "Mark",
     "Probe",
     "decide",
     "digest",
-    "has_unseen_base",
+    "has_unresolved_base",
     "import_error",
     "typed_marks",
 ]
 
 Errors: TypeAlias = Mapping[int, Sequence[str]]
-"""What a checker reported in one probe: messages by line, counted from 1."""
+"""The messages of a checker in one probe, by line, counted from 1."""
 
 
 class Mark(NamedTuple):
-    """What stands at the end of a line of the probe."""
+    """The comment at the end of a line of the probe."""
 
     line: int
     clause: str
     kind: str
-    """``use``, ``defined`` or ``typed``; the head of the text explains them."""
+    """``use``, ``defined`` or ``typed``; the head of the template explains them."""
     member: str
     part: str
-    """Which part of it: ``result``, ``parameter N`` (from 1, without ``self``), or empty."""
+    """The part of the member: ``result``, ``parameter N`` (from 1, without ``self``), or empty."""
 
 
 class Decision(NamedTuple):
-    """What one probe shows of one clause."""
+    """The result of one probe for one clause."""
 
     verdict: Verdict
     marks: Sequence[Mark]
-    """The lines that speak against the clause, or that show nothing."""
+    """The lines that show a violation, or the lines that show nothing."""
 
 
-_LINES = (Path(__file__).parent / "probe_template.py.txt").read_text(encoding="utf-8").splitlines()
-_IMPORT, _ALIAS = (n for n, line in enumerate(_LINES, start=1) if line.endswith("  # import"))
-_SEEN = next(n for n, line in enumerate(_LINES, start=1) if line.endswith("  # seen"))
-_MARKS = [
+TEMPLATE = (Path(__file__).parent / "probe_template.py.txt").read_text("utf-8").splitlines()
+"""The lines of the template."""
+IMPORT_LINE, ALIAS_LINE = (n for n, line in enumerate(TEMPLATE, 1) if line.endswith("  # import"))
+"""The two lines that import the class."""
+SEEN_LINE = next(n for n, line in enumerate(TEMPLATE, 1) if line.endswith("  # seen"))
+"""The line with an error unless a base of the class is ``Any``."""
+MARKS = [
     Mark(number, *mark)
-    for number, line in enumerate(_LINES, start=1)
+    for number, line in enumerate(TEMPLATE, start=1)
     for mark in re.findall(r"\S  # (BC\d+) (use|defined|typed) (\w+)(?: (.+))?$", line)
 ]
-_CAN_BE_MADE = next(mark for mark in _MARKS if mark.kind == "defined" and mark.member == "__init__")
+"""The marks of the template."""
+_INSTANTIATED = next(m for m in MARKS if m.kind == "defined" and m.member == "__init__")
 
 
 class Probe(NamedTuple):
-    """The probe of the class ``qualname`` of ``module``; both are dotted identifiers."""
+    """The probe of the class *qualname* of *module*; both are dotted identifiers."""
 
     module: str
     qualname: str
 
     @property
     def file(self) -> str:
-        """The name of its file: always the same one, for the caches that go by names."""
+        """The name of its file: always the same for one class, as caches go by names."""
         return f"probe_{digest(self.module, self.qualname)}.py"
 
     @property
     def text(self) -> str:
         """The text of its file."""
         outermost, dot, inner = self.qualname.partition(".")
-        lines = list(_LINES)
-        lines[_IMPORT - 1] = f"from {self.module} import {outermost} as Outermost"
-        lines[_ALIAS - 1] = f"Target = Outermost{dot}{inner}"
+        lines = list(TEMPLATE)
+        lines[IMPORT_LINE - 1] = f"from {self.module} import {outermost} as Outermost"
+        lines[ALIAS_LINE - 1] = f"Target = Outermost{dot}{inner}"
         return "\n".join(lines) + "\n"
 
 
 def decide(clause: Clause, errors: Errors) -> Decision:
-    """What the probe in which ``errors`` were reported shows of ``clause``."""
-    marks = [mark for mark in _MARKS if mark.clause == clause.id]
-    # A class with abstract members of somebody else's can never be made: that is BC201's alone.
-    telling = ("use",) if _CAN_BE_MADE.line in errors else ("use", "defined")
-    broken = [
-        mark
-        for mark in marks
-        if mark.line in errors and (mark.kind in telling or mark == _CAN_BE_MADE)
-    ]
-    if broken:
-        return Decision(Verdict.VIOLATED, broken)
+    """Decide *clause* by the *errors* in a probe."""
+    marks = [mark for mark in MARKS if mark.clause == clause.id]
+    violated = [mark for mark in marks if _is_violated(mark, errors)]
+    if violated:
+        return Decision(Verdict.VIOLATED, violated)
     untyped = [mark for mark in marks if mark.kind == "typed" and mark.line not in errors]
     return Decision(Verdict.UNCHECKED if untyped else Verdict.OK, untyped)
 
 
+def _is_violated(mark: Mark, errors: Errors) -> bool:
+    """Return whether there is an error at *mark* that violates its clause."""
+    if mark.line not in errors or mark.kind == "typed":
+        return False
+    if mark.kind == "defined" and mark != _INSTANTIATED:
+        # A class with further abstract members can never be instantiated: only BC201 reports it.
+        return _INSTANTIATED.line not in errors
+    return True
+
+
 def typed_marks(clause: Clause) -> list[Mark]:
-    """The lines that show whether what ``clause`` is about is typed at all."""
-    return [mark for mark in _MARKS if mark.clause == clause.id and mark.kind == "typed"]
+    """Return the lines that show whether the members of *clause* have types at all."""
+    return [mark for mark in MARKS if mark.clause == clause.id and mark.kind == "typed"]
 
 
 def import_error(errors: Errors) -> str | None:
-    """What the checker said where it did not find the class at all."""
-    return next((errors[line][0] for line in (_IMPORT, _ALIAS) if line in errors), None)
+    """Return why the checker could not import the class, or ``None`` if it could."""
+    return next((errors[line][0] for line in (IMPORT_LINE, ALIAS_LINE) if line in errors), None)
 
 
-def has_unseen_base(errors: Errors) -> bool:
-    """Whether the class inherits, directly or not, from what is ``Any`` to the checker."""
-    return _SEEN not in errors
+def has_unresolved_base(errors: Errors) -> bool:
+    """Return whether a direct or indirect base of the class is ``Any`` to the checker."""
+    return SEEN_LINE not in errors
 
 
 def digest(*parts: str) -> str:
-    """A short name for ``parts``, fit for a file and for a module."""
+    """Return a short name for *parts*, fit for a file and for a module."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]

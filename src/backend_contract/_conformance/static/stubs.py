@@ -1,4 +1,4 @@
-"""The stubs of this package, copied for whatever an environment has no types for."""
+"""The bundled stubs, for packages that have no types in an environment."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A library for Caikit's runtime: one task, and a module that does it by way of a backend."""
+"""A library for Caikit's runtime: one task, and a module that uses a backend for it."""
 
-# Caikit reads annotations as objects: no `from __future__ import annotations` here.
+# No `from __future__ import annotations`: Caikit reads annotations as objects.
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from backend_contract import ensure_started
 MODULE_ID = "7c2d1c0e-5a0c-4a7e-9d53-0d5f6b0b2a11"
 
 LOADED_BY: list[Any] = []
-"""The backends that models were given to load by."""
+"""The backends with which Caikit loaded models."""
 
 
 @dataobject("tiny.data")
@@ -31,7 +31,7 @@ class EchoModule(ModuleBase):  # type: ignore[misc]  # as above
 
     @classmethod
     def load(cls, model_path: Any, load_backend: Any = None) -> "EchoModule":
-        raise AssertionError("there is a backend for it, which comes first")
+        raise AssertionError("the module of the backend has priority")
 
 
 @module(

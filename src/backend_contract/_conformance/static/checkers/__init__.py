@@ -1,7 +1,7 @@
-"""The type checkers that can decide a probe: one small adapter each.
+"""The type checkers: one small adapter each.
 
-An adapter runs its checker in a process of its own, on the files it is given, under a configuration
-that is wholly ours: neither the user's settings nor the checker's defaults say what is reported.
+An adapter runs its checker in a subprocess, under a configuration that this package writes: neither
+the settings of the user nor the defaults of the checker have an effect.
 """
 
 from __future__ import annotations
@@ -19,4 +19,4 @@ __all__ = ["CHECKERS", "Checker", "Diagnostic", "Mypy", "not_installed"]
 CHECKERS: dict[str, Checker] = {
     checker.name: checker for checker in (Mypy(), Pyright(), Pyrefly(), Ty(), Zuban())
 }
-"""The checkers by name, the default one first."""
+"""The checkers by name; the first one is the default."""

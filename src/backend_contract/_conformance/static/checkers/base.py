@@ -1,4 +1,4 @@
-"""What the check needs of a type checker."""
+"""The interface of a type checker, and the common part of those that are programs."""
 
 from __future__ import annotations
 
@@ -15,62 +15,62 @@ __all__ = ["CheckRequest", "Checker", "Diagnostic", "Program"]
 
 
 class Diagnostic(NamedTuple):
-    """One error that a checker reported. What it means follows from its line, never its wording."""
+    """An error that a checker reported. Its line decides its meaning, never its wording."""
 
     path: Path
     line: int
     message: str
     is_import: bool
-    """Whether it says that a module, or its types, could not be found."""
+    """Whether it reports that a module, or its types, could not be found."""
 
 
 class CheckRequest(NamedTuple):
     """One run of a checker."""
 
     files: Sequence[str]
-    """The names of the files to check, which stand in ``directory``."""
+    """The names of the files to check, which are in ``directory``."""
     directory: Path
-    """A directory of this run's own, in which an adapter may write its configuration."""
+    """A temporary directory for this run, in which an adapter may write its configuration."""
     roots: Sequence[Path]
-    """Below which modules are looked for first, and then in ``environment``, typed or not."""
+    """Directories to search for modules before ``environment``, whether they are typed or not."""
     cache: Path
-    """A directory that the checker may keep what it knows in."""
+    """A directory that the checker may use as its cache."""
     environment: Environment
 
 
 class Checker(Protocol):
-    """A type checker, as the probe needs it."""
+    """A type checker."""
 
     @property
     def name(self) -> str:
-        """What it is called on the command line."""
+        """Its name on the command line."""
         ...
 
     @property
     def is_installed(self) -> bool:
-        """Whether there is one to be found."""
+        """Whether it can be found."""
         ...
 
     def version(self) -> str:
-        """The installed version. Raises :class:`CouldNotCheckError` where there is none."""
+        """Return the installed version. Raises :class:`CouldNotCheckError` if there is none."""
         ...
 
     def check(self, request: CheckRequest) -> list[Diagnostic]:
-        """What the checker reports in the files of ``request``, and beside them.
+        """Return the errors in the files of *request*, and in the modules that they import.
 
-        Raises :class:`CouldNotCheckError` where the checker did not come to its end.
+        Raises :class:`CouldNotCheckError` if the checker did not complete.
         """
         ...
 
 
 class Program:
-    """What the checkers that are programs of their own have in common."""
+    """Base class of the checkers that are separate programs."""
 
     name: ClassVar[str]
     requirement: ClassVar[str]
-    """What has to be installed for it, as pip takes it."""
+    """The requirement to install it by, as pip expects it."""
     variables: ClassVar[Mapping[str, str]] = {}
-    """What its environment has beside the user's."""
+    """Variables to add to the user's environment."""
 
     @property
     def is_installed(self) -> bool:
@@ -80,17 +80,17 @@ class Program:
     def version(self) -> str:
         """See :class:`Checker`."""
         program = self.program()
-        ended = subprocesses.run(self.name, [program, "--version"], environment=self.variables)
-        said = re.fullmatch(rf"{self.name} (\d+(?:\.\d+)+\S*)(?: \(.*\))?", ended.output.strip())
-        if ended.status != 0 or said is None:
+        done = subprocesses.run(self.name, [program, "--version"], environment=self.variables)
+        match = re.fullmatch(rf"{self.name} (\d+(?:\.\d+)+\S*)(?: \(.*\))?", done.output.strip())
+        if done.status != 0 or match is None:
             raise CouldNotCheckError(
-                f"{program} --version says {ended.last_words()!r}; expected {self.name!r} and a "
-                f"version: this is no {self.name} that can be relied on"
+                f"{program} --version: expected {self.name!r} and a version, got "
+                f"{done.last_words()!r}; install {self.name} again"
             )
-        return said[1]
+        return match[1]
 
     def program(self) -> str:
-        """The path of the program; raises :class:`CouldNotCheckError` where there is none."""
+        """Return its path. Raises :class:`CouldNotCheckError` if it is not installed."""
         found = subprocesses.find_program(self.name)
         if found is None:
             raise subprocesses.not_installed(self.name, self.requirement)

@@ -1,4 +1,4 @@
-"""mypy, in a process of its own under this interpreter."""
+"""The adapter of mypy."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from backend_contract._conformance.static.checkers import subprocesses
 from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic
+from backend_contract._conformance.static.checkers.subprocesses import CompletedProgram
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["Mypy"]
 
 
 class Mypy:
-    """mypy, started by this interpreter, whichever environment it checks."""
+    """mypy, run by this interpreter, whichever environment it checks."""
 
     name = "mypy"
 
     CONFIGURATION = """\
 [mypy]
-# A package without py.typed would be Any as a whole, and so would be everything that uses it.
+# Otherwise a package without py.typed would be Any, and so would be everything that uses it.
 follow_untyped_imports = True
 # `returned: None = backend.start()` is the point of the probe.
 disable_error_code = func-returns-value
 """
-    """All the settings that a run has."""
+    """All settings of a run."""
 
-    # Nothing in the current directory is imported, whatever its name.
+    # Runs mypy such that no module in the current directory is imported, whatever its name.
     _PROGRAM = """\
 import sys
 sys.path[:] = filter(None, sys.path)
 import os
 from mypy.main import main
-sys.path.insert(0, "")  # mypy takes the first entry for the script's, and does not search it
-os.environ.pop("PYTHONPATH", None)  # mypy asks the interpreter that is checked for its path
+sys.path.insert(0, "")  # mypy drops the first entry: it should be the directory of the script
+os.environ.pop("PYTHONPATH", None)  # mypy asks the interpreter to check for its path
 main()
 """
 
@@ -52,7 +52,7 @@ main()
         spec = importlib.util.find_spec("mypy")
         if spec is None or not spec.submodule_search_locations:
             raise subprocesses.not_installed("mypy", "backend-contract[check]")
-        # Read, not imported: that would load all of mypy's compiled code, in this process too.
+        # Importing it would load all of mypy into this process.
         file = Path(spec.submodule_search_locations[0], "version.py")
         try:
             text = file.read_text(encoding="utf-8")
@@ -60,39 +60,24 @@ main()
             raise CouldNotCheckError(f"mypy could not run: {file}: {error}") from None
         version = re.search(r'^__version__ = "(\d+\.\d+\S*)"', text, re.MULTILINE)
         if version is None:
-            raise CouldNotCheckError(
-                f"{file} gives no version: this is no mypy that can be relied on"
-            )
+            raise CouldNotCheckError(f"{file} has no version; install mypy again")
         return version[1]
 
     def check(self, request: CheckRequest) -> list[Diagnostic]:
         """See :class:`Checker`."""
-        directory = request.directory
-        configuration = directory / "mypy.ini"
+        configuration = request.directory / "mypy.ini"
         configuration.write_text(self.CONFIGURATION, encoding="utf-8")
-        status, output, complaint = self._run(request, request.cache)
-        if "sqlite3." in complaint:  # other runs hold the cache, or it is damaged
-            status, output, complaint = self._run(request, directory / "cache")
-        errors: list[Diagnostic] = []
-        paths: dict[str, Path] = {}
-        for line in output.splitlines():
-            try:
-                row = json.loads(line)
-                severity = row["severity"]
-            except (ValueError, TypeError, KeyError):  # what is loaded with mypy may print as well
-                complaint += f"{line}\n"
-                continue
-            if severity == "error":
-                file = row["file"]
-                if file not in paths:
-                    paths[file] = (directory / file).resolve()
-                is_import = str(row["code"]).startswith("import")
-                errors.append(Diagnostic(paths[file], row["line"], row["message"], is_import))
-        if status not in (0, 1) or (complaint and not errors):
-            raise CouldNotCheckError(f"mypy could not run: {_last_words(errors, complaint)}")
+        done = self._run(request, request.cache)
+        if "sqlite3." in done.complaint:  # other runs hold the cache, or it is damaged
+            done = self._run(request, request.directory / "cache")
+        errors, other_lines = _parse(done.output, request.directory)
+        complaint = done.complaint + other_lines
+        if done.status not in (0, 1) or (complaint and not errors):
+            reason = _first(errors) or CompletedProgram(2, "", complaint).last_words()
+            raise CouldNotCheckError(f"mypy could not run: {reason}")
         return errors
 
-    def _run(self, request: CheckRequest, cache: Path) -> subprocesses.CompletedProgram:
+    def _run(self, request: CheckRequest, cache: Path) -> CompletedProgram:
         options = [
             "--output=json",
             f"--config-file={request.directory / 'mypy.ini'}",
@@ -108,9 +93,30 @@ main()
         )
 
 
-def _last_words(errors: Sequence[Diagnostic], complaint: str) -> str:
-    """Why mypy gave up, on one line."""
-    if errors:
-        path, line, message, _ = errors[0]
-        return f"{path}:{line}: {message}" if line > 0 else f"{path}: {message}"
-    return subprocesses.CompletedProgram(2, "", complaint).last_words()
+def _parse(output: str, directory: Path) -> tuple[list[Diagnostic], str]:
+    """Return the errors, and the lines that mypy did not print: modules it loads may print too."""
+    errors: list[Diagnostic] = []
+    other_lines = ""
+    paths: dict[str, Path] = {}  # to resolve each only once
+    for line in output.splitlines():
+        try:
+            row = json.loads(line)
+            severity = row["severity"]
+        except (ValueError, TypeError, KeyError):
+            other_lines += f"{line}\n"
+            continue
+        if severity == "error":
+            file = row["file"]
+            if file not in paths:
+                paths[file] = (directory / file).resolve()
+            is_import = str(row["code"]).startswith("import")
+            errors.append(Diagnostic(paths[file], row["line"], row["message"], is_import))
+    return errors, other_lines
+
+
+def _first(errors: list[Diagnostic]) -> str | None:
+    """Return the first error with its location, on one line."""
+    if not errors:
+        return None
+    path, line, message, _ = errors[0]
+    return f"{path}:{line}: {message}" if line > 0 else f"{path}: {message}"

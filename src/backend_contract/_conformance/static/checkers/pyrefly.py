@@ -1,4 +1,4 @@
-"""pyrefly."""
+"""The adapter of pyrefly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Pyrefly"]
 
 
 class Pyrefly(Program):
-    """pyrefly, with a configuration: without one, its preset reports next to nothing."""
+    """pyrefly, with a configuration: its default preset reports very little."""
 
     name = "pyrefly"
     requirement = "pyrefly"
@@ -29,12 +29,12 @@ class Pyrefly(Program):
             "site-package-path": list(request.environment.path),
             "skip-interpreter-query": True,
             "use-ignore-files": False,
-            # A result without annotation is Any, as it is to the others.
+            # An unannotated result is Any, as for the other checkers.
             "untyped-def-behavior": "check-and-infer-return-any",
         }
         written = [f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in settings.items()]
         configuration.write_text("".join(written), "utf-8", "surrogateescape")
-        ended = subprocesses.run(
+        done = subprocesses.run(
             self.name,
             [
                 self.program(),
@@ -47,7 +47,7 @@ class Pyrefly(Program):
             ],
             directory=request.directory,
         )
-        return ended.read(self.name, partial(_diagnostics, directory=request.directory))
+        return done.read(self.name, partial(_diagnostics, directory=request.directory))
 
 
 def _diagnostics(document: Any, directory: Path) -> list[Diagnostic]:

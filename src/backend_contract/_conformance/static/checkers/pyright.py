@@ -1,4 +1,4 @@
-"""pyright: the program that ``pip install pyright`` or ``npm install -g pyright`` brings."""
+"""The adapter of pyright, whether it was installed by pip or npm."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Pyright"]
 
 
 class Pyright(Program):
-    """pyright, as its program puts it out with ``--outputjson``."""
+    """pyright, with ``--outputjson``."""
 
     name = "pyright"
     requirement = "pyright[nodejs]"
 
-    # The wrapper on PyPI shall not look for a newer pyright to speak of.
+    # The wrapper on PyPI must not warn of newer versions.
     variables: ClassVar[Mapping[str, str]] = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
 
     def check(self, request: CheckRequest) -> list[Diagnostic]:
@@ -28,15 +28,15 @@ class Pyright(Program):
         settings = {
             "include": list(request.files),
             "extraPaths": [str(root) for root in request.roots],
-            "stubPath": "no stubs but those",  # by default, `typings` in the current directory
+            "stubPath": "does not exist",  # the default is `typings` in the current directory
             "typeCheckingMode": "standard",
             "pythonVersion": request.environment.written_version,
-            # A member without annotations is Any, as it is to the others: pyright alone would
-            # decide it by what its body returns.
+            # An unannotated member is Any, as for the other checkers. Otherwise pyright would infer
+            # its type from the body.
             "analyzeUnannotatedFunctions": False,
         }
         configuration.write_text(json.dumps(settings), encoding="utf-8")
-        ended = subprocesses.run(
+        done = subprocesses.run(
             self.name,
             [
                 self.program(),
@@ -49,7 +49,7 @@ class Pyright(Program):
             directory=request.directory,
             environment=self.variables,
         )
-        return ended.read(self.name, _diagnostics)
+        return done.read(self.name, _diagnostics)
 
 
 def _diagnostics(document: Any) -> list[Diagnostic]:

@@ -1,4 +1,4 @@
-"""Programs that are run for a check: found, bounded in time, and ended whatever happens."""
+"""Programs that a check runs: found, limited in time, and always terminated."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ __all__ = ["CompletedProgram", "find_program", "not_installed", "python_path", "
 T = TypeVar("T")
 
 CHECKER_TIMEOUT = 600
-"""Seconds after which a checker is taken to hang."""
+"""Seconds that a checker has to complete."""
 
 _SETTINGS = ("MYPY", "PYREFLY_", "TY_", "ZUBAN_")
-"""What variables start with that say how a checker checks: none of the user's is handed on."""
+"""Prefixes of the variables that configure checkers; the user's are not passed on."""
 
 
 class CompletedProgram(NamedTuple):
-    """What a program ended with, and what it said."""
+    """The exit status and the output of a program."""
 
     status: int
     output: str
     complaint: str
+    """Its output on standard error."""
 
     def last_words(self) -> str:
-        """Why it gave up, on one line."""
-        lines = (self.complaint.strip() or self.output.strip()).splitlines() or ["it said nothing"]
+        """Return the line that tells best why it failed."""
+        lines = (self.complaint.strip() or self.output.strip()).splitlines() or ["no output"]
         return next((line for line in lines if "error" in line.lower()), lines[-1]).strip()
 
     def read(self, name: str, reader: Callable[[Any], T]) -> T:
-        """What ``reader`` makes of the JSON document that it put out; ``name`` is the program's.
+        """Parse its output as JSON, and return the result of *reader*; *name* is the program's.
 
-        Raises :class:`CouldNotCheckError` where it did not come to its end, or put out another
-        document than that.
+        Raises :class:`CouldNotCheckError` if the program failed, or if *reader* finds a different
+        structure than it expects.
         """
         if self.status not in (0, 1):
             raise CouldNotCheckError(f"{name} could not run: {self.last_words()}")
@@ -52,18 +53,16 @@ class CompletedProgram(NamedTuple):
         except json.JSONDecodeError:
             raise CouldNotCheckError(f"{name} could not run: {self.last_words()}") from None
         except (KeyError, TypeError, IndexError, AttributeError):
-            raise CouldNotCheckError(
-                f"{name} could not run: it put out another document than a report of {name}"
-            ) from None
+            raise CouldNotCheckError(f"{name} could not run: unexpected output") from None
 
 
 def find_program(name: str) -> str | None:
-    """The program of that name: beside this interpreter, below its path, or on ``PATH``."""
-    places = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
-    # `pip install --target` puts programs below the directory that the modules are in.
-    places += [str(Path(entry, "bin")) for entry in this_environment().path]
-    places += filter(os.path.isabs, os.environ.get("PATH", os.defpath).split(os.pathsep))
-    return shutil.which(name, path=os.pathsep.join(places))
+    """Return the path of a program: beside this interpreter, below its path, or on ``PATH``."""
+    directories = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
+    # `pip install --target` puts programs below the directory of the modules.
+    directories += [str(Path(entry, "bin")) for entry in this_environment().path]
+    directories += filter(os.path.isabs, os.environ.get("PATH", os.defpath).split(os.pathsep))
+    return shutil.which(name, path=os.pathsep.join(directories))
 
 
 def run(
@@ -91,7 +90,7 @@ def run(
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="surrogateescape",
-            start_new_session=True,  # so that its own children can be ended with it
+            start_new_session=True,  # to terminate its children with it
         )
     except OSError as error:
         raise CouldNotCheckError(f"{name} could not run: {command[0]}: {error.strerror}") from None
@@ -100,12 +99,12 @@ def run(
     except subprocess.TimeoutExpired:
         raise CouldNotCheckError(f"{name} did not end within {CHECKER_TIMEOUT} seconds") from None
     finally:
-        _end(process)
+        _terminate(process)
     return CompletedProgram(process.returncode, output, complaint)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End a process with its children, if it has not ended, and close its pipes."""
+def _terminate(process: subprocess.Popen[str]) -> None:
+    """Kill a process with its children unless it has ended, and close its pipes."""
     with process:
         if process.poll() is None:
             if hasattr(os, "killpg"):
@@ -115,13 +114,13 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def python_path() -> list[str]:
-    """What the variable ``PYTHONPATH`` adds to where this interpreter looks for modules."""
+    """Return the entries of the variable ``PYTHONPATH`` as absolute paths."""
     entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return [os.path.abspath(entry) for entry in entries if entry]
 
 
-def not_installed(what: str, requirement: str) -> CouldNotCheckError:
-    """The error that says how to install what a check lacks."""
+def not_installed(name: str, requirement: str) -> CouldNotCheckError:
+    """Return the error that says how to install a missing program or package."""
     return CouldNotCheckError(
-        f"{what} is not installed; install it with: {sys.executable} -m pip install '{requirement}'"
+        f"{name} is not installed; install it with: {sys.executable} -m pip install '{requirement}'"
     )

@@ -1,4 +1,4 @@
-"""ty."""
+"""The adapter of ty."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Ty"]
 
 
 class Ty(Program):
-    """ty, as it puts reports out for GitLab, which is JSON."""
+    """ty, with its JSON format for GitLab."""
 
     name = "ty"
     requirement = "ty"
@@ -22,7 +22,7 @@ class Ty(Program):
         """See :class:`Checker`."""
         configuration = request.directory / "ty.toml"
         configuration.write_text("", encoding="utf-8")
-        ended = subprocesses.run(
+        done = subprocesses.run(
             self.name,
             [
                 self.program(),
@@ -38,10 +38,10 @@ class Ty(Program):
                 *request.files,
             ],
             directory=request.directory,
-            # It looks there as well, and that is no part of another environment.
+            # ty searches it too, but it does not belong to another environment.
             environment=None if request.environment.is_this else {"PYTHONPATH": ""},
         )
-        return ended.read(self.name, partial(_diagnostics, directory=request.directory))
+        return done.read(self.name, partial(_diagnostics, directory=request.directory))
 
 
 def _diagnostics(document: Any, directory: Path) -> list[Diagnostic]:

@@ -1,4 +1,4 @@
-"""zuban."""
+"""The adapter of zuban."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _LINE = re.compile(r"(?P<path>.+?):(?P<line>\d+): (?P<kind>error|note): (?P<mess
 
 
 class Zuban(Program):
-    """zuban, which takes mypy's configuration, and whose output is text as mypy's.
+    """zuban, with the configuration of mypy and the text format of mypy.
 
-    It infers what a method without annotations returns. It can be told not to, but then takes the
-    result of an ``async`` one for ``Any`` where it is called, and for a coroutine elsewhere.
+    It infers the result of an unannotated method. An option turns that off, but then the result of
+    an ``async`` one is ``Any`` in a call, and a coroutine elsewhere.
     """
 
     name = "zuban"
@@ -29,10 +29,9 @@ class Zuban(Program):
         """See :class:`Checker`."""
         configuration = request.directory / "zuban.ini"
         configuration.write_text(Mypy.CONFIGURATION, encoding="utf-8")
-        further = (
-            subprocesses.python_path() if request.environment.is_this else []
-        )  # it does not look there
-        ended = subprocesses.run(
+        # zuban does not read PYTHONPATH.
+        python_path = subprocesses.python_path() if request.environment.is_this else []
+        done = subprocesses.run(
             self.name,
             [
                 self.program(),
@@ -41,15 +40,15 @@ class Zuban(Program):
                 f"--python-executable={request.environment.python}",
                 f"--python-version={request.environment.written_version}",
                 "--no-error-summary",
-                *(f"--extra-search-path={entry}" for entry in further),
+                *(f"--extra-search-path={entry}" for entry in python_path),
                 *request.files,
             ],
             directory=request.directory,
             environment={"MYPYPATH": os.pathsep.join(map(str, request.roots))},
         )
-        rows = [_LINE.fullmatch(line) for line in ended.output.splitlines()]
-        if ended.status not in (0, 1) or None in rows:
-            raise CouldNotCheckError(f"zuban could not run: {ended.last_words()}")
+        rows = [_LINE.fullmatch(line) for line in done.output.splitlines()]
+        if done.status not in (0, 1) or None in rows:
+            raise CouldNotCheckError(f"zuban could not run: {done.last_words()}")
         return [
             Diagnostic(
                 (request.directory / row["path"]).resolve(),

@@ -1,0 +1,59 @@
+"""The self-test of a checker: canaries, which are backends with known verdicts.
+
+Every run of a checker includes them. If a single verdict on them is not the known one, the results
+of the run are discarded, so a checker that sees nothing never makes a target pass.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from backend_contract._conformance.results import Verdict
+from backend_contract._conformance.static.probe import (
+    Errors,
+    Probe,
+    decide,
+    has_unresolved_base,
+    import_error,
+)
+from backend_contract.clauses import in_layer
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["CANARIES", "CANARY_MODULE", "CANARY_PROBES", "require_known_verdicts"]
+
+CANARIES = (Path(__file__).parent / "canaries.py.txt").read_text(encoding="utf-8")
+"""The source of the module of canaries."""
+CANARY_MODULE = "backend_contract_canaries"
+"""The name of that module."""
+CANARY_PROBES = {
+    name: Probe(CANARY_MODULE, name) for name in re.findall(r"^class (\w+)", CANARIES, re.MULTILINE)
+}
+"""The probe of each canary, by the name of its class."""
+
+
+def require_known_verdicts(canary: str, errors: Errors, checked_by: str) -> None:
+    """Raise :class:`CouldNotCheckError` if a verdict on a canary is not the known one."""
+    known = _known_verdict(canary)
+    for clause in in_layer("S"):
+        verdict, marks = decide(clause, errors)
+        if verdict is not known:
+            messages = [m for mark in marks for m in errors.get(mark.line, ())]
+            message = import_error(errors) or next(iter(messages), "nothing")
+            raise CouldNotCheckError(
+                f"{checked_by} failed a built-in self-test ({canary}/{clause.id}: expected "
+                f"{known.value}, got {verdict.value}); its results were discarded; it reported: "
+                f"{message}"
+            )
+    if has_unresolved_base(errors) is not (canary == "UntypedByItsBase"):
+        raise CouldNotCheckError(
+            f"{checked_by} failed a built-in self-test ({canary}: it does not tell a base class "
+            "that is `Any` from others); its results were discarded"
+        )
+
+
+def _known_verdict(canary: str) -> Verdict:
+    """Return the verdict on every clause, which the name of the canary tells."""
+    if canary == "Good":
+        return Verdict.OK
+    return Verdict.UNCHECKED if canary.startswith("Untyped") else Verdict.VIOLATED

@@ -1,0 +1,205 @@
+"""The kit blames whatever violates a clause, by that clause and no other.
+
+In the default run each clause has one faulty backend that inherits, one that does not, and one that
+is asked about that clause alone; ``nox -s kit`` tries all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conformance.behavioural.mutants import GOOD, HANGS, HOOKS, MUTANTS, Inheriting, Mutant
+
+from backend_contract._conformance.behavioural import BEHAVIOURS
+from backend_contract._conformance.behavioural.trial import Subject
+from backend_contract._conformance.kit import Kit
+from backend_contract._conformance.results import Report, Verdict
+from backend_contract.clauses import CLAUSES, Clause
+from backend_contract.testing import check_backend
+
+TESTS = Path(__file__).parents[2]
+
+every_clause = pytest.mark.parametrize("clause", CLAUSES.values(), ids=CLAUSES)
+
+
+def hangs(mutant: Mutant) -> bool:
+    return mutant.given.get("time_limit") == HANGS
+
+
+def inherits(mutant: Mutant) -> bool:
+    return issubclass(mutant.cls, Inheriting)
+
+
+def first_per(key: Callable[[Mutant], object]) -> list[Mutant]:
+    """Return the first mutant for each value of *key*, one that does not hang if there is any."""
+    chosen: dict[object, Mutant] = {}
+    for mutant in sorted(MUTANTS, key=hangs):
+        chosen.setdefault(key(mutant), mutant)
+    return [*chosen.values()]
+
+
+def cases(always: Iterable[Mutant]) -> list[Any]:
+    """Return all mutants as parameters, those outside *always* for the exhaustive run."""
+    chosen = [mutant.cls for mutant in always]
+    return [
+        pytest.param(
+            mutant,
+            id=f"{mutant.clause}-{mutant.cls.__name__}",
+            marks=() if mutant.cls in chosen else pytest.mark.exhaustive,
+        )
+        for mutant in MUTANTS
+    ]
+
+
+def found_by_id(report: Report, verdict: Verdict) -> dict[str, str]:
+    assert report.error is None
+    return {f.clause.id: f.found for f in report.findings if f.verdict is verdict}
+
+
+@pytest.mark.parametrize("cls", GOOD)
+def test_sound(cls: type) -> None:
+    """The backends that the mutants are made from keep every clause."""
+    report = check_backend(cls, **HOOKS)
+    assert list(found_by_id(report, Verdict.OK)) == list(CLAUSES)
+    assert report.notes == ()
+
+
+@pytest.mark.parametrize("mutant", cases(first_per(lambda m: (m.clause, inherits(m)))))
+def test_mutant(mutant: Mutant) -> None:
+    """A whole run blames a mutant for the clause that it violates, and for no other."""
+    report = check_backend(mutant.cls, **mutant.given)
+    assert list(found_by_id(report, Verdict.VIOLATED)) == [mutant.clause], str(report)
+
+
+def verdict_alone(clause: str, cls: type, given: dict[str, Any]) -> Verdict:
+    """Decide *clause* as ``pytest -k BC302`` does: with nothing but what it needs."""
+    with Kit(Subject(make=cls, **given)) as kit:
+        return kit.finding(CLAUSES[clause]).verdict
+
+
+@pytest.mark.parametrize("mutant", cases(first_per(lambda m: m.clause)))
+def test_mutant_alone(mutant: Mutant) -> None:
+    """A clause that is tried alone is violated by its mutants too."""
+    assert verdict_alone(mutant.clause, mutant.cls, mutant.given) is Verdict.VIOLATED
+
+
+@every_clause
+@pytest.mark.parametrize(
+    "cls", [GOOD[0], *(pytest.param(cls, marks=pytest.mark.exhaustive) for cls in GOOD[1:])]
+)
+def test_sound_alone(clause: Clause, cls: type) -> None:
+    """A clause that is tried alone holds for sound backends."""
+    assert verdict_alone(clause.id, cls, HOOKS) is Verdict.OK
+
+
+def test_mutants_of_every_clause() -> None:
+    """Every clause has mutants that inherit and mutants that do not."""
+    inheriting = Counter(m.clause for m in MUTANTS if inherits(m))
+    structural = Counter(m.clause for m in MUTANTS if not inherits(m))
+    assert set(inheriting) == set(structural) == set(CLAUSES)
+
+
+def example(code: str) -> Any:
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(code, names)  # noqa: S102 - a file of the package
+    return names["Mine"]
+
+
+def hooks_of(clause: Clause) -> dict[str, Any]:
+    """Return the hooks that fit the examples of *clause*."""
+    hooks: dict[str, Any] = {}
+    if "def connect" in clause.good:
+        hooks["during_start"] = HOOKS["during_start"]
+    if "self.contexts" in clause.good:
+        hooks["received_contexts"] = lambda backend: backend.contexts
+    return hooks
+
+
+@every_clause
+def test_bad_example(clause: Clause) -> None:
+    """The bad example of a clause violates that clause alone."""
+    report = check_backend(example(clause.bad), time_limit=HANGS, **hooks_of(clause))
+    assert list(found_by_id(report, Verdict.VIOLATED)) == [clause.id]
+
+
+@every_clause
+def test_good_example(clause: Clause) -> None:
+    """The good example of a clause keeps it, and violates no other."""
+    report = check_backend(example(clause.good), **hooks_of(clause))
+    assert found_by_id(report, Verdict.VIOLATED) == {}
+    assert clause.id in found_by_id(report, Verdict.OK)
+
+
+# In a separate process, which may never end by itself. Each clause has a thread, in which its
+# backends are tried until the code raises for one of them, or hangs.
+REPRODUCE = """\
+import json, os, sys, threading
+from conformance.behavioural import mutants
+cases, limit = json.loads(sys.argv[1]), float(sys.argv[2])
+outcomes = {}
+def run(clause, code, name):
+    try:
+        exec(code, {"make": getattr(mutants, name)})
+        outcomes[clause] = "ended"
+    except BaseException as error:
+        outcomes[clause] = f"raised {error!r}"
+def run_all(clause, code, names):
+    for name in names:
+        outcomes[clause] = "hung"
+        thread = threading.Thread(target=run, args=(clause, code, name), daemon=True)
+        thread.start()
+        thread.join(limit)
+        if outcomes[clause] != "ended":
+            break
+threads = [threading.Thread(target=run_all, args=case) for case in cases]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("outcomes", json.dumps(outcomes), flush=True)
+os._exit(0)
+"""
+
+
+def reproduce(names_of: Callable[[Clause], list[str]], limit: float) -> dict[str, str]:
+    """Run the code in the failure message of each clause; return what became of it."""
+    cases = [(c.id, BEHAVIOURS[c.id].reproduce, names_of(c)) for c in CLAUSES.values()]
+    done = subprocess.run(
+        [sys.executable, "-c", REPRODUCE, json.dumps(cases), str(limit)],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith("outcomes {"), done.stdout
+    outcomes: dict[str, str] = json.loads(line.removeprefix("outcomes "))
+    assert sorted(outcomes) == list(CLAUSES)
+    return outcomes
+
+
+def test_reproductions() -> None:
+    """The code in a failure message fails, or hangs, for a mutant of its clause."""
+
+    def mutants_of(clause: Clause) -> list[str]:
+        mutants = [mutant for mutant in MUTANTS if mutant.clause == clause.id]
+        return [mutant.cls.__name__ for mutant in sorted(mutants, key=hangs)]
+
+    outcomes = reproduce(mutants_of, limit=8)
+    assert {clause for clause, outcome in outcomes.items() if outcome == "ended"} == set()
+
+
+@pytest.mark.parametrize("cls", GOOD[:2])
+def test_reproductions_sound(cls: type) -> None:
+    """The code in a failure message ends without an error for a sound backend."""
+    outcomes = reproduce(lambda clause: [cls.__name__], limit=60)
+    assert {clause: outcome for clause, outcome in outcomes.items() if outcome != "ended"} == {}

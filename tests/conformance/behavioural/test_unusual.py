@@ -1,0 +1,35 @@
+"""Unusual but sound backends violate nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conformance.behavioural.unusual import UNUSUAL
+
+from backend_contract._conformance.results import Verdict
+from backend_contract.testing import check_backend
+
+SLOW = {"WithProcess"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "given", "undecided"),
+    [
+        pytest.param(
+            *case,
+            id=case[0].__name__,
+            marks=pytest.mark.exhaustive if case[0].__name__ in SLOW else (),
+        )
+        for case in UNUSUAL
+    ],
+)
+def test_unusual(cls: type, given: dict[str, Any], undecided: set[str]) -> None:
+    """An unusual backend violates nothing."""
+    report = check_backend(cls, **given)
+    assert report.error is None
+    others = {f.clause.id: f for f in report.findings if f.verdict is not Verdict.OK}
+    assert set(others) == undecided, str(report)
+    undecided_verdicts = {finding.verdict for finding in others.values()}
+    assert undecided_verdicts <= {Verdict.UNCHECKED, Verdict.NOT_APPLICABLE}
+    assert report.notes == ()

@@ -1,0 +1,352 @@
+"""Unusual backends that keep the contract."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import multiprocessing
+import threading
+from typing import Any
+
+import aconfig
+from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge
+
+from backend_contract import BackendBase, LocalBackend
+from backend_contract.runtime_context import get_metadata
+
+UNUSUAL: list[tuple[type, dict[str, Any], set[str]]] = []
+"""A backend, the options for the kit, and the clauses that are undecided for lack of a hook."""
+
+NO_HOOKS = {"BC308", "BC405", "BC506"}
+
+
+def conforms(undecided=frozenset(), **given):
+    def add(cls):
+        UNUSUAL.append((cls, given, set(undecided)))
+        return cls
+
+    return add
+
+
+@conforms(**HOOKS)
+class WithSlots:
+    __slots__ = ("_lock", "config", "connect", "is_started", "routes")
+
+    backend_type = "SLOTS"
+
+    def __init__(self, config=None):
+        self.config = copy.deepcopy(dict(config or {}))
+        self._lock = threading.RLock()
+        self.is_started = False
+        self.routes = []
+        self.connect = lambda: None
+
+    def register_config(self, config):
+        self.config = merge(self.config, config)
+
+    def start(self):
+        self.connect()
+        self.is_started = True
+
+    def stop(self):
+        self.is_started = False
+
+    def start_lock(self):
+        return self._lock
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.routes.append((model_id, get_metadata(runtime_context, "x-route-info")))
+
+
+class NameFromClass:
+    def __get__(self, instance, owner):
+        return owner.__name__.upper()
+
+
+class Counting(type):
+    """Counts the instances of its classes."""
+
+    made = 0
+
+    def __call__(cls, *arguments, **named):
+        cls.made += 1
+        return super().__call__(*arguments, **named)
+
+
+@conforms(**HOOKS)
+class WithMetaclass(Structural, metaclass=Counting):
+    pass
+
+
+@conforms(**HOOKS)
+class WithComputedName(Structural):
+    backend_type = NameFromClass()
+
+
+@conforms(
+    merged_config=lambda proxy: proxy.backend.config,
+    during_start=lambda proxy, call: setattr(proxy.backend, "connect", call),
+    received_contexts=lambda proxy: proxy.backend.routes,
+)
+class Proxy:
+    """Delegates everything but its name."""
+
+    backend_type = "PROXY"
+
+    def __init__(self, config=None):
+        self.backend = Structural(config)
+
+    def __getattr__(self, name):
+        return getattr(self.backend, name)
+
+
+@conforms(**HOOKS)
+@dataclasses.dataclass
+class WithFields:
+    config: Any = None
+    is_started: bool = False
+    routes: list = dataclasses.field(default_factory=list)
+    lock: Any = dataclasses.field(default_factory=threading.RLock, repr=False)
+    backend_type = "DATACLASS"
+
+    def __post_init__(self):
+        self.config = copy.deepcopy(dict(self.config or {}))
+
+    register_config = Structural.register_config
+    connect = Structural.connect
+    start = Structural.start
+    stop = Structural.stop
+    start_lock = Structural.start_lock
+    handle_runtime_context = Structural.handle_runtime_context
+
+
+class Gate:
+    """A lock by composition, which knows the thread inside."""
+
+    def __init__(self):
+        self._lock = threading.RLock()
+        self.inside = None
+
+    def __enter__(self):
+        self._lock.acquire()
+        self.inside = threading.current_thread()
+        return self
+
+    def __exit__(self, *error):
+        self.inside = None
+        self._lock.release()
+
+
+@conforms(**HOOKS)
+class WithGate(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.lock = Gate()
+
+
+def serve(pipe):
+    for message in iter(pipe.recv, None):
+        pipe.send(message)
+
+
+@conforms(time_limit=120, **HOOKS)  # a process takes its time to start
+class WithProcess(Inheriting):
+    """Runs in a child process."""
+
+    process = None
+
+    def start(self):
+        with self.start_lock():
+            if not self.is_started:
+                self.connect()
+                context = multiprocessing.get_context("spawn")
+                self.pipe, theirs = context.Pipe()
+                self.process = context.Process(target=serve, args=(theirs,), daemon=True)
+                self.process.start()
+                theirs.close()
+                self.pipe.send("ready")
+                self.pipe.recv()
+                self._started = True
+
+    def stop(self):
+        with self.start_lock():
+            self._started = False
+            if self.process is not None:
+                self.pipe.send(None)
+                self.process.join()
+                self.pipe.close()
+                self.process.close()
+                self.process = None
+
+
+@conforms(undecided={"BC308", "BC405"}, **HOOKS | {"during_start": None})
+class StartsLazily(Structural):
+    """Does its work on first use; start() only sets the flag."""
+
+    def connect(self):
+        raise ConnectionError("not used yet")
+
+    def start(self):
+        self.is_started = True
+
+
+@conforms(**HOOKS | {"merged_config": None})
+class WithFrozenConfiguration(BackendBase):
+    """Its configuration is immutable."""
+
+    backend_type = "FROZEN"
+
+    def __init__(self, config=None):
+        super().__init__(aconfig.ImmutableConfig(config or {}, override_env_vars=False))
+        self.routes = []
+
+    def connect(self):
+        pass
+
+    def register_config(self, config):
+        super().register_config(config)
+        self.config = aconfig.ImmutableConfig(self.config, override_env_vars=False)
+
+    start = Inheriting.start
+
+    def stop(self):
+        self._started = False
+
+    handle_runtime_context = Inheriting.handle_runtime_context
+
+
+class Middle(Inheriting):
+    backend_type = "MIDDLE"
+
+    def start(self):
+        super().start()
+
+
+@conforms(**HOOKS)
+class SubclassOfASubclass(Middle):
+    backend_type = "BOTTOM"
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+
+    def stop(self):
+        super().stop()
+
+
+@conforms(**HOOKS)
+class ListensOneByOne(Inheriting):
+    """Reads metadata under a lock."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.listening = threading.Lock()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        with self.listening:
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@conforms(**HOOKS)
+class StartsUnderItsLock(Inheriting):
+    def start(self):
+        with self.start_lock():
+            if not self.is_started:
+                super().start()
+
+    def stop(self):
+        with self.start_lock():
+            super().stop()
+
+
+@conforms(**HOOKS)
+class LooksUnderItsLock(LocalBackend):
+    """Reading `is_started` blocks until a running start() is done."""
+
+    routes: list
+    connect = Inheriting.connect
+    handle_runtime_context = Inheriting.handle_runtime_context
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.routes = []
+
+    @property
+    def is_started(self):
+        with self._start_lock:
+            return self._started
+
+    def start(self):
+        with self._start_lock:
+            self.connect()
+            self._started = True
+
+
+@conforms(**HOOKS)
+class LocksByGenerator(Structural):
+    @contextlib.contextmanager
+    def start_lock(self):
+        with self.lock:
+            yield self
+
+
+@conforms(**HOOKS)
+class Restarts(Structural):
+    """A second start() stops it first."""
+
+    def start(self):
+        self.stop()
+        self.connect()
+        self.is_started = True
+
+
+@conforms(undecided={"BC204"}, **HOOKS)
+class ConfiguredWhenMade(Structural):
+    def register_config(self, config):
+        raise NotImplementedError
+
+
+@conforms(undecided={"BC204"}, config={"address": "here"}, **HOOKS | {"merged_config": None})
+class KnowsItsKeys(Structural):
+    """Rejects an empty configuration and unknown keys."""
+
+    def __init__(self, config=None):
+        if not config:
+            raise ValueError("address is missing")
+        super().__init__({})
+        self.register_config(config)
+        self.secret, self.config = self.config, None
+
+    def register_config(self, config):
+        unknown = set(config) - {"address"}
+        if unknown:
+            raise ValueError(f"unknown: {unknown}")
+        self.secret = dict(config)
+        if self.config is not None:
+            self.config = dict(config)
+
+
+@conforms(undecided=NO_HOOKS)
+class ImportsNothing:
+    """Like `examples/structural_backend.py`, which fits no hook."""
+
+    backend_type = "NOTHING"
+    is_started = False
+
+    def __init__(self, config=None, *, workers=1):
+        self.config, self.lock, self.last = dict(config or {}), threading.Lock(), None
+
+    def register_config(self, more, /):
+        self.config = merge(self.config, more)
+
+    def start(self, wait=True):
+        self.is_started = True
+
+    def stop(self, *reasons):
+        self.is_started = False
+
+    def start_lock(self):
+        return self.lock
+
+    def handle_runtime_context(self, model_id, runtime_context, **more):
+        self.last = model_id

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import pytest
+from conformance.static.checkers.support import FakeRuns
+
+from backend_contract._conformance.static.checkers import subprocesses
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> FakeRuns:
+    """No program is run; each is found in `/bin`."""
+    runs = FakeRuns()
+    monkeypatch.setattr(subprocesses, "run", runs.run)
+    monkeypatch.setattr(subprocesses, "find_program", lambda name: f"/bin/{name}")
+    return runs
