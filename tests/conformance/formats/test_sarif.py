@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
+from support import make_finding
 
 from backend_contract._conformance.formats import render
-from backend_contract._conformance.results import Outcome
+from backend_contract._conformance.results import Outcome, Report, Verdict
 
 if TYPE_CHECKING:
     from conformance.formats.conftest import Validate
@@ -52,3 +53,11 @@ def test_level(violation: Outcome, validate: Validate) -> None:
     (finding,) = violation.findings
     (result,) = validate(text(violation), "sarif")["runs"][0]["results"]
     assert result["level"] == {"MUST": "error", "SHOULD": "warning"}[finding.clause.level.value]
+
+
+def test_stale(validate: Validate) -> None:
+    """An expected violation that does not occur is an error, and is not suppressed."""
+    stale = make_finding(verdict=Verdict.OK, expected_because="known")
+    outcome = Outcome(reports=[Report(target="a:B", findings=(stale,))])
+    (result,) = validate(text(outcome), "sarif")["runs"][0]["results"]
+    assert (result["level"], result["suppressions"]) == ("error", [])
