@@ -162,7 +162,7 @@ def test_example_source(clause: Clause, kind: str) -> None:
     body = source[source.index("class Mine(") :].replace("class Mine(", f"class {clause.id}(")
     assert f"\n\n\n{body}" in text
     imports = ast.parse(source).body[:-1]
-    names = [alias.asname or alias.name for node in imports for alias in node.names]  # type: ignore[attr-defined] # imports alone
+    names = [alias.asname or alias.name for node in imports for alias in node.names]
     assert all(re.search(rf"\b{name}\b", body) for name in names)
 
 

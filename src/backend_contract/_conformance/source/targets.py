@@ -90,7 +90,7 @@ def _namesakes(body: Iterable[ast.stmt], node: ast.ClassDef) -> list[ast.ClassDe
     """Return the classes that share the name of *node*, or of a class around it, if several do."""
     classes = [each for each in iter_statements(body) if isinstance(each, ast.ClassDef)]
     for outer in classes:
-        if node in ast.walk(outer):
+        if outer.lineno <= node.lineno <= (outer.end_lineno or 0):
             same = [each for each in classes if each.name == outer.name]
             return same if len(same) > 1 else _namesakes(outer.body, node)
     return []
