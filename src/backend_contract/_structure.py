@@ -90,18 +90,19 @@ def _is_abstract(member: object) -> bool:
     return issubclass(type(member), usual) and getattr(member, "__isabstractmethod__", False)
 
 
-def _call_problems(member: Any, count: int, keywords: tuple[str, ...]) -> Iterator[str]:
+def _call_problems(member: object, count: int, keywords: tuple[str, ...]) -> Iterator[str]:
     """Yield why an instance's *member* cannot be called with so many arguments and *keywords*."""
-    kind: type = type(member)
+    kind: type[object] = type(member)
     if member is object.__init__ and count:
         yield "takes no configuration"
     if not callable(member) and not hasattr(kind, "__get__"):
         yield f"cannot be called: it is of type {kind.__name__}"
     leading = 0 if issubclass(kind, staticmethod) else 1  # `self`, or the class
     if issubclass(kind, staticmethod | classmethod):
-        member = member.__func__
+        member = cast("staticmethod[..., object]", member).__func__
     if issubclass(type(member), types.FunctionType):  # otherwise only a call can tell
-        yield from _binding_problems(member, leading + count, keywords)
+        function = cast("types.FunctionType", member)
+        yield from _binding_problems(function, leading + count, keywords)
 
 
 def _binding_problems(
