@@ -10,7 +10,7 @@ import dis
 import inspect
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["find_problems"]
 
@@ -90,21 +90,28 @@ def _is_abstract(member: object) -> bool:
     return issubclass(type(member), usual) and getattr(member, "__isabstractmethod__", False)
 
 
-def _call_problems(member: Any, count: int, keywords: tuple[str, ...]) -> Iterator[str]:
+def _call_problems(member: object, count: int, keywords: tuple[str, ...]) -> Iterator[str]:
     """Yield why an instance's *member* cannot be called with so many arguments and *keywords*."""
-    leading = 0 if issubclass(type(member), staticmethod) else 1  # `self`, or the class
-    if issubclass(type(member), staticmethod | classmethod):
-        member = member.__func__
+    kind: type[object] = type(member)
     if member is object.__init__ and count:
         yield "takes no configuration"
-    if not callable(member) and not hasattr(type(member), "__get__"):
-        yield f"cannot be called: it is of type {type(member).__name__}"
-    if not issubclass(type(member), types.FunctionType):
-        return  # only a call can tell
-    if inspect.iscoroutinefunction(member) or inspect.isasyncgenfunction(member):
+    if not callable(member) and not hasattr(kind, "__get__"):
+        yield f"cannot be called: it is of type {kind.__name__}"
+    leading = 0 if issubclass(kind, staticmethod) else 1  # `self`, or the class
+    if issubclass(kind, staticmethod | classmethod):
+        member = cast("staticmethod[..., object]", member).__func__
+    if issubclass(type(member), types.FunctionType):  # otherwise only a call can tell
+        function = cast("types.FunctionType", member)
+        yield from _binding_problems(function, leading + count, keywords)
+
+
+def _binding_problems(
+    function: types.FunctionType, count: int, keywords: tuple[str, ...]
+) -> Iterator[str]:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         yield "is async, and is never awaited"
     try:
-        _signature(member).bind(*[None] * (leading + count), **dict.fromkeys(keywords))
+        _signature(function).bind(*[None] * count, **dict.fromkeys(keywords))
     except TypeError as error:
         how = f"with the keywords {' and '.join(keywords)}" if keywords else "as the contract does"
         yield f"cannot be called {how}: {error}"
@@ -142,7 +149,7 @@ def _names_assigned(bases: Sequence[Members]) -> set[str]:
         while issubclass(type(value), types.FunctionType):
             if value.__module__ != "typing":  # a Protocol's own functions do not set members
                 names.update(*map(_names_set_by, _nested(value.__code__)))
-            value = getattr(value, "__wrapped__", None)
+            value = cast("Any", getattr(value, "__wrapped__", None))
     return names
 
 

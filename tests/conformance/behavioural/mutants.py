@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from backend_contract import LocalBackend
 from backend_contract.runtime_context import get_metadata, is_grpc_context, is_http_context
 
-HANGS = 3.0
+HANGS = 5.0
 """The time limit for a mutant that hangs, in seconds."""
 
 
