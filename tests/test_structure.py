@@ -1,4 +1,4 @@
-"""A look at a class before it is used: what is a problem, what is not, and what is never run."""
+"""A look at a class before it is used: problems, sound classes, and code that must not run."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_invalid_expected_violations(expected: dict[str, str], problem: str) -> 
     assert str(raised.value) == f"TestMine: expected_violations: {problem}"
 
 
-# What the suite gives to its kit.
+# The subject of the kit.
 
 
 class FakeKit:

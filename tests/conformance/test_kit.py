@@ -87,7 +87,7 @@ def line_of(function: Any) -> int:
     return inspect.getsourcelines(function)[1]
 
 
-# Who is tried.
+# The subject.
 
 
 def test_name() -> None:

@@ -73,7 +73,7 @@ def test_counts(summary: Any, results: tuple[str, ...], text: str) -> None:
 
 
 def test_warning(summary: Any) -> None:
-    """A violated clause of level SHOULD counts as exercised, and has a line of its own."""
+    """A violated clause of level SHOULD counts as exercised, and has its own line."""
     log(summary, "ok", "warning")
     _, counts, line = lines_of(summary)
     assert counts.endswith("2 of 2 clauses exercised, 1 warning")
@@ -95,7 +95,7 @@ def test_suites(summary: Any) -> None:
 def test_other_reports(summary: Any) -> None:
     """Other tests, and the phases before and after a test, are not counted."""
     summary.pytest_runtest_logreport(report())
-    for name in ("another", "somebody's"):
+    for name in ("another", "yet another"):
         summary.pytest_runtest_logreport(report((name, "TestMine BC101 ok")))
     for when in ("setup", "teardown"):
         summary.pytest_runtest_logreport(report((PROPERTY, "TestMine BC101 ok"), when=when))

@@ -653,7 +653,7 @@ def test_reading_is_started() -> None:
     class Number(Mine):
         @property
         def is_started(self) -> bool:
-            return int(self._started)  # type: ignore[return-value]  # which is what it is about
+            return int(self._started)  # type: ignore[return-value]  # wrong on purpose
 
     class Cached(Mine):
         cached: bool
@@ -942,7 +942,7 @@ def test_members_under_lock() -> None:
 
         def free(self) -> None:
             if self.lock.locked():
-                raise RuntimeError("somebody has the lock")
+                raise RuntimeError("a thread has the lock")
 
     class ToStart(NeedsItsLock):
         def start(self) -> None:
@@ -963,7 +963,7 @@ def test_members_under_lock() -> None:
     for cls, what in ((ToStart, "start()"), (ToStop, "stop()"), (ToLook, "is_started")):
         verdict, found = said("BC404", cls)
         assert verdict is VIOLATED
-        assert found.startswith(f"{what}, under the lock, raised RuntimeError: somebody has the")
+        assert found.startswith(f"{what}, under the lock, raised RuntimeError: a thread has the")
     assert said("BC404", NeedsItsLock) == said("BC404", Mine) == (OK, "")
 
 

@@ -170,7 +170,7 @@ os._exit(0)
 
 
 def reproduce(names_of: Callable[[Clause], list[str]], limit: float) -> dict[str, str]:
-    """Run the code in the failure message of each clause; return what became of it."""
+    """Run the code in the failure message of each clause; return the outcomes by id."""
     cases = [(c.id, BEHAVIOURS[c.id].reproduce, names_of(c)) for c in CLAUSES.values()]
     done = subprocess.run(
         [sys.executable, "-c", REPRODUCE, json.dumps(cases), str(limit)],

@@ -189,7 +189,7 @@ def test_abandon_running_call() -> None:
     with pytest.raises(AbandonedError):
         task.result()
     let_go.set()
-    task.thread.join()  # pytest fails for what is raised in there
+    task.thread.join()  # pytest fails if it raises
     task.abandon()
 
 
