@@ -7,12 +7,10 @@ from pathlib import Path
 
 __all__ = ["read_example"]
 
-_MODULES = {"1": "naming", "2": "configuration", "3": "lifecycle", "4": "locking", "5": "requests"}
-
 
 def read_example(kind: str, clause: str) -> str:
     """Return one example as a module of its own: a class ``Mine``, and the imports it uses."""
-    text = (Path(__file__).parent / kind / f"{_MODULES[clause[2]]}.py").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / f"{kind}.py").read_text(encoding="utf-8")
     tree, source_lines = ast.parse(text), text.splitlines()
     (cls,) = (s for s in tree.body if isinstance(s, ast.ClassDef) and s.name == clause)
     used = {node.id for node in ast.walk(cls) if isinstance(node, ast.Name)}

@@ -1,4 +1,4 @@
-"""The format ``json``: the whole outcome of a run, as described by ``report-1.schema.json``."""
+"""The format ``json``: the whole outcome of a run, described by ``docs/report-1.schema.json``."""
 
 from __future__ import annotations
 

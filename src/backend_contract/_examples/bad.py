@@ -1,0 +1,207 @@
+"""Backends that violate one clause each, named after it, and keep all others."""
+
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import aconfig
+
+from backend_contract import LocalBackend, RuntimeServerContextType
+from backend_contract.runtime_context import get_metadata, is_grpc_context, is_http_context
+
+
+class BC101(LocalBackend):
+    backend_type = 7
+
+
+class BC102(LocalBackend):
+    @property
+    def backend_type(self) -> str:
+        return "MINE"
+
+
+class BC103(LocalBackend):
+    backend_type = "Mine"
+
+
+class BC201(LocalBackend):
+    def __init__(self, config: aconfig.Config | None, workers: int) -> None:
+        super().__init__(config)
+        self.workers = workers
+
+
+class BC202(LocalBackend):
+    def register_config(self, config: Mapping[str, Any], overwrite: bool) -> None:
+        super().register_config(config)
+
+
+class BC203(LocalBackend):
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        if self.config:
+            raise RuntimeError("already configured")
+        super().register_config(config)
+
+
+class BC204(LocalBackend):
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        self.config = aconfig.Config(config, override_env_vars=False)
+
+
+class BC205(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.config.setdefault("workers", 1)
+
+
+class BC301(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.start()
+
+
+class BC302(LocalBackend):
+    def start(self) -> None:
+        self.connections = [object()]
+
+
+class BC303(LocalBackend):
+    def stop(self) -> None:
+        self.connections: list[object] = []
+
+
+class BC304(LocalBackend):
+    def start(self) -> None:
+        if self.is_started:
+            raise RuntimeError("already started")
+        super().start()
+
+
+class BC305(LocalBackend):
+    def stop(self) -> None:
+        if not self.is_started:
+            raise RuntimeError("not started")
+        super().stop()
+
+
+class BC306(LocalBackend):
+    used = False
+
+    def start(self) -> None:
+        if self.used and not self.is_started:
+            raise RuntimeError("make a new one")
+        self.used = True
+        super().start()
+
+
+class BC307(LocalBackend):
+    def is_started(self) -> bool:
+        return self._started
+
+
+class BC308(LocalBackend):
+    def connect(self) -> None: ...
+
+    def start(self) -> None:
+        try:
+            self.connect()
+        finally:
+            self._started = True
+
+
+class BC309(LocalBackend):
+    async def start(self) -> None:
+        self._started = True
+
+
+class BC401(LocalBackend):
+    def start_lock(self) -> bool:
+        return self._start_lock.acquire()
+
+
+class BC402(LocalBackend):
+    def start_lock(self) -> AbstractContextManager[object]:
+        return threading.RLock()
+
+
+class BC403(LocalBackend):
+    @contextmanager
+    def start_lock(self) -> Generator[None, None, None]:
+        self._start_lock.acquire()
+        yield
+        self._start_lock.release()
+
+
+class BC404(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.lock = threading.Lock()
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self.lock
+
+    def start(self) -> None:
+        with self.lock:
+            super().start()
+
+
+class BC405(LocalBackend):
+    def connect(self) -> None: ...
+
+    def start(self) -> None:
+        self._started = True
+        try:
+            self.connect()
+        except OSError:
+            self._started = False
+            raise
+
+
+class BC501(LocalBackend):
+    def handle_runtime_context(self, model_id: str, context: RuntimeServerContextType) -> None:
+        self.last_model = model_id
+
+
+class BC502(LocalBackend):
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        if is_grpc_context(runtime_context):
+            raise TypeError("HTTP only")
+
+
+class BC503(LocalBackend):
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        if is_http_context(runtime_context):
+            raise TypeError("gRPC only")
+
+
+class BC504(LocalBackend):
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        if get_metadata(runtime_context, "x-route-info") is None:
+            raise KeyError("x-route-info")
+
+
+class BC505(LocalBackend):
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        if not self.is_started:
+            raise RuntimeError("not started")
+
+
+class BC506(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.contexts: dict[str, str | None] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.model_id = model_id
+        self.route = get_metadata(runtime_context, "x-route-info")
+        self.contexts[self.model_id] = self.route

@@ -1,0 +1,200 @@
+"""Backends that keep one clause each, named after it."""
+
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Any, ClassVar
+
+import aconfig
+
+from backend_contract import LocalBackend, RuntimeServerContextType
+from backend_contract.runtime_context import get_metadata
+
+
+class BC101(LocalBackend):
+    backend_type = "MINE"
+
+
+class BC102(LocalBackend):
+    backend_type = "MINE"
+
+
+class BC103(LocalBackend):
+    backend_type = "MINE"
+
+
+class BC201(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None, workers: int = 1) -> None:
+        super().__init__(config)
+        self.workers = workers
+
+
+class BC202(LocalBackend):
+    def register_config(self, config: Mapping[str, Any], overwrite: bool = True) -> None:
+        super().register_config(config)
+
+
+class BC203(LocalBackend):
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        super().register_config(config)
+
+
+class BC204(LocalBackend):
+    def register_config(self, config: Mapping[str, Any]) -> None:
+        super().register_config(config)
+
+
+class BC205(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.workers = self.config.get("workers", 1)
+
+
+class BC301(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+
+
+class BC302(LocalBackend):
+    def start(self) -> None:
+        self.connections = [object()]
+        self._started = True
+
+
+class BC303(LocalBackend):
+    def stop(self) -> None:
+        self._started = False
+        self.connections: list[object] = []
+
+
+class BC304(LocalBackend):
+    def start(self) -> None:
+        if self.is_started:
+            return
+        super().start()
+
+
+class BC305(LocalBackend):
+    def stop(self) -> None:
+        if not self.is_started:
+            return
+        super().stop()
+
+
+class BC306(LocalBackend):
+    starts = 0
+
+    def start(self) -> None:
+        if not self.is_started:
+            self.starts += 1
+        super().start()
+
+
+class BC307(LocalBackend):
+    @property
+    def is_started(self) -> bool:
+        return self._started
+
+
+class BC308(LocalBackend):
+    def connect(self) -> None: ...
+
+    def start(self) -> None:
+        self.connect()
+        self._started = True
+
+
+class BC309(LocalBackend):
+    def start(self) -> None:
+        self._started = True
+
+
+class BC401(LocalBackend):
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self._start_lock
+
+
+class BC402(LocalBackend):
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self._start_lock
+
+
+class BC403(LocalBackend):
+    @contextmanager
+    def start_lock(self) -> Generator[None, None, None]:
+        with self._start_lock:
+            yield
+
+
+class BC404(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.lock = threading.RLock()
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self.lock
+
+    def start(self) -> None:
+        with self.lock:
+            super().start()
+
+
+class BC405(LocalBackend):
+    def connect(self) -> None: ...
+
+    def start(self) -> None:
+        self.connect()
+        self._started = True
+
+
+class BC501(LocalBackend):
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.last_model = model_id
+
+
+class BC502(LocalBackend):
+    route: ClassVar[ContextVar[str | None]] = ContextVar("route", default=None)
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.route.set(get_metadata(runtime_context, "x-route-info"))
+
+
+class BC503(LocalBackend):
+    route: ClassVar[ContextVar[str | None]] = ContextVar("route", default=None)
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.route.set(get_metadata(runtime_context, "x-route-info"))
+
+
+class BC504(LocalBackend):
+    route: ClassVar[ContextVar[str]] = ContextVar("route")
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.route.set(get_metadata(runtime_context, "x-route-info") or "default")
+
+
+class BC505(LocalBackend):
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.last_model = model_id
+
+
+class BC506(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.contexts: dict[str, str | None] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.contexts[model_id] = get_metadata(runtime_context, "x-route-info")
