@@ -196,12 +196,27 @@ def hidden(function: Callable[..., Any]) -> Callable[..., Any]:
         {"make": set_in_dict},
         {"make": set_with_vars},
         {"make": wrapped(set_all)},
+        {"__new__": staticmethod(set_all)},
+        {"make": classmethod(set_all)},
         {"__getattr__": answer},
         {"__getattribute__": answer},
         {"__init__": hidden(lambda self, config=None: set_all(self))},
         {"__init__": functools.partialmethod(set_all)},
     ],
-    ids=["set", "nested", "setattr", "dict", "vars", "wrapped", "getattr", "all", "hidden", "call"],
+    ids=[
+        "set",
+        "nested",
+        "setattr",
+        "dict",
+        "vars",
+        "wrapped",
+        "new",
+        "class",
+        "getattr",
+        "all",
+        "hidden",
+        "call",
+    ],
 )
 def test_may_be_set(name: str, members: dict[str, Any]) -> None:
     """A member that instances may get is not missing."""

@@ -146,6 +146,8 @@ def _names_assigned(bases: Sequence[Members]) -> set[str]:
     """Return the members that a method assigns, and names of functions that assign any."""
     names: set[str] = set()
     for value in (value for base in bases for value in base.values()):
+        if issubclass(type(value), staticmethod | classmethod):  # `__new__` is one
+            value = cast("staticmethod[..., Any]", value).__func__
         while issubclass(type(value), types.FunctionType):
             if value.__module__ != "typing":  # a Protocol's own functions do not set members
                 names.update(*map(_names_set_by, _nested(value.__code__)))

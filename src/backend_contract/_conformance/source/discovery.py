@@ -6,7 +6,6 @@ Nothing is imported; sources are only parsed.
 from __future__ import annotations
 
 import ast
-import difflib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -73,6 +72,8 @@ def _find_class(text: str, search: SearchContext) -> Target:
         target = target_in(module, qualname, text, search)
     except CouldNotCheckError as error:
         known = [node.name for node in module.tree.body if isinstance(node, ast.ClassDef)]
+        import difflib  # seldom needed, and slow to load
+
         near = difflib.get_close_matches(qualname, known, n=1)
         hint = "".join(f"; did you mean {name!r}?" for name in near)
         raise CouldNotCheckError(f"{text}: {error}{hint}") from None

@@ -66,8 +66,8 @@ class _Judgement(NamedTuple):
 def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Finding:
     source, verdict = result.target.source, judgement.verdict
     path, line = members.location_of(source, (judgement.members or clause.members)[0])
-    described = judgement.members if verdict is not Verdict.BLOCKED else ()
-    found = (members.describe(source, member) for member in dict.fromkeys(described))
+    shown = judgement.members if verdict is not Verdict.BLOCKED else ()
+    found = (members.describe(source, member) for member in dict.fromkeys(shown))
     return Finding(
         clause=clause,
         verdict=verdict,
