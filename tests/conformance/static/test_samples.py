@@ -9,8 +9,8 @@ import pytest
 from conformance.static.support import KNOWN, SAMPLES, WHOLE, finding, shorthand, targets_of
 
 from backend_contract._conformance.results import Report, Verdict
-from backend_contract._conformance.static import check
 from backend_contract._conformance.static.checkers import Mypy
+from backend_contract._conformance.static.checking import check
 from backend_contract.clauses import CLAUSES, in_layer
 
 WRITTEN = f"""\

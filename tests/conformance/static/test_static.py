@@ -13,9 +13,10 @@ from backend_contract._conformance.results import Report, Verdict
 from backend_contract._conformance.source.discovery import find_targets
 from backend_contract._conformance.source.environment import Environment, this_environment
 from backend_contract._conformance.source.targets import Target
-from backend_contract._conformance.static import check, probe
+from backend_contract._conformance.static import probe
 from backend_contract._conformance.static.checkers import Diagnostic
 from backend_contract._conformance.static.checkers.base import CheckRequest
+from backend_contract._conformance.static.checking import check
 from backend_contract._conformance.static.probe import digest
 from backend_contract._conformance.static.self_test import CANARIES, CANARY_MODULE, CANARY_PROBES
 from backend_contract.clauses import in_layer

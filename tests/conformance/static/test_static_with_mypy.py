@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conformance.static.support import KNOWN, WHOLE, shorthand, targets_of
 
-from backend_contract._conformance.static import check
 from backend_contract._conformance.static.checkers import Mypy
+from backend_contract._conformance.static.checking import check
 
 RETURNS = "class X(Whole):\n    def start(self) -> int: ...\n"
 WEAK_SETTINGS = (

@@ -9,8 +9,8 @@ import pytest
 from backend_contract._conformance.results import Report
 from backend_contract._conformance.source.discovery import find_targets
 from backend_contract._conformance.source.targets import Target
-from backend_contract._conformance.static import check
 from backend_contract._conformance.static.checkers import Mypy
+from backend_contract._conformance.static.checking import check
 from backend_contract._conformance.static.stubs import copy_missing_stubs
 
 ANNOTATIONS = {

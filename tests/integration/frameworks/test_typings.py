@@ -31,8 +31,9 @@ def stubtest(*modules: str, cwd: Path, stubs: Path = ROOT / "typings") -> tuple[
     return run.returncode, run.stdout
 
 
+@pytest.mark.exhaustive  # the newest releases do not support every Python
 def test_stubs(tmp_path: Path) -> None:
-    """The stubs agree with the installed packages."""
+    """The stubs agree with the newest releases of the packages."""
     status, output = stubtest(*STUBBED, cwd=tmp_path)
     assert status == 0, output
     assert "no issues found" in output

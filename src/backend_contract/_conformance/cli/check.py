@@ -127,8 +127,8 @@ def _check_types(
     environment: Environment,
 ) -> tuple[dict[Target, list[Report]], list[str]]:
     """Return the reports of each target, one per checker, and the errors of unusable checkers."""
-    from backend_contract._conformance import static
     from backend_contract._conformance.cli.progress import show_progress
+    from backend_contract._conformance.static.checking import check as check_types
 
     reports_of: dict[Target, list[Report]] = {target: [] for target in targets}
     problems: list[str] = []
@@ -138,7 +138,7 @@ def _check_types(
         which = f" ({number} of {len(checkers)})" if len(checkers) > 1 else ""
         try:
             with show_progress(f"{checker.name}{which}: checking {how_many}"):
-                reports = static.check(list(reports_of), checker, cache, environment)
+                reports = check_types(list(reports_of), checker, cache, environment)
         except CouldNotCheckError as error:
             problems.append(str(error))
             continue

@@ -10,6 +10,7 @@ from backend_contract._conformance.static.checkers import subprocesses
 def runs(monkeypatch: pytest.MonkeyPatch) -> FakeRuns:
     """No program is run; each is found in `/bin`."""
     runs = FakeRuns()
-    monkeypatch.setattr(subprocesses, "run", runs.run)
+    for name in ("run", "start", "finish", "terminate"):
+        monkeypatch.setattr(subprocesses, name, getattr(runs, name))
     monkeypatch.setattr(subprocesses, "find_program", lambda name: f"/bin/{name}")
     return runs

@@ -29,11 +29,13 @@ class Run(NamedTuple):
 
 
 class FakeRuns:
-    """Takes the place of `subprocesses.run`: records the runs, and returns given answers."""
+    """Takes the place of `subprocesses`: records what is run, and returns given answers."""
 
     def __init__(self) -> None:
         self.answers = [CompletedProgram(0, "", "")]
         self.runs: list[Run] = []
+        self.started: list[list[str]] = []
+        self.terminated: list[list[str]] = []
 
     def run(
         self,
@@ -45,6 +47,18 @@ class FakeRuns:
     ) -> CompletedProgram:
         self.runs.append(Run(name, [*command], directory, environment or {}))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def start(self, command: Sequence[str]) -> list[str]:
+        self.started.append([*command])
+        return self.started[-1]
+
+    def finish(self, name: str, process: list[str], text: str) -> CompletedProgram:
+        directory, path, *arguments = text.split("\0")
+        command = [*process, *arguments]
+        return self.run(name, command, directory=Path(directory), environment={"MYPYPATH": path})
+
+    def terminate(self, process: list[str]) -> None:
+        self.terminated.append(process)
 
 
 def request_in(directory: Path, environment: Environment = OTHER) -> CheckRequest:

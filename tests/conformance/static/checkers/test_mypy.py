@@ -53,6 +53,40 @@ def test_run(tmp_path: Path, runs: FakeRuns) -> None:
     assert (tmp_path / "mypy.ini").read_text() == Mypy.CONFIGURATION
 
 
+def test_preloaded(tmp_path: Path, runs: FakeRuns) -> None:
+    """The first check in the block uses the process that is loading; a second one starts anew."""
+    mypy = Mypy()
+    with mypy.preloaded():
+        assert len(runs.started) == 1
+        mypy.check(request_in(tmp_path))
+        assert len(runs.started) == 1
+        mypy.check(request_in(tmp_path))
+        assert len(runs.started) == 2
+    assert len(runs.runs) == 2
+    assert runs.terminated == []
+
+
+def test_preloaded_unused(runs: FakeRuns) -> None:
+    """A process that no check has used is terminated, also if the block raises."""
+    with pytest.raises(KeyError), Mypy().preloaded():
+        raise KeyError
+    assert runs.terminated == runs.started
+    assert len(runs.started) == 1
+
+
+def test_not_preloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: FakeRuns) -> None:
+    """If mypy cannot be loaded in the background, only the check reports it."""
+
+    def start(command: list[str]) -> Any:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("backend_contract._conformance.static.checkers.subprocesses.start", start)
+    mypy = Mypy()
+    with mypy.preloaded(), pytest.raises(OSError, match="unavailable"):
+        mypy.check(request_in(tmp_path))
+    assert runs.terminated == []
+
+
 def test_errors(tmp_path: Path, runs: FakeRuns) -> None:
     """Each line is a JSON document; notes are not errors, and paths have no links."""
     real = tmp_path / "real"

@@ -14,9 +14,10 @@ from backend_contract._conformance.static.checkers.subprocesses import not_insta
 from backend_contract._conformance.static.checkers.ty import Ty
 from backend_contract._conformance.static.checkers.zuban import Zuban
 
-__all__ = ["CHECKERS", "Checker", "Diagnostic", "Mypy", "not_installed"]
+__all__ = ["CHECKERS", "MYPY", "Checker", "Diagnostic", "Mypy", "not_installed"]
 
+MYPY = Mypy()
 CHECKERS: dict[str, Checker] = {
-    checker.name: checker for checker in (Mypy(), Pyright(), Pyrefly(), Ty(), Zuban())
+    checker.name: checker for checker in (MYPY, Pyright(), Pyrefly(), Ty(), Zuban())
 }
 """The checkers by name; the first one is the default."""

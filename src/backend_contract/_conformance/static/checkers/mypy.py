@@ -6,7 +6,10 @@ import importlib.util
 import json
 import os
 import re
+import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backend_contract._conformance.static.checkers import subprocesses
@@ -31,16 +34,24 @@ disable_error_code = func-returns-value
 """
     """All settings of a run."""
 
-    # Runs mypy such that no module in the current directory is imported, whatever its name.
+    # Loads mypy, which takes longer than its decision about a probe, before it reads what to do.
+    # No module in the current directory is imported, whatever its name.
     _PROGRAM = """\
 import sys
 sys.path[:] = filter(None, sys.path)
 import os
 from mypy.main import main
-sys.path.insert(0, "")  # mypy drops the first entry: it should be the directory of the script
-os.environ.pop("PYTHONPATH", None)  # mypy asks the interpreter to check for its path
-main()
+request = sys.stdin.read()
+if request:
+    directory, os.environ["MYPYPATH"], *sys.argv[1:] = request.split("\\0")
+    os.chdir(directory)
+    sys.path.insert(0, "")  # mypy drops the first entry: it should be the directory of the script
+    os.environ.pop("PYTHONPATH", None)  # mypy asks the interpreter to check for its path
+    main()
 """
+
+    def __init__(self) -> None:
+        self._loading: subprocess.Popen[str] | None = None
 
     @property
     def is_installed(self) -> bool:
@@ -62,6 +73,18 @@ main()
         if version is None:
             raise CouldNotCheckError(f"{file} has no version; install mypy again")
         return version[1]
+
+    @contextmanager
+    def preloaded(self) -> Generator[None, None, None]:
+        """Load mypy in the background, so that the first :meth:`check` in the block ends sooner."""
+        with suppress(OSError):  # reported by `check`, if it cannot start mypy either
+            self._loading = self._start()
+        try:
+            yield
+        finally:
+            if self._loading is not None:
+                subprocesses.terminate(self._loading)
+                self._loading = None
 
     def check(self, request: CheckRequest) -> list[Diagnostic]:
         """See :class:`Checker`."""
@@ -85,12 +108,13 @@ main()
             f"--python-version={request.environment.written_version}",
             f"--cache-dir={cache}",
         ]
-        return subprocesses.run(
-            self.name,
-            [sys.executable, "-c", self._PROGRAM, *options, *request.files],
-            directory=request.directory,
-            environment={"MYPYPATH": os.pathsep.join(map(str, request.roots))},
-        )
+        roots = os.pathsep.join(map(str, request.roots))
+        text = "\0".join([str(request.directory), roots, *options, *request.files])
+        process, self._loading = self._loading or self._start(), None
+        return subprocesses.finish(self.name, process, text)
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocesses.start([sys.executable, "-c", self._PROGRAM])
 
 
 def _parse(output: str, directory: Path) -> tuple[list[Diagnostic], str]:

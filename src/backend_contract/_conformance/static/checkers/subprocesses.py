@@ -16,7 +16,16 @@ from typing import Any, NamedTuple, TypeVar
 from backend_contract._conformance.source.environment import this_environment
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["CompletedProgram", "find_program", "not_installed", "python_path", "run"]
+__all__ = [
+    "CompletedProgram",
+    "find_program",
+    "finish",
+    "not_installed",
+    "python_path",
+    "run",
+    "start",
+    "terminate",
+]
 
 T = TypeVar("T")
 
@@ -77,33 +86,48 @@ def run(
     *environment* is added to the user's, without the variables that configure checkers. Raises
     :class:`CouldNotCheckError` if the program cannot be started or does not end in time.
     """
+    try:
+        process = start(command, directory=directory, environment=environment)
+    except OSError as error:
+        raise CouldNotCheckError(f"{name} could not run: {command[0]}: {error.strerror}") from None
+    return finish(name, process)
+
+
+def start(
+    command: Sequence[str],
+    *,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[str]:
+    """Start *command*; the caller has to call :func:`finish` or :func:`terminate`."""
     variables = {key: v for key, v in os.environ.items() if not key.startswith(_SETTINGS)}
     if "PYTHONPATH" in variables:  # may be relative to the directory of this process
         variables["PYTHONPATH"] = os.pathsep.join(python_path())
+    return subprocess.Popen(
+        command,
+        cwd=directory,
+        env={**variables, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="surrogateescape",
+        start_new_session=True,  # to terminate its children with it
+    )
+
+
+def finish(name: str, process: subprocess.Popen[str], text: str = "") -> CompletedProgram:
+    """Send *text* to a process, wait for its end, and terminate it if that takes too long."""
     try:
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env={**variables, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="surrogateescape",
-            start_new_session=True,  # to terminate its children with it
-        )
-    except OSError as error:
-        raise CouldNotCheckError(f"{name} could not run: {command[0]}: {error.strerror}") from None
-    try:
-        output, complaint = process.communicate(timeout=CHECKER_TIMEOUT)
+        output, complaint = process.communicate(text, timeout=CHECKER_TIMEOUT)
     except subprocess.TimeoutExpired:
         raise CouldNotCheckError(f"{name} did not end within {CHECKER_TIMEOUT} seconds") from None
     finally:
-        _terminate(process)
+        terminate(process)
     return CompletedProgram(process.returncode, output, complaint)
 
 
-def _terminate(process: subprocess.Popen[str]) -> None:
+def terminate(process: subprocess.Popen[str]) -> None:
     """Kill a process with its children unless it has ended, and close its pipes."""
     with process:
         if process.poll() is None:

@@ -1,0 +1,126 @@
+"""One run of a type checker over the probes of targets, and over the canaries beside them.
+
+No target is imported: the checker reads its types, and this package only parses its source.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from backend_contract._conformance.results import Report
+from backend_contract._conformance.source.environment import Environment, this_environment
+from backend_contract._conformance.source.targets import Target
+from backend_contract._conformance.static.checkers.base import Checker, CheckRequest, Diagnostic
+from backend_contract._conformance.static.interpret import ProbeResult, interpret
+from backend_contract._conformance.static.probe import Probe, digest
+from backend_contract._conformance.static.self_test import (
+    CANARIES,
+    CANARY_MODULE,
+    CANARY_PROBES,
+    require_known_verdicts,
+)
+from backend_contract._conformance.static.stubs import copy_missing_stubs
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["check"]
+
+
+def check(
+    targets: Sequence[Target],
+    checker: Checker,
+    cache: Path | None,
+    environment: Environment | None = None,
+) -> list[Report]:
+    """Return one report per target, in their order, on every clause of layer S.
+
+    *cache* is a directory that the checker may keep for the next run; ``None`` keeps nothing.
+    Installed modules are those of *environment* (default: that of this interpreter). A problem with
+    a single target is the error of its report. Raises :class:`CouldNotCheckError` if the checker
+    fails whatever the targets are.
+    """
+    runner = _Runner(checker, checker.version(), cache, environment or this_environment())
+    # One run per root: under another root, the name of a module may mean a different one.
+    by_root: dict[Path | None, list[Target]] = {}
+    for target in targets:
+        by_root.setdefault(target.root, []).append(target)
+    reports: dict[Target, Report] = {}
+    for root, together in by_root.items():
+        reports.update(_check_together(together, root, runner))
+    return [reports[target] for target in targets]
+
+
+class _Runner(NamedTuple):
+    """The settings that all runs share."""
+
+    checker: Checker
+    version: str
+    cache: Path | None
+    environment: Environment
+
+    @property
+    def checked_by(self) -> str:
+        """Name and version of the checker."""
+        return f"{self.checker.name} {self.version}"
+
+
+def _check_together(
+    targets: Sequence[Target], root: Path | None, runner: _Runner
+) -> dict[Target, Report]:
+    try:
+        return _run(targets, root, runner)
+    except CouldNotCheckError as error:
+        if len(targets) == 1:
+            text = targets[0].text
+            return {targets[0]: Report(target=text, error=f"{text}: {error}")}
+        # One target stopped the checker: check the others without it, if the checker works at all.
+        _run([], None, runner)
+        half = len(targets) // 2
+        first = _check_together(targets[:half], root, runner)
+        return first | _check_together(targets[half:], root, runner)
+
+
+def _run(targets: Sequence[Target], root: Path | None, runner: _Runner) -> dict[Target, Report]:
+    """Check *targets*, which are all below *root*, and the canaries in one run of the checker."""
+    probes = {target: Probe(target.module, target.qualname) for target in targets}
+    with tempfile.TemporaryDirectory(prefix="backend-contract-") as name:
+        directory = Path(name).resolve()
+        request = _prepare([*CANARY_PROBES.values(), *probes.values()], directory, root, runner)
+        diagnostics = runner.checker.check(request)
+    errors = _errors_by_file(diagnostics, directory)
+    for canary, probe in CANARY_PROBES.items():
+        require_known_verdicts(canary, errors[probe.file], runner.checked_by)
+    return {
+        target: interpret(ProbeResult(target, runner.checked_by, errors[probe.file], diagnostics))
+        for target, probe in probes.items()
+    }
+
+
+def _prepare(
+    probes: Sequence[Probe], directory: Path, root: Path | None, runner: _Runner
+) -> CheckRequest:
+    """Write canaries, probes and stubs into *directory*, and return the request to check them."""
+    (directory / f"{CANARY_MODULE}.py").write_text(CANARIES, encoding="utf-8")
+    texts = {probe.file: probe.text for probe in probes}
+    for file, text in texts.items():
+        (directory / file).write_text(text, encoding="utf-8")
+    roots = [] if root is None else [root]
+    stubs = copy_missing_stubs(directory / "stubs", runner.environment)
+    cache = directory / "cache"
+    if runner.cache is not None:
+        cache = runner.cache / digest(runner.environment.python, *map(str, roots))
+    return CheckRequest([*texts], directory, [*roots, stubs], cache, runner.environment)
+
+
+def _errors_by_file(
+    diagnostics: Sequence[Diagnostic], directory: Path
+) -> defaultdict[str, dict[int, list[str]]]:
+    """Group the messages about the files in *directory* by file and line."""
+    errors: defaultdict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for diagnostic in diagnostics:
+        if diagnostic.path.parent == directory:
+            errors[diagnostic.path.name][diagnostic.line].append(diagnostic.message)
+    return errors
