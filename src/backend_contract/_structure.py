@@ -84,12 +84,6 @@ def _why_no_instances(own: Members) -> Iterator[tuple[str, str]]:
         yield "__init__", "the class is a Protocol, which has no instances"
 
 
-def _is_abstract(member: object) -> bool:
-    usual = (types.FunctionType, property, staticmethod, classmethod)
-    # Any other object might answer to any name.
-    return issubclass(type(member), usual) and getattr(member, "__isabstractmethod__", False)
-
-
 def _call_problems(member: object, count: int, keywords: tuple[str, ...]) -> Iterator[str]:
     """Yield why an instance's *member* cannot be called with so many arguments and *keywords*."""
     kind: type[object] = type(member)
@@ -97,61 +91,46 @@ def _call_problems(member: object, count: int, keywords: tuple[str, ...]) -> Ite
         yield "takes no configuration"
     if not callable(member) and not hasattr(kind, "__get__"):
         yield f"cannot be called: it is of type {kind.__name__}"
-    leading = 0 if issubclass(kind, staticmethod) else 1  # `self`, or the class
-    if issubclass(kind, staticmethod | classmethod):
-        member = cast("staticmethod[..., object]", member).__func__
-    if issubclass(type(member), types.FunctionType):  # otherwise only a call can tell
-        function = cast("types.FunctionType", member)
-        yield from _binding_problems(function, leading + count, keywords)
-
-
-def _binding_problems(
-    function: types.FunctionType, count: int, keywords: tuple[str, ...]
-) -> Iterator[str]:
+    count += not issubclass(kind, staticmethod)  # `self`, or the class
+    function = _unwrap_method(member)
+    if not _is_function(function):  # only a call can tell
+        return
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         yield "is async, and is never awaited"
+    # A copy without annotations, which are evaluated when they are read (Python 3.14), and without
+    # a reference to the function that it wraps.
+    bare = types.FunctionType(
+        function.__code__, {}, function.__name__, function.__defaults__, function.__closure__
+    )
+    bare.__kwdefaults__ = function.__kwdefaults__
     try:
-        _signature(function).bind(*[None] * count, **dict.fromkeys(keywords))
+        inspect.signature(bare).bind(*[None] * count, **dict.fromkeys(keywords))
     except TypeError as error:
         how = f"with the keywords {' and '.join(keywords)}" if keywords else "as the contract does"
         yield f"cannot be called {how}: {error}"
 
 
-def _signature(function: types.FunctionType) -> inspect.Signature:
-    """Return the signature of *function* itself, without its annotations.
-
-    Annotations are evaluated when they are read (Python 3.14), and a wrapper shows those of
-    another function.
-    """
-    code, defaults, closure = function.__code__, function.__defaults__, function.__closure__
-    bare = types.FunctionType(code, {}, function.__name__, defaults, closure)
-    bare.__kwdefaults__ = function.__kwdefaults__
-    return inspect.signature(bare)
-
-
 def _hides_attributes(members: Members) -> bool:
     """Return whether attributes of an instance may come from code that shows no names."""
-    computed = (members.get("__getattr__"), members["__getattribute__"])
-    if any(issubclass(type(hook), types.FunctionType) for hook in computed):
+    if _is_function(members.get("__getattr__")) or _is_function(members["__getattribute__"]):
         return True
     constructor = members["__init__"]
-    if issubclass(type(constructor), types.FunctionType):
-        # A decorator without functools.wraps hides what it decorates.
-        decorated = set(constructor.__code__.co_freevars) - {"__class__"}
-        return bool(decorated) and not hasattr(constructor, "__wrapped__")
-    return not issubclass(type(constructor), types.WrapperDescriptorType)  # else it is compiled
+    if not _is_function(constructor):  # compiled, unless it is that of `object`
+        return not issubclass(type(constructor), types.WrapperDescriptorType)
+    # A decorator without functools.wraps hides what it decorates.
+    decorated = set(constructor.__code__.co_freevars) - {"__class__"}
+    return bool(decorated) and not hasattr(constructor, "__wrapped__")
 
 
 def _names_assigned(bases: Sequence[Members]) -> set[str]:
     """Return the members that a method assigns, and names of functions that assign any."""
     names: set[str] = set()
     for value in (value for base in bases for value in base.values()):
-        if issubclass(type(value), staticmethod | classmethod):  # `__new__` is one
-            value = cast("staticmethod[..., Any]", value).__func__
-        while issubclass(type(value), types.FunctionType):
-            if value.__module__ != "typing":  # a Protocol's own functions do not set members
-                names.update(*map(_names_set_by, _nested(value.__code__)))
-            value = cast("Any", getattr(value, "__wrapped__", None))
+        function: Any = _unwrap_method(value)  # `__new__` is a static method
+        while _is_function(function):
+            if function.__module__ != "typing":  # a Protocol's own functions do not set members
+                names.update(*map(_names_set_by, _with_nested(function.__code__)))
+            function = getattr(function, "__wrapped__", None)
     return names
 
 
@@ -159,13 +138,27 @@ def _names_set_by(code: types.CodeType) -> set[str]:
     used = set(code.co_names)
     names = _SETS_ANY_ATTRIBUTE & used
     if _MEMBERS.keys() & used:  # dis is slow
-        stored = (each for each in dis.get_instructions(code) if each.opname == "STORE_ATTR")
-        names |= {each.argval for each in stored}
+        names |= {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"}
     return names
 
 
-def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
+def _with_nested(code: types.CodeType) -> Iterator[types.CodeType]:
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _nested(constant)
+            yield from _with_nested(constant)
+
+
+def _unwrap_method(member: object) -> Any:
+    if issubclass(type(member), staticmethod | classmethod):
+        return cast("staticmethod[..., Any]", member).__func__
+    return member
+
+
+def _is_function(value: object) -> bool:
+    return issubclass(type(value), types.FunctionType)  # an object may answer for its class
+
+
+def _is_abstract(member: object) -> bool:
+    usual = (types.FunctionType, property, staticmethod, classmethod)
+    return issubclass(type(member), usual) and getattr(member, "__isabstractmethod__", False)

@@ -10,20 +10,23 @@ __all__ = ["read_example"]
 
 def read_example(kind: str, clause: str) -> str:
     """Return one example as a module of its own: a class ``Mine``, and the imports it uses."""
-    text = (Path(__file__).parent / f"{kind}.py").read_text(encoding="utf-8")
-    tree, source_lines = ast.parse(text), text.splitlines()
-    (cls,) = (s for s in tree.body if isinstance(s, ast.ClassDef) and s.name == clause)
+    text = Path(__file__).with_name(f"{kind}.py").read_text(encoding="utf-8")
+    body = ast.parse(text).body
+    (cls,) = (node for node in body if isinstance(node, ast.ClassDef) and node.name == clause)
+    source = (ast.get_source_segment(text, cls) or "").replace(clause, "Mine", 1)
+    return f"{_imports(body, cls)}\n\n\n{source}\n"
+
+
+def _imports(body: list[ast.stmt], cls: ast.ClassDef) -> str:
+    """Return the imports that a class uses, in the groups in which they are written."""
     used = {node.id for node in ast.walk(cls) if isinstance(node, ast.Name)}
-    lines: list[str] = []
-    end = 0
-    for statement in tree.body:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            statement.names = [a for a in statement.names if (a.asname or a.name) in used]
-            if statement.names:
-                if lines and "" in source_lines[end : statement.lineno - 1]:
-                    lines.append("")  # between groups of imports
-                lines.append(ast.unparse(statement))
-                end = statement.end_lineno or end
-    own_lines = source_lines[cls.lineno - 1 : cls.end_lineno]
-    own_lines[0] = own_lines[0].replace(clause, "Mine")
-    return "\n".join([*lines, "", "", *own_lines, ""])
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    groups: dict[int, list[str]] = {}
+    group = 0
+    for node, next_node in zip(imports, [*imports[1:], None], strict=True):
+        node.names = [alias for alias in node.names if (alias.asname or alias.name) in used]
+        if node.names:
+            groups.setdefault(group, []).append(ast.unparse(node))
+        if next_node and next_node.lineno > (node.end_lineno or 0) + 1:
+            group += 1
+    return "\n\n".join("\n".join(lines) for lines in groups.values())

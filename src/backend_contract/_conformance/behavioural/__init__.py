@@ -13,7 +13,7 @@ from backend_contract._conformance.behavioural import (
     naming,
     requests,
 )
-from backend_contract._conformance.behavioural.table import BEHAVIOURS, Behaviour
+from backend_contract._conformance.behavioural.trial import BEHAVIOURS, Behaviour
 
 __all__ = [
     "BEHAVIOURS",

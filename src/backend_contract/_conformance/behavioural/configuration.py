@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
 from backend_contract._conformance.behavioural.helpers import ignore_failures, require_none
-from backend_contract._conformance.behavioural.table import tries
 from backend_contract._conformance.behavioural.trial import (
     StopTrial,
     Trial,
     configuration,
     lacks_base_state,
+    tries,
     unchecked,
     violated,
 )

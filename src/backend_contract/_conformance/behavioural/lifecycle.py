@@ -13,9 +13,9 @@ from backend_contract._conformance.behavioural.helpers import (
     must_stop,
     require_none,
 )
-from backend_contract._conformance.behavioural.table import tries
 from backend_contract._conformance.behavioural.trial import (
     Trial,
+    tries,
     unchecked,
     violated,
 )

@@ -13,11 +13,11 @@ from backend_contract._conformance.behavioural.helpers import (
     must_start,
     must_stop,
 )
-from backend_contract._conformance.behavioural.table import tries
 from backend_contract._conformance.behavioural.trial import (
     WINDOW,
     StopTrial,
     Trial,
+    tries,
     unchecked,
     violated,
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend_contract._conformance.behavioural.table import tries
-from backend_contract._conformance.behavioural.trial import Trial, violated
+from backend_contract._conformance.behavioural.trial import Trial, tries, violated
 from backend_contract.protocol import Backend
 
 

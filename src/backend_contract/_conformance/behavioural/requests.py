@@ -12,13 +12,13 @@ from typing import cast
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
 from backend_contract._conformance.behavioural.helpers import require_none
 from backend_contract._conformance.behavioural.request_servers import Pairs, meeting_at, pairs
-from backend_contract._conformance.behavioural.table import tries
 from backend_contract._conformance.behavioural.trial import (
     ROUTE,
     WINDOW,
     StopTrial,
     Trial,
     blocked,
+    tries,
     unchecked,
     violated,
 )

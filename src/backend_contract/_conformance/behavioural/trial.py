@@ -29,10 +29,12 @@ from backend_contract.protocol import Backend, ConfigType
 from backend_contract.runtime_context import RuntimeServerContextType
 
 __all__ = [
+    "BEHAVIOURS",
     "DEFAULT_TIME_LIMIT",
     "ROUTE",
     "USUAL_METADATA",
     "WINDOW",
+    "Behaviour",
     "Received",
     "StopTrial",
     "Subject",
@@ -40,6 +42,7 @@ __all__ = [
     "blocked",
     "configuration",
     "lacks_base_state",
+    "tries",
     "unchecked",
     "violated",
 ]
@@ -346,3 +349,34 @@ def _problem_with(backend: object) -> str | None:
             "the class itself, or call it in the factory"
         )
     return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """How a clause is tried, and how to see a violation without the kit."""
+
+    clause: str
+    function: Callable[[Trial], None]
+    """Returns if the clause holds, and otherwise raises a ``StopTrial``."""
+    reproduce: str
+    """Python code that raises, or hangs, if the result of ``make()`` violates the clause."""
+    after: tuple[str, ...] = ()
+    """Clauses to decide first, whatever their verdict."""
+
+
+BEHAVIOURS: dict[str, Behaviour] = {}
+"""The behaviours by clause id."""
+
+
+def tries(
+    clause: str, reproduce: str, after: tuple[str, ...] = ()
+) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
+    """Add a function to the table. The arguments are the fields of :class:`Behaviour`."""
+
+    def add(function: Callable[[Trial], None]) -> Callable[[Trial], None]:
+        BEHAVIOURS[clause] = Behaviour(
+            clause=clause, function=function, reproduce=reproduce, after=after
+        )
+        return function
+
+    return add
