@@ -41,8 +41,14 @@ TESTING = [
 PYRIGHT = "pyright[nodejs]==1.1.414"
 # The versions in the table of docs/checkers.md.
 CHECKERS = ["mypy==2.4.1", PYRIGHT, "pyrefly==1.4.1", "ty==0.0.105", "zuban==0.10.2"]
-# These tests need an environment of their own.
-ELSEWHERE = ("caikit", "documentation", "dogfooding", "ray", "site")
+# For an environment with neither gRPC nor FastAPI.
+WITHOUT_FRAMEWORKS = [
+    "tests",
+    "--ignore=tests/integration/frameworks",
+    "--ignore=tests/conformance/behavioural",
+    "--ignore=tests/conformance/test_kit_input.py",
+    "--ignore=tests/test_testing_pytest.py",
+]
 
 
 def install(session: nox.Session, *requirements: str) -> None:
@@ -83,8 +89,7 @@ def tests(session: nox.Session) -> None:
 def bare(session: nox.Session) -> None:
     """Run the tests that need no framework in an environment without any."""
     install(session, *TESTING)
-    without = ["--ignore=tests/integration/frameworks", "--ignore=tests/conformance/behavioural"]
-    session.run("pytest", *(session.posargs or ["tests", *without]))
+    session.run("pytest", *(session.posargs or WITHOUT_FRAMEWORKS))
     session.run("pytest", "tests/integration/bare")
 
 
@@ -200,12 +205,12 @@ def distribution(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
-    """Run the default tests with the lowest version of everything that is declared."""
+    """Run the tests that need no framework with the lowest version of every dependency."""
     session.env["PYTHONPATH"] = ""
     session.install("uv")
     lowest = ("--python", python(session), "--resolution=lowest-direct", "--reinstall")
     session.run("uv", "pip", "install", *lowest, ".[check]", *TESTING)
-    session.run("pytest", *(session.posargs or ["tests"]))
+    session.run("pytest", *(session.posargs or WITHOUT_FRAMEWORKS))
 
 
 @nox.session
