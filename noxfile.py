@@ -96,7 +96,7 @@ def bare(session: nox.Session) -> None:
 @nox.session
 def kit(session: nox.Session) -> None:
     """Try every faulty and every unusual backend, and our own backends as a user would."""
-    types = ["types-jsonschema", "types-PyYAML"]
+    types = ["nox", "types-jsonschema", "types-PyYAML"]
     kit_tests = ["tests/conformance", "tests/integration/frameworks", "tests/test_testing.py"]
     install(session, *TESTING, *FRAMEWORKS, *CHECKERS, "h2>=4.1", "pre-commit>=4.0", *types)
     session.run("mypy", "--config-file=tests/mypy.ini")
