@@ -1,4 +1,4 @@
-"""Everything that has to hold, each part in an environment of its own; `nox --list` shows them.
+"""Everything that has to pass, each part in a separate environment; `nox --list` shows them.
 
 Nothing is installed in editable mode: the tests run against the wheel that a user would get.
 """

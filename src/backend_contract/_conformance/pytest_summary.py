@@ -1,4 +1,4 @@
-"""What pytest says about suites of ``BackendConformance``: a failed test, and the summary."""
+"""The pytest output of ``BackendConformance`` suites: failure messages, and the summary."""
 
 from __future__ import annotations
 

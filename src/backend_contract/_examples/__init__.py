@@ -9,7 +9,7 @@ __all__ = ["read_example"]
 
 
 def read_example(kind: str, clause: str) -> str:
-    """Return one example as a module of its own: a class ``Mine``, and the imports it uses."""
+    """Return one example as a separate module: a class ``Mine``, and the imports it uses."""
     text = Path(__file__).with_name(f"{kind}.py").read_text(encoding="utf-8")
     body = ast.parse(text).body
     (cls,) = (node for node in body if isinstance(node, ast.ClassDef) and node.name == clause)

@@ -54,7 +54,7 @@ def test_run(tmp_path: Path, runs: FakeRuns) -> None:
 
 
 def test_preloaded(tmp_path: Path, runs: FakeRuns) -> None:
-    """The first check in the block uses the process that is loading; a second one starts anew."""
+    """The first check in the block uses the process that is loading, a second one another."""
     mypy = Mypy()
     with mypy.preloaded():
         assert len(runs.started) == 1
