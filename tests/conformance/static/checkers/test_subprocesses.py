@@ -252,6 +252,26 @@ def test_no_kill_after_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done == CompletedProgram(5, "end\n", "")
 
 
+def test_signal_while_starting(
+    started: list[subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal that arrives while a process is being started terminates it, and is not lost."""
+    popen = subprocess.Popen
+
+    def interrupted(*arguments: Any, **named: Any) -> subprocess.Popen[str]:
+        process = popen(*arguments, **named)
+        signal.raise_signal(signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        subprocesses.start(HANGS)
+    (process,) = started
+    assert process.returncode == -signal.SIGKILL
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
 def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error for a missing program says how to install it."""
     monkeypatch.setattr(sys, "executable", "/a/python")

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -99,21 +101,49 @@ def start(
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
-    """Start *command*; the caller has to call :func:`finish` or :func:`terminate`."""
+    """Start *command*; the caller has to call :func:`finish` or :func:`terminate`.
+
+    A signal that arrives meanwhile is handled when the process has started: a handler that raises
+    earlier would leave it running.
+    """
     variables = {key: v for key, v in os.environ.items() if not key.startswith(_SETTINGS)}
     if "PYTHONPATH" in variables:  # may be relative to the directory of this process
         variables["PYTHONPATH"] = os.pathsep.join(python_path())
-    return subprocess.Popen(
-        command,
-        cwd=directory,
-        env={**variables, **(environment or {})},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="surrogateescape",
-        start_new_session=True,  # to terminate its children with it
-    )
+    with _deferred_signals() as arrived:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env={**variables, **(environment or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="surrogateescape",
+            start_new_session=True,  # to terminate its children with it
+        )
+    if arrived:
+        terminate(process)
+        signal.raise_signal(arrived[0])
+    return process
+
+
+@contextmanager
+def _deferred_signals() -> Generator[list[int], None, None]:
+    """Yield a list of the signals that arrive in the block, instead of handling them."""
+    arrived: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield arrived  # signals are handled in the main thread
+        return
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    handled = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in handled:
+        signal.signal(number, lambda number, _: arrived.append(number))
+    try:
+        yield arrived
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
 
 
 def finish(name: str, process: subprocess.Popen[str], text: str = "") -> CompletedProgram:
