@@ -167,7 +167,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def site(session: nox.Session) -> None:
     """Look at the site that `docs` built, in a real headless Chromium (Debian's)."""
-    session.install(*TESTING, "selenium>=4.27")
+    install(session, *TESTING, "selenium>=4.27")
     session.run("pytest", "-n0", *(session.posargs or ["tests/integration/site"]))
 
 
