@@ -15,7 +15,7 @@ def run_command() -> int:
     """Run the command with the arguments of the process; return its exit status.
 
     mypy, the default checker, takes longer to load than the rest of the command. It loads while
-    this process does: without that, a check of one class takes a third longer.
+    this process does: without that, a check of one class takes a fifth longer.
     """
     arguments = sys.argv[1:]
     with MYPY.preloaded() if _needs_mypy(arguments) else nullcontext():
