@@ -41,13 +41,14 @@ TESTING = [
 PYRIGHT = "pyright[nodejs]==1.1.414"
 # The versions in the table of docs/checkers.md.
 CHECKERS = ["mypy==2.4.1", PYRIGHT, "pyrefly==1.4.1", "ty==0.0.105", "zuban==0.10.2"]
+SUITES_IN_PYTEST = "tests/test_testing_pytest.py"
 # For an environment with neither gRPC nor FastAPI.
 WITHOUT_FRAMEWORKS = [
     "tests",
     "--ignore=tests/integration/frameworks",
     "--ignore=tests/conformance/behavioural",
     "--ignore=tests/conformance/test_kit_input.py",
-    "--ignore=tests/test_testing_pytest.py",
+    f"--ignore={SUITES_IN_PYTEST}",
 ]
 
 
@@ -198,7 +199,8 @@ def distribution(session: nox.Session) -> None:
     empty.mkdir()
     session.chdir(empty)
     session.run("backend-contract", "check", "--strict", "backend_contract:LocalBackend")
-    tests = [str(path) for path in sorted((root / "tests").glob("test_*.py"))]
+    tests = sorted(str(path) for path in (root / "tests").glob("test_*.py"))
+    tests.remove(str(root / SUITES_IN_PYTEST))
     options = [f"--config-file={root / 'pyproject.toml'}", "-p", "no:cacheprovider"]
     session.run("pytest", *options, *tests)
 

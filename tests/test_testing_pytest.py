@@ -41,6 +41,7 @@ def run_pytest(
     path: Path, *arguments: str, autoload: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Run pytest, unless *autoload* without plugins of other packages, which take most time."""
+    (path / "pytest.ini").write_text("[pytest]\n")  # a separate project, wherever *path* is
     variables = {"PYTHONPATH": str(HERE), "COLUMNS": "200"}
     if not autoload:
         variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
