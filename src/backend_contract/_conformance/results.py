@@ -34,6 +34,10 @@ class Verdict(enum.Enum):
     """Another clause has to hold first."""
     NOT_APPLICABLE = "not applicable"
     """The clause is about an ability that the backend does not have."""
+    NEEDS_A_SUITE = "needs a suite"
+    """Only a hook of a test suite can show it."""
+    NEEDS_AN_EXTRA = "needs an extra"
+    """A framework that it needs is not installed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,8 @@ class Finding:
     """The member as the source defines it, or the observed behaviour."""
     because: tuple[str, ...] = ()
     """The evidence of a violation, the reasons why a clause is unchecked, or the blocking id."""
+    advice: str = ""
+    """How to fix this very finding; empty if the fix of the clause says it."""
     layer: str = "S"
     checked_by: str = ""
     parts: tuple[Finding, ...] = ()
@@ -180,6 +186,8 @@ _WORST_FIRST = (
     Verdict.VIOLATED,
     Verdict.UNCHECKED,
     Verdict.BLOCKED,
+    Verdict.NEEDS_A_SUITE,
+    Verdict.NEEDS_AN_EXTRA,
     Verdict.NOT_APPLICABLE,
     Verdict.OK,
 )
@@ -188,6 +196,8 @@ _MOST_CERTAIN_FIRST = (
     Verdict.OK,
     Verdict.NOT_APPLICABLE,
     Verdict.BLOCKED,
+    Verdict.NEEDS_A_SUITE,
+    Verdict.NEEDS_AN_EXTRA,
     Verdict.UNCHECKED,
 )
 

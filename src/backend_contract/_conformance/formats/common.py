@@ -54,11 +54,11 @@ def _statement(finding: Finding) -> str:
     match finding.verdict:
         case Verdict.BLOCKED:
             return f"{because} has to hold first"
-        case Verdict.UNCHECKED | Verdict.NOT_APPLICABLE:
-            return because
-        case _:
+        case Verdict.OK | Verdict.VIOLATED:
             clause = finding.clause
             return f"{clause.text}; found: {finding.found}; expected: {clause.expected}"
+        case _:
+            return because
 
 
 def disagreement(finding: Finding) -> list[str]:

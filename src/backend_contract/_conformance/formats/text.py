@@ -27,6 +27,8 @@ _STYLES = {
     Verdict.UNCHECKED: "33",
     Verdict.BLOCKED: "35",
     Verdict.NOT_APPLICABLE: "2",
+    Verdict.NEEDS_A_SUITE: "2",
+    Verdict.NEEDS_AN_EXTRA: "2",
 }
 _WARNING_STYLE = "33"
 _BOLD = "1"
@@ -94,15 +96,20 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
             pass
         case Verdict.BLOCKED:
             details = [("by", f"{because}, which has to hold first")]
-        case Verdict.UNCHECKED | Verdict.NOT_APPLICABLE:
-            details = [("at", _location(finding)), ("found", finding.found), ("why", because)]
         case Verdict.VIOLATED:
             details = [
                 ("at", _location(finding)),
                 ("found", finding.found),
                 ("because", because),
                 ("expected", finding.clause.expected),
-                ("fix", finding.clause.fix),
+                ("fix", finding.advice or finding.clause.fix),
+            ]
+        case _:
+            details = [
+                ("at", _location(finding)),
+                ("found", finding.found),
+                ("why", because),
+                ("write", finding.advice),
             ]
     details += [("says", verdict) for verdict in disagreement(finding)]
     details.append(("known", finding.expected_because))
