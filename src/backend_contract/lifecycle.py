@@ -29,6 +29,7 @@ handler, such as ``SIGTERM`` by default, ends the process and stops nothing.
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from functools import partial
 from typing import TypeVar
 
 from backend_contract._lifecycle.running import Running, RunningAsync
@@ -36,7 +37,6 @@ from backend_contract._lifecycle.transitions import (
     START,
     STOP,
     call_method,
-    require_seconds,
     start_if_needed,
     stop_if_needed,
 )
@@ -61,10 +61,8 @@ def ensure_started(backend: BackendT, timeout: float | None = None) -> BackendT:
     (BC309), or if ``start_lock`` suppresses its exception (BC403). Raises :class:`ValueError` if
     *timeout* is not a finite number above 0.
     """
-    if timeout is not None:
-        require_seconds(timeout)
     if backend.is_started is not True:
-        call_method(backend, START, lambda attempt: start_if_needed(backend, attempt), timeout)
+        call_method(backend, START, partial(start_if_needed, backend), timeout)
     return backend
 
 
@@ -80,8 +78,6 @@ def ensure_stopped(backend: Backend, timeout: float | None = None) -> None:
     if it is ``async`` (BC309), or if ``start_lock`` suppresses its exception (BC403). Raises
     :class:`ValueError` if *timeout* is not a finite number above 0.
     """
-    if timeout is not None:
-        require_seconds(timeout)
     call_method(backend, STOP, lambda _: stop_if_needed(backend), timeout)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from backend_contract._compat import add_note, exception_group
 from backend_contract._lifecycle.attempts import is_async
@@ -29,11 +30,10 @@ def notify(
     last backend has returned; enforcing the deadline of a request is up to the server.
     """
     failures: list[Exception] | None = None
-    for backend in backends:
+    told: Iterable[Any] = backends  # to look at what should be `None`
+    for backend in told:
         try:
-            handle: Callable[[str, RuntimeServerContextType], object]
-            handle = backend.handle_runtime_context
-            returned = handle(model_id, runtime_context)
+            returned = backend.handle_runtime_context(model_id, runtime_context)
             if returned is not None and is_async(returned):
                 raise _async_handler(backend)
         except Exception as failure:

@@ -60,6 +60,7 @@ def call_method(
     if timeout is None:
         call(attempt)
         return
+    require_seconds(timeout)
     require_free_lock(backend, method)
     if not call_within(timeout, call, attempt):
         raise method.error(
