@@ -52,35 +52,69 @@ class Options(Protocol):
     output_format: str
     color: str
     no_cache: bool
+    fix: bool
+    unsafe_fixes: bool
+    diff: bool
 
 
 def check(options: Options) -> int:
     """Run the command, print its report, and return its exit status."""
+    has_fixes = False
     try:
         with _signals_unwind():
+            has_fixes = _fix(options)
             outcome = _run(options)
     except CouldNotCheckError as error:
         outcome = Outcome(problems=(str(error),))
     except OSError as error:
         outcome = Outcome(problems=(format_os_error(error),))
-    show(outcome, options.output_format, options.color)
+    if not options.diff:
+        show(outcome, options.output_format, options.color)
     for _, message in outcome.errors:
         print_error(message)
     if outcome.errors:
         return COULD_NOT_CHECK
-    return VIOLATED if outcome.fails else OK
+    return VIOLATED if outcome.fails or (options.diff and has_fixes) else OK
+
+
+def _fix(options: Options) -> bool:
+    """Fix the targets if the options ask for it; return whether there was something to fix."""
+    from backend_contract._conformance.cli.expected_violations import mark_expected
+    from backend_contract._conformance.cli.fix import fix, require_fix
+    from backend_contract._conformance.cli.settings import read_settings
+
+    require_fix(options)
+    if not options.fix:
+        return False
+    settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
+    environment = _environment(options)
+    found = _find(options, settings, environment)
+    targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
+
+    def mark(reports: Sequence[Report]) -> Sequence[Report]:
+        if not settings.expected_violations:
+            return reports
+        return mark_expected(settings, environment, found, reports, not options.targets)
+
+    checkers = _choose_checkers(options.checker or settings.checkers)
+    return fix(targets, settings.directory, checkers, environment, options, mark)
+
+
+def _environment(options: Options) -> Environment:
+    from backend_contract._conformance.source.environment import environment_of, this_environment
+
+    return environment_of(options.python) if options.python else this_environment()
 
 
 def _run(options: Options) -> Outcome:
     from backend_contract._conformance.cli.expected_violations import mark_expected
     from backend_contract._conformance.cli.settings import read_settings
-    from backend_contract._conformance.source.environment import environment_of, this_environment
 
     if options.backend_config is not None and not options.run:
         raise CouldNotCheckError("--backend-config requires --run")
     settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
     checkers = _choose_checkers(options.checker or settings.checkers)
-    environment = environment_of(options.python) if options.python else this_environment()
+    environment = _environment(options)
     found = _find(options, settings, environment)
     targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
     reports_of, problems = _check_types(targets, checkers, options, environment)

@@ -138,6 +138,21 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         help="YAML file with the configuration that the class needs; requires --run",
     )
     parser.add_argument(
+        "--fix",
+        action="store_true",
+        help="first write the annotations that unchecked clauses ask for, in files of the project",
+    )
+    parser.add_argument(
+        "--unsafe-fixes",
+        action="store_true",
+        help="also fix violations by edits that may change behaviour; requires --fix",
+    )
+    parser.add_argument(
+        "--diff",
+        action="store_true",
+        help="print the edits as a diff instead of writing them; requires --fix",
+    )
+    parser.add_argument(
         "--strict",
         action=argparse.BooleanOptionalAction,
         help="fail if a clause is unchecked",

@@ -1,0 +1,134 @@
+"""``backend-contract check --fix``: what happens before the check itself."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import io
+import sys
+import tempfile
+import tokenize
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from backend_contract._conformance.formats.common import printable, relative
+from backend_contract._conformance.results import Report, combine_reports
+from backend_contract._conformance.source.environment import Environment
+from backend_contract._conformance.source.targets import Target
+from backend_contract._conformance.static.checkers import Checker, not_installed
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["FixOptions", "fix", "require_fix"]
+
+Mark = Callable[[Sequence[Report]], Sequence[Report]]
+"""Marks the expected violations in reports."""
+
+
+class FixOptions(Protocol):
+    """The options of the command that are about fixes."""
+
+    fix: bool
+    unsafe_fixes: bool
+    diff: bool
+    output_format: str
+
+
+def require_fix(options: FixOptions) -> None:
+    """Raise :class:`CouldNotCheckError` if options are missing, or libcst is."""
+    for name, is_given in (("--unsafe-fixes", options.unsafe_fixes), ("--diff", options.diff)):
+        if is_given and not options.fix:
+            raise CouldNotCheckError(f"{name} requires --fix")
+    if options.diff and options.output_format != "full":
+        raise CouldNotCheckError("--diff prints a diff, not a report; omit --output-format")
+    if options.fix and importlib.util.find_spec("libcst") is None:
+        raise not_installed("libcst", "backend-contract[fix]")
+
+
+def fix(
+    targets: Sequence[Target],
+    directory: Path,
+    checkers: Sequence[Checker],
+    environment: Environment,
+    options: FixOptions,
+    mark: Mark,
+) -> bool:
+    """Fix what can be fixed in the project of *directory*; return whether there was anything.
+
+    Writes the files, or, with ``--diff``, prints the difference. What was fixed, and what could not
+    be, goes to standard error. Raises :class:`CouldNotCheckError` if a file cannot be written; all
+    files then are as they were.
+    """
+    from backend_contract._conformance.cli.progress import show_progress
+    from backend_contract._conformance.fixes.fixing import Fixer
+    from backend_contract._conformance.fixes.writing import replace_files
+
+    with tempfile.TemporaryDirectory(prefix="backend-contract-") as cache:
+
+        def check(checked: Sequence[Target]) -> dict[str, Report]:
+            return _check(checked, checkers, Path(cache), environment)
+
+        with show_progress("fixing"):
+            reports = {report.target: report for report in mark(list(check(targets).values()))}
+            fixer = Fixer(targets, directory, environment, check, unsafe=options.unsafe_fixes)
+            fixed = fixer.fix(reports)
+    if options.diff:
+        _print_diff(fixed.before, fixed.contents)
+    else:
+        replace_files(fixed.contents, fixed.before)
+    done = "would be fixed" if options.diff else "fixed"
+    for edit in fixed.edits:
+        _print(f"{printable(relative(edit.path))}:{edit.line}: {edit.clause} {done}: {edit}")
+    for refusal in fixed.refusals:
+        _print(
+            f"{printable(relative(refusal.path))}:{refusal.line}: {refusal.clause} not fixed: "
+            f"{refusal.reason}"
+        )
+    files = len(fixed.contents)
+    count = f"{_plural(len(fixed.edits), 'fix', 'fixes')} in {_plural(files, 'file', 'files')}"
+    hidden = "" if not fixed.unsafe else f"; {len(fixed.unsafe)} more with --unsafe-fixes"
+    _print(f"{count}{hidden}" if not options.diff else f"{count}, not written{hidden}")
+    return bool(fixed.edits)
+
+
+def _check(
+    targets: Sequence[Target], checkers: Sequence[Checker], cache: Path, environment: Environment
+) -> dict[str, Report]:
+    from backend_contract._conformance.static.checking import check
+
+    reports: dict[str, list[Report]] = {target.text: [] for target in targets}
+    for checker in checkers:
+        for report in check(targets, checker, cache / checker.name, environment):
+            reports[report.target].append(report)
+    return {text: combine_reports(each) for text, each in reports.items() if each}
+
+
+def _print_diff(before: Mapping[Path, bytes], after: Mapping[Path, bytes]) -> None:
+    for path, content in after.items():
+        name = printable(relative(path))
+        old, new = _lines(before[path]), _lines(content)
+        for line in difflib.unified_diff(old, new, name, name, lineterm=""):
+            text, newline, _ = line.partition("\n")
+            print(_shown(text))
+            if not newline and not line.startswith(("---", "+++", "@@")):
+                print("\\ No newline at end of file")
+
+
+def _lines(content: bytes) -> list[str]:
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    return io.StringIO(content.decode(encoding), newline="\n").readlines()
+
+
+def _shown(line: str) -> str:
+    """Return a line as it is, but with nothing that a terminal may interpret."""
+    text = line.removesuffix("\r")
+    shown = "\t".join(printable(part) for part in text.split("\t"))
+    return shown + line[len(text) :]
+
+
+def _print(text: str) -> None:
+    print(printable(text), file=sys.stderr)
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

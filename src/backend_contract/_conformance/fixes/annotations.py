@@ -1,0 +1,132 @@
+"""The annotation to write for one part of a member, spelled for the module that it stands in."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from typing import NamedTuple
+
+from backend_contract._conformance.fixes.model import NewImport
+from backend_contract._conformance.fixes.spelling import ModuleNames, names_of_class
+from backend_contract._conformance.source.expected_annotations import (
+    EXPECTED_ANNOTATIONS,
+    ExpectedAnnotation,
+)
+from backend_contract._conformance.source.modules import ClassSource, Function
+
+__all__ = ["Annotation", "CannotSpellError", "Place", "optional", "spell_part", "spell_text"]
+
+_ORIGINS = {
+    "AbstractContextManager": "contextlib",
+    "Any": "typing",
+    "Iterator": "collections.abc",
+    "Mapping": "collections.abc",
+    "RuntimeServerContextType": "backend_contract",
+}
+
+
+class CannotSpellError(Exception):
+    """Raised if an annotation would mean something else where it is written."""
+
+
+class Annotation(NamedTuple):
+    """An annotation as code, and the imports that it needs."""
+
+    text: str
+    imports: tuple[NewImport, ...] = ()
+
+
+class Place(NamedTuple):
+    """Where an annotation is written."""
+
+    owner: ClassSource
+    line: int
+    names: ModuleNames
+
+    @property
+    def hidden(self) -> set[str]:
+        """The names that mean something else in the class."""
+        return names_of_class(self.owner.node)
+
+
+def spell_part(
+    member: str, number: int, default: ast.expr | None, place: Place
+) -> Annotation | None:
+    """Return the annotation of a parameter of *member*; ``None`` if *default* does not fit it."""
+    expected = EXPECTED_ANNOTATIONS[member, f"parameter {number}"]
+    text = expected.text
+    if member == "register_config" and _overrides_mapping(place.owner):
+        text = "Mapping[str, Any]"
+    if default is not None:
+        value = default.value if isinstance(default, ast.Constant) else ...
+        if value is None and not accepts_none(text):
+            text += " | None"
+        elif value is not None and not (isinstance(value, str) and text == "str"):
+            return None
+    return spell_text(text, place, expected)
+
+
+def spell_text(text: str, place: Place, expected: ExpectedAnnotation | None = None) -> Annotation:
+    """Return *text*, with each name as the module spells it.
+
+    Raises :class:`CannotSpellError` if a name means something else there.
+    """
+    origins = dict(_ORIGINS)
+    if expected is not None and expected.name:
+        origins[expected.name] = expected.module
+    imports: list[NewImport] = []
+    is_for_types = False
+    for dotted in dict.fromkeys(re.findall(r"[A-Za-z_][\w.]*", text)):
+        first, _, attribute = dotted.partition(".")
+        if first in origins or attribute:
+            module = origins.get(first) or first
+            spelling = place.names.spell(
+                module, attribute or first, place.line, place.hidden, qualified=bool(attribute)
+            )
+            if spelling is None:
+                raise CannotSpellError(f"`{first}` means something else in this module")
+            text = re.sub(rf"(?<![\w.]){re.escape(dotted)}(?!\w)", spelling.text, text)
+            imports += spelling.imports
+            is_for_types |= spelling.is_for_types
+        elif hasattr(builtins, first) and not place.names.is_free(first, place.hidden):
+            raise CannotSpellError(f"`{first}` means something else in this module")
+    return _quoted(_with_optional(text, place), imports, is_for_types, place)
+
+
+def _with_optional(text: str, place: Place) -> str:
+    """Return ``X | None`` as ``Optional[X]`` if the module writes it so."""
+    inner = text.removesuffix(" | None")
+    name = place.names.reuse_early("typing", "Optional", place.line, place.hidden)
+    return f"{name}[{inner}]" if name and inner != text else text
+
+
+def _quoted(text: str, imports: list[NewImport], is_for_types: bool, place: Place) -> Annotation:
+    if is_for_types and not place.names.defers_annotations:
+        text = f'"{text}"'
+    return Annotation(text, tuple(dict.fromkeys(imports)))
+
+
+def optional(annotation: ast.expr, place: Place) -> Annotation:
+    """Return *annotation* with ``None`` added, unless it has it."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        text = annotation.value
+        return Annotation(repr(text if accepts_none(text) else f"{text} | None").replace("'", '"'))
+    text = ast.unparse(annotation)
+    return Annotation(text if accepts_none(text) else _with_optional(f"{text} | None", place))
+
+
+def accepts_none(text: str) -> bool:
+    """Return whether an annotation seems to include ``None``."""
+    return re.search(r"\b(None|Optional|Any|object)\b", text) is not None
+
+
+def _overrides_mapping(owner: ClassSource) -> bool:
+    """Return whether a base class takes any mapping, which an override may not narrow."""
+    for source in owner.known_lineage[1:]:
+        function = source.in_body.get("register_config")
+        if isinstance(function, Function):
+            parameters = [*function.args.posonlyargs, *function.args.args][1:]
+            annotated = parameters[0].annotation if parameters else None
+            return annotated is not None and "Mapping" in ast.unparse(annotated)
+    return False

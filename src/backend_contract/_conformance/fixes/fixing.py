@@ -1,0 +1,279 @@
+"""Fixing a project: plan, edit a copy, check the copy, keep what the check confirms."""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from backend_contract._conformance.fixes.model import Edit, Refusal
+from backend_contract._conformance.fixes.plan import plan_annotations
+from backend_contract._conformance.fixes.rewriting import CannotRewriteError, rewrite
+from backend_contract._conformance.fixes.spelling import classes_of
+from backend_contract._conformance.fixes.unsafe import plan_behaviour
+from backend_contract._conformance.fixes.writing import copy_root, refuse
+from backend_contract._conformance.results import Finding, Report, Verdict
+from backend_contract._conformance.source.discovery import find_targets
+from backend_contract._conformance.source.environment import Environment
+from backend_contract._conformance.source.targets import Target
+
+__all__ = ["Check", "Fixed", "Fixer"]
+
+Reports = Mapping[str, Report]
+"""Reports by the text of their target."""
+Check = Callable[[Sequence[Target]], Reports]
+"""Checks targets."""
+
+# Renames and defaults make further annotations possible; nothing takes more steps than this.
+_MAX_ROUNDS = 6
+
+
+@dataclass
+class Fixed:
+    """What was fixed, and what was not."""
+
+    edits: list[Edit] = field(default_factory=list[Edit])
+    refusals: list[Refusal] = field(default_factory=list[Refusal])
+    unsafe: set[tuple[object, ...]] = field(default_factory=set[tuple[object, ...]])
+    """The keys of edits that only ``--unsafe-fixes`` would try."""
+    before: dict[Path, bytes] = field(default_factory=dict[Path, bytes])
+    contents: dict[Path, bytes] = field(default_factory=dict[Path, bytes])
+    """The new contents of files."""
+
+
+class Fixer:
+    """The fixes of one run: *targets* are those to fix, *directory* contains the project."""
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        directory: Path,
+        environment: Environment,
+        check: Check,
+        *,
+        unsafe: bool,
+    ) -> None:
+        self._originals = {target.text: target for target in targets}
+        self._directory = directory
+        self._environment = environment
+        self._check = check
+        self._unsafe = unsafe
+        self._refused: dict[tuple[object, ...], Refusal] = {}
+        self._fixed = Fixed()
+
+    def fix(self, reports: Reports) -> Fixed:
+        """Return the edits that a check confirms. No file of the project is changed."""
+        with tempfile.TemporaryDirectory(prefix="backend-contract-") as name:
+            copies = _Copies(Path(name).resolve(), self._environment)
+            targets: Mapping[str, Target] = self._originals
+            for _ in range(_MAX_ROUNDS):
+                edits = self._plan(targets, reports, copies)
+                if not edits:
+                    break
+                targets, reports = self._confirm(edits, reports, copies)
+        self._fixed.edits = [self._relocated(edit) for edit in self._fixed.edits]
+        self._fixed.edits.sort(key=lambda edit: (edit.path, edit.line))
+        self._fixed.refusals = list(dict.fromkeys([*self._fixed.refusals, *self._refused.values()]))
+        return self._fixed
+
+    def _relocated(self, edit: Edit) -> Edit:
+        """Return *edit* with its line in the new file."""
+        owner = classes_of(ast.parse(self._fixed.contents[edit.path]))[edit.owner]
+        lines = [
+            node.lineno
+            for node in ast.walk(owner)
+            if isinstance(node, ast.stmt) and _is_edited(node, edit)
+        ]
+        return replace(edit, line=min(lines, default=edit.line))
+
+    def _plan(
+        self, targets: Mapping[str, Target], reports: Reports, copies: _Copies
+    ) -> dict[Edit, set[str]]:
+        """Return the edits that findings ask for, each with the targets that it is for."""
+        edits: dict[tuple[object, ...], Edit] = {}
+        wanted_by: dict[tuple[object, ...], set[str]] = {}
+        self._fixed.refusals = []
+        self._fixed.unsafe = set()
+        for text, target in targets.items():
+            for finding in reports[text].findings if text in reports else ():
+                for edit in self._edits_for(finding, target, copies):
+                    if edit.key not in self._refused:
+                        edits.setdefault(edit.key, edit)
+                        wanted_by.setdefault(edit.key, set()).add(text)
+        return {edit: wanted_by[key] for key, edit in edits.items()}
+
+    def _edits_for(self, finding: Finding, target: Target, copies: _Copies) -> list[Edit]:
+        if finding.expected_because:
+            return []
+
+        def refuses(path: Path) -> str | None:
+            return refuse(copies.original(path), self._directory)
+
+        edits: list[Edit] = []
+        reasons: list[str] = []
+        if finding.verdict is Verdict.UNCHECKED:
+            edits, reasons = plan_annotations(finding, target.source, refuses)
+        elif finding.verdict is Verdict.VIOLATED:
+            edits, reasons = plan_behaviour(finding, target.source, refuses)
+            if not self._unsafe:
+                self._fixed.unsafe |= {edit.key for edit in edits}
+                return []
+        path = copies.original(finding.path)
+        self._fixed.refusals += [
+            Refusal(path, finding.line, finding.clause.id, reason) for reason in reasons
+        ]
+        return [edit.at(copies.original(edit.path).resolve()) for edit in edits]
+
+    def _confirm(
+        self,
+        edits: dict[Edit, set[str]],
+        reports: Reports,
+        copies: _Copies,
+    ) -> tuple[Mapping[str, Target], Reports]:
+        """Apply the edits that a check of a copy confirms; return its targets and reports."""
+        while True:
+            contents, edits = self._rewrite(edits)
+            if not edits:  # the last copies have edits that were refused
+                return copies.make(self._originals, self._fixed.contents), reports
+            copied = copies.make(self._originals, contents)
+            checked = self._check(list(copied.values()))
+            refused = self._judge(edits, reports, checked)
+            if not refused:
+                self._fixed.contents = contents
+                self._fixed.edits += edits
+                return copied, checked
+            edits = {edit: texts for edit, texts in edits.items() if edit not in refused}
+
+    def _rewrite(
+        self, edits: dict[Edit, set[str]]
+    ) -> tuple[dict[Path, bytes], dict[Edit, set[str]]]:
+        contents = dict(self._fixed.contents)
+        done: dict[Edit, set[str]] = {}
+        for path in dict.fromkeys(edit.path for edit in edits):
+            mine = [edit for edit in edits if edit.path == path]
+            if path not in self._fixed.before:
+                self._fixed.before[path] = path.read_bytes()
+            content = contents.get(path, self._fixed.before[path])
+            try:
+                contents[path], applied = rewrite(content, mine)
+            except CannotRewriteError as error:
+                self._refuse(mine, str(error))
+                continue
+            self._refuse([edit for edit in mine if edit not in applied], "it was not found again")
+            done |= {edit: edits[edit] for edit in mine if edit in applied}
+        return contents, done
+
+    def _refuse(self, edits: Sequence[Edit], reason: str) -> None:
+        for edit in edits:
+            refusal = Refusal(edit.path, edit.line, edit.clause, f"{edit}: {reason}")
+            self._refused[edit.key] = refusal
+
+    def _judge(self, edits: dict[Edit, set[str]], before: Reports, after: Reports) -> set[Edit]:
+        """Refuse and return the edits that the new reports do not confirm."""
+        refused: set[Edit] = set()
+        for text, old in before.items():
+            new = after.get(text)
+            mine = [edit for edit, texts in edits.items() if text in texts]
+            if new is None or (new.error and not old.error):
+                reason = f"a check fails after it: {new.error if new else 'no report'}"
+                self._refuse(mine or list(edits), reason)
+                refused |= set(mine or edits)
+                continue
+            refused |= self._judge_target(mine or list(edits), old, new)
+        for edit, texts in edits.items():
+            if edit not in refused and not self._helps(edit, texts, before, after):
+                self._refuse([edit], "the clause is not ok after it")
+                refused.add(edit)
+        return refused
+
+    def _judge_target(self, edits: Sequence[Edit], old: Report, new: Report) -> set[Edit]:
+        """Refuse and return the edits that make a clause of one target worse."""
+        refused: set[Edit] = set()
+        verdicts = {finding.clause.id: finding for finding in old.findings}
+        for finding in new.findings:
+            earlier = verdicts.get(finding.clause.id)
+            if earlier is None or not _is_worse(finding.verdict, earlier.verdict):
+                continue
+            about = [edit for edit in edits if edit.member in finding.clause.members] or edits
+            because = "; ".join(finding.because)
+            reason = f"{finding.clause.id} is {finding.verdict.value} after it: {because}"
+            self._refuse(about, reason)
+            refused |= set(about)
+        return refused
+
+    def _helps(self, edit: Edit, texts: set[str], before: Reports, after: Reports) -> bool:
+        """Return whether the finding that asked for an edit is better for one of its targets."""
+        for text in texts:
+            old, new = _finding(before, text, edit.clause), _finding(after, text, edit.clause)
+            if new is None or old is None or new.verdict is Verdict.OK:
+                return True
+            if new.verdict is not old.verdict or len(new.because) < len(old.because):
+                return True
+        return False
+
+
+def _is_edited(node: ast.AST, edit: Edit) -> bool:
+    """Return whether a node is the statement that an edit has changed, or one of its kind."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return name == edit.member
+        case ast.AnnAssign(target=ast.Attribute(attr=name)):
+            return name == edit.name
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name == edit.member
+        case _:
+            return False
+
+
+def _finding(reports: Reports, text: str, clause: str) -> Finding | None:
+    findings = reports[text].findings if text in reports else ()
+    return next((finding for finding in findings if finding.clause.id == clause), None)
+
+
+_BEST_FIRST = (Verdict.OK, Verdict.NOT_APPLICABLE, Verdict.UNCHECKED, Verdict.BLOCKED)
+
+
+def _is_worse(verdict: Verdict, than: Verdict) -> bool:
+    order = {each: number for number, each in enumerate(_BEST_FIRST)}
+    return order.get(verdict, len(order)) > order.get(than, len(order))
+
+
+class _Copies:
+    """Copies of the roots of targets, with edited files."""
+
+    def __init__(self, directory: Path, environment: Environment) -> None:
+        self._directory = directory
+        self._environment = environment
+        self._roots: dict[Path, Path] = {}  # by their copies
+
+    def original(self, path: Path) -> Path:
+        """Return the file of the project that *path*, which may be a copy, stands for."""
+        for copy, root in self._roots.items():
+            if copy in path.parents:
+                return root / path.relative_to(copy)
+        return path
+
+    def make(
+        self, targets: Mapping[str, Target], contents: Mapping[Path, bytes]
+    ) -> dict[str, Target]:
+        """Return the targets in copies of their roots."""
+        roots = list(dict.fromkeys(_root_of(target) for target in targets.values()))
+        copies = {root: self._directory / str(number) for number, root in enumerate(roots)}
+        for root, copy in copies.items():
+            copy_root(root, copy, contents)
+            self._roots[copy] = root
+        copied: dict[str, Target] = {}
+        for text, target in targets.items():
+            name = f"{target.module}:{target.qualname}"
+            found = find_targets([name], self._environment, copies[_root_of(target)])[0]
+            if isinstance(found, Target):
+                copied[text] = replace(found, text=text)
+        return copied
+
+
+def _root_of(target: Target) -> Path:
+    """Return the directory that contains the module, also if it is installed."""
+    path = target.source.module.path
+    return path.parents[target.module.count(".") + (path.stem == "__init__")]

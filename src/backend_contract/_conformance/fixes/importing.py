@@ -1,0 +1,225 @@
+"""Adding imports to a module, where its other imports are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import libcst as cst
+
+from backend_contract._conformance.fixes.model import NewImport
+
+__all__ = ["add_imports"]
+
+_CHECKING = "TYPE_CHECKING"
+
+
+def add_imports(module: cst.Module, imports: Iterable[NewImport]) -> cst.Module:
+    """Return *module* with *imports*, each once, and sorted among those that it has."""
+    wanted = sorted(dict.fromkeys(imports), key=lambda each: (each.module, each.name))
+    for each in wanted:
+        if each.for_types:
+            module = _add_for_types(module, each)
+        else:
+            module = module.with_changes(body=_with_import(module.body, each, _start(module)))
+    return module
+
+
+def _add_for_types(module: cst.Module, new: NewImport) -> cst.Module:
+    """Add an import below ``if TYPE_CHECKING:``, which is added if there is none."""
+    for number, statement in enumerate(module.body):
+        if isinstance(statement, cst.If) and _is_type_checking(statement.test):
+            block = statement.body
+            if isinstance(block, cst.IndentedBlock):
+                inside = _with_import(block.body, new, 0)
+                changed = statement.with_changes(body=block.with_changes(body=inside))
+                body = [*module.body[:number], changed, *module.body[number + 1 :]]
+                return module.with_changes(body=body)
+    test = _type_checking_name(module)
+    if test is None:
+        test = _CHECKING
+        body = _with_import(module.body, NewImport("typing", _CHECKING), _start(module))
+        module = module.with_changes(body=body)
+    block = cst.IndentedBlock([_statement(new)])
+    guard = cst.If(cst.parse_expression(test), block)
+    end = _end_of_imports(module.body, _start(module))
+    body = [*module.body[:end], guard, *module.body[end:]]
+    return module.with_changes(body=_spaced(body, end))
+
+
+def _is_type_checking(test: cst.BaseExpression) -> bool:
+    match test:
+        case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
+            return name == _CHECKING
+        case _:
+            return False
+
+
+def _type_checking_name(module: cst.Module) -> str | None:
+    """Return how the module writes ``TYPE_CHECKING``; ``None`` if it has not imported it."""
+    for statement in _imports(module.body):
+        if isinstance(statement, cst.ImportFrom) and _module_of(statement) == "typing":
+            for alias in statement.names if isinstance(statement.names, Sequence) else ():
+                if alias.evaluated_name == _CHECKING and alias.asname is None:
+                    return _CHECKING
+        elif isinstance(statement, cst.Import):
+            for alias in statement.names:
+                if alias.evaluated_name == "typing" and alias.asname is None:
+                    return f"typing.{_CHECKING}"
+    return None
+
+
+def _imports(body: Sequence[cst.BaseStatement]) -> list[cst.Import | cst.ImportFrom]:
+    found = [_import_of(statement) for statement in body]
+    return [each for each in found if each is not None]
+
+
+def _import_of(statement: cst.BaseStatement) -> cst.Import | cst.ImportFrom | None:
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Import() | cst.ImportFrom() as found]):
+            return found
+        case _:
+            return None
+
+
+def _module_of(statement: cst.ImportFrom) -> str:
+    dots = "." * len(statement.relative)
+    return dots + (cst.Module([]).code_for_node(statement.module) if statement.module else "")
+
+
+def _start(module: cst.Module) -> int:
+    """Return the index after the docstring and the imports from ``__future__``."""
+    start = 1 if module.get_docstring() is not None else 0
+    for number, statement in enumerate(module.body):
+        found = _import_of(statement)
+        if isinstance(found, cst.ImportFrom) and _module_of(found) == "__future__":
+            start = number + 1
+    return start
+
+
+def _end_of_imports(body: Sequence[cst.BaseStatement], start: int) -> int:
+    """Return the index after the imports at the top, with what stands between them."""
+    end = start
+    for number in range(start, len(body)):
+        statement = body[number]
+        if _import_of(statement) is not None:
+            end = number + 1
+        elif isinstance(statement, cst.ClassDef | cst.FunctionDef):
+            break
+    return end
+
+
+def _statement(new: NewImport) -> cst.SimpleStatementLine:
+    text = f"from {new.module} import {new.name}" if new.name else f"import {new.module}"
+    statement = cst.parse_statement(text)
+    assert isinstance(statement, cst.SimpleStatementLine)
+    return statement
+
+
+def _with_import(
+    body: Sequence[cst.BaseStatement], new: NewImport, start: int
+) -> list[cst.BaseStatement]:
+    """Return *body* with the import, at its place among those from index *start* on."""
+    extended = _extend(body, new, start)
+    if extended is not None:
+        return extended
+    region = range(start, _end_of_imports(body, start))
+    key = _sort_key(new.module, bool(new.name))
+    before = [n for n in region if _key_of(body[n]) is not None and _key_of(body[n]) <= key]
+    place = before[-1] + 1 if before else start
+    statement = _statement(new)
+    changed = [*body[:place], statement, *body[place:]]
+    return _spaced(changed, place)
+
+
+def _extend(
+    body: Sequence[cst.BaseStatement], new: NewImport, start: int
+) -> list[cst.BaseStatement] | None:
+    """Add the name to an import from the same module, if that fits on its line."""
+    for number in range(start, len(body)):
+        line, found = body[number], _import_of(body[number])
+        if not new.name or not isinstance(found, cst.ImportFrom) or found.lpar is not None:
+            continue
+        if _module_of(found) != new.module or isinstance(found.names, cst.ImportStar):
+            continue
+        if number >= _end_of_imports(body, start):
+            continue
+        names = [
+            (alias.evaluated_name, alias.with_changes(comma=_NO_COMMA)) for alias in found.names
+        ]
+        is_sorted = [name for name, _ in names] == sorted(name for name, _ in names)
+        names.append((new.name, cst.ImportAlias(cst.Name(new.name))))
+        aliases = [alias for _, alias in (sorted(names, key=_first) if is_sorted else names)]
+        changed = found.with_changes(names=aliases)
+        if len(cst.Module([]).code_for_node(changed)) > 88 or _has_comment(line):
+            continue
+        return [*body[:number], line.with_changes(body=[changed]), *body[number + 1 :]]
+    return None
+
+
+_NO_COMMA = cst.MaybeSentinel.DEFAULT
+
+
+def _first(pair: tuple[str, object]) -> str:
+    return pair[0]
+
+
+def _has_comment(line: cst.BaseStatement) -> bool:
+    return (
+        isinstance(line, cst.SimpleStatementLine) and line.trailing_whitespace.comment is not None
+    )
+
+
+def _sort_key(module: str, is_from: bool) -> tuple[int, bool, str]:
+    top = module.partition(".")[0]
+    section = 3 if module.startswith(".") else 1 if top in sys.stdlib_module_names else 2
+    return section, is_from, module.lower()
+
+
+def _key_of(statement: cst.BaseStatement) -> tuple[int, bool, str] | None:
+    match _import_of(statement):
+        case cst.ImportFrom() as found:
+            return _sort_key(_module_of(found), True)
+        case cst.Import(names=names):
+            return _sort_key(names[0].evaluated_name, False)
+        case _:
+            return None
+
+
+def _spaced(body: list[cst.BaseStatement], place: int) -> list[cst.BaseStatement]:
+    """Put blank lines around the new statement at *place*, as between sections of imports."""
+    new = body[place]
+    previous = body[place - 1] if place else None
+    following = body[place + 1] if place + 1 < len(body) else None
+    needs_blank = previous is not None and _section(previous) != _section(new)
+    if following is not None and _section(following) == _section(new) and needs_blank | (not place):
+        # The first one of its section: it takes over the heading.
+        body[place] = new.with_changes(leading_lines=_leading(following))
+        body[place + 1] = following.with_changes(leading_lines=[])
+        return body
+    body[place] = new.with_changes(leading_lines=_blank(1) if needs_blank else [])
+    if following is not None and _section(following) != _section(new):
+        count = 2 if isinstance(following, cst.ClassDef | cst.FunctionDef) else 1
+        leading = _leading(following)
+        blank = next((n for n, each in enumerate(leading) if each.comment), len(leading))
+        lines = [*_blank(max(count - blank, 0)), *leading]
+        body[place + 1] = following.with_changes(leading_lines=lines)
+    return body
+
+
+def _section(statement: cst.BaseStatement) -> int:
+    key = _key_of(statement)
+    if key is not None:
+        found = _import_of(statement)
+        is_future = isinstance(found, cst.ImportFrom) and _module_of(found) == "__future__"
+        return 0 if is_future else key[0]
+    return -1
+
+
+def _leading(statement: cst.BaseStatement) -> list[cst.EmptyLine]:
+    lines: Sequence[cst.EmptyLine] = getattr(statement, "leading_lines", ())
+    return list(lines)
+
+
+def _blank(count: int) -> list[cst.EmptyLine]:
+    return [cst.EmptyLine(indent=False) for _ in range(count)]

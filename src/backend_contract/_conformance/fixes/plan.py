@@ -1,0 +1,278 @@
+"""Which edits a finding asks for, read from the source of the class."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tokenize
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from backend_contract._conformance.fixes.annotations import (
+    Annotation,
+    CannotSpellError,
+    Place,
+    spell_part,
+    spell_text,
+)
+from backend_contract._conformance.fixes.model import Edit, EditKind
+from backend_contract._conformance.fixes.returns import (
+    is_bool,
+    is_generator,
+    returns_a_bool,
+    returns_a_lock,
+    returns_a_str,
+    returns_none,
+    yields_nothing,
+)
+from backend_contract._conformance.fixes.spelling import ModuleNames, classes_of, same_named
+from backend_contract._conformance.results import Finding
+from backend_contract._conformance.source.expected_annotations import EXPECTED_ANNOTATIONS
+from backend_contract._conformance.source.modules import (
+    ClassSource,
+    Function,
+    Member,
+    qualified_name,
+)
+
+__all__ = [
+    "CannotFixError",
+    "Definition",
+    "Refuses",
+    "define",
+    "parameters_of",
+    "plan_annotations",
+]
+
+Refuses = Callable[[Path], "str | None"]
+"""Returns why a file must not be changed, or ``None``."""
+
+
+class CannotFixError(Exception):
+    """Raised with the reason why there is no edit."""
+
+
+class Definition(NamedTuple):
+    """The definition of a member that counts, in a file that may be changed."""
+
+    member: str
+    owner: ClassSource
+    statement: Member
+
+    @property
+    def place(self) -> Place:
+        """Where its annotations are written."""
+        return Place(self.owner, self.statement.lineno, ModuleNames(self.owner.module.tree))
+
+    def edit(
+        self, clause: str, kind: EditKind, name: str = "", annotation: Annotation = Annotation("")
+    ) -> Edit:
+        """Return an edit of the statement."""
+        return Edit(
+            path=self.owner.module.path,
+            line=self.statement.lineno,
+            owner=classes_of(self.owner.module.tree).index(self.owner.node),
+            member=self.member,
+            clause=clause,
+            kind=kind,
+            name=name,
+            text=annotation.text,
+            imports=annotation.imports,
+        )
+
+
+def define(source: ClassSource, member: str, refuses: Refuses) -> Definition:
+    """Return the definition of *member*. Raises :class:`CannotFixError` if it must not change."""
+    found = source.find(member)
+    if found is None:
+        raise CannotFixError(f"the source of `{member}` was not found")
+    owner, statement = found
+    reason = refuses(owner.module.path)
+    if reason is not None:
+        inherited = f" (from {owner.module.name}.{owner.node.name})" if owner != source else ""
+        raise CannotFixError(f"`{member}`{inherited} {reason}")
+    if isinstance(statement, Function):
+        statement = _only_definition(owner, member)
+    return Definition(member, owner, statement)
+
+
+def _only_definition(owner: ClassSource, member: str) -> Function:
+    """Return the function that counts: the getter of a property, or the only definition."""
+    functions = [
+        function
+        for function in same_named(owner.node.body, member)
+        if not any(
+            isinstance(decorator, ast.Attribute) and decorator.attr in ("setter", "deleter")
+            for decorator in function.decorator_list
+        )
+    ]
+    if len(functions) != 1:
+        raise CannotFixError(f"`{member}` is defined more than once")
+    with tokenize.open(owner.module.path) as file:
+        lines = file.read().splitlines()[functions[0].lineno - 1 : functions[0].body[0].lineno]
+    if any(re.search(r"#\s*type:\s*(?!ignore)", line) for line in lines):
+        raise CannotFixError(f"`{member}` has a type comment")
+    return functions[0]
+
+
+def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
+    """Return the positional parameters without ``self``, each with its default."""
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
+    pairs = list(zip(positional, [*defaults, *arguments.defaults], strict=True))
+    is_static = any(ast.unparse(each) == "staticmethod" for each in function.decorator_list)
+    return pairs if is_static else pairs[1:]
+
+
+def plan_annotations(
+    finding: Finding, source: ClassSource, refuses: Refuses
+) -> tuple[list[Edit], list[str]]:
+    """Return the edits that an unchecked finding asks for, and the reasons why others are not."""
+    edits: list[Edit] = []
+    reasons: list[str] = []
+    for member in finding.clause.members:
+        if member == "__init__" and source.find(member) is None:
+            continue
+        for annotate in _steps(source, member, refuses, finding.clause.id):
+            try:
+                edits += annotate()
+            except (CannotFixError, CannotSpellError) as reason:
+                reasons.append(str(reason))
+    if not edits and not reasons:
+        reasons = list(finding.because)
+    return edits, list(dict.fromkeys(reasons))
+
+
+_Step = Callable[[], "list[Edit]"]
+
+
+def _steps(source: ClassSource, member: str, refuses: Refuses, clause: str) -> Iterator[_Step]:
+    """Yield one function per part of *member*, which returns the edits of that part."""
+    try:
+        definition = define(source, member, refuses)
+    except CannotFixError as reason:
+        if _is_open(source, member):
+            yield partial(_refuse, reason)
+        return
+    if not isinstance(definition.statement, Function):
+        yield partial(_annotate_attribute, definition, clause)
+        return
+    parts = [part for name, part in EXPECTED_ANNOTATIONS if name == member and part]
+    for part in sorted(parts):
+        if part == "result":
+            yield partial(_annotate_result, definition, clause)
+        else:
+            number = int(part.removeprefix("parameter "))
+            yield partial(_annotate_parameter, definition, clause, number)
+
+
+def _refuse(reason: CannotFixError) -> list[Edit]:
+    raise reason
+
+
+def _is_open(source: ClassSource, member: str) -> bool:
+    """Return whether a part of a member that must not change has no usable annotation."""
+    found = source.find(member)
+    if found is None or not isinstance(found[1], Function):
+        return True
+    annotated = [parameter.annotation for parameter, _ in parameters_of(found[1])]
+    return found[1].returns is None or any(
+        each is None or _is_foreign_context(each, found[0]) for each in annotated
+    )
+
+
+def _annotate_result(definition: Definition, clause: str) -> list[Edit]:
+    function = definition.statement
+    if not isinstance(function, Function) or function.returns is not None:
+        return []
+    annotation = spell_text(_result(definition, function), definition.place)
+    return [definition.edit(clause, EditKind.RESULT, annotation=annotation)]
+
+
+def _result(definition: Definition, function: Function) -> str:
+    """Return the return annotation of a member, if its body keeps it."""
+    member, owner = definition.member, definition.owner
+    if isinstance(function, ast.AsyncFunctionDef):
+        raise CannotFixError(f"`{member}` is `async`")
+    if is_generator(function):
+        decorators = {ast.unparse(d).rpartition(".")[2] for d in function.decorator_list}
+        if member != "start_lock" or "contextmanager" not in decorators:
+            raise CannotFixError(f"`{member}` is a generator")
+        return "Iterator[None]" if yields_nothing(function) else "Iterator[object]"
+    keeps: dict[str, tuple[bool, str]] = {
+        "is_started": (returns_a_bool(function, owner), "a `bool`"),
+        "backend_type": (returns_a_str(function), "a `str`"),
+        "start_lock": (returns_a_lock(function, owner), "a context manager"),
+    }
+    is_kept, what = keeps.get(member, (returns_none(function), "only `None`"))
+    if not is_kept:
+        raise CannotFixError(f"its source does not show that `{member}` returns {what}")
+    return EXPECTED_ANNOTATIONS[member, "result"].text
+
+
+def _annotate_parameter(definition: Definition, clause: str, number: int) -> list[Edit]:
+    function = definition.statement
+    if not isinstance(function, Function):
+        return []
+    parameters = parameters_of(function)
+    if number > len(parameters):
+        if function.args.vararg is not None and function.args.vararg.annotation is None:
+            name = function.args.vararg.arg
+            raise CannotFixError(f"`*{name}` of `{definition.member}` takes any number of values")
+        return []
+    parameter, default = parameters[number - 1]
+    annotated = parameter.annotation
+    if annotated is not None and not _is_foreign_context(annotated, definition.owner):
+        return []
+    annotation = spell_part(definition.member, number, default, definition.place)
+    if annotation is None:
+        raise CannotFixError(f"the default of `{parameter.arg}` does not fit its annotation")
+    return [definition.edit(clause, EditKind.PARAMETER, parameter.arg, annotation)]
+
+
+def _is_foreign_context(annotated: ast.expr, owner: ClassSource) -> bool:
+    """Return whether an annotation is Caikit's alias, which no checker can resolve."""
+    name = qualified_name(annotated, owner.module) or ""
+    return name.startswith("caikit.") and name.endswith(".RuntimeServerContextType")
+
+
+def _annotate_attribute(definition: Definition, clause: str) -> list[Edit]:
+    """Annotate an assignment to ``self``, and the method around it, which may hide its type."""
+    member, owner, statement = definition
+    value = getattr(statement, "value", None)
+    methods = [
+        method
+        for method in owner.in_body.values()
+        if isinstance(method, Function)
+        and method.lineno <= statement.lineno <= (method.end_lineno or 0)
+    ]
+    if not methods or not isinstance(statement, ast.Assign) or value is None:
+        raise CannotFixError(f"the type of `{member}` is not known")
+    if member == "is_started" and not is_bool(value, owner):
+        raise CannotFixError(f"its source does not show that `{member}` is a `bool`")
+    edits = _annotate_method(methods[0], owner, clause)
+    if not isinstance(value, ast.Constant) or not edits:
+        match statement.targets:
+            case [ast.Attribute()]:
+                annotation = spell_text(EXPECTED_ANNOTATIONS[member, ""].text, definition.place)
+                edits.append(definition.edit(clause, EditKind.ATTRIBUTE, member, annotation))
+            case _:
+                raise CannotFixError(f"`{member}` is assigned together with others")
+    return edits
+
+
+def _annotate_method(method: Function, owner: ClassSource, clause: str) -> list[Edit]:
+    """Return the edits of a method without any annotation: checkers do not read its body."""
+    parameters = parameters_of(method)
+    if method.returns is not None or any(p.annotation is not None for p, _ in parameters):
+        return []
+    definition = Definition(method.name, owner, method)
+    if not returns_none(method):
+        return []
+    edits = [definition.edit(clause, EditKind.RESULT, annotation=Annotation("None"))]
+    if method.name == "__init__" and parameters:
+        edits += _annotate_parameter(definition, clause, 1)
+    return edits

@@ -1,0 +1,240 @@
+"""Applying edits to the text of a module. Everything else in it stays as it is, to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from backend_contract._conformance.fixes.importing import add_imports
+from backend_contract._conformance.fixes.layout import fit
+from backend_contract._conformance.fixes.model import Edit, EditKind
+
+__all__ = ["CannotRewriteError", "rewrite"]
+
+
+class CannotRewriteError(Exception):
+    """Raised with the reason why a file cannot be rewritten at all."""
+
+
+def rewrite(content: bytes, edits: Sequence[Edit]) -> tuple[bytes, list[Edit]]:
+    """Return *content* with *edits* applied, and those that could be.
+
+    Raises :class:`CannotRewriteError` if the file would not keep its other bytes.
+    """
+    try:
+        module = cst.parse_module(content)
+    except (cst.ParserSyntaxError, UnicodeDecodeError, RecursionError) as error:
+        raise CannotRewriteError(f"libcst cannot parse it: {str(error).splitlines()[0]}") from None
+    if module.bytes != content:
+        raise CannotRewriteError("libcst does not reproduce it")
+    rewriter = _Rewriter(edits, _style(module))
+    wrapper = MetadataWrapper(module)
+    changed = wrapper.visit(rewriter)
+    imports = [each for edit in rewriter.applied for each in edit.imports]
+    return add_imports(changed, imports).bytes, rewriter.applied
+
+
+class Style:
+    """How the file is formatted."""
+
+    def __init__(self, indent: str, width: int, quote: str) -> None:
+        self.indent = indent
+        self.width = width
+        self.quote = quote
+
+
+def _style(module: cst.Module) -> Style:
+    lines = module.code.splitlines()
+    # As wide as the file is, within what is usual.
+    width = min(max([88, *map(len, lines)]), 120)
+    quote = "'" if module.code.count("'") > module.code.count('"') else '"'
+    return Style(module.default_indent, width, quote)
+
+
+class _Rewriter(cst.CSTTransformer):
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(self, edits: Sequence[Edit], style: Style) -> None:
+        super().__init__()
+        self._edits = edits
+        self._style = style
+        self._depth = 0
+        self.applied: list[Edit] = []
+
+    def _line(self, node: cst.CSTNode) -> int:
+        return self.get_metadata(PositionProvider, node).start.line
+
+    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
+        self._depth += 1
+
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        self._depth -= 1
+        return updated_node
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        line = self._line(original_node)
+        mine = [
+            edit
+            for edit in self._edits
+            if edit.line == line
+            and edit.member == original_node.name.value
+            and edit.kind not in (EditKind.ATTRIBUTE, EditKind.UPPER_CASE)
+        ]
+        function = updated_node
+        # Names in other edits are the old ones: rename last.
+        for edit in sorted(mine, key=lambda edit: edit.kind is EditKind.RENAME):
+            edited = self._edit_function(function, edit)
+            if edited is not None:
+                function = edited
+                self.applied.append(edit)
+        if function is updated_node:
+            return updated_node
+        return fit(function, self._style.indent, self._depth, self._style.width)
+
+    def _edit_function(self, function: cst.FunctionDef, edit: Edit) -> cst.FunctionDef | None:
+        match edit.kind:
+            case EditKind.RESULT:
+                return function.with_changes(returns=self._annotation(edit.text, " "))
+            case EditKind.PARAMETER | EditKind.DEFAULT:
+                return self._edit_parameter(function, edit)
+            case EditKind.RENAME:
+                renamed = function.visit(_Renamer(edit.name, edit.text))
+                return renamed if isinstance(renamed, cst.FunctionDef) else None
+            case EditKind.SYNCHRONOUS:
+                return function.with_changes(asynchronous=None)
+            case EditKind.SUPER:
+                return _call_super(function, edit.text)
+            case _:
+                return None
+
+    def _edit_parameter(self, function: cst.FunctionDef, edit: Edit) -> cst.FunctionDef | None:
+        parameters = function.params
+        for field in ("posonly_params", "params"):
+            listed: Sequence[cst.Param] = getattr(parameters, field)
+            for number, parameter in enumerate(listed):
+                if parameter.name.value != edit.name:
+                    continue
+                changed = [*listed]
+                changed[number] = self._changed_parameter(parameter, edit)
+                return function.with_changes(params=parameters.with_changes(**{field: changed}))
+        return None
+
+    def _changed_parameter(self, parameter: cst.Param, edit: Edit) -> cst.Param:
+        if edit.text:
+            old = parameter.annotation
+            new = self._annotation(edit.text, "")
+            if old is not None:
+                new = old.with_changes(annotation=new.annotation)
+            parameter = parameter.with_changes(annotation=new)
+        if edit.kind is EditKind.DEFAULT:
+            parameter = parameter.with_changes(default=cst.Name("None"))
+        if parameter.default is None:
+            return parameter
+        space = cst.SimpleWhitespace(" " if parameter.annotation is not None else "")
+        equal = cst.AssignEqual(whitespace_before=space, whitespace_after=space)
+        return parameter.with_changes(equal=equal)
+
+    def _annotation(self, text: str, before: str) -> cst.Annotation:
+        if text.startswith('"') and self._style.quote not in text:
+            text = text.replace('"', self._style.quote)
+        return cst.Annotation(
+            cst.parse_expression(text),
+            whitespace_before_indicator=cst.SimpleWhitespace(before),
+        )
+
+    def leave_Assign(
+        self, original_node: cst.Assign, updated_node: cst.Assign
+    ) -> cst.Assign | cst.AnnAssign:
+        edit = self._edit_at(original_node, EditKind.ATTRIBUTE)
+        if edit is not None and len(updated_node.targets) == 1:
+            target = updated_node.targets[0].target
+            if isinstance(target, cst.Attribute) and target.attr.value == edit.name:
+                self.applied.append(edit)
+                return cst.AnnAssign(target, self._annotation(edit.text, ""), updated_node.value)
+        return updated_node.with_changes(value=self._upper(original_node, updated_node.value))
+
+    def leave_AnnAssign(
+        self, original_node: cst.AnnAssign, updated_node: cst.AnnAssign
+    ) -> cst.AnnAssign:
+        if updated_node.value is None:
+            return updated_node
+        return updated_node.with_changes(value=self._upper(original_node, updated_node.value))
+
+    def _upper(self, statement: cst.CSTNode, value: cst.BaseExpression) -> cst.BaseExpression:
+        edit = self._edit_at(statement, EditKind.UPPER_CASE)
+        # An escape sequence would become another one.
+        if edit is None or not isinstance(value, cst.SimpleString) or "\\" in value.value:
+            return value
+        if value.raw_value != edit.name:
+            return value
+        self.applied.append(edit)
+        start, end = len(value.prefix) + len(value.quote), len(value.quote)
+        text = value.value
+        return value.with_changes(value=text[:start] + edit.text + text[-end:])
+
+    def _edit_at(self, node: cst.CSTNode, kind: EditKind) -> Edit | None:
+        edits = [edit for edit in self._edits if edit.kind is kind]
+        if not edits:
+            return None
+        line = self._line(node)
+        return next((edit for edit in edits if edit.line == line), None)
+
+
+class _Renamer(cst.CSTTransformer):
+    """Renames a variable, but neither attributes nor keywords of that name."""
+
+    def __init__(self, old: str, new: str) -> None:
+        super().__init__()
+        self._old = old
+        self._new = new
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
+        if updated_node.value != self._old:
+            return updated_node
+        return updated_node.with_changes(value=self._new)
+
+    def leave_Attribute(
+        self, original_node: cst.Attribute, updated_node: cst.Attribute
+    ) -> cst.Attribute:
+        return updated_node.with_changes(attr=original_node.attr)
+
+    def leave_Arg(self, original_node: cst.Arg, updated_node: cst.Arg) -> cst.Arg:
+        return updated_node.with_changes(keyword=original_node.keyword)
+
+    def leave_MatchKeywordElement(
+        self, original_node: cst.MatchKeywordElement, updated_node: cst.MatchKeywordElement
+    ) -> cst.MatchKeywordElement:
+        return updated_node.with_changes(key=original_node.key)
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        # Decorators are outside of the function.
+        return updated_node.with_changes(decorators=original_node.decorators)
+
+
+def _call_super(function: cst.FunctionDef, argument: str) -> cst.FunctionDef | None:
+    """Call the constructor of the base class first, but after the docstring."""
+    call = cst.parse_statement(f"super().__init__({argument})")
+    body = function.body
+    if not isinstance(body, cst.IndentedBlock) or not isinstance(call, cst.SimpleStatementLine):
+        return None
+    start = 1 if function.get_docstring() is not None else 0
+    rest = list(body.body[start:])
+    if start == 0 and _is_empty(body.body):
+        rest = []
+    return function.with_changes(body=body.with_changes(body=[*body.body[:start], call, *rest]))
+
+
+def _is_empty(body: Sequence[cst.BaseStatement]) -> bool:
+    match body:
+        case [cst.SimpleStatementLine(body=[cst.Pass() | cst.Expr(value=cst.Ellipsis())])]:
+            return True
+        case _:
+            return False

@@ -1,0 +1,216 @@
+"""How an annotation is spelled in a module: with the imports that it has, or with new ones."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from backend_contract._conformance.fixes.model import NewImport
+from backend_contract._conformance.source.modules import Function, iter_statements
+
+__all__ = ["ModuleNames", "Spelling", "classes_of", "names_of_class", "same_named"]
+
+# Those who have one of these also have aconfig.
+_DEPEND_ON_ACONFIG = ("aconfig", "backend_contract", "caikit")
+_STANDARD = ("collections.abc", "contextlib", "typing")
+
+
+class Spelling(NamedTuple):
+    """An expression that means a given name in a module."""
+
+    text: str
+    imports: tuple[NewImport, ...] = ()
+    is_for_types: bool = False
+    """Whether the name does not exist at run time, at least not yet at the place of use."""
+
+
+class ModuleNames:
+    """The names of one module."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree = tree
+
+    @cached_property
+    def _bound(self) -> dict[str, list[ast.AST]]:
+        """The nodes that bind each global name, wherever in the module."""
+        bound: dict[str, list[ast.AST]] = {}
+        for name, node in _bindings_of_scope(self._tree):
+            bound.setdefault(name, []).append(node)
+        for function in ast.walk(self._tree):
+            if isinstance(function, ast.Global):
+                for name in function.names:
+                    bound.setdefault(name, []).append(function)
+        return bound
+
+    @cached_property
+    def defers_annotations(self) -> bool:
+        """Whether annotations are not evaluated: the module imports them from ``__future__``."""
+        return any(
+            isinstance(s, ast.ImportFrom)
+            and s.module == "__future__"
+            and any(alias.name == "annotations" for alias in s.names)
+            for s in self._tree.body
+        )
+
+    def imports_package(self, *packages: str) -> bool:
+        """Return whether the module cannot be imported without one of *packages*."""
+        for statement in self._tree.body:
+            names: list[str] = []
+            if isinstance(statement, ast.Import):
+                names = [alias.name for alias in statement.names]
+            elif isinstance(statement, ast.ImportFrom) and not statement.level:
+                names = [statement.module or ""]
+            if any(name.partition(".")[0] in packages for name in names):
+                return True
+        return False
+
+    def is_free(self, name: str, class_names: Iterable[str]) -> bool:
+        """Return whether nothing in the module, or in the class, binds *name*."""
+        return name not in self._bound and name not in class_names
+
+    def spell(
+        self, module: str, name: str, line: int, hidden: Iterable[str], *, qualified: bool = False
+    ) -> Spelling | None:
+        """Return how to write *name* of *module* on *line*; a new import is *qualified* if it can.
+
+        *hidden* are the names that the class around binds. ``None`` if every spelling would mean
+        something else there.
+        """
+        known = self._reuse(module, name, line, hidden)
+        if known is not None:
+            return known
+        for_types = not self._is_installed(module)
+        ways = [
+            (name, Spelling(name, (NewImport(module, name, for_types),), for_types)),
+            (
+                module.partition(".")[0],
+                Spelling(f"{module}.{name}", (NewImport(module, "", for_types),), for_types),
+            ),
+        ]
+        for bound, spelling in reversed(ways) if qualified else ways:
+            if self.is_free(bound, hidden):
+                return spelling
+        return None
+
+    def _is_installed(self, module: str) -> bool:
+        """Return whether the module may import *module* at run time."""
+        if module in _STANDARD:
+            return True
+        packages = _DEPEND_ON_ACONFIG if module == "aconfig" else (module,)
+        return self.imports_package(*packages)
+
+    def reuse_early(self, module: str, name: str, line: int, hidden: Iterable[str]) -> str | None:
+        """Return how to write *name* if the module has imported it before *line*."""
+        known = self._reuse(module, name, line, hidden)
+        return known.text if known is not None and not known.is_for_types else None
+
+    def _reuse(self, module: str, name: str, line: int, hidden: Iterable[str]) -> Spelling | None:
+        """Return a spelling by an import that the module has."""
+        for bound, nodes in self._bound.items():
+            for node in nodes:
+                attribute = _imported_as(node, bound, module, name)
+                if attribute is None or bound in hidden or not self._keeps(nodes, module, name):
+                    continue
+                is_early = node in self._tree.body and getattr(node, "lineno", line) < line
+                text = f"{bound}.{attribute}" if attribute else bound
+                return Spelling(text, (), not (is_early and len(nodes) == 1))
+        return None
+
+    def _keeps(self, nodes: list[ast.AST], module: str, name: str) -> bool:
+        """Return whether every binding is an import of the same thing, or its absence."""
+        for node in nodes:
+            match node:
+                case ast.Import() | ast.ImportFrom():
+                    bound = [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+                    if all(_imported_as(node, each, module, name) is None for each in bound):
+                        return False
+                case ast.Assign(value=ast.Constant(value=None)):
+                    pass
+                case _:
+                    return False
+        return True
+
+
+def _imported_as(node: ast.AST, bound: str, module: str, name: str) -> str | None:
+    """Return the attribute of *bound*, which *node* imports, that is *name* of *module*.
+
+    Empty if *bound* itself is; ``None`` if *node* imports something else.
+    """
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        for alias in node.names:
+            if (alias.asname or alias.name) != bound:
+                continue
+            if _same(node.module or "", module) and alias.name == name:
+                return ""
+            if f"{node.module}.{alias.name}" == module:
+                return name
+    elif isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.name == module and alias.asname == bound:
+                return name
+            if alias.name == module and alias.asname is None:
+                inner = module.partition(".")[2]
+                return ".".join(part for part in (inner, name) if part)
+    return None
+
+
+def _same(module: str, wanted: str) -> bool:
+    """Return whether *module* offers the names of *wanted* too."""
+    if wanted == "backend_contract":
+        return module.partition(".")[0] == wanted
+    return module == wanted or (wanted == "collections.abc" and module == "typing")
+
+
+def _bindings_of_scope(scope: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the names that the scope of a module or class binds, and the binding nodes."""
+    pending = [*ast.iter_child_nodes(scope)]
+    while pending:
+        node = pending.pop(0)
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name, node
+                continue
+            case ast.ClassDef(name=name):
+                yield name, node
+                continue
+            case ast.Lambda():
+                continue
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                for alias in names:
+                    yield alias.asname or alias.name.partition(".")[0], node
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield name, node
+                pending.append(node.value)
+                continue
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                yield name, node
+            case ast.ExceptHandler(name=str(name)):
+                yield name, node
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name, node
+            case _:
+                pass
+        pending += ast.iter_child_nodes(node)
+
+
+def names_of_class(node: ast.ClassDef) -> set[str]:
+    """Return the names that the body of a class binds; annotations in it mean these."""
+    inner = {name for statement in node.body for name, _ in _bindings_of_scope(_scope(statement))}
+    return inner
+
+
+def _scope(statement: ast.stmt) -> ast.AST:
+    """Return a scope that contains only *statement*."""
+    return ast.Module(body=[statement], type_ignores=[])
+
+
+def same_named(body: Iterable[ast.stmt], name: str) -> list[Function]:
+    """Return the functions of a scope with that name."""
+    return [s for s in iter_statements(body) if isinstance(s, Function) and s.name == name]
+
+
+def classes_of(tree: ast.Module) -> list[ast.ClassDef]:
+    """Return all classes of a module, always in the same order."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
