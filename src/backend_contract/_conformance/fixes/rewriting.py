@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from backend_contract._conformance.fixes.importing import add_imports
 from backend_contract._conformance.fixes.layout import fit
@@ -64,7 +65,8 @@ class _Rewriter(cst.CSTTransformer):
         self.applied: list[Edit] = []
 
     def _line(self, node: cst.CSTNode) -> int:
-        return self.get_metadata(PositionProvider, node).start.line
+        position = cast("CodeRange", self.get_metadata(PositionProvider, node))
+        return position.start.line
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
         self._depth += 1

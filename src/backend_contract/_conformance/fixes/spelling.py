@@ -197,13 +197,7 @@ def _bindings_of_scope(scope: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 def names_of_class(node: ast.ClassDef) -> set[str]:
     """Return the names that the body of a class binds; annotations in it mean these."""
-    inner = {name for statement in node.body for name, _ in _bindings_of_scope(_scope(statement))}
-    return inner
-
-
-def _scope(statement: ast.stmt) -> ast.AST:
-    """Return a scope that contains only *statement*."""
-    return ast.Module(body=[statement], type_ignores=[])
+    return {name for name, _ in _bindings_of_scope(ast.Module(node.body, []))}
 
 
 def same_named(body: Iterable[ast.stmt], name: str) -> list[Function]:

@@ -46,7 +46,7 @@ def replace_files(contents: Mapping[Path, bytes], before: Mapping[Path, bytes]) 
             _require_unchanged(real, before[path])
             new[real] = _write_beside(real, content)
         for real, temporary in new.items():
-            os.replace(temporary, real)
+            temporary.replace(real)
     except OSError as error:
         reason = error.strerror or str(error)
         raise CouldNotCheckError(f"{error.filename}: cannot be fixed: {reason}") from None
@@ -70,7 +70,7 @@ def _write_beside(path: Path, content: bytes) -> Path:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         status = path.stat()
-        os.chmod(name, stat.S_IMODE(status.st_mode))
+        Path(name).chmod(stat.S_IMODE(status.st_mode))
         if hasattr(os, "chown") and status.st_uid != os.geteuid():
             with suppress(PermissionError):
                 os.chown(name, status.st_uid, status.st_gid)
