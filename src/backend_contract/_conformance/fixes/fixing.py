@@ -161,7 +161,10 @@ class Fixer:
             except CannotRewriteError as error:
                 self._refuse(mine, str(error))
                 continue
-            self._refuse([edit for edit in mine if edit not in applied], "it was not found again")
+            self._refuse(
+                [edit for edit in mine if edit not in applied],
+                "a statement of this form is not rewritten",
+            )
             done |= {edit: edits[edit] for edit in mine if edit in applied}
         return contents, done
 

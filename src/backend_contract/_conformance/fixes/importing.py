@@ -201,7 +201,8 @@ def _spaced(body: list[_Statement], place: int) -> list[_Statement]:
     body[place] = new.with_changes(
         leading_lines=_blank(1) if starts_section and previous is not None else []
     )
-    if following is not None and not _same_section(following, new):
+    is_spaced = _key_of(new) is not None and previous is not None and _import_of(previous)
+    if following is not None and not _same_section(following, new) and not is_spaced:
         count = 2 if isinstance(following, cst.ClassDef | cst.FunctionDef) else 1
         leading = _leading(following)
         blank = next((n for n, each in enumerate(leading) if each.comment), len(leading))

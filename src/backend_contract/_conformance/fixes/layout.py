@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
-
 import libcst as cst
 
 __all__ = ["fit"]
@@ -42,9 +39,10 @@ def _parameters(function: cst.FunctionDef) -> list[tuple[str, int]]:
     """Return field and index of each parameter that is followed by a comma, in order."""
     parameters = function.params
     fields: list[tuple[str, int]] = []
-    for field in ("posonly_params", "params"):
-        listed = cast("Sequence[cst.Param]", getattr(parameters, field))
-        fields += [(field, number) for number in range(len(listed))]
+    fields += [("posonly_params", number) for number in range(len(parameters.posonly_params))]
+    if isinstance(parameters.posonly_ind, cst.ParamSlash):
+        fields.append(("posonly_ind", -1))
+    fields += [("params", number) for number in range(len(parameters.params))]
     if isinstance(parameters.star_arg, cst.Param | cst.ParamStar):
         fields.append(("star_arg", -1))
     fields += [("kwonly_params", number) for number in range(len(parameters.kwonly_params))]
@@ -68,9 +66,6 @@ def _wrapped(
         else:
             after = _line_break(margin) if is_last else separator
             parameters = _with_comma(parameters, field, number, after, has_comma=True)
-    if isinstance(parameters.posonly_ind, cst.ParamSlash):
-        comma = cst.Comma(whitespace_after=separator)
-        parameters = parameters.with_changes(posonly_ind=cst.ParamSlash(comma=comma))
     return function.with_changes(params=parameters, whitespace_before_params=_line_break(inner))
 
 
@@ -94,9 +89,9 @@ def _with_comma(
     one = value if number < 0 else value[number]
     if has_comma:
         changed = one.with_changes(comma=cst.Comma(whitespace_after=after))
-    elif isinstance(one, cst.ParamStar):
-        changed = one
-    else:
+    elif isinstance(one, cst.ParamSlash):
+        changed = one.with_changes(comma=cst.MaybeSentinel.DEFAULT, whitespace_after=after)
+    else:  # a bare star is never the last one
         changed = one.with_changes(comma=cst.MaybeSentinel.DEFAULT, whitespace_after_param=after)
     if number < 0:
         return parameters.with_changes(**{field: changed})

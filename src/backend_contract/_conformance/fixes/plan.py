@@ -207,7 +207,7 @@ def _result(definition: Definition, function: Function) -> str:
         "backend_type": (returns_a_str(function), "a `str`"),
         "start_lock": (returns_a_lock(function, owner), "a context manager"),
     }
-    is_kept, what = keeps.get(member, (returns_none(function), "only `None`"))
+    is_kept, what = keeps.get(member, (returns_none(function, owner), "only `None`"))
     if not is_kept:
         raise CannotFixError(f"its source does not show that `{member}` returns {what}")
     return EXPECTED_ANNOTATIONS[member, "result"].text
@@ -270,7 +270,7 @@ def _annotate_method(method: Function, owner: ClassSource, clause: str) -> list[
     if method.returns is not None or any(p.annotation is not None for p, _ in parameters):
         return []
     definition = Definition(method.name, owner, method)
-    if not returns_none(method):
+    if not returns_none(method, owner):
         return []
     edits = [definition.edit(clause, EditKind.RESULT, annotation=Annotation("None"))]
     if method.name == "__init__" and parameters:

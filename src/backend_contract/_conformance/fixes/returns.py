@@ -57,11 +57,31 @@ def is_generator(function: Function) -> bool:
     return any(isinstance(n, ast.Yield | ast.YieldFrom) for n in nodes_of_scope(function))
 
 
-def returns_none(function: Function) -> bool:
-    """Return whether a call of *function* can only return ``None``."""
+def returns_none(function: Function, owner: ClassSource) -> bool:
+    """Return whether a call of *function*, a method of *owner*, can only return ``None``."""
     if isinstance(function, ast.AsyncFunctionDef) or is_generator(function):
         return False
-    return all(_is_none(value) for value in _returned(function))
+    return all(_is_none(value) or _is_inherited_none(value, owner) for value in _returned(function))
+
+
+def _is_inherited_none(value: ast.expr, owner: ClassSource) -> bool:
+    """Return whether *value* calls a method of a base class that is annotated with ``None``."""
+    match value:
+        case ast.Call(
+            func=ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[]), attr=name)
+        ):
+            pass
+        case _:
+            return False
+    for source in owner.lineage[1:]:
+        method = None if source is None else source.in_body.get(name)
+        if source is None or method is not None:
+            return (
+                isinstance(method, ast.FunctionDef)
+                and method.returns is not None
+                and _is_none(method.returns)
+            )
+    return False
 
 
 def _is_none(value: ast.expr) -> bool:

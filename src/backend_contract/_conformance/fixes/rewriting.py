@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
@@ -65,7 +64,8 @@ class _Rewriter(cst.CSTTransformer):
         self.applied: list[Edit] = []
 
     def _line(self, node: cst.CSTNode) -> int:
-        position = cast("CodeRange", self.get_metadata(PositionProvider, node))
+        position = self.get_metadata(PositionProvider, node)
+        assert isinstance(position, CodeRange)
         return position.start.line
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
@@ -221,22 +221,26 @@ class _Renamer(cst.CSTTransformer):
         return updated_node.with_changes(decorators=original_node.decorators)
 
 
-def _call_super(function: cst.FunctionDef, argument: str) -> cst.FunctionDef | None:
+def _call_super(function: cst.FunctionDef, argument: str) -> cst.FunctionDef:
     """Call the constructor of the base class first, but after the docstring."""
-    call = cst.parse_statement(f"super().__init__({argument})")
-    body = function.body
-    if not isinstance(body, cst.IndentedBlock) or not isinstance(call, cst.SimpleStatementLine):
-        return None
+    call = cst.Expr(cst.parse_expression(f"super().__init__({argument})"))
+    block = function.body
+    if isinstance(block, cst.SimpleStatementSuite):
+        statements = [call] if _is_empty(block.body) else [call, *block.body]
+        return function.with_changes(body=block.with_changes(body=statements))
     start = 1 if function.get_docstring() is not None else 0
-    rest = list(body.body[start:])
-    if start == 0 and _is_empty(body.body):
-        rest = []
-    return function.with_changes(body=body.with_changes(body=[*body.body[:start], call, *rest]))
+    rest = block.body[start:]
+    match rest:
+        case [cst.SimpleStatementLine(body=small) as only] if _is_empty(small):
+            lines = [only.with_changes(body=[call])]
+        case _:
+            lines = [cst.SimpleStatementLine([call]), *rest]
+    return function.with_changes(body=block.with_changes(body=[*block.body[:start], *lines]))
 
 
-def _is_empty(body: Sequence[cst.BaseStatement]) -> bool:
-    match body:
-        case [cst.SimpleStatementLine(body=[cst.Pass() | cst.Expr(value=cst.Ellipsis())])]:
+def _is_empty(statements: Sequence[cst.BaseSmallStatement]) -> bool:
+    match statements:
+        case [cst.Pass() | cst.Expr(value=cst.Ellipsis())]:
             return True
         case _:
             return False

@@ -108,7 +108,7 @@ class ModuleNames:
 
     def _reuse(self, module: str, name: str, line: int, hidden: Iterable[str]) -> Spelling | None:
         """Return a spelling by an import that the module has."""
-        for bound, nodes in self._bound.items():
+        for bound, nodes in sorted(self._bound.items(), key=lambda each: each[0] != name):
             for node in nodes:
                 attribute = _imported_as(node, bound, module, name)
                 if attribute is None or bound in hidden or not self._keeps(nodes, module, name):
