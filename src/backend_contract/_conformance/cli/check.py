@@ -96,8 +96,11 @@ def _fix(options: Options) -> bool:
             return reports
         return mark_expected(settings, environment, found, reports, not options.targets)
 
+    def cache_of(checker: str) -> Path | None:
+        return None if options.no_cache else _cache_directory(checker)
+
     checkers = _choose_checkers(options.checker or settings.checkers)
-    return fix(targets, settings.directory, checkers, environment, options, mark)
+    return fix(targets, settings.directory, checkers, environment, options, cache_of, mark)
 
 
 def _environment(options: Options) -> Environment:

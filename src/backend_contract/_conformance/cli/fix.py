@@ -5,22 +5,26 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import io
+import shutil
 import sys
 import tempfile
 import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from backend_contract._conformance.formats.common import printable, relative
 from backend_contract._conformance.results import Report, combine_reports
 from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers import Checker, not_installed
+from backend_contract._conformance.static.probe import digest
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["FixOptions", "fix", "require_fix"]
 
+CacheOf = Callable[[str], "Path | None"]
+"""Returns the directory that a checker may use as its cache, if any."""
 Mark = Callable[[Sequence[Report]], Sequence[Report]]
 """Marks the expected violations in reports."""
 
@@ -51,6 +55,7 @@ def fix(
     checkers: Sequence[Checker],
     environment: Environment,
     options: FixOptions,
+    cache_of: CacheOf,
     mark: Mark,
 ) -> bool:
     """Fix what can be fixed in the project of *directory*; return whether there was anything.
@@ -63,15 +68,13 @@ def fix(
     from backend_contract._conformance.fixes.fixing import Fixer
     from backend_contract._conformance.fixes.writing import replace_files
 
-    with tempfile.TemporaryDirectory(prefix="backend-contract-") as cache:
-
-        def check(checked: Sequence[Target]) -> dict[str, Report]:
-            return _check(checked, checkers, Path(cache), environment)
-
-        with show_progress("fixing"):
-            reports = {report.target: report for report in mark(list(check(targets).values()))}
-            fixer = Fixer(targets, directory, environment, check, unsafe=options.unsafe_fixes)
-            fixed = fixer.fix(reports)
+    with tempfile.TemporaryDirectory(prefix="backend-contract-") as name, show_progress("fixing"):
+        checking = _Checking(checkers, environment, cache_of, Path(name))
+        reports = {report.target: report for report in mark(list(checking.check(targets).values()))}
+        fixer = Fixer(
+            targets, directory, environment, checking.check_copies, unsafe=options.unsafe_fixes
+        )
+        fixed = fixer.fix(reports)
     if options.diff:
         _print_diff(fixed.before, fixed.contents)
     else:
@@ -91,16 +94,48 @@ def fix(
     return bool(fixed.edits)
 
 
-def _check(
-    targets: Sequence[Target], checkers: Sequence[Checker], cache: Path, environment: Environment
-) -> dict[str, Report]:
-    from backend_contract._conformance.static.checking import check
+class _Checking(NamedTuple):
+    """The checks of one run."""
 
-    reports: dict[str, list[Report]] = {target.text: [] for target in targets}
-    for checker in checkers:
-        for report in check(targets, checker, cache / checker.name, environment):
-            reports[report.target].append(report)
-    return {text: combine_reports(each) for text, each in reports.items() if each}
+    checkers: Sequence[Checker]
+    environment: Environment
+    cache_of: CacheOf
+    directory: Path
+    """A temporary directory, for the cache of copies."""
+
+    def check(self, targets: Sequence[Target]) -> dict[str, Report]:
+        """Check the targets themselves; copy what the checkers now have in their caches."""
+        reports = self._check(targets, self.cache_of)
+        for checker in self.checkers:
+            cache = self.cache_of(checker.name)
+            if cache is not None and targets:
+                filled = cache / self._part(targets[0].root)
+                if filled.is_dir():
+                    shutil.copytree(filled, self.directory / checker.name / "filled")
+        return reports
+
+    def check_copies(self, targets: Sequence[Target]) -> dict[str, Report]:
+        """Check copies of the targets. They are temporary, and so is their cache."""
+        for checker in self.checkers:
+            filled = self.directory / checker.name / "filled"
+            for root in dict.fromkeys(target.root for target in targets):
+                part = filled.with_name(self._part(root))
+                if filled.is_dir() and not part.exists():
+                    shutil.copytree(filled, part)
+        return self._check(targets, lambda name: self.directory / name)
+
+    def _part(self, root: Path | None) -> str:
+        """Return the name of the part of a cache that is about *root*."""
+        return digest(self.environment.python, *([str(root)] if root else []))
+
+    def _check(self, targets: Sequence[Target], cache_of: CacheOf) -> dict[str, Report]:
+        from backend_contract._conformance.static.checking import check
+
+        reports: dict[str, list[Report]] = {target.text: [] for target in targets}
+        for checker in self.checkers:
+            for report in check(targets, checker, cache_of(checker.name), self.environment):
+                reports[report.target].append(report)
+        return {text: combine_reports(each) for text, each in reports.items() if each}
 
 
 def _print_diff(before: Mapping[Path, bytes], after: Mapping[Path, bytes]) -> None:

@@ -25,15 +25,15 @@ def rewrite(content: bytes, edits: Sequence[Edit]) -> tuple[bytes, list[Edit]]:
     """
     try:
         module = cst.parse_module(content)
-    except (cst.ParserSyntaxError, UnicodeDecodeError, RecursionError) as error:
-        raise CannotRewriteError(f"libcst cannot parse it: {str(error).splitlines()[0]}") from None
-    if module.bytes != content:
-        raise CannotRewriteError("libcst does not reproduce it")
-    rewriter = _Rewriter(edits, _style(module))
-    wrapper = MetadataWrapper(module)
-    changed = wrapper.visit(rewriter)
-    imports = [each for edit in rewriter.applied for each in edit.imports]
-    return add_imports(changed, imports).bytes, rewriter.applied
+        if module.bytes != content:
+            raise CannotRewriteError("libcst does not reproduce the file")
+        rewriter = _Rewriter(edits, _style(module))
+        changed = MetadataWrapper(module).visit(rewriter)
+        imports = [each for edit in rewriter.applied for each in edit.imports]
+        return add_imports(changed, imports).bytes, rewriter.applied
+    except (cst.ParserSyntaxError, ValueError, LookupError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise CannotRewriteError(f"libcst cannot parse the file: {reason}") from None
 
 
 class Style:
