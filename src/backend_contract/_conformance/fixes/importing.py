@@ -206,7 +206,7 @@ def _spaced(body: list[_Statement], place: int) -> list[_Statement]:
         count = 2 if isinstance(following, cst.ClassDef | cst.FunctionDef) else 1
         leading = _leading(following)
         blank = next((n for n, each in enumerate(leading) if each.comment), len(leading))
-        lines = [*_blank(max(count - blank, 0)), *leading]
+        lines = leading if blank else [*_blank(count), *leading]
         body[place + 1] = following.with_changes(leading_lines=lines)
     return body
 

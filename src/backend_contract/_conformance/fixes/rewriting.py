@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import libcst as cst
@@ -31,7 +32,13 @@ def rewrite(content: bytes, edits: Sequence[Edit]) -> tuple[bytes, list[Edit]]:
         changed = MetadataWrapper(module).visit(rewriter)
         imports = [each for edit in rewriter.applied for each in edit.imports]
         return add_imports(changed, imports).bytes, rewriter.applied
-    except (cst.ParserSyntaxError, ValueError, LookupError, RecursionError) as error:
+    except (
+        cst.ParserSyntaxError,
+        LookupError,
+        RecursionError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         reason = str(error).splitlines()[0]
         raise CannotRewriteError(f"libcst cannot parse the file: {reason}") from None
 
@@ -46,9 +53,9 @@ class Style:
 
 
 def _style(module: cst.Module) -> Style:
-    lines = module.code.splitlines()
-    # As wide as the file is, within what is usual.
-    width = min(max([88, *map(len, lines)]), 120)
+    # As wide as the code is, within what is usual; comments and texts are often wider.
+    code = [line for line in module.code.splitlines() if not re.search("[#'\"]", line)]
+    width = min(max([88, *map(len, code)]), 120)
     quote = "'" if module.code.count("'") > module.code.count('"') else '"'
     return Style(module.default_indent, width, quote)
 

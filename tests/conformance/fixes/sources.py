@@ -35,7 +35,7 @@ class Edited(NamedTuple):
 
 def find(folder: Path, source: str, name: str = "Mine") -> Target:
     """Write *source* to ``mine.py`` and return its class *name*."""
-    (folder / "mine.py").write_bytes(textwrap.dedent(source).encode())
+    (folder / "mine.py").write_text(textwrap.dedent(source), encoding="utf-8")
     (target,) = find_targets([f"mine.py:{name}"], here=folder)
     assert isinstance(target, Target), target
     return target
@@ -67,7 +67,7 @@ def change(folder: Path, source: str, *clauses: str) -> Edited:
 
 
 def _edited(target: Target, edits: list[Edit], reasons: list[str]) -> Edited:
-    distinct = {edit.key: edit for edit in edits}.values()
-    content, applied = rewrite(target.source.module.path.read_bytes(), list(distinct))
-    assert len(applied) == len(distinct)
+    distinct = list({edit.key: edit for edit in edits}.values())
+    content, applied = rewrite(target.source.module.path.read_bytes(), distinct)
+    reasons += [f"not rewritten: {edit}" for edit in distinct if edit not in applied]
     return Edited(content.decode(), reasons)
