@@ -177,9 +177,9 @@ SIGNATURES = {
     )""",
     ),
     "the slash last": (
-        "(self, config=None, a_long_name=1, another_long_name=2, /)",
+        "(self, config=None, a_long_name=1, another_long=2, /)",
         """(
-        self, config: aconfig.Config | None = None, a_long_name=1, another_long_name=2, /
+        self, config: aconfig.Config | None = None, a_long_name=1, another_long=2, /
     )""",
     ),
     "several lines": (
