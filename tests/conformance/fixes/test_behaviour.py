@@ -175,8 +175,8 @@ SUPER = {
         "(self, config=None):\n        super().__init__(config)\n        self.x = 1",
     ),
     "after the docstring": (
-        '(self, config=None):\n        """Doc."""\n        self.x = 1',
-        '(self, config=None):\n        """Doc."""\n        super().__init__(config)\n        self.x = 1',
+        '(self, config=None):\n        """Doc."""\n        x = 1',
+        '(self, config=None):\n        """Doc."""\n        super().__init__(config)\n        x = 1',
     ),
     "another name": (
         "(self, settings=None): ...",

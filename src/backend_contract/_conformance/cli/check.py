@@ -68,7 +68,7 @@ def check(options: Options) -> int:
         outcome = Outcome(problems=(str(error),))
     except OSError as error:
         outcome = Outcome(problems=(format_os_error(error),))
-    if not options.diff:
+    if not options.diff or outcome.problems:  # a diff takes the place of the report
         show(outcome, options.output_format, options.color)
     for _, message in outcome.errors:
         print_error(message)

@@ -11,7 +11,7 @@ from pathlib import Path
 from backend_contract._conformance.fixes.model import Edit, Refusal
 from backend_contract._conformance.fixes.plan import plan_annotations
 from backend_contract._conformance.fixes.rewriting import CannotRewriteError, rewrite
-from backend_contract._conformance.fixes.spelling import classes_of
+from backend_contract._conformance.fixes.spelling import names_of_module
 from backend_contract._conformance.fixes.unsafe import plan_behaviour
 from backend_contract._conformance.fixes.writing import copy_root, refuse
 from backend_contract._conformance.results import Finding, Report, Verdict
@@ -80,7 +80,8 @@ class Fixer:
 
     def _relocated(self, edit: Edit) -> Edit:
         """Return *edit* with its line in the new file."""
-        owner = classes_of(ast.parse(self._fixed.contents[edit.path]))[edit.owner]
+        tree = ast.parse(self._fixed.contents[edit.path])
+        owner = names_of_module(tree).classes[edit.owner]
         lines = [
             node.lineno
             for node in ast.walk(owner)

@@ -27,7 +27,7 @@ from backend_contract._conformance.fixes.returns import (
     returns_none,
     yields_nothing,
 )
-from backend_contract._conformance.fixes.spelling import ModuleNames, classes_of, same_named
+from backend_contract._conformance.fixes.spelling import names_of_module, same_named
 from backend_contract._conformance.results import Finding
 from backend_contract._conformance.source.expected_annotations import EXPECTED_ANNOTATIONS
 from backend_contract._conformance.source.modules import (
@@ -64,7 +64,7 @@ class Definition(NamedTuple):
     @property
     def place(self) -> Place:
         """Where its annotations are written."""
-        return Place(self.owner, self.statement.lineno, ModuleNames(self.owner.module.tree))
+        return Place(self.owner, self.statement.lineno, names_of_module(self.owner.module.tree))
 
     def edit(
         self, clause: str, kind: EditKind, name: str = "", annotation: Annotation | None = None
@@ -73,7 +73,7 @@ class Definition(NamedTuple):
         return Edit(
             path=self.owner.module.path,
             line=self.statement.lineno,
-            owner=classes_of(self.owner.module.tree).index(self.owner.node),
+            owner=self.place.names.classes.index(self.owner.node),
             member=self.member,
             clause=clause,
             kind=kind,

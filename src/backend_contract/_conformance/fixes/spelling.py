@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.fixes.model import NewImport
 from backend_contract._conformance.source.modules import Function, iter_statements
 
-__all__ = ["ModuleNames", "Spelling", "classes_of", "names_of_class", "same_named"]
+__all__ = ["ModuleNames", "Spelling", "names_of_class", "names_of_module", "same_named"]
 
 # Those who have one of these also have aconfig.
 _DEPEND_ON_ACONFIG = ("aconfig", "backend_contract", "caikit")
@@ -24,6 +24,12 @@ class Spelling(NamedTuple):
     imports: tuple[NewImport, ...] = ()
     is_for_types: bool = False
     """Whether the name does not exist at run time, at least not yet at the place of use."""
+
+
+@lru_cache(maxsize=32)  # each of its classes asks for them
+def names_of_module(tree: ast.Module) -> ModuleNames:
+    """Return the names of a module."""
+    return ModuleNames(tree)
 
 
 class ModuleNames:
@@ -43,6 +49,11 @@ class ModuleNames:
                 for name in function.names:
                     bound.setdefault(name, []).append(function)
         return bound
+
+    @cached_property
+    def classes(self) -> list[ast.ClassDef]:
+        """All classes of the module, always in the same order."""
+        return [node for node in ast.walk(self._tree) if isinstance(node, ast.ClassDef)]
 
     @cached_property
     def defers_annotations(self) -> bool:
@@ -203,8 +214,3 @@ def names_of_class(node: ast.ClassDef) -> set[str]:
 def same_named(body: Iterable[ast.stmt], name: str) -> list[Function]:
     """Return the functions of a scope with that name."""
     return [s for s in iter_statements(body) if isinstance(s, Function) and s.name == name]
-
-
-def classes_of(tree: ast.Module) -> list[ast.ClassDef]:
-    """Return all classes of a module, always in the same order."""
-    return [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]

@@ -65,7 +65,7 @@ def _require_unchanged(path: Path, content: bytes) -> None:
 
 def _write_beside(path: Path, content: bytes) -> Path:
     """Write a temporary file beside *path*, with its mode and owner."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=".fix-", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -1,0 +1,249 @@
+"""``backend-contract check --fix``, with mypy."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Main
+
+BASE = """\
+from backend_contract import LocalBackend
+
+
+class Shared(LocalBackend):
+    def stop(self):
+        self._started = False
+"""
+UNCHECKED = '''\
+"""Backends without annotations."""
+import threading
+from contextlib import contextmanager
+
+from base import Shared
+
+
+class One(Shared):
+    backend_type = "ONE"
+
+    def register_config(self, config):  # merges
+        super().register_config(config)
+
+
+class Two(Shared):
+    backend_type = "TWO"
+
+    def start(self):
+        self._started = True
+
+    def handle_runtime_context(self, model_id, runtime_context=None, further=17):
+        self.last = runtime_context
+
+
+class Structural:
+    backend_type = "STRUCTURAL"
+
+    def __init__(self, config=None):
+        self.config = config
+        self.is_started = False
+        self.lock = threading.RLock()
+
+    def register_config(self, config): raise NotImplementedError
+    def start(self): self.is_started = True
+    def stop(self): self.is_started = False
+
+    @contextmanager
+    def start_lock(self):
+        with self.lock:
+            yield
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        def inner(): return model_id
+
+
+class Outer:
+    class Nested(Shared):
+        backend_type = "NESTED"
+
+        @property
+        def is_started(self): return self._started
+'''
+TARGETS = ["backends.py", "backends.py:Structural", "backends.py:Outer.Nested", "base.py"]
+VIOLATED = """\
+from backend_contract import LocalBackend
+
+
+class Renamed(LocalBackend):
+    backend_type = "RENAMED"
+
+    async def stop(self):
+        self._started = False
+
+    def handle_runtime_context(self, model, ctx):
+        print(f"{model} {ctx}")
+
+
+class Required(LocalBackend):
+    backend_type = "REQUIRED"
+
+    def __init__(self, config):
+        super().__init__(config)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Backends without annotations, and in ``violated.py`` some that violate clauses."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "base.py").write_text(BASE)
+    (tmp_path / "backends.py").write_text(UNCHECKED)
+    (tmp_path / "violated.py").write_text(VIOLATED)
+    return tmp_path
+
+
+def bare(text: str) -> str:
+    """Return the code without annotations, imports and ``if TYPE_CHECKING:``."""
+
+    class Remove(ast.NodeTransformer):
+        def visit_arg(self, node: ast.arg) -> ast.arg:
+            node.annotation = None
+            return node
+
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+            node.returns = None
+            self.generic_visit(node)
+            return node
+
+    tree = Remove().visit(ast.parse(text))
+    imports = (ast.Import, ast.ImportFrom, ast.If)
+    tree.body = [statement for statement in tree.body if not isinstance(statement, imports)]
+    return ast.unparse(tree)
+
+
+def test_fix(project: Path, run_main: Main) -> None:
+    """Unchecked classes become ok without a change of behaviour; a second run changes nothing."""
+    files = [project / "backends.py", project / "base.py"]
+    before = [file.read_text() for file in files]
+    diff = run_main("check", "--fix", "--diff", *TARGETS)
+    assert diff.status == 1
+    assert [file.read_text() for file in files] == before
+    shown = run_main("check", "--fix", "--output-format=json", *TARGETS)
+    assert shown.status == 0, shown.err
+    after = [file.read_text() for file in files]
+    assert after != before
+    assert [bare(text) for text in after] == [bare(text) for text in before]
+    verdicts = {f["verdict"] for t in json.loads(shown.out)["reports"] for f in t["findings"]}
+    assert verdicts == {"ok"}
+    assert "base.py:5: BC309 fixed: `stop`: annotated `-> None`" in shown.err
+    assert " in 2 files" in shown.err
+    for file, old, new in zip(files, before, after, strict=True):
+        lines = (text.splitlines(keepends=True) for text in (old, new))
+        assert "".join(difflib.unified_diff(*lines, file.name, file.name)) in diff.out
+    again = run_main("check", "--fix", *TARGETS)
+    assert again.status == 0
+    assert "0 fixes in 0 files" in again.err
+    assert [file.read_text() for file in files] == after
+    # And it can be imported.
+    subprocess.run([sys.executable, "-c", "import backends"], cwd=project, check=True)
+
+
+def test_unsafe_fixes(project: Path, run_main: Main) -> None:
+    """Violations are fixed on request only, and then annotated."""
+    file = project / "violated.py"
+    shown = run_main("check", "--fix", "violated.py")
+    assert shown.status == 1
+    assert file.read_text() == VIOLATED
+    assert "0 fixes in 0 files; 4 more with --unsafe-fixes" in shown.err
+    shown = run_main("check", "--fix", "--unsafe-fixes", "violated.py")
+    assert shown.status == 0, shown.out
+    text = file.read_text()
+    assert "    def stop(self) -> None:\n" in text
+    assert "self, model_id: str, runtime_context: RuntimeServerContextType\n" in text
+    assert 'print(f"{model_id} {runtime_context}")' in text
+    assert "def __init__(self, config: aconfig.Config | None = None) -> None:" in text
+    shown = run_main("check", "--fix", "--unsafe-fixes", "--diff", "violated.py")
+    assert (shown.status, shown.out) == (0, "")
+
+
+def test_not_fixed(project: Path, run_main: Main) -> None:
+    """What cannot be fixed is left, and said: a value, and members of other directories."""
+    inner = project / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").touch()
+    (inner / "mine.py").write_text("""\
+from base import Shared
+
+class Mine(Shared):
+    backend_type = "MINE"
+    def start(self):
+        return 1
+""")
+    (project / "inner.pth").touch()
+    (inner / "base.py").symlink_to("../base.py")
+    before = (inner / "mine.py").read_text()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(inner)
+        shown = run_main("check", "--fix", "mine.py")
+    assert (project / "base.py").read_text() == BASE
+    assert (inner / "mine.py").read_text() == before
+    assert "BC309 not fixed: its source does not show that `start` returns only `None`" in shown.err
+    assert "BC309 not fixed: `stop` (from base.Shared) is not below" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--unsafe-fixes"], "--unsafe-fixes requires --fix"),
+        (["--diff"], "--diff requires --fix"),
+        (["--fix", "--diff", "--output-format=json"], "omit --output-format"),
+    ],
+)
+def test_options(run_main: Main, options: list[str], message: str) -> None:
+    """Options without the one that they need are an error."""
+    shown = run_main("check", "base.py", *options)
+    assert shown.status == 2
+    assert shown.err.startswith("backend-contract: error: ")
+    assert message in shown.err
+
+
+def test_without_libcst(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without libcst, one line names the extra; a check needs none."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "libcst" else find_spec(name)
+    )
+    shown = run_main("check", "--fix", "base.py")
+    assert (shown.status, shown.out) == (2, "")
+    assert shown.err.count("\n") == 1
+    assert "backend-contract[fix]" in shown.err
+
+
+def test_libcst_is_not_loaded() -> None:
+    """A check without ``--fix`` does not load libcst."""
+    script = """
+import sys
+from backend_contract._conformance.cli.main import main
+main(["check", "nowhere.py"])
+assert "libcst" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+def test_read_only(project: Path, run_main: Main) -> None:
+    """A file that cannot be written is one line, and nothing is lost."""
+    (project / "base.py").chmod(0o444)
+    shown = run_main("check", "--fix", "base.py", "backends.py:One")
+    assert shown.status == 2
+    assert shown.err.splitlines()[-1].startswith("backend-contract: error: ")
+    assert "base.py: cannot be fixed: it is read-only" in shown.err
+    assert (project / "base.py").read_text() == BASE
+    assert (project / "backends.py").read_text() == UNCHECKED
