@@ -39,6 +39,7 @@ RESULTS = {
     "async": ("async def start(self): pass", False),
     "a lambda": ("start = lambda self: None", False),
     "a type comment": ("def start(self):\n        # type: () -> None\n        pass", False),
+    "type: ignore": ("def start(self): # type: ignore[misc]\n        pass", True),
     "overloads": ("@overload\n    def start(self): ...\n    def start(self): pass", False),
 }
 
@@ -110,6 +111,12 @@ class Mine:
     assert ("def is_started(self) -> bool:" in text) is is_written
     assert "def is_started(self, value): ..." in text
     assert bool(reasons) is not is_written
+
+
+def test_no_property(tmp_path: Path) -> None:
+    """A method in the place of a property keeps its faults."""
+    edited = annotate(tmp_path, "class Mine:\n    def is_started(self): return True\n", "BC307")
+    assert (edited.text.count("->"), edited.reason) == (0, "`is_started` is a method")
 
 
 LOCKS = {

@@ -71,6 +71,10 @@ IMPORTS = {
         "from __future__ import annotations\nclass A:",
         "from __future__ import annotations\n\nfrom m import N\nclass A:",
     ),
+    "future and more": (
+        "from __future__ import annotations; import os\nclass A:",
+        "from __future__ import annotations; import os\n\nfrom m import N\n\n\nclass A:",
+    ),
     "comment": ("# A license.\n\nclass A:", "# A license.\n\nfrom m import N\n\n\nclass A:"),
     "in order": (
         "import os\n\nimport k\nfrom a import b\nfrom z import y\n\n\nclass A:",

@@ -96,8 +96,8 @@ def _start(module: cst.Module) -> int:
     """Return the index after the docstring and the imports from ``__future__``."""
     start = 1 if module.get_docstring() is not None else 0
     for number, statement in enumerate(module.body):
-        found = _import_of(statement)
-        if isinstance(found, cst.ImportFrom) and _module_of(found) == "__future__":
+        small = statement.body if isinstance(statement, cst.SimpleStatementLine) else ()
+        if any(isinstance(s, cst.ImportFrom) and _module_of(s) == "__future__" for s in small):
             start = number + 1
     return start
 

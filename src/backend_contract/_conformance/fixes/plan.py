@@ -112,7 +112,7 @@ def _only_definition(owner: ClassSource, member: str) -> Function:
         raise CannotFixError(f"`{member}` is defined more than once")
     with tokenize.open(owner.module.path) as file:
         lines = file.read().splitlines()[functions[0].lineno - 1 : functions[0].body[0].lineno]
-    if any(re.search(r"#\s*type:\s*(?!ignore)", line) for line in lines):
+    if any(re.search(r"#\s*type:(?!\s*ignore)", line) for line in lines):
         raise CannotFixError(f"`{member}` has a type comment")
     return functions[0]
 
@@ -202,6 +202,9 @@ def _result(definition: Definition, function: Function) -> str:
         if member != "start_lock" or "contextmanager" not in decorators:
             raise CannotFixError(f"`{member}` is a generator")
         return "Iterator[None]" if yields_nothing(function) else "Iterator[object]"
+    is_property = any(ast.unparse(d).endswith("property") for d in function.decorator_list)
+    if member in ("backend_type", "is_started") and not is_property:
+        raise CannotFixError(f"`{member}` is a method")
     keeps: dict[str, tuple[bool, str]] = {
         "is_started": (returns_a_bool(function, owner), "a `bool`"),
         "backend_type": (returns_a_str(function), "a `str`"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 
 import libcst as cst
@@ -31,7 +32,11 @@ def rewrite(content: bytes, edits: Sequence[Edit]) -> tuple[bytes, list[Edit]]:
         rewriter = _Rewriter(edits, _style(module))
         changed = MetadataWrapper(module).visit(rewriter)
         imports = [each for edit in rewriter.applied for each in edit.imports]
-        return add_imports(changed, imports).bytes, rewriter.applied
+        new = add_imports(changed, imports).bytes
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            compile(new, "", "exec", dont_inherit=True)  # nothing is run
+        return new, rewriter.applied
     except (
         cst.ParserSyntaxError,
         LookupError,
@@ -40,7 +45,7 @@ def rewrite(content: bytes, edits: Sequence[Edit]) -> tuple[bytes, list[Edit]]:
         ValueError,
     ) as error:
         reason = str(error).splitlines()[0]
-        raise CannotRewriteError(f"libcst cannot parse the file: {reason}") from None
+        raise CannotRewriteError(f"the file cannot be rewritten: {reason}") from None
 
 
 class Style:
