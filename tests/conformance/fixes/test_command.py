@@ -150,7 +150,7 @@ def test_fix(project: Path, run_main: Main) -> None:
         assert "".join(difflib.unified_diff(*lines, file.name, file.name)) in diff.out
     again = run_main("check", "--fix", *TARGETS)
     assert again.status == 0
-    assert "0 fixes in 0 files" in again.err
+    assert "0 fixes in 0 files\n\nbackends.py:One\n" in again.out
     assert [file.read_text() for file in files] == after
     # And it can be imported.
     subprocess.run([sys.executable, "-c", "import backends"], cwd=project, check=True)
@@ -162,7 +162,7 @@ def test_unsafe_fixes(project: Path, run_main: Main) -> None:
     shown = run_main("check", "--fix", "violated.py")
     assert shown.status == 1
     assert file.read_text() == VIOLATED
-    assert "0 fixes in 0 files; 4 more with --unsafe-fixes" in shown.err
+    assert "0 fixes in 0 files; 4 more with --unsafe-fixes" in shown.out
     shown = run_main("check", "--fix", "--unsafe-fixes", "violated.py")
     assert shown.status == 0, shown.out
     text = file.read_text()
@@ -195,8 +195,8 @@ class Mine(Shared):
         shown = run_main("check", "--fix", "mine.py")
     assert (project / "base.py").read_text() == BASE
     assert (inner / "mine.py").read_text() == before
-    assert "BC309 not fixed: its source does not show that `start` returns only `None`" in shown.err
-    assert "BC309 not fixed: `stop` (from base.Shared) is not below" in shown.err
+    assert "BC309 not fixed: its source does not show that `start` returns only `None`" in shown.out
+    assert "BC309 not fixed: `stop` (from base.Shared) is not below" in shown.out
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def mypy_strict(files: list[str], directory: Path, cache: Path) -> subprocess.Co
 UNTYPED_PAGES = {
     *("caikit.md", "caikit-runtime.md"),  # need Caikit, which is not installed here
     "check.md",  # shows a violation
+    "fixing.md",  # shows what annotations are missing
 }
 UNTYPED_FILES = {
     "late.py",  # shows a violation

@@ -9,9 +9,9 @@ import shutil
 import sys
 import tempfile
 import tokenize
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from backend_contract._conformance.formats.common import printable, relative
 from backend_contract._conformance.results import Report, combine_reports
@@ -20,6 +20,9 @@ from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers import Checker, not_installed
 from backend_contract._conformance.static.probe import digest
 from backend_contract.errors import CouldNotCheckError
+
+if TYPE_CHECKING:
+    from backend_contract._conformance.fixes.fixing import Fixed
 
 __all__ = ["FixOptions", "fix", "require_fix"]
 
@@ -61,7 +64,7 @@ def fix(
     """Fix what can be fixed in the project of *directory*; return whether there was anything.
 
     Writes the files, or, with ``--diff``, prints the difference. What was fixed, and what could not
-    be, goes to standard error. Raises :class:`CouldNotCheckError` if a file cannot be written; all
+    be, is printed too. Raises :class:`CouldNotCheckError` if a file cannot be written; all
     files then are as they were.
     """
     from backend_contract._conformance.cli.progress import show_progress
@@ -79,18 +82,12 @@ def fix(
         _print_diff(fixed.before, fixed.contents)
     else:
         replace_files(fixed.contents, fixed.before)
-    done = "would be fixed" if options.diff else "fixed"
-    for edit in fixed.edits:
-        _print(f"{printable(relative(edit.path))}:{edit.line}: {edit.clause} {done}: {edit}")
-    for refusal in fixed.refusals:
-        _print(
-            f"{printable(relative(refusal.path))}:{refusal.line}: {refusal.clause} not fixed: "
-            f"{refusal.reason}"
-        )
-    files = len(fixed.contents)
-    count = f"{_plural(len(fixed.edits), 'fix', 'fixes')} in {_plural(files, 'file', 'files')}"
-    hidden = "" if not fixed.unsafe else f"; {len(fixed.unsafe)} more with --unsafe-fixes"
-    _print(f"{count}{hidden}" if not options.diff else f"{count}, not written{hidden}")
+    # A diff, and the formats for programs, are alone on standard output.
+    is_alone = options.diff or options.output_format != "full"
+    for line in _summary(fixed, "would be fixed" if options.diff else "fixed"):
+        print(printable(line), file=sys.stderr if is_alone else sys.stdout)
+    if not is_alone:
+        print()
     return bool(fixed.edits)
 
 
@@ -161,8 +158,17 @@ def _shown(line: str) -> str:
     return shown + line[len(text) :]
 
 
-def _print(text: str) -> None:
-    print(printable(text), file=sys.stderr)
+def _summary(fixed: Fixed, done: str) -> Iterator[str]:
+    """Yield one line per edit, one per finding that is left, and the numbers."""
+    for edit in fixed.edits:
+        yield f"{relative(edit.path)}:{edit.line}: {edit.clause} {done}: {edit}"
+    for refusal in fixed.refusals:
+        where = f"{relative(refusal.path)}:{refusal.line}"
+        yield f"{where}: {refusal.clause} not fixed: {refusal.reason}"
+    fixes = _plural(len(fixed.edits), "fix", "fixes")
+    files = _plural(len(fixed.contents), "file", "files")
+    hidden = f"; {len(fixed.unsafe)} more with --unsafe-fixes" if fixed.unsafe else ""
+    yield f"{fixes} in {files}{hidden}"
 
 
 def _plural(count: int, one: str, many: str) -> str:
