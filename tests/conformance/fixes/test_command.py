@@ -146,14 +146,36 @@ def test_fix(project: Path, run_main: Main) -> None:
     assert "base.py:5: BC309 fixed: `stop`: annotated `-> None`" in shown.err
     assert " in 2 files" in shown.err
     for file, old, new in zip(files, before, after, strict=True):
-        lines = (text.splitlines(keepends=True) for text in (old, new))
-        assert "".join(difflib.unified_diff(*lines, file.name, file.name)) in diff.out
+        texts = old.splitlines(keepends=True), new.splitlines(keepends=True)
+        expected = difflib.unified_diff(texts[0], texts[1], file.name, file.name)
+        assert "".join(expected) in diff.out
     again = run_main("check", "--fix", *TARGETS)
     assert again.status == 0
     assert "0 fixes in 0 files\n\nbackends.py:One\n" in again.out
     assert [file.read_text() for file in files] == after
     # And it can be imported.
     subprocess.run([sys.executable, "-c", "import backends"], cwd=project, check=True)
+
+
+def test_diff(project: Path, run_main: Main) -> None:
+    """A diff keeps tabs, carriage returns and the missing end of a file, but no escape sequence."""
+    text = """\
+# coding: latin-1
+from backend_contract import LocalBackend
+class Mine(LocalBackend):
+\tbackend_type = "MINE"  # \xe9 \x1b[31m
+\tdef stop(self): self._started = False"""
+    (project / "mine.py").write_bytes(text.replace("\n", "\r\n").encode("latin-1"))
+    shown = run_main("check", "--fix", "--diff", "mine.py")
+    assert shown.status == 1
+    lines = shown.out.replace("\r", "<CR>").splitlines()
+    assert ' \tbackend_type = "MINE"  # \xe9 \\x1b[31m<CR>' in lines
+    assert lines[-4:] == [
+        "-\tdef stop(self): self._started = False",
+        "\\ No newline at end of file",
+        "+\tdef stop(self) -> None: self._started = False",
+        "\\ No newline at end of file",
+    ]
 
 
 def test_unsafe_fixes(project: Path, run_main: Main) -> None:

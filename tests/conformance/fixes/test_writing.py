@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from backend_contract._conformance.fixes import writing
 from backend_contract._conformance.fixes.writing import copy_root, refuse, replace_files
 from backend_contract.errors import CouldNotCheckError
 
@@ -86,7 +85,7 @@ def test_nothing_lost(folder: Path, problem: str, monkeypatch: pytest.MonkeyPatc
         def fail(*_: object) -> None:
             raise OSError(28, "No space left on device", str(second))
 
-        monkeypatch.setattr(writing.os, "fdopen", fail)
+        monkeypatch.setattr("os.fdopen", fail)
     left = second.read_bytes() if second.exists() else None
     with pytest.raises(CouldNotCheckError, match=r"mine\.py"):
         replace_files(

@@ -236,12 +236,19 @@ def _finding(reports: Reports, text: str, clause: str) -> Finding | None:
     return next((finding for finding in findings if finding.clause.id == clause), None)
 
 
-_BEST_FIRST = (Verdict.OK, Verdict.NOT_APPLICABLE, Verdict.UNCHECKED, Verdict.BLOCKED)
+_BEST_FIRST = (
+    Verdict.OK,
+    Verdict.NOT_APPLICABLE,
+    Verdict.NEEDS_A_SUITE,
+    Verdict.NEEDS_AN_EXTRA,
+    Verdict.UNCHECKED,
+    Verdict.BLOCKED,
+    Verdict.VIOLATED,
+)
 
 
 def _is_worse(verdict: Verdict, than: Verdict) -> bool:
-    order = {each: number for number, each in enumerate(_BEST_FIRST)}
-    return order.get(verdict, len(order)) > order.get(than, len(order))
+    return _BEST_FIRST.index(verdict) > _BEST_FIRST.index(than)
 
 
 class _Copies:
