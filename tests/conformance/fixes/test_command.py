@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Main
+    from conftest import Main, WarmCache
 
 BASE = """\
 from backend_contract import LocalBackend
@@ -196,7 +196,7 @@ def test_unsafe_fixes(project: Path, run_main: Main) -> None:
     assert (shown.status, shown.out) == (0, "")
 
 
-def test_not_fixed(project: Path, run_main: Main) -> None:
+def test_not_fixed(project: Path, run_main: Main, warm_cache: WarmCache) -> None:
     """What cannot be fixed is left, and said: a value, and members of other directories."""
     inner = project / "inner"
     inner.mkdir()
@@ -209,9 +209,9 @@ class Mine(Shared):
     def start(self):
         return 1
 """)
-    (project / "inner.pth").touch()
     (inner / "base.py").symlink_to("../base.py")
     before = (inner / "mine.py").read_text()
+    warm_cache([inner])
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(inner)
         shown = run_main("check", "--fix", "mine.py")

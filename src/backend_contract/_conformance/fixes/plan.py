@@ -111,7 +111,7 @@ def _only_definition(owner: ClassSource, member: str) -> Function:
     if len(functions) != 1:
         raise CannotFixError(f"`{member}` is defined more than once")
     with tokenize.open(owner.module.path) as file:
-        lines = file.read().splitlines()[functions[0].lineno - 1 : functions[0].body[0].lineno]
+        lines = file.read().split("\n")[functions[0].lineno - 1 : functions[0].body[0].lineno]
     if any(re.search(r"#\s*type:(?!\s*ignore)", line) for line in lines):
         raise CannotFixError(f"`{member}` has a type comment")
     return functions[0]

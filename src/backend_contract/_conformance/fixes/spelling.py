@@ -134,7 +134,7 @@ class ModuleNames:
         for node in nodes:
             match node:
                 case ast.Import() | ast.ImportFrom():
-                    bound = [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+                    bound = [_bound_name(alias) for alias in node.names]
                     if all(_imported_as(node, each, module, name) is None for each in bound):
                         return False
                 case ast.Assign(value=ast.Constant(value=None)):
@@ -179,31 +179,38 @@ def _bindings_of_scope(scope: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     pending = [*ast.iter_child_nodes(scope)]
     while pending:
         node = pending.pop(0)
+        for name in _bound_by(node):
+            yield name, node
         match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                yield name, node
-                continue
-            case ast.ClassDef(name=name):
-                yield name, node
-                continue
-            case ast.Lambda():
-                continue
-            case ast.Import(names=names) | ast.ImportFrom(names=names):
-                for alias in names:
-                    yield alias.asname or alias.name.partition(".")[0], node
-            case ast.Assign(targets=[ast.Name(id=name)]):
-                yield name, node
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
+                pass  # a scope of its own
+            case ast.Assign(targets=[ast.Name()]):
                 pending.append(node.value)
-                continue
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                yield name, node
-            case ast.ExceptHandler(name=str(name)):
-                yield name, node
-            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                yield name, node
             case _:
-                pass
-        pending += ast.iter_child_nodes(node)
+                pending += ast.iter_child_nodes(node)
+
+
+def _bound_by(node: ast.AST) -> list[str]:
+    """Return the names that a node itself binds."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [_bound_name(alias) for alias in names]
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return [name]
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return [name]
+        case ast.ExceptHandler(name=str(name)):
+            return [name]
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            return [name]
+        case _:
+            return []
+
+
+def _bound_name(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
 
 
 def names_of_class(node: ast.ClassDef) -> set[str]:
