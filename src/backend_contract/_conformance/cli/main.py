@@ -140,17 +140,17 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fix",
         action="store_true",
-        help="first write the annotations that unchecked clauses ask for, in files of the project",
+        help="first write missing annotations",
     )
     parser.add_argument(
         "--unsafe-fixes",
         action="store_true",
-        help="also fix violations by edits that may change behaviour; requires --fix",
+        help="with --fix: edits that may change behaviour",
     )
     parser.add_argument(
         "--diff",
         action="store_true",
-        help="print the edits as a diff instead of writing them; requires --fix",
+        help="with --fix: print a diff, write nothing",
     )
     parser.add_argument(
         "--strict",
