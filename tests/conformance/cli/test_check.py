@@ -52,13 +52,18 @@ def test_violated(project: Path, command: Command) -> None:
 
 
 def test_unchecked(run_main: Main) -> None:
-    """An unchecked clause fails only with ``--strict``."""
-    relaxed = run_main("check", "mine.py:Open")
-    assert relaxed.status == 0
-    assert "7 ok, 1 unchecked" in relaxed.out
-    assert "`stop` has no return annotation" in relaxed.out
-    assert run_main("check", "--strict", "mine.py:Open").status == 1
-    assert run_main("check", "--strict", "mine.py:Good").status == 0
+    """An unchecked clause fails unless ``--lenient`` is given; the last line says that it is."""
+    shown = run_main("check", "mine.py:Open")
+    assert shown.status == 1
+    assert "`stop` has no return annotation" in shown.out
+    last = shown.out.splitlines()[-1]
+    assert last.startswith("7 ok, 1 unchecked (layer S")
+    assert "lenient" not in last
+    lenient = run_main("check", "--lenient", "mine.py:Open")
+    assert lenient.status == 0
+    assert lenient.out.splitlines()[-1].startswith("7 ok, 1 unchecked (layer S")
+    assert "lenient" in lenient.out.splitlines()[-1]
+    assert run_main("check", "--lenient", "mine.py:Bad").status == 1
 
 
 @pytest.mark.parametrize(
@@ -166,14 +171,15 @@ def test_untyped_package(project: Path, command: Command) -> None:
 
 
 def test_concise(run_main: Main) -> None:
-    """``concise`` has one line per finding that is not ok."""
+    """``concise`` has one line per finding that is not ok, and a last one that sums up."""
     targets = ("mine.py:Bad", "mine.py:Open", "mine.py:Good")
     shown = run_main("check", "--output-format", "concise", *targets)
     assert shown.status == 1
-    violated, unchecked = shown.out.splitlines()
+    violated, unchecked, last = shown.out.splitlines()
     assert violated.startswith("mine.py:6: BC309 violated: `start` and `stop` can be called")
     assert "; found: def start(self) -> int; expected: def start(self) -> None" in violated
     assert unchecked == "mine.py:9: BC309 unchecked: `stop` has no return annotation"
+    assert last.startswith("3 targets: 22 ok, 1 violated, 1 unchecked (layer S, by mypy")
 
 
 def test_absolute_path(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,10 +244,11 @@ def test_terminal_color(
 
 
 def test_should(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A violated clause of level SHOULD is a warning; it changes no exit status."""
+    """A clause of level SHOULD that does not hold fails only with ``--error-on-warning``."""
     monkeypatch.setitem(CLAUSES, "BC309", replace(CLAUSES["BC309"], level=Level.SHOULD))
-    for arguments in (["mine.py:Bad"], ["--strict", "mine.py:Bad"], ["--strict", "mine.py:Open"]):
-        assert run_main("check", *arguments).status == 0
+    for target in ("mine.py:Bad", "mine.py:Open"):
+        assert run_main("check", target).status == 0
+        assert run_main("check", "--error-on-warning", target).status == 1
     shown = run_main("check", "mine.py:Bad")
     assert "BC309  warning" in shown.out
     assert "7 ok, 1 violated, 1 of them a warning" in shown.out

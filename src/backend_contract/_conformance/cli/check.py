@@ -48,7 +48,8 @@ class Options(Protocol):
     python: str | None
     run: bool
     backend_config: Path | None
-    strict: bool | None
+    lenient: bool | None
+    error_on_warning: bool | None
     output_format: str
     color: str
     no_cache: bool
@@ -90,8 +91,17 @@ def _run(options: Options) -> Outcome:
     if settings.expected_violations:
         all_targets = not options.targets
         reports = mark_expected(settings, environment, found, reports, all_targets)
-    strict = settings.strict if options.strict is None else options.strict
-    return Outcome(reports=reports, problems=tuple(problems), strict=strict)
+    return Outcome(
+        reports=reports,
+        problems=tuple(problems),
+        lenient=_choose(options.lenient, settings.lenient),
+        error_on_warning=_choose(options.error_on_warning, settings.error_on_warning),
+    )
+
+
+def _choose(option: bool | None, setting: bool) -> bool:
+    """Return the option of the command line if it is given, otherwise the setting."""
+    return setting if option is None else option
 
 
 def _find(

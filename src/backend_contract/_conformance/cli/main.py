@@ -138,9 +138,14 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         help="YAML file with the configuration that the class needs; requires --run",
     )
     parser.add_argument(
-        "--strict",
+        "--lenient",
         action=argparse.BooleanOptionalAction,
-        help="fail if a clause is unchecked",
+        help="do not fail because a clause is unchecked",
+    )
+    parser.add_argument(
+        "--error-on-warning",
+        action=argparse.BooleanOptionalAction,
+        help="treat clauses of level SHOULD as those of level MUST",
     )
     parser.add_argument(
         "--output-format",
