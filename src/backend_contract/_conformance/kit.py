@@ -61,8 +61,8 @@ def check_backend(
     valid for the class, if an empty one is not; *metadata* is what a usual client sends. Each call
     of a member may take *time_limit* seconds.
 
-    Three hooks show what no member of a backend shows. Without them, the clauses that need them are
-    unchecked if the members do not suffice:
+    Three hooks show what no member of a backend shows. Without them, the verdict on a clause is
+    "needs a suite" if the members do not suffice:
 
     - ``merged_config(backend)`` returns the merged configuration (BC204);
     - ``during_start(backend, call)`` arranges that ``backend.start()`` calls ``call()`` in the
@@ -219,6 +219,7 @@ class Kit:
             line=line,
             found="" if outcome is None else outcome.found,
             because=() if outcome is None else outcome.because,
+            advice="" if outcome is None else outcome.advice,
             layer="B",
             checked_by=CHECKED_BY,
         )

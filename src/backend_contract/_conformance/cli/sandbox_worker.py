@@ -129,6 +129,7 @@ def as_document(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "found": finding.found,
         "because": finding.because,
+        "advice": finding.advice,
         "layer": finding.layer,
         "checked_by": finding.checked_by,
     }
@@ -143,6 +144,7 @@ def as_finding(document: Mapping[str, Any]) -> Finding:
         line=document["line"],
         found=document["found"],
         because=tuple(document["because"]),
+        advice=document["advice"],
         layer=document["layer"],
         checked_by=document["checked_by"],
     )
