@@ -31,6 +31,7 @@ from backend_contract._conformance.source.environment import (
     this_environment,
 )
 from backend_contract._conformance.source.targets import Target
+from backend_contract.clauses import CLAUSES
 
 if TYPE_CHECKING:
     from conftest import Command
@@ -323,6 +324,7 @@ def test_report(
             "qualname": "Bad",
             "root": str(project),
             "config": str(project / "c.yaml"),
+            "clauses": [*CLAUSES],
             "known": {},
         }
     ]

@@ -67,6 +67,16 @@ def test_lenient(project: Path, run_main: Main) -> None:
     assert run_main("check", "--no-lenient").status == 1
 
 
+def test_select(project: Path, run_main: Main) -> None:
+    """``select`` and ``ignore`` apply unless the option is given."""
+    write(project, 'targets = ["mine.py:Nameless"]\nselect = ["BC1"]\nignore = ["BC101"]\n')
+    shown = run_main("check")
+    assert shown.status == 0
+    assert shown.out.splitlines()[-1].startswith("1 blocked (layer S")
+    assert run_main("check", "--ignore", "BC102").status == 1
+    assert run_main("check", "--select", "BC3").out.splitlines()[-1].startswith("2 ok (")
+
+
 def test_checkers(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     """``checkers`` applies unless ``--checker`` is given."""
     monkeypatch.setattr(subprocesses, "find_program", lambda _: None)
@@ -186,7 +196,7 @@ def test_error_in_document(project: Path, run_main: Main) -> None:
 
 
 BAD = {
-    "unknown = 1": "unknown key 'unknown'; expected one of targets, checkers, lenient",
+    "unknown = 1": "unknown key 'unknown'; expected one of targets, checkers, select",
     "strict = true": "unknown key 'strict'; unchecked clauses fail by default; see `lenient`",
     "target = []": "unknown key 'target'",
     "targets = 'mine'": "targets must be a list of strings, got 'mine'",
@@ -195,6 +205,8 @@ BAD = {
     "checkers = 'mypy'": "checkers must be a list of strings",
     "lenient = 'yes'": "lenient must be true or false, got 'yes'",
     "error-on-warning = 1": "error-on-warning must be true or false, got 1",
+    "select = 'BC4'": "select must be a list of strings, got 'BC4'",
+    "ignore = [4]": "ignore must be a list of strings",
     "expected-violations = 1": "expected-violations must be an array of tables, got 1",
     "expected-violations = ['BC309']": "entry 1: must be a table, got 'BC309'",
     "expected-violations = [{target = 'a:B', clause = 'BC309'}]": "reason must be",
@@ -225,13 +237,15 @@ def test_valid(project: Path) -> None:
     """All settings are read, from any directory below the file."""
     write(
         project,
-        "targets = ['a:B']\ncheckers = ['ty']\nlenient = true\nerror-on-warning = true\n"
-        + EXPECTED.format(name="Bad", clause="BC309"),
+        "targets = ['a:B']\ncheckers = ['ty']\nselect = ['BC4']\nignore = ['BC401']\n"
+        "lenient = true\nerror-on-warning = true\n" + EXPECTED.format(name="Bad", clause="BC309"),
     )
     assert read_settings(project / "sub", CHECKERS) == Settings(
         directory=project,
         targets=("a:B",),
         checkers=("ty",),
+        select=("BC4",),
+        ignore=("BC401",),
         lenient=True,
         error_on_warning=True,
         expected_violations=(
@@ -302,7 +316,10 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab-", min_size=1), inner),
     max_leaves=5,
 )
-known_keys = ["targets", "checkers", "lenient", "error-on-warning", "expected-violations"]
+known_keys = [
+    *("targets", "checkers", "select", "ignore", "lenient", "error-on-warning"),
+    "expected-violations",
+]
 keys = st.sampled_from([*known_keys, "other"])
 
 

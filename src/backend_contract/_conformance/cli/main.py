@@ -137,6 +137,14 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="YAML file with the configuration that the class needs; requires --run",
     )
+    for name, verb in (("select", "check only"), ("ignore", "do not check")):
+        parser.add_argument(
+            f"--{name}",
+            type=lambda text: text.split(","),
+            action="extend",
+            metavar="CLAUSE",
+            help=f"{verb} the clauses with these ids or prefixes of ids, comma-separated",
+        )
     parser.add_argument(
         "--lenient",
         action=argparse.BooleanOptionalAction,

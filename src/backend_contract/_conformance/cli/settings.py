@@ -20,7 +20,15 @@ __all__ = ["ExpectedViolation", "Settings", "read_settings"]
 Table: TypeAlias = "dict[str, object]"
 
 _FILE = "pyproject.toml"
-_KEYS = ("targets", "checkers", "lenient", "error-on-warning", "expected-violations")
+_KEYS = (
+    "targets",
+    "checkers",
+    "select",
+    "ignore",
+    "lenient",
+    "error-on-warning",
+    "expected-violations",
+)
 _HINTS = {"strict": "unchecked clauses fail by default; see `lenient`"}
 """What to know about keys that no longer exist."""
 
@@ -42,6 +50,8 @@ class Settings:
     """The directory that paths and module names are relative to."""
     targets: tuple[str, ...] = ()
     checkers: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     lenient: bool = False
     error_on_warning: bool = False
     expected_violations: tuple[ExpectedViolation, ...] = ()
@@ -69,6 +79,8 @@ def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
         directory=file.parent,
         targets=_strings(table, "targets", where),
         checkers=names,
+        select=_strings(table, "select", where),
+        ignore=_strings(table, "ignore", where),
         lenient=_boolean(table, "lenient", where),
         error_on_warning=_boolean(table, "error-on-warning", where),
         expected_violations=tuple(_expected_violations(table, where)),
