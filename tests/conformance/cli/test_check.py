@@ -6,16 +6,20 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support import WAIT
 
 from backend_contract._conformance.cli import check as check_module
-from backend_contract._conformance.static.checkers import subprocesses
+from backend_contract._conformance.static.checkers import CHECKERS, subprocesses
+from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic
 from backend_contract.clauses import CLAUSES, Level
+from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
     from conftest import Command, Main, WarmCache
@@ -261,6 +265,33 @@ def test_several_checkers(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> No
     assert shown.status == 2
     assert "ty is not installed" in shown.err
     assert "7 ok, 1 violated (layer S, by mypy" in shown.out
+
+
+class Rival:
+    """A checker that waits for others to be asked too, and reports nothing."""
+
+    is_installed = True
+
+    def __init__(self, name: str, everyone: threading.Barrier) -> None:
+        self.name = name
+        self._everyone = everyone
+
+    def version(self) -> str:
+        self._everyone.wait(WAIT)  # would break if the checkers ran one after the other
+        raise CouldNotCheckError(f"{self.name} gives up")
+
+    def check(self, request: CheckRequest) -> list[Diagnostic]:
+        raise AssertionError(request)
+
+
+def test_side_by_side(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkers run at the same time; their results are shown in the order of the checkers."""
+    everyone = threading.Barrier(3)
+    for name in ("pyright", "ty", "zuban"):
+        monkeypatch.setitem(CHECKERS, name, Rival(name, everyone))
+    shown = run_main("check", "--checker", "zuban,pyright,ty", "mine.py:Good")
+    assert shown.status == 2
+    assert re.findall(r"(\w+) gives up", shown.err) == ["zuban", "pyright", "ty"]
 
 
 # Missing and failing tools.
