@@ -17,6 +17,7 @@ __all__ = [
     "Report",
     "Source",
     "Verdict",
+    "blocked",
     "blocked_by",
     "combine",
     "combine_reports",
@@ -223,6 +224,11 @@ def blocked_by(clause: Clause, finding_of: Callable[[str], Finding]) -> str | No
         if finding.verdict is Verdict.VIOLATED and finding.clause.level is Level.MUST:
             return required
     return None
+
+
+def blocked(finding: Finding, clause: str) -> Finding:
+    """Return *finding*, blocked by *clause*."""
+    return replace(finding, verdict=Verdict.BLOCKED, found="", because=(clause,), advice="")
 
 
 _WORST_FIRST = (
