@@ -31,7 +31,8 @@ from backend_contract._conformance.behavioural.trial import (
     violated,
 )
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
-from backend_contract._structure import find_problems
+from backend_contract._structure import find_missing, find_problems
+from backend_contract.base import BackendBase
 from backend_contract.clauses import CLAUSES, Clause, in_layer
 from backend_contract.errors import CouldNotCheckError
 from backend_contract.protocol import Backend
@@ -39,6 +40,21 @@ from backend_contract.protocol import Backend
 __all__ = ["CHECKED_BY", "Kit", "check_backend"]
 
 CHECKED_BY = "the conformance kit"
+
+_ADVICE_ON_BASE = {
+    True: {
+        "BC204": "Call `super().register_config(config)`, which merges.",
+        "BC302": "Set `self._started = True` at the end of `start`.",
+        "BC303": "Set `self._started = False` in `stop`.",
+        "BC405": "Set `self._started = True` at the end of `start`.",
+    },
+    False: {
+        "BC302": "Let `is_started` be `True` from the end of `start` on.",
+        "BC303": "Let `is_started` be `False` from the end of `stop` on.",
+        "BC405": "Let `is_started` become `True` at the end of `start`.",
+    },
+}
+"""Advice on violations: for subclasses of ``BackendBase``, and for other classes."""
 
 _GRACE = 1.0
 """Seconds that all threads together have to end after everything has been stopped."""
@@ -190,11 +206,16 @@ class Kit:
     def _decide(self, clause: Clause) -> StopTrial | None:
         """Return ``None`` if the clause holds."""
         problems = self._problems
+        missing = find_missing(self.backend_class())
         if clause.id in problems:
-            return violated(problems[clause.id])
+            lacked = [member for member in clause.members if member in missing]
+            advice = f"Define `{lacked[0]}` in the class." if lacked else ""
+            return violated(problems[clause.id], advice=advice)
         blocking = blocked_by(clause, lambda required: self.finding(CLAUSES[required]))
         if blocking is None and problems and inspect.isabstract(self.backend_class()):
             blocking = next(iter(problems))  # there is no instance to try
+        if blocking is None and missing and clause.id == "BC201":
+            blocking = next(iter(problems), None)  # what it makes is incomplete
         return self._try(clause) if blocking is None else blocked(blocking)
 
     def _try(self, clause: Clause) -> StopTrial | None:
@@ -211,7 +232,11 @@ class Kit:
             self.notes += trial.clean_up()
 
     def _finding(self, clause: Clause, outcome: StopTrial | None) -> Finding:
-        path, line = _locate(self.backend_class(), clause.members[0])
+        cls = self.backend_class()
+        path, line = _locate(cls, clause.members[0])
+        advice = outcome.advice if outcome is not None else ""
+        if outcome is not None and outcome.verdict is Verdict.VIOLATED and not advice:
+            advice = _ADVICE_ON_BASE[BackendBase in cls.__mro__].get(clause.id, "")
         return Finding(
             clause=clause,
             verdict=Verdict.OK if outcome is None else outcome.verdict,
@@ -219,7 +244,7 @@ class Kit:
             line=line,
             found="" if outcome is None else outcome.found,
             because=() if outcome is None else outcome.because,
-            advice="" if outcome is None else outcome.advice,
+            advice=advice,
             layer="B",
             checked_by=CHECKED_BY,
         )

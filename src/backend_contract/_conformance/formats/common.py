@@ -44,8 +44,8 @@ def severity(finding: Finding, outcome: Outcome) -> str:
 
 
 def summarize(finding: Finding) -> str:
-    """Return a finding, its reasons and the verdicts of disagreeing sources on one line."""
-    parts = [_statement(finding), *disagreement(finding)]
+    """Return a finding, its reasons, advice and verdicts of disagreeing sources on one line."""
+    parts = [*filter(None, (_statement(finding), finding.advice)), *disagreement(finding)]
     if finding.expected_because:
         parts.append(f"expected violation: {finding.expected_because}")
     return "; ".join(parts)

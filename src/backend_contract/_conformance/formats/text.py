@@ -132,7 +132,7 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
                 ("at", _location(finding)),
                 ("found", finding.found),
                 ("why", because),
-                ("write", finding.advice),
+                ("fix", finding.advice),
             ]
     details += [("says", verdict) for verdict in disagreement(finding)]
     details.append(("known", finding.expected_because))

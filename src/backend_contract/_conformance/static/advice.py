@@ -166,10 +166,9 @@ def _fixes_of_method(function: Function) -> Iterator[str]:
     for kind in ("property", "cached_property"):
         if _has_decorator(function, kind):
             yield f"Remove `@{kind}` from `{name}`, which is called."
-    fixes = [*_fixes_of_parameters(function)]
+    fixes = [*_fixes_of_parameters(function), *_fixes_of_result(function)]
     yield from fixes
-    yield from _fixes_of_result(function)
-    if not fixes:
+    if not fixes and not isinstance(function, ast.AsyncFunctionDef):
         yield from _fixes_of_annotations(function)
 
 
@@ -200,6 +199,9 @@ def _fixes_of_parameters(function: Function) -> Iterator[str]:
     parameters = _parameters(function)
     expected = _POSITIONAL.get(name, 0)
     received = parameters.positional[:expected]
+    if len(received) < expected <= len(received) + len(function.args.kwonlyargs):
+        yield f"Remove the `*` from `{name}`, so that arguments can be given by position."
+        return
     if len(received) < expected and not parameters.has_rest:
         many = {1: "a configuration", 2: "both arguments"}[expected]
         yield f"Let `{name}` take {many} by position: `{_SHAPES[name]}`."
@@ -240,11 +242,12 @@ def _fixes_of_result(function: Function) -> Iterator[str]:
             yield "Annotate what it yields: `-> Iterator[None]`."
     elif any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function)):
         yield "Put `@contextmanager` above `def start_lock`."
-    elif written is not None:
-        yield f"Return a context manager: `{_SHAPES['start_lock']}`."
 
 
 def _fixes_of_annotations(function: Function) -> Iterator[str]:
+    """Yield a sentence for each annotation that is wrong, in a method that is so far right."""
+    if function.name == "start_lock":
+        yield f"Return a context manager: `{_SHAPES['start_lock']}`."
     for number, parameter in enumerate(_parameters(function).positional, start=1):
         expected = EXPECTED_ANNOTATIONS.get((function.name, f"parameter {number}"))
         written = parameter.annotation
@@ -305,8 +308,14 @@ def _annotated_value(member: str, statement: Assignment) -> str:
     else:
         target = ast.unparse(statement.target)
     target = target if target.rpartition(".")[2] == member else member
-    value = "" if statement.value is None else f" = {ast.unparse(statement.value)}"
+    value = "" if statement.value is None else f" = {_unparsed(statement.value)}"
     return f"{target}: {expected}{value if len(value) <= 40 else ' = ...'}"
+
+
+def _unparsed(value: ast.expr) -> str:
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return _quoted(value.value)
+    return ast.unparse(value)
 
 
 def _annotated_function(source: ClassSource, member: str, function: Function) -> str:
@@ -326,6 +335,8 @@ def _annotated_function(source: ClassSource, member: str, function: Function) ->
         if decorators:
             return f"Annotate the decorator `@{decorators[0]}`, or write {shape} without it."
         return f"Make the modules of its annotations importable, or write {shape}."
+    if member == "handle_runtime_context" and len(_parameters(function).positional) < 2:
+        return f"Write `{_SHAPES[member]}`{_imports(source, _expected(member))}."
     wanted = {part: _wanted(function, member, part) for part in parts}
     header = _header(function, {part: each.text for part, each in wanted.items()})
     return f"Write `{header}`{_imports(source, wanted)}."
