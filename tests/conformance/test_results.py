@@ -93,6 +93,15 @@ def test_combine_parts() -> None:
     assert both.sources == tuple(Source(layer="S", checked_by=name) for name in names)
 
 
+def test_combine_advice() -> None:
+    """The advice is that of the decisive finding, or else of one that agrees with it."""
+    silent, loud = finding("v"), replace(finding("v", "B"), advice="Remove `async`.")
+    other = replace(finding("o"), advice="Do nothing.")
+    assert combine([silent, loud]).advice == "Remove `async`."
+    assert combine([other, silent]).advice == ""
+    assert combine([replace(silent, advice="Define it."), loud]).advice == "Define it."
+
+
 def test_combine_stepwise() -> None:
     """Combining step by step equals combining at once."""
     first, second, third = findings("So Su Bo")

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -208,8 +208,7 @@ class Kit:
         problems = self._problems
         missing = find_missing(self.backend_class())
         if clause.id in problems:
-            lacked = [member for member in clause.members if member in missing]
-            advice = f"Define `{lacked[0]}` in the class." if lacked else ""
+            advice = _advice_on(problems[clause.id], [m for m in clause.members if m in missing])
             return violated(problems[clause.id], advice=advice)
         blocking = blocked_by(clause, lambda required: self.finding(CLAUSES[required]))
         if blocking is None and problems and inspect.isabstract(self.backend_class()):
@@ -224,12 +223,23 @@ class Kit:
             self.finding(CLAUSES[other])
         if "handle_runtime_context" in clause.members:
             self._servers.start()  # which may take longer than the time limit of a trial
+            self._note_missing_kind()
         self._before_trial(clause.id)
         trial = self._trial()
         try:
             return trial.carry_out(behaviour.function, clause.id)
         finally:
             self.notes += trial.clean_up()
+
+    def _note_missing_kind(self) -> None:
+        """Note that a framework is missing, of which other clauses try half."""
+        if len(self._servers.kinds) == 1:
+            tried, missing = (
+                ("gRPC", "fastapi") if "grpc" in self._servers.kinds else ("HTTP", "grpc")
+            )
+            self.notes.append(
+                f"requests were made over {tried} only; install backend-contract[{missing}]"
+            )
 
     def _finding(self, clause: Clause, outcome: StopTrial | None) -> Finding:
         cls = self.backend_class()
@@ -248,6 +258,14 @@ class Kit:
             layer="B",
             checked_by=CHECKED_BY,
         )
+
+
+def _advice_on(problem: str, missing: Sequence[str]) -> str:
+    """Return how to fix a *problem* of a class; *missing* are the members that it lacks."""
+    if missing:
+        return f"Define `{missing[0]}` in the class."
+    name, _, what = problem.partition(" ")
+    return f"Remove `async` from {name}." if what.startswith("is async") else ""
 
 
 def _validated(subject: Subject) -> Subject:

@@ -264,7 +264,8 @@ def combine(findings: Sequence[Finding]) -> Finding:
     decisive = _decisive(parts)
     agreeing = [part for part in parts if part.verdict is decisive.verdict]
     reasons = dict.fromkeys(reason for part in agreeing for reason in part.because)
-    return replace(decisive, because=tuple(reasons), parts=tuple(parts))
+    advice = next(filter(None, (part.advice for part in (decisive, *agreeing))), "")
+    return replace(decisive, because=tuple(reasons), advice=advice, parts=tuple(parts))
 
 
 def _decisive(parts: Sequence[Finding]) -> Finding:
