@@ -429,7 +429,7 @@ def test_missing_framework(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """If only one framework is installed, a note says that clauses were tried by half."""
-    monkeypatch.setattr(kits.RequestServers, "kinds", kinds)
+    monkeypatch.setattr(vars(kits)["RequestServers"], "kinds", kinds)
     instead("BC501", lambda trial: None)
     with Kit(Subject(make=Mine)) as kit:
         assert kit.finding(CLAUSES["BC501"]).verdict is Verdict.OK
