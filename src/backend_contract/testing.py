@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, NoReturn
-from unittest import SkipTest
 
 from backend_contract._conformance.behavioural.request_servers import (
     Pairs,
@@ -30,6 +29,7 @@ from backend_contract._conformance.behavioural.trial import (
     DEFAULT_TIME_LIMIT,
     USUAL_METADATA,
     Subject,
+    is_skip,
 )
 from backend_contract._conformance.kit import Kit, check_backend
 from backend_contract._conformance.pytest_summary import (
@@ -189,10 +189,12 @@ class BackendConformance:
 
         try:
             return self._the_kit().finding(clause)
-        except SkipTest as skipped:  # unittest's, which pytest knows in tests of unittest only
-            _skip(str(skipped))
         except (CouldNotCheckError, TypeError, ValueError, pytest.UsageError) as error:
             problem = str(error)
+        except Exception as error:
+            if is_skip(error):  # that of unittest, which pytest knows in its own tests only
+                _skip(str(error))
+            raise
         pytest.fail(f"{clause.id} could not be checked: {problem}", pytrace=False)
 
     def _the_kit(self) -> Kit:

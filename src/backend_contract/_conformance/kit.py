@@ -203,10 +203,13 @@ class Kit:
             problems.pop("BC201", None)  # the factory may call the class in any way
         return problems
 
+    @functools.cached_property
+    def _missing(self) -> list[str]:
+        return find_missing(self.backend_class())
+
     def _decide(self, clause: Clause) -> StopTrial | None:
         """Return ``None`` if the clause holds."""
-        problems = self._problems
-        missing = find_missing(self.backend_class())
+        problems, missing = self._problems, self._missing
         if clause.id in problems:
             advice = _advice_on(problems[clause.id], [m for m in clause.members if m in missing])
             return violated(problems[clause.id], advice=advice)

@@ -49,7 +49,7 @@ def test_violated(project: Path, command: Command) -> None:
         ("found", "def start(self) -> int"),
         ("because", "mypy: "),
         ("expected", "def start(self) -> None, def stop(self) -> None"),
-        ("fix", "Define both as plain methods"),
+        ("fix", "Return nothing from `start`: `-> None`."),
     ]:
         assert re.search(rf"^ {{20}}{label} +{re.escape(text)}", block, re.MULTILINE)
     assert "7 ok, 1 violated (layer S, by mypy" in run.stdout
@@ -182,7 +182,8 @@ def test_concise(run_main: Main) -> None:
     violated, unchecked, last = shown.out.splitlines()
     assert violated.startswith("mine.py:6: BC309 violated: `start` and `stop` can be called")
     assert "; found: def start(self) -> int; expected: def start(self) -> None" in violated
-    assert unchecked == "mine.py:9: BC309 unchecked: `stop` has no return annotation"
+    assert unchecked.startswith("mine.py:9: BC309 unchecked: `stop` has no return annotation; ")
+    assert unchecked.endswith("; Write `def stop(self) -> None`.")
     assert last.startswith("3 targets: 22 ok, 1 violated, 1 unchecked (layer S, by mypy")
 
 

@@ -82,10 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(
         commands.add_parser(
             "check",
+            usage="%(prog)s [OPTION ...] [TARGET ...]",
             help="check classes",
             description="Check classes against the contract. Without --run, type checkers read "
             "the classes (layer S), and no target is imported.",
-            epilog="Exit status: 0 no violations, 1 violations, 2 could not check.",
+            epilog="Exit status: 0 all clauses hold, 1 violated or unchecked, 2 could not check.",
         )
     )
     clauses = commands.add_parser(
@@ -142,18 +143,16 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
             f"--{name}",
             type=lambda text: text.split(","),
             action="extend",
-            metavar="CLAUSE",
-            help=f"{verb} the clauses with these ids or prefixes of ids, comma-separated",
+            metavar="IDS",
+            help=f"{verb} these clauses: ids or prefixes, comma-separated",
         )
     parser.add_argument(
-        "--lenient",
-        action=argparse.BooleanOptionalAction,
-        help="do not fail because a clause is unchecked",
+        "--lenient", action=argparse.BooleanOptionalAction, help="pass unchecked clauses"
     )
     parser.add_argument(
         "--error-on-warning",
         action=argparse.BooleanOptionalAction,
-        help="treat clauses of level SHOULD as those of level MUST",
+        help="fail on SHOULD clauses as on MUST clauses",
     )
     parser.add_argument(
         "--output-format",
