@@ -155,26 +155,32 @@ class ServicerContextView(grpc.ServicerContext):
         self._loop = loop
         self.aborted_with: tuple[grpc.StatusCode, str, Any] | None = None
         """What :meth:`abort` was called with."""
+        # Read now: grpc.aio may crash the process if they are asked for when the call has ended.
+        self._metadata = context.invocation_metadata()
+        self._peer: str = context.peer()
+        self._peer_identities: Iterable[bytes] | None = context.peer_identities()
+        self._peer_identity_key: str | None = context.peer_identity_key()
+        self._auth_context = context.auth_context()
 
     def invocation_metadata(self) -> Any:
         """Return the metadata that the client sent."""
-        return self._context.invocation_metadata()
+        return self._metadata
 
     def peer(self) -> str:
         """Return the address of the client, as gRPC writes it."""
-        return cast("str", self._context.peer())
+        return self._peer
 
     def peer_identities(self) -> Iterable[bytes] | None:
         """Return the identities of the client, if it is authenticated."""
-        return cast("Iterable[bytes] | None", self._context.peer_identities())
+        return self._peer_identities
 
     def peer_identity_key(self) -> str | None:
         """Return the property that identifies the client, if it is authenticated."""
-        return cast("str | None", self._context.peer_identity_key())
+        return self._peer_identity_key
 
     def auth_context(self) -> Any:  # `Any`: types-grpcio and grpcio's documentation differ
         """Return the properties of the client's authentication, each with its values."""
-        return self._context.auth_context()
+        return self._auth_context
 
     def time_remaining(self) -> Any:  # as above
         """Return the seconds until the deadline of the call, or ``None`` without one."""

@@ -272,10 +272,10 @@ def test_empty_stream(style: type[Any]) -> None:
 def test_field_of_message(value: object, told: list[str]) -> None:
     """The name of a field: its value is told as `str`; empty or absent, nobody is told."""
     router = Router()
-    kind = grpc.unary_unary_rpc_method_handler(
+    kind: Any = grpc.unary_unary_rpc_method_handler(
         lambda request, context: seen(), lambda _: Message(value)
     )
-    other = grpc.unary_unary_rpc_method_handler(lambda request, context: seen())
+    other: Any = grpc.unary_unary_rpc_method_handler(lambda request, context: seen())
     handler = grpc.method_handlers_generic_handler("test", {"once": kind, "other": other})
     server = grpc.server(
         ThreadPoolExecutor(2),
