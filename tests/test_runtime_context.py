@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType, SimpleNamespace
+import weakref
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -56,15 +58,25 @@ class ServicerContext:
     """Stands in for gRPC's class; contexts of real servers are in the integration tests."""
 
     def invocation_metadata(self) -> list[tuple[str, str | bytes]]:
-        return [("a", "1"), ("Key", "first"), ("key", "second"), ("k-bin", b"\xffz")]
+        return [("a", "1"), ("key", "first"), ("key", "second"), ("Odd", "1"), ("k-bin", b"\xffz")]
 
 
 class Request:
     """Stands in for Starlette's class."""
 
-    headers = SimpleNamespace(
-        raw=[(b"a", b"1"), (b"Key", b"first"), (b"key", b"second"), (b"\xe9", b"\xe9")]
-    )
+    class headers:  # noqa: N801 - as in Starlette
+        raw = (
+            (b"a", b"1"),
+            (b"key", b"first"),
+            (b"key", b"second"),
+            (b"Odd", b"1"),
+            (b"\xe9", b"\xe9"),
+        )
+
+        @staticmethod
+        def get(key: str) -> str | None:
+            """Compare with the names as they were sent, in lower case."""
+            return {"a": "1", "key": "first"}.get(key.lower())
 
 
 @pytest.fixture
@@ -81,7 +93,15 @@ def contexts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["grpc", "http"])
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("key", "first"), ("KEY", "first"), ("a", "1"), ("b", None), ("kez", None), ("ключ", None)],
+    [
+        ("key", "first"),
+        ("KEY", "first"),
+        ("a", "1"),
+        ("odd", "1"),  # as no server sends it
+        ("b", None),
+        ("kez", None),
+        ("ключ", None),
+    ],
 )
 def test_get_metadata(contexts: dict[str, Any], kind: str, key: str, value: str | None) -> None:
     """The first value of a key is returned, in any letter case, or `None`."""
@@ -96,7 +116,7 @@ def test_get_metadata_decoded(contexts: dict[str, Any]) -> None:
 
 def test_iter_metadata(contexts: dict[str, Any]) -> None:
     """All pairs are yielded in order, keys lower-cased, repeated keys included."""
-    common = [("a", "1"), ("key", "first"), ("key", "second")]
+    common = [("a", "1"), ("key", "first"), ("key", "second"), ("odd", "1")]
     assert list(iter_metadata(contexts["grpc"])) == [*common, ("k-bin", "\udcffz")]
     assert list(iter_metadata(contexts["http"])) == [*common, ("é", "é")]
 
@@ -109,3 +129,56 @@ def test_subclass(contexts: dict[str, Any]) -> None:
     assert is_grpc_context(Derived())
     assert not is_http_context(Derived())
     assert is_http_context(contexts["http"])
+
+
+def test_key_that_is_no_string(contexts: dict[str, Any]) -> None:
+    """A key that is not a string is a `TypeError`."""
+    for context in contexts.values():
+        with pytest.raises(TypeError, match="key must be a string"):
+            get_metadata(context, b"key")  # type: ignore[arg-type]  # wrong on purpose
+
+
+class HostileMeta(type):
+    @property
+    def __mro__(cls) -> Any:
+        raise RuntimeError
+
+    def __eq__(cls, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = type.__hash__
+
+
+class OfHostileMeta(metaclass=HostileMeta): ...
+
+
+class HostileClass:
+    @property  # type: ignore[misc]  # hostile on purpose
+    def __class__(self) -> type:
+        raise RuntimeError
+
+
+def dead_proxy() -> object:
+    return weakref.proxy(Request())
+
+
+@pytest.mark.parametrize("make", [lambda: OfHostileMeta(), HostileClass, dead_proxy])
+@pytest.mark.usefixtures("contexts")
+def test_hostile_objects(make: Callable[[], object]) -> None:
+    """Whatever is asked about, nothing is raised."""
+    value = make()
+    assert is_grpc_context(value) is False
+    assert is_http_context(value) is False
+
+
+def test_lazy_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that loads lazily is not loaded, and one that cannot be imported is none."""
+
+    class Lazy(ModuleType):
+        def __getattribute__(self, name: str) -> object:
+            raise ImportError(name)
+
+    monkeypatch.setitem(sys.modules, "grpc", Lazy("grpc"))
+    monkeypatch.setitem(sys.modules, "starlette.requests", None)
+    assert is_grpc_context(object()) is False
+    assert is_http_context(object()) is False

@@ -30,10 +30,10 @@ def notify(
     last backend has returned; enforcing the deadline of a request is up to the server.
     """
     failures: list[Exception] | None = None
-    told: Iterable[Any] = backends  # to look at what should be `None`
-    for backend in told:
+    for backend in backends:
+        told: Any = backend  # to look at what should be `None`
         try:
-            returned = backend.handle_runtime_context(model_id, runtime_context)
+            returned = told.handle_runtime_context(model_id, runtime_context)
             if returned is not None and is_async(returned):
                 raise _async_handler(backend)
         except Exception as failure:

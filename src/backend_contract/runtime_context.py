@@ -10,8 +10,8 @@ All functions are thread-safe and leave the context unchanged.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, AnyStr, TypeVar, Union
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Union
 
 from backend_contract._compat import TypeAliasType, TypeIs
 from backend_contract.errors import class_name
@@ -28,7 +28,7 @@ __all__ = [
     "iter_metadata",
 ]
 
-ValueT = TypeVar("ValueT")
+_MAX_KINDS = 100
 
 # Aliases, so that typing.get_type_hints does not look for the frameworks.
 GrpcContextType = TypeAliasType("GrpcContextType", "grpc.ServicerContext")
@@ -65,24 +65,30 @@ def get_metadata(context: RuntimeServerContextType, key: str) -> str | None:
     Returns ``None`` otherwise. *key* may be in any letter case. See :func:`iter_metadata` for how
     values are decoded; no value that a client can send makes this raise.
 
-    Raises :class:`TypeError` if *context* is neither kind of context.
+    Raises :class:`TypeError` if *context* is neither kind of context, or *key* is not a string.
     """
+    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - not all check
+        raise TypeError(f"key must be a string, got {class_name(type(key))}: {key!r}")
     wanted = key.lower()
-    if not wanted.isascii():
-        return next((value for name, value in iter_metadata(context) if name == wanted), None)
-    if is_grpc_context(context):
-        value = _first_value(context.invocation_metadata(), wanted)
-        return None if value is None else _as_text(value)
-    if is_http_context(context):
-        header = _first_value(context.headers.raw, wanted.encode())
-        return None if header is None else header.decode("latin-1")
-    raise _wrong_type(context)
+    known: Any = context
+    kind = _kinds.get(type(known)) or _kind_of(context)  # pyright: ignore[reportUnknownArgumentType] - of any type
+    if kind == "gRPC":
+        for name, value in known.invocation_metadata():
+            if name == wanted:
+                return value if type(value) is str else _as_text(value)
+    elif wanted.isascii():
+        header: str | None = known.headers.get(wanted)
+        if header is not None:
+            return header
+    # Servers send names in lower case. A context that is made by hand may not.
+    return next((value for name, value in iter_metadata(context) if name == wanted), None)
 
 
 def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]]:
     """Iterate over all pairs of key and value that the client sent.
 
-    They are in the client's order, repeated keys included.
+    Repeated keys are included, in the client's order. The order of different keys is the client's
+    over HTTP; gRPC may change it, and drops what is not valid metadata.
 
     Keys are lower-cased. Values are ``str``:
 
@@ -102,23 +108,35 @@ def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]
     raise _wrong_type(context)
 
 
+# The kinds of the classes of contexts met so far. Telling them apart costs more than a lookup.
+_kinds: dict[type, str] = {}
+
+
+def _kind_of(context: object) -> str:
+    if is_grpc_context(context):
+        kind = "gRPC"
+    elif is_http_context(context):
+        kind = "HTTP"
+    else:
+        raise _wrong_type(context)
+    if len(_kinds) < _MAX_KINDS:
+        _kinds[type(context)] = kind
+    return kind
+
+
 def _is_instance(value: object, module: str, name: str) -> bool:
     """Do an ``isinstance`` check against a class that is looked up, never imported."""
-    cls = getattr(sys.modules.get(module), name, None)
-    if cls in type(value).__mro__:  # faster than isinstance, and usually enough
-        return True
-    return isinstance(cls, type) and isinstance(value, cls)
-
-
-def _first_value(pairs: Iterable[tuple[AnyStr, ValueT]], wanted: AnyStr) -> ValueT | None:
-    # Called several times per request, over a few dozen names. Comparing lengths first spares most
-    # of them: a name whose length changes in lower case cannot equal an ASCII key.
-    length = len(wanted)
-    for pair in pairs:
-        name = pair[0]  # gRPC's pairs are named tuples: unpacking is slower
-        if len(name) == length and name.lower() == wanted:
-            return pair[1]
-    return None
+    loaded = sys.modules.get(module)
+    if loaded is None:
+        return False
+    try:
+        # Not `getattr`, which would load a lazy module.
+        cls: Any = object.__getattribute__(loaded, "__dict__").get(name)
+        if cls in type(value).__mro__:  # faster than isinstance, and usually enough
+            return True
+        return isinstance(cls, type) and isinstance(value, cls)
+    except Exception:  # a dead proxy, or a class that cannot be asked
+        return False
 
 
 def _wrong_type(context: object) -> TypeError:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import functools
+import importlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from backend_contract.notification import notify
+from backend_contract.integrations._grpc_calls import (
+    ModelIdOf,
+    NotifyingBehavior,
+    notify_of,
+    with_behavior,
+)
+from backend_contract.integrations._readiness import Readiness
 from backend_contract.protocol import Backend
-from backend_contract.runtime_context import get_metadata
 
 try:
     import grpc
@@ -17,42 +22,45 @@ except ModuleNotFoundError as _error:
         f"{__name__} requires grpcio: pip install 'backend-contract[grpc]'", name=_error.name
     ) from _error
 
-__all__ = ["BackendInterceptor"]
+__all__ = ["BackendInterceptor", "add_health"]
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 
-def _from_metadata(context: grpc.ServicerContext) -> str | None:
-    return get_metadata(context, "mm-model-id")
-
-
 class BackendInterceptor(grpc.ServerInterceptor):
     """Notifies backends of each call, before the call is handled and in the same thread.
 
-    Pass it to the server::
+    Pass it to the server, after interceptors that reject calls::
 
-        grpc.server(pool, interceptors=[BackendInterceptor(backends)])
+        grpc.server(pool, interceptors=[authentication, BackendInterceptor(backends)])
 
-    *model_id* returns the id of the model that a call is for; by default that is the metadata
-    ``mm-model-id``, as in Caikit. Calls for which it returns ``None`` (health checks, reflection)
-    are served without notifying any backend.
+    *model_id* says which model a call is for: the name of a field of the request message
+    (``"model_name"`` for KServe), or a function of the request message and the context. By default
+    it is the metadata ``mm-model-id``, as in Caikit. Backends are told the id as a ``str``. Calls
+    for which it is ``None``, empty or absent (health checks, reflection) are served without
+    notifying any backend. For a stream of requests the first message counts, which is read ahead;
+    if there is none, no backend is notified.
+
+    Context variables (:mod:`contextvars`) that a backend sets are seen by the handler of that call,
+    up to its last response, and by no other call.
 
     If a backend raises, every backend is still notified, and the call fails as if the servicer had
-    raised: with ``UNKNOWN``, and the group of :func:`~backend_contract.notify` in the log. A
-    backend that waits delays its own call and occupies one thread of the server.
+    raised: with ``UNKNOWN``, and the group of :func:`~backend_contract.notify` in the log; if a
+    backend called ``context.abort``, with its code. A backend that waits delays its own call and
+    occupies one thread of the server.
 
-    For ``grpc.server`` only: a ``grpc.aio.server`` rejects this interceptor, and its contexts are
-    not part of the contract.
+    For ``grpc.server``; :mod:`backend_contract.integrations.grpc_aio` has the one for
+    ``grpc.aio.server``.
     """
 
     def __init__(
         self,
         backends: Iterable[Backend],
-        model_id: Callable[[grpc.ServicerContext], str | None] = _from_metadata,
+        model_id: Callable[[Any, grpc.ServicerContext], object] | str | None = None,
     ) -> None:
         self._backends = tuple(backends)
-        self._model_id = model_id
+        self._model_id = ModelIdOf(model_id)
 
     def intercept_service(
         self,
@@ -62,27 +70,46 @@ class BackendInterceptor(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Request, Response] | None:
         """Return the handler of the call, wrapped so that it notifies the backends first."""
-        handler = continuation(handler_call_details)
-        if handler is None:  # the method is not served
-            return None
-        for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
-            answer: Callable[..., Any] | None = getattr(handler, kind)
-            if answer is not None:
-                make: Callable[..., Any] = getattr(grpc, f"{kind}_rpc_method_handler")
-                notifying: grpc.RpcMethodHandler[Request, Response] = make(
-                    self._notifying(answer),
-                    handler.request_deserializer,
-                    handler.response_serializer,
-                )
-                return notifying
-        return handler
+        notifying: grpc.RpcMethodHandler[Request, Response] | None
+        notifying = with_behavior(continuation(handler_call_details), self._notifying)
+        return notifying
 
-    def _notifying(self, answer: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(answer)  # keeps attributes that tell grpcio how to call it
-        def notify_and_answer(request: Any, context: grpc.ServicerContext, *others: Any) -> Any:
-            model_id = self._model_id(context)
-            if model_id is not None:
-                notify(self._backends, model_id, context)
-            return answer(request, context, *others)
+    def _notifying(self, behavior: Callable[..., Any], kind: str) -> Callable[..., Any]:
+        streamed = kind.startswith("stream_")
 
-        return notify_and_answer
+        def prepare(request: Any, context: grpc.ServicerContext) -> tuple[Any, Any]:
+            return notify_of(request, context, streamed, self._model_id, self._backends), context
+
+        return NotifyingBehavior(behavior, prepare, kind.endswith("_stream"))
+
+
+def add_health(server: Any, backends: Iterable[Backend]) -> None:
+    """Add the service ``grpc.health.v1.Health`` to *server*, synchronous or of ``grpc.aio``.
+
+    The server is ``SERVING`` if there is a backend and all are started. Every request reads
+    ``is_started`` anew; a backend that does not answer within a second counts as not started. The
+    empty name of a service stands for the server; others are ``NOT_FOUND``. ``Watch`` is not
+    implemented: it would occupy a thread per client.
+
+    Requires grpcio-health-checking; without it the call raises :class:`ModuleNotFoundError`.
+    """
+    try:
+        messages: Any = importlib.import_module("grpc_health.v1.health_pb2")
+        services: Any = importlib.import_module("grpc_health.v1.health_pb2_grpc")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "add_health needs the health protocol: pip install grpcio-health-checking",
+            name=error.name,
+        ) from error
+    readiness = Readiness(backends)
+    response: Any = messages.HealthCheckResponse
+
+    # A plain method, which a server of `grpc.aio` runs in a thread, too.
+    def check(self: object, request: Any, context: grpc.ServicerContext) -> Any:
+        if request.service:
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+            return response()
+        return response(status=response.SERVING if readiness.is_ready() else response.NOT_SERVING)
+
+    health = type("Health", (services.HealthServicer,), {"Check": check})
+    services.add_HealthServicer_to_server(health(), server)

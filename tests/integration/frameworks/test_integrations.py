@@ -15,6 +15,7 @@ import typing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -23,10 +24,12 @@ import grpc
 import grpc.aio
 import pytest
 import uvicorn
+from fastapi.responses import StreamingResponse
+from fastapi.testclient import TestClient
 
 from backend_contract import LocalBackend, RuntimeServerContextType, running_async
-from backend_contract.integrations.fastapi import lifespan, notify_backends
-from backend_contract.integrations.grpc import BackendInterceptor
+from backend_contract.integrations.fastapi import health_router, lifespan, notify_backends
+from backend_contract.integrations.grpc import BackendInterceptor, add_health
 from backend_contract.runtime_context import get_metadata
 
 TIMEOUT = 30
@@ -70,7 +73,8 @@ def fail(context: object) -> None:
 
 
 MODULES = [
-    importlib.import_module(f"backend_contract.integrations.{n}") for n in ("grpc", "fastapi")
+    importlib.import_module(f"backend_contract.integrations.{n}")
+    for n in ("grpc", "grpc_aio", "fastapi")
 ]
 
 
@@ -84,8 +88,8 @@ def test_public_names(module: ModuleType) -> None:
         and (inspect.isclass(value) or inspect.isfunction(value))
         and not name.startswith("_")
     }
-    assert public == set(module.__all__)
-    for name in public:
+    assert public <= set(module.__all__)
+    for name in module.__all__:
         value = getattr(module, name)
         assert value.__doc__
         typing.get_type_hints(value.__init__ if inspect.isclass(value) else value)
@@ -202,7 +206,7 @@ def test_grpc_unknown_kind_of_handler() -> None:
 def test_grpc_model_id() -> None:
     """A function may take the model's id from anything in the context."""
 
-    def first_part_of_the_route(context: grpc.ServicerContext) -> str | None:
+    def first_part_of_the_route(message: object, context: grpc.ServicerContext) -> str | None:
         route = get_metadata(context, "x-route-info")
         return route and route.partition("/")[0]
 
@@ -309,7 +313,7 @@ def get(port: int, path: str, **headers: str) -> tuple[int, Any]:
         connection.close()
 
 
-def application(dependency: Callable[..., None]) -> fastapi.FastAPI:
+def application(dependency: Callable[..., Any]) -> fastapi.FastAPI:
     app = fastapi.FastAPI(dependencies=[fastapi.Depends(dependency)])
 
     @app.get("/models/{model_id}")
@@ -371,6 +375,289 @@ def test_http_blocking_backend() -> None:
         assert not slow.done()
         hanging.go_on.set()
         assert slow.result(TIMEOUT)[0] == 200
+
+
+route_of_request: ContextVar[str | None] = ContextVar("route_of_request", default=None)
+
+
+class Router(LocalBackend):
+    """Keeps the route of each request in a context variable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.told.append(model_id)
+        route_of_request.set(get_metadata(runtime_context, "x-route-info"))
+
+
+def routed(dependency: Callable[..., Any]) -> fastapi.FastAPI:
+    """Return an application whose endpoints answer the route that they see."""
+    app = fastapi.FastAPI(dependencies=[fastapi.Depends(dependency)])
+
+    @app.get("/sync/{model_id}")
+    def synchronous(model_id: str) -> str | None:
+        return route_of_request.get()
+
+    @app.get("/async/{model_id}")
+    async def asynchronous(model_id: str) -> str | None:
+        await asyncio.sleep(0)
+        return route_of_request.get()
+
+    @app.get("/parts/{model_id}")
+    def parts(model_id: str) -> StreamingResponse:
+        def generate() -> Iterator[str]:
+            yield "["
+            for _ in range(3):
+                yield f"{json.dumps(route_of_request.get())}, "
+            yield "null]"
+
+        return StreamingResponse(generate())
+
+    @app.get("/")
+    def no_model() -> str | None:
+        return route_of_request.get()
+
+    @app.get("/number/{model_id:int}")
+    def number(model_id: int) -> int:
+        return model_id
+
+    @app.websocket("/socket/{model_id}")
+    async def socket(websocket: fastapi.WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("served")
+        await websocket.close()
+
+    return app
+
+
+def test_http_request_scope() -> None:
+    """Endpoints see what the backend has set for their request; the next request does not."""
+    with http_server(routed(notify_backends([Router()]))) as port:
+        for path in ("/sync/m", "/async/m"):
+            assert get(port, path, X_Route_Info="here") == (200, "here")
+        assert get(port, "/parts/m", X_Route_Info="here") == (200, ["here"] * 3 + [None])
+        for _ in range(50):  # more than there are threads
+            assert get(port, "/") == (200, None)
+
+
+@pytest.mark.parametrize("path", ["/sync/m", "/async/m", "/parts/m"])
+def test_http_concurrent_requests(path: str) -> None:
+    """Of 64 concurrent requests for one model, each sees its own route."""
+    routes = [f"route-{number}" for number in range(64)]
+    with http_server(routed(notify_backends([Router()]))) as port, ThreadPoolExecutor(16) as pool:
+        answers = pool.map(lambda route: get(port, path, X_Route_Info=route)[1], routes)
+        seen = [answer[0] if isinstance(answer, list) else answer for answer in answers]
+    assert seen == routes
+
+
+def test_http_typed_path_parameter() -> None:
+    """The id is told as `str`, also if the path parameter is a number."""
+    router = Router()
+    with http_server(routed(notify_backends([router]))) as port:
+        assert get(port, "/number/7") == (200, 7)
+        assert get(port, "/", MM_Model_Id="")[0] == 200
+    assert router.told == ["7"]
+
+
+def test_http_websocket() -> None:
+    """A WebSocket is served, and nobody is told."""
+    router = Router()
+    client = TestClient(routed(notify_backends([router])))
+    with client.websocket_connect("/socket/m") as socket:
+        assert socket.receive_text() == "served"
+    assert router.told == []
+
+
+def test_http_mounted_application() -> None:
+    """The dependency of a mounted application notifies of that application's requests."""
+    router = Router()
+    outer = fastapi.FastAPI()
+    outer.mount("/v1", routed(notify_backends([router])))
+    with http_server(outer) as port:
+        assert get(port, "/v1/sync/m", X_Route_Info="here") == (200, "here")
+    assert router.told == ["m"]
+
+
+def test_http_dependency_given_twice() -> None:
+    """However often it is given, a backend is told once of a request for a model."""
+    router = Router()
+    app = fastapi.FastAPI(dependencies=[fastapi.Depends(notify_backends([router]))])
+    again = fastapi.Depends(notify_backends([router]))
+
+    @app.get("/models/{model_id}", dependencies=[again])
+    def answer(model_id: str) -> str | None:
+        return route_of_request.get()
+
+    with http_server(app) as port:
+        assert get(port, "/models/m", X_Route_Info="here") == (200, "here")
+        assert get(port, "/models/m", X_Route_Info="there") == (200, "there")
+    assert router.told == ["m", "m"]
+
+
+def test_http_exception_of_backend() -> None:
+    """The first `HTTPException` among the failures becomes the response."""
+
+    def deny(context: object) -> None:
+        raise fastapi.HTTPException(403, "not this route", {"X-Why": "route"})
+
+    other = Recorder()
+    backends = [Recorder(fail), Recorder(deny), other]
+    with http_server(application(notify_backends(backends))) as port:
+        status, body = get(port, "/models/model")
+        assert (status, json.loads(body)) == (403, {"detail": "not this route"})
+    assert other.requests == [("model", None)]
+
+
+def test_http_busy_endpoints() -> None:
+    """Endpoints that occupy all threads do not keep backends from being notified."""
+    go_on = threading.Event()
+    busy = threading.Semaphore(0)
+    backend = Recorder()
+    app = application(notify_backends([backend]))
+
+    @app.get("/busy")
+    def occupy() -> int:
+        busy.release()
+        assert go_on.wait(TIMEOUT)
+        return 0
+
+    with http_server(app) as port, ThreadPoolExecutor(40) as pool:
+        waiting = [pool.submit(get, port, "/busy") for _ in range(40)]
+        for _ in range(40):
+            assert busy.acquire(timeout=TIMEOUT)
+        assert get(port, "/models/model")[0] == 200
+        go_on.set()
+        assert [request.result(TIMEOUT)[0] for request in waiting] == [200] * 40
+    assert backend.requests == [("model", None)]
+
+
+def test_http_waiting_backends() -> None:
+    """Backends that wait do not keep the threads of endpoints."""
+    hanging = Hanging()
+    app = fastapi.FastAPI()
+    depends = fastapi.Depends(notify_backends([hanging]))
+
+    @app.get("/models/{model_id}", dependencies=[depends])
+    def waits(model_id: str) -> int:
+        return 0
+
+    @app.get("/other")
+    def other() -> int:
+        return 1
+
+    with http_server(app) as port, ThreadPoolExecutor(41) as pool:
+        slow = [pool.submit(get, port, "/models/slow") for _ in range(41)]
+        assert hanging.entered.wait(TIMEOUT)
+        assert get(port, "/other") == (200, 1)
+        hanging.go_on.set()
+        assert all(request.result(TIMEOUT)[0] == 200 for request in slow)
+
+
+# Health
+
+
+class Stuck(LocalBackend):
+    """Blocks whoever reads `is_started`, until `go_on` is set."""
+
+    go_on = threading.Event()
+
+    @property
+    def is_started(self) -> bool:
+        self.go_on.wait(TIMEOUT)
+        return True
+
+
+def test_http_health() -> None:
+    """Ready if there is a backend and all are started; live in any case."""
+    first, second = LocalBackend(), LocalBackend()
+    app = fastapi.FastAPI()
+    app.include_router(health_router([first, second]))
+    with http_server(app) as port:
+        first.start()
+        assert get(port, "/health/ready")[0] == 503
+        second.start()
+        assert get(port, "/health/ready") == (200, {"status": "ready"})
+        second.stop()
+        assert get(port, "/health/ready")[0] == 503
+        assert get(port, "/health/live")[0] == 200
+
+
+@pytest.mark.parametrize("backends", [[], [Stuck()]])
+def test_http_not_ready(backends: list[LocalBackend]) -> None:
+    """Without a backend, or with one that does not answer, a server is not ready."""
+    Stuck.go_on.clear()
+    app = fastapi.FastAPI()
+    app.include_router(health_router(backends))
+    with http_server(app) as port:
+        assert get(port, "/health/ready")[0] == 503
+    Stuck.go_on.set()
+
+
+def check_health(address: str, service: str = "") -> str:
+    health_pb2: Any = importlib.import_module("grpc_health.v1.health_pb2")
+    health_pb2_grpc: Any = importlib.import_module("grpc_health.v1.health_pb2_grpc")
+    with grpc.insecure_channel(address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service=service)
+        status = stub.Check(request, timeout=TIMEOUT).status
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(status))
+
+
+def test_grpc_health() -> None:
+    """Serving if there is a backend and all are started; nobody is told of a health check."""
+    backend = Recorder()
+    server = grpc.server(ThreadPoolExecutor(2), interceptors=[BackendInterceptor([backend])])
+    add_health(server, [backend])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    address = f"127.0.0.1:{port}"
+    assert check_health(address) == "NOT_SERVING"
+    backend.start()
+    assert check_health(address) == "SERVING"
+    with pytest.raises(grpc.RpcError) as caught:
+        check_health(address, "another.Service")
+    failure: Any = caught.value
+    assert failure.code() is grpc.StatusCode.NOT_FOUND
+    server.stop(None).wait(TIMEOUT)
+    assert backend.requests == []
+
+
+def test_grpc_aio_health() -> None:
+    """A `grpc.aio` server answers health checks too."""
+    backend = LocalBackend()
+
+    async def run() -> list[str]:
+        server = grpc.aio.server()
+        add_health(server, [backend])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        address = f"127.0.0.1:{port}"
+        messages: Any = importlib.import_module("grpc_health.v1.health_pb2")
+        services: Any = importlib.import_module("grpc_health.v1.health_pb2_grpc")
+        name = messages.HealthCheckResponse.ServingStatus.Name
+        async with grpc.aio.insecure_channel(address) as channel:
+            check = services.HealthStub(channel).Check
+            answers = [(await check(messages.HealthCheckRequest(), timeout=TIMEOUT)).status]
+            backend.start()
+            answers.append((await check(messages.HealthCheckRequest(), timeout=TIMEOUT)).status)
+        await server.stop(None)
+        return [str(name(answer)) for answer in answers]
+
+    assert asyncio.run(run()) == ["NOT_SERVING", "SERVING"]
+
+
+def test_missing_health_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without grpcio-health-checking, the error says what to install."""
+    monkeypatch.setitem(sys.modules, "grpc_health.v1.health_pb2", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install grpcio-health-checking"):
+        add_health(grpc.server(ThreadPoolExecutor(1)), [])
+
+
+# Lifespan
 
 
 def test_http_lifespan() -> None:
