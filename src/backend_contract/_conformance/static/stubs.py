@@ -16,10 +16,11 @@ STUBBED = ("aconfig", "fastapi", "grpc", "starlette")
 
 
 def copy_missing_stubs(directory: Path, environment: Environment | None = None) -> Path:
-    """Copy the stubs that *environment* lacks into *directory*, and return it.
+    """Copy the stubs that *environment* lacks into *directory*, create it, and return it.
 
     If this package itself is not installed there, its own core is copied too.
     """
+    directory.mkdir(parents=True)  # also for no stubs: ty rejects a path that does not exist
     for name in find_untyped(environment):
         shutil.copytree(_bundled() / name, directory / name)
     is_this = environment is None or environment.is_this  # then it is found, however installed
