@@ -45,7 +45,17 @@ class Environment:
         activated = {"PATH": f"{self._programs}:{kept['PATH']}", "VIRTUAL_ENV": str(directory)}
         self._variables = kept | activated
         pinned = [f"{name}=={version(name)}" for name in CHECKERS]
-        self.run(directory, "python", "-m", "pip", "install", "--quiet", *requirements, *pinned)
+        self.run(
+            directory,
+            "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-compile",
+            *requirements,
+            *pinned,
+        )
 
     def run(self, directory: Path, *command: str) -> str:
         """Run a command in *directory*, with the environment activated; return its output."""
@@ -168,14 +178,14 @@ class HandlesHttp(WithoutHandleRuntimeContext):
 
 """
 MISTAKES = {
-    "`register_config(self, config: int)` in a class that is assigned to `Backend`": """\
+    "`config: int` in a structural class, assigned to `Backend`": """\
 number: Backend = TakesNumber()  # E
 """,
-    "the same in a subclass of `BackendBase`": """\
+    "`config: int` in a subclass of `BackendBase`": """\
 class TakesNumberLocally(LocalBackend):
     def register_config(self, config: int) -> None: ...  # E
 """,
-    "the same under `@conforms`": """\
+    "`config: int` under `@conforms`": """\
 @conforms  # E
 class ConformingNumber(WithoutRegisterConfig):  # E
     def register_config(self, config: int) -> None: ...
@@ -188,14 +198,14 @@ class NeedsTwo(Whole):  # E
     '`registry.get("X")(7)`': """\
 BackendRegistry().get("X")(7)  # E
 """,
-    "`runtime_context: int` in a class that is assigned to `Backend`": """\
+    "`runtime_context: int` in a structural class, assigned to `Backend`": """\
 handles: Backend = HandlesNumber()  # E
 """,
-    "the same in a subclass of `BackendBase`, ": """\
+    "`runtime_context: int` in a subclass of `BackendBase`": """\
 class HandlesNumberLocally(LocalBackend):
     def handle_runtime_context(self, model_id: str, runtime_context: int) -> None: ...  # E
 """,
-    "the same under `@conforms`, ": """\
+    "`runtime_context: int` under `@conforms`": """\
 @conforms  # E
 class ConformingHandler(WithoutHandleRuntimeContext):  # E
     def handle_runtime_context(self, model_id: str, runtime_context: int) -> None: ...
@@ -249,7 +259,7 @@ def test_documentation(
         "|---|---|---|---|",
     ]
     rows += [f"| {' | '.join(row)} |" for row in zip(*columns, strict=True)]
-    shown = "\n".join(rows).replace(",  |", " |")
+    shown = "\n".join(rows)
     with capsys.disabled():
         print(f"\n{shown}\n")
     page = (ROOT / "docs/checkers.md").read_text(encoding="utf-8")
