@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Dict, Generic, TypeVar
+from typing import Any, Dict, Generic, TypeVar, overload
 
 import aconfig
 import fastapi
 import grpc
 from common import Stateless, Whole, WithoutHandleRuntimeContext, WithoutRegisterConfig, WithoutStop
-from typing_extensions import assert_type
+from typing_extensions import Self, assert_type
 
 from backend_contract import (
     Backend,
@@ -94,6 +94,16 @@ class FieldsWithoutDefault(Whole):
     workers: int
 
 
+class Created(Whole):
+    def __new__(cls, config: aconfig.Config | None = None) -> Self:
+        return super().__new__(cls)
+
+
+class CreatedFromTwo(Whole):
+    def __new__(cls, config: aconfig.Config | None, workers: int) -> Self:
+        return super().__new__(cls)
+
+
 class Pool(Whole, Generic[T]):
     def __init__(self, config: aconfig.Config | None = None) -> None: ...
 
@@ -106,6 +116,9 @@ takes_more: BackendFactory = TakesMore
 takes_other_name: BackendFactory = TakesOtherName
 fields: BackendFactory = Fields
 pool: BackendFactory = Pool[int]
+# It does not accept a class that defines `__new__` as a callable Protocol.
+created: BackendFactory = Created  # ! pyrefly
+created_from_two: BackendFactory = CreatedFromTwo  # E
 needs_config: BackendFactory = NeedsConfig  # E
 needs_second: BackendFactory = NeedsSecond  # E
 needs_keyword: BackendFactory = NeedsKeyword  # E
@@ -207,6 +220,20 @@ class HandlesBoth(WithoutHandleRuntimeContext):
     ) -> None: ...
 
 
+class HandlesEach(WithoutHandleRuntimeContext):
+    @overload
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: grpc.ServicerContext
+    ) -> None: ...
+    @overload
+    def handle_runtime_context(self, model_id: str, runtime_context: fastapi.Request) -> None: ...
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+# It looks for one overload that accepts both kinds of context.
+handles_each: Backend = HandlesEach()  # ! pyright pyrefly ty zuban
 numbered: BackendFactory = Numbered  # E
 handles_numbers: BackendFactory = HandlesNumbers  # E
 handles_grpc: BackendFactory = HandlesGrpc  # E
@@ -382,6 +409,15 @@ def make_two(config: aconfig.Config | None, workers: int) -> LocalBackend:
     return LocalBackend(config)
 
 
+def register_all(kinds: Sequence[BackendFactory], bases: Sequence[type[BackendBase]]) -> None:
+    for kind in kinds:
+        registry.register(kind)
+    for base in bases:
+        registry.register(base)
+
+
+register_all([LocalBackend, Whole], [LocalBackend])
+register_all([LocalBackend, WithoutStop], [])  # E
 make_by(LocalBackend)
 make_by(registry.get("NAME"))
 make_by(make)
