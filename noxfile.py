@@ -108,7 +108,7 @@ def kit(session: nox.Session) -> None:
     if session.posargs:
         return
     # The corpus of the checkers again, on the types of the frameworks themselves.
-    session.run("pytest", "tests/typing", "-n2", "-k", "3.11 or installed_package")
+    session.run("pytest", "tests/typing", "-n2", "-k", "3.11")
     # Our own backends: nothing of the checkout is in reach.
     empty = Path(session.create_tmp(), "empty").resolve()
     shutil.rmtree(empty, ignore_errors=True)
@@ -127,7 +127,8 @@ def kit(session: nox.Session) -> None:
 def checkers(session: nox.Session) -> None:
     """Run five type checkers on one corpus, for every Python, with our stubs alone.
 
-    Prints the table that docs/checkers.md shows.
+    Also runs them as users do, in environments with the wheel. Prints the tables that
+    docs/checkers.md shows.
     """
     install(session, *TESTING, *CHECKERS)
     session.run("pytest", "-n2", *(session.posargs or ["tests/typing"]))
@@ -194,8 +195,8 @@ def distribution(session: nox.Session) -> None:
     session.run("check-wheel-contents", str(wheel))
     size = wheel.stat().st_size
     session.log(f"{wheel.name}: {size:,} bytes")
-    if size > 150_000:
-        session.error("the wheel is larger than 150 KB")
+    if size > 250_000:
+        session.error("the wheel is larger than 250 KB")
     session.install(f"backend-contract[check] @ {wheel.as_uri()}")
     empty = Path(session.create_tmp(), "empty").resolve()
     shutil.rmtree(empty, ignore_errors=True)

@@ -45,6 +45,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import aconfig
+
 from backend_contract import BackendBase, RuntimeServerContextType
 from backend_contract.runtime_context import get_metadata
 
@@ -71,7 +73,7 @@ class RayBackend(BackendBase):
         self._settings: Settings | None = None
         self._routes: dict[str, str] = {}
 
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         """Merge ``config``, which takes effect at the next ``start``."""
         super().register_config(config)
 

@@ -66,7 +66,7 @@ class RouteBackend(BackendBase):
         super().__init__(config)
         self._routes: dict[str, str] = {}
 
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         super().register_config(config)
 
     def start(self) -> None:

@@ -30,6 +30,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aconfig
+
 from backend_contract import BackendBase, RuntimeServerContextType
 from backend_contract.runtime_context import get_metadata
 
@@ -77,7 +79,7 @@ class TextGenerationBackend(BackendBase):
         self._channels_lock = threading.Lock()
         self._route_of: dict[str, str] = {}
 
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         """Merge ``config``, which takes effect at the next ``start``."""
         super().register_config(config)
 

@@ -5,6 +5,7 @@ import dataclasses
 import re
 from pathlib import Path
 
+import aconfig
 import pytest
 
 from backend_contract import BackendBase, clauses
@@ -188,7 +189,7 @@ def test_example_runs(clause: Clause, kind: str) -> None:
 def test_good_example(clause: Clause) -> None:
     """The good example can be configured, started and stopped."""
     backend = run_example(clause, "good")({"key": 1})
-    backend.register_config({"other": 2})
+    backend.register_config(aconfig.Config({"other": 2}))
     with backend.start_lock():
         backend.start()
     assert backend.is_started

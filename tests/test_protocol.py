@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import inspect
+import typing
+
 import pytest
 from support import Mine, Structural
 
-from backend_contract import Backend, LocalBackend, conforms
+from backend_contract import Backend, BackendFactory, LocalBackend, conforms
+from backend_contract.protocol import ConfigType
 
 MEMBERS = [
     "backend_type",
@@ -41,6 +45,14 @@ def test_conforms() -> None:
     before = dict(vars(Structural))
     assert conforms(Structural) is Structural
     assert dict(vars(Structural)) == before
+
+
+def test_factory() -> None:
+    """A factory is called as the contract calls the class: one optional positional argument."""
+    parameters = [*inspect.signature(BackendFactory.__call__).parameters.values()][1:]
+    assert [(p.kind, p.default) for p in parameters] == [(inspect.Parameter.POSITIONAL_ONLY, None)]
+    hints = typing.get_type_hints(BackendFactory.__call__)
+    assert hints == {"config": ConfigType | None, "return": Backend}
 
 
 def test_conforms_checks_nothing() -> None:

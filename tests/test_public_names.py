@@ -24,6 +24,7 @@ def test_package_exports() -> None:
     assert backend_contract.__all__ == [
         "Backend",
         "BackendBase",
+        "BackendFactory",
         "BackendRegistry",
         "BackendStartError",
         "BackendStopError",

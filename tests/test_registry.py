@@ -20,6 +20,7 @@ from support import WAIT, Mine, Structural, at_once, notes_of, run_python
 from backend_contract import (
     Backend,
     BackendBase,
+    BackendFactory,
     BackendRegistry,
     ContractError,
     LocalBackend,
@@ -199,7 +200,7 @@ def test_usable_name(name: str) -> None:
     assert name in repr(registry_with(named(name)))
 
 
-def registry_with(cls: type[Backend]) -> BackendRegistry:
+def registry_with(cls: BackendFactory) -> BackendRegistry:
     """Return a new registry that contains *cls*."""
     registry = BackendRegistry()
     registry.register(cls)
@@ -312,7 +313,7 @@ def test_member_of_dataclass() -> None:
         config: Any = None
         is_started: bool = field(default_factory=bool)
 
-    cls = type("Made", (Generated, minimal("is_started")), {})
+    cls: Any = type("Made", (Generated, minimal("is_started")), {})
     assert "MINIMAL" in registry_with(cls)
 
 
@@ -560,7 +561,8 @@ def test_plugin_runs_nothing(install: Install) -> None:
     is_started = property(lambda self: 1 / 0)
 """
     install("a-plugin", {"CLUSTER": "a_plugin:Cluster"}, a_plugin=text)
-    assert BackendRegistry().get("CLUSTER").__name__ == "Cluster"
+    cluster: Any = BackendRegistry().get("CLUSTER")
+    assert cluster.__name__ == "Cluster"
 
 
 def test_two_plugins(install: Install) -> None:
@@ -589,7 +591,8 @@ def test_plugin_registers_itself(install: Install, monkeypatch: pytest.MonkeyPat
     text = PLUGIN + "\nimport application\napplication.registry.register(Cluster)\n"
     install("a-plugin", {"CLUSTER": "a_plugin:Cluster"}, a_plugin=text)
     with ThreadPoolExecutor(1) as pool:  # so that a deadlock fails the test
-        assert pool.submit(registry.get, "CLUSTER").result(WAIT).__name__ == "Cluster"
+        cluster: Any = pool.submit(registry.get, "CLUSTER").result(WAIT)
+    assert cluster.__name__ == "Cluster"
 
 
 def test_lazy_lookup() -> None:

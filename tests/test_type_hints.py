@@ -27,8 +27,12 @@ def test_objects() -> None:
         "Backend.handle_runtime_context",
         "BackendBase.__init__",
         "BackendConformance",
+        "BackendFactory.__call__",
         "BackendRegistry.create_all",
+        "BackendRegistry.get",
+        "BackendRegistry.register",
         "check_backend",
+        "conforms",
         "is_http_context",
         "running",
     } <= names
@@ -50,7 +54,14 @@ def test_without_frameworks() -> None:
         "                print(each.__qualname__)\n"
     )
     assert run.stderr == ""
-    assert {"Backend", "BackendRegistry.create", "get_metadata", "notify"} <= {*run.stdout.split()}
+    assert {
+        "Backend",
+        "BackendFactory.__call__",
+        "BackendRegistry.create",
+        "conforms",
+        "get_metadata",
+        "notify",
+    } <= {*run.stdout.split()}
 
 
 def test_aliases() -> None:
@@ -59,6 +70,11 @@ def test_aliases() -> None:
     hints = typing.get_type_hints(backend_contract.Backend.handle_runtime_context)
     assert hints == {"model_id": str, "runtime_context": context, "return": type(None)}
     assert context.__name__ == "RuntimeServerContextType"
-    hints = typing.get_type_hints(backend_contract.Backend.register_config)
-    assert hints == {"config": ConfigType, "return": type(None)}
+    for cls in (
+        backend_contract.Backend,
+        backend_contract.BackendBase,
+        backend_contract.LocalBackend,
+    ):
+        hints = typing.get_type_hints(cls.register_config)
+        assert hints == {"config": ConfigType, "return": type(None)}
     assert ConfigType.__name__ == "ConfigType"

@@ -53,7 +53,7 @@ class BackendBase(_NamedOnTheClass, Backend, ABC):  # pyright: ignore[reportInco
         return self._started
 
     @abstractmethod
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: ConfigType) -> None:
         """Merge *config* into ``self.config``. An override may call it by ``super()``.
 
         Mappings are merged, other values (lists too) are replaced, and later values win.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from backend_contract.base import BackendBase
+from backend_contract.protocol import ConfigType
 
 __all__ = ["LocalBackend"]
 
@@ -15,7 +13,7 @@ class LocalBackend(BackendBase):
 
     backend_type = "LOCAL"
 
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: ConfigType) -> None:
         """Merge *config*, as :meth:`BackendBase.register_config` does."""
         super().register_config(config)
 

@@ -24,7 +24,7 @@ from backend_contract.runtime_context import RuntimeServerContextType
 if TYPE_CHECKING:
     import aconfig  # noqa: F401 - named in the alias below
 
-__all__ = ["Backend", "ConfigType", "conforms"]
+__all__ = ["Backend", "BackendFactory", "ConfigType", "conforms"]
 
 ConfigType = TypeAliasType("ConfigType", "aconfig.Config")
 """``aconfig.Config``, behind an alias so that aconfig (and yaml) load only when they are used."""
@@ -77,15 +77,26 @@ class Backend(Protocol):
         """Receive the context of a request for *model_id*. May be called before ``start``."""
 
 
-BackendT = TypeVar("BackendT", bound=Backend)
+class BackendFactory(Protocol):
+    """Anything that creates a :class:`Backend`: a backend class above all.
+
+    This is what a runtime holds before there is an instance. It is callable with no argument, with
+    ``None`` and with one positional ``aconfig.Config`` (clause BC201).
+    """
+
+    def __call__(self, config: ConfigType | None = None, /) -> Backend:
+        """Return a new backend that is not started."""
+        ...
 
 
-def conforms(cls: type[BackendT]) -> type[BackendT]:
-    """Declare that a class is a :class:`Backend`, and return it unchanged.
+FactoryT = TypeVar("FactoryT", bound=BackendFactory)
 
-    A type checker then reports mismatches where the class is defined; at run time nothing is
-    checked. This covers assignability to the Protocol, which is less than the contract: neither the
-    class-level name (BC102) nor the constructor (BC201). ``backend-contract check`` is the
-    authority.
+
+def conforms(cls: FactoryT) -> FactoryT:
+    """Declare that a class is a :class:`BackendFactory`, and return it unchanged.
+
+    A type checker then reports mismatches of members and constructor where the class is defined; at
+    run time nothing is checked. The contract is more than that: the name on the class (BC102), for
+    example. ``backend-contract check`` is the authority.
     """
     return cls

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from backend_contract._compat import TypeAliasType, add_note
 from backend_contract._config import as_config
 from backend_contract.errors import RegistryError, class_name
-from backend_contract.protocol import Backend, ConfigType
+from backend_contract.protocol import Backend, BackendFactory, FactoryT
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint  # noqa: F401 - named in the alias below
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["BackendRegistry"]
 
 EntryPointType = TypeAliasType("EntryPointType", "EntryPoint")
-BackendT = TypeVar("BackendT", bound=Backend)
 
 
 class BackendRegistry:
@@ -42,11 +41,11 @@ class BackendRegistry:
     """The group of the entry points."""
 
     def __init__(self) -> None:
-        self._classes: dict[str, type[Backend]] = {}
+        self._classes: dict[str, BackendFactory] = {}
         self._lock = threading.Lock()
         self._installed: dict[str, list[EntryPointType]] | None = None
 
-    def register(self, cls: type[BackendT]) -> type[BackendT]:
+    def register(self, cls: FactoryT) -> FactoryT:
         """Register *cls* under its ``backend_type`` and return it; also usable as a decorator.
 
         Accepts any class that has the members, whatever it inherits. Registering the same class
@@ -78,7 +77,7 @@ class BackendRegistry:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {', '.join(self.names()) or 'empty'}>"
 
-    def get(self, name: str) -> type[Backend]:
+    def get(self, name: str) -> BackendFactory:
         """Return the class registered or installed as *name*, loading its entry point if needed.
 
         Raises :class:`RegistryError` if *name* is unknown (the message lists the known names), if
@@ -99,7 +98,7 @@ class BackendRegistry:
         :class:`TypeError` if *config* is not a mapping or has non-string keys. An exception of the
         constructor propagates unchanged.
         """
-        return _construct(self.get(name), as_config(config))
+        return self.get(name)(as_config(config))
 
     def create_all(self, priority: Sequence[Mapping[str, Any]]) -> tuple[Backend, ...]:
         """Create the backends of a list such as Caikit's ``backend_priority``, in its order.
@@ -163,16 +162,17 @@ class BackendRegistry:
             if key not in ("type", "config"):
                 yield f"{key}: unknown key; expected `type` or `config`"
 
-    def _add(self, name: str, cls: type[Backend]) -> None:
+    def _add(self, name: str, cls: BackendFactory) -> None:
         with self._lock:
             present = self._classes.setdefault(name, cls)
         if present is not cls:
+            first, second = (class_name(cast("type", each)) for each in (present, cls))
             raise RegistryError(
-                f"two classes have the backend_type {name!r}: {class_name(present)} is registered "
-                f"already, {class_name(cls)} is not; give one of them another backend_type"
+                f"two classes have the backend_type {name!r}: {first} is registered already, "
+                f"{second} is not; give one of them another backend_type"
             )
 
-    def _load(self, name: str) -> type[Backend]:
+    def _load(self, name: str) -> BackendFactory:
         """Load the entry point *name*. Does not hold the lock: imports have their own."""
         if not isinstance(cast("object", name), str):
             raise TypeError(f"the name of a backend must be a str, got {class_name(type(name))}")
@@ -200,7 +200,7 @@ class BackendRegistry:
                 f"{own_name!r}; use the same name for both"
             )
         self._add(name, cls)
-        return cast("type[Backend]", cls)
+        return cast("BackendFactory", cls)
 
     def _entry_points(self) -> dict[str, list[EntryPointType]]:
         """Return the installed entry points by name; they are looked up once."""
@@ -245,11 +245,6 @@ def usable_name(cls: object) -> str:
         clause = CLAUSES[clause_id]
         raise RegistryError(f"{class_name(cls)}: {problem}. {clause.fix}", clause=clause)
     return cast("str", name)
-
-
-def _construct(cls: type[Backend], config: ConfigType) -> Backend:
-    constructor: Callable[[ConfigType], Backend] = cast("Any", cls)  # not part of the Protocol
-    return constructor(config)  # clause BC201
 
 
 def _describe_entry_point(entry_point: EntryPointType) -> str:

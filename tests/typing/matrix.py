@@ -105,9 +105,8 @@ def reported(checker: str, minor: int) -> frozenset[tuple[str, int]]:
         return frozenset((d.path.name, d.line) for d in diagnostics if d.path.parent == directory)
 
 
-def disagreements(checker: str, minor: int) -> list[Case]:
-    """Return the cases that the checker judges differently, marked or not."""
-    lines = reported(checker, minor)
+def disagreements(lines: frozenset[tuple[str, int]]) -> list[Case]:
+    """Return the cases that a checker which reports *lines* judges differently, marked or not."""
     return [
         case
         for case in CASES
@@ -115,10 +114,17 @@ def disagreements(checker: str, minor: int) -> list[Case]:
     ]
 
 
-def reported_elsewhere(checker: str, minor: int) -> list[tuple[str, int]]:
-    """Return the errors of the checker on lines without a case."""
+def unmarked(checker: str, lines: frozenset[tuple[str, int]]) -> dict[str, list[object]]:
+    """Return how *lines*, the errors of a checker, differ from the marks; empty if they do not."""
+    different = disagreements(lines)
+    marked = [case for case in CASES if checker in case.unlike]
     known = {(case.file, line) for case in CASES for line in case.lines}
-    return sorted(reported(checker, minor) - known)
+    found: dict[str, list[object]] = {
+        "missing marks": [case for case in different if case not in marked],
+        "stale marks": [case for case in marked if case not in different],
+        "errors on lines without a case": [*sorted(lines - known)],
+    }
+    return {name: those for name, those in found.items() if those}
 
 
 # ---- Verdicts of check
@@ -204,7 +210,7 @@ def table(minor: int) -> str:
     ]
     reasons: dict[tuple[str, str], set[str]] = {}
     for checker, adapter in CHECKERS.items():
-        different = disagreements(checker, minor)
+        different = disagreements(reported(checker, minor))
         for case in different:
             reasons.setdefault(("direct use", case.reason), set()).add(checker)
         for (name, _), (_, reason) in DIFFERENT.items():

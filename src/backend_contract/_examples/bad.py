@@ -1,9 +1,8 @@
 """Backends that violate one clause each, named after it, and keep all others."""
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import aconfig
 
@@ -32,19 +31,19 @@ class BC201(LocalBackend):
 
 
 class BC202(LocalBackend):
-    def register_config(self, config: Mapping[str, Any], overwrite: bool) -> None:
+    def register_config(self, config: aconfig.Config, overwrite: bool) -> None:
         super().register_config(config)
 
 
 class BC203(LocalBackend):
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         if self.config:
             raise RuntimeError("already configured")
         super().register_config(config)
 
 
 class BC204(LocalBackend):
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         self.config = aconfig.Config(config, override_env_vars=False)
 
 

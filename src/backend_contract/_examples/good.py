@@ -1,10 +1,10 @@
 """Backends that keep one clause each, named after it."""
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import aconfig
 
@@ -31,17 +31,17 @@ class BC201(LocalBackend):
 
 
 class BC202(LocalBackend):
-    def register_config(self, config: Mapping[str, Any], overwrite: bool = True) -> None:
+    def register_config(self, config: aconfig.Config, overwrite: bool = True) -> None:
         super().register_config(config)
 
 
 class BC203(LocalBackend):
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         super().register_config(config)
 
 
 class BC204(LocalBackend):
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         super().register_config(config)
 
 

@@ -120,7 +120,7 @@ class Strict(Mine):
         if set(config) != {"address"}:
             raise ValueError("address is missing, or something is not known")
 
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         self.check(config)
         super().register_config(config)
 
@@ -275,7 +275,7 @@ def test_registration_unknown_keys() -> None:
     """A backend that rejects unknown keys needs a sample configuration."""
 
     class KnowsItsKeys(Mine):
-        def register_config(self, config: Mapping[str, Any]) -> None:
+        def register_config(self, config: aconfig.Config) -> None:
             if set(config) - {"address"}:
                 raise ValueError("not known")
             super().register_config(config)
@@ -322,7 +322,7 @@ def test_registration_tires(accepted: int, sample: Any) -> None:
     class Tires(Mine):
         calls = 0
 
-        def register_config(self, config: Mapping[str, Any]) -> None:
+        def register_config(self, config: aconfig.Config) -> None:
             if set(config) - set(SAMPLE):
                 raise ValueError("not known")
             self.calls += 1
@@ -342,7 +342,7 @@ def test_registration_changes(dynamic: bool, known: bool) -> None:
     class Changes(Mine):
         calls = 0
 
-        def register_config(self, config: Mapping[str, Any]) -> None:
+        def register_config(self, config: aconfig.Config) -> None:
             if known and set(config) - set(SAMPLE):
                 raise ValueError("not known")
             self.calls += 1
@@ -374,7 +374,7 @@ class Structural:
         self.is_started = False
         self.lock = threading.RLock()
 
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         mine = Mine(self.merged)
         mine.register_config(config)
         self.merged = dict(mine.config)
@@ -439,17 +439,18 @@ def test_merged_sample() -> None:
     """The sample must be part of the result, and the backend may add keys."""
 
     class Drops(Mine):
-        def register_config(self, config: Mapping[str, Any]) -> None:
+        def register_config(self, config: aconfig.Config) -> None:
             super().register_config(config)
             del self.config["address"]
 
     class Adds(Mine):
-        def register_config(self, config: Mapping[str, Any]) -> None:
-            super().register_config({"backend_contract": {"mine": 1}, "mine": 1})
+        def register_config(self, config: aconfig.Config) -> None:
+            mine = {"backend_contract": {"mine": 1}, "mine": 1}
+            super().register_config(aconfig.Config(mine))
             super().register_config(config)
 
     class DropsOnce(Drops):
-        def register_config(self, config: Mapping[str, Any]) -> None:
+        def register_config(self, config: aconfig.Config) -> None:
             self.config.setdefault("address", None)
             super().register_config(config)
 

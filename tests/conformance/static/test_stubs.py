@@ -61,6 +61,15 @@ def test_installed_types(
     assert stubs(tmp_path, installed) == lacking
 
 
+def test_typed_environment(tmp_path: Path, installed: Environment) -> None:
+    """If all packages have types the directory is empty, but exists."""
+    for name in [*STUBBED, "backend_contract"]:
+        (tmp_path / "first" / name).mkdir()
+        (tmp_path / "first" / name / "__init__.py").touch()
+        (tmp_path / "first" / name / "py.typed").touch()
+    assert stubs(tmp_path, installed) == set()
+
+
 def test_this_environment(tmp_path: Path, installed: Environment) -> None:
     """This environment has the core already, however it is installed."""
     made = stubs(tmp_path / "one", installed._replace(python=sys.executable))

@@ -118,10 +118,23 @@ def test_wheel_contains_stubs() -> None:
 
 
 def test_wheel_adds_no_other_package() -> None:
-    """The wheel installs nothing beside the package that could shadow stubs of users."""
+    """Beside the package, the wheel installs the command and a stub package of aconfig alone."""
     outside = {file for file in installed_files() if not file.startswith("backend_contract/")}
     metadata = {file for file in outside if file.startswith("backend_contract-")}
-    assert [Path(file).name for file in outside - metadata] == ["backend-contract"]
+    stubs = {file for file in outside if file.startswith("aconfig-stubs/")}
+    assert [Path(file).name for file in outside - metadata - stubs] == ["backend-contract"]
+
+
+def test_wheel_contains_stub_package() -> None:
+    """The stub package of aconfig is `typings/aconfig`, and says that it is partial."""
+    files = importlib.metadata.files("backend-contract")
+    assert files is not None
+    stubs = {file.name: file for file in files if file.parts[0] == "aconfig-stubs"}
+    source = {path.name: path for path in (ROOT / "typings/aconfig").iterdir()}
+    assert stubs.keys() == source.keys() == {"__init__.pyi", "aconfig.pyi", "py.typed"}
+    for name, file in stubs.items():
+        assert file.read_text(encoding="utf-8") == source[name].read_text(encoding="utf-8")
+    assert source["py.typed"].read_text(encoding="utf-8") == "partial\n"
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "NOTICE"])

@@ -163,7 +163,7 @@ class GrandChild(Child):
 
 
 class Fluent(LocalBackend):
-    def configured(self, config: dict[str, Any]) -> Self:
+    def configured(self, config: aconfig.Config) -> Self:
         self.register_config(config)
         return self
 
@@ -172,7 +172,7 @@ mixed: Backend = Mixed()
 mixed_in_last: Backend = MixedInLast()
 mixed_wrongly_on_its_own: Backend = MixedWronglyOnItsOwn()  # E
 child: Backend = Child()
-fluent: Backend = Fluent().configured({"workers": 1})
+fluent: Backend = Fluent().configured(aconfig.Config({"workers": 1}))
 
 
 # ---- Through a further Protocol

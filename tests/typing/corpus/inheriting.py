@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
+import aconfig
 import fastapi
 import grpc
 from typing_extensions import assert_type
@@ -30,7 +31,7 @@ from backend_contract.runtime_context import (
 class Complete(BackendBase):
     backend_type = "COMPLETE"
 
-    def register_config(self, config: Mapping[str, Any]) -> None:
+    def register_config(self, config: aconfig.Config) -> None:
         super().register_config(config)
 
     def start(self) -> None:
@@ -128,6 +129,8 @@ class Structural:
     backend_type = "STRUCTURAL"
     is_started = False
 
+    def __init__(self, config: aconfig.Config | None = None) -> None: ...
+
     def register_config(self, config: dict[str, Any]) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -150,6 +153,7 @@ class WithIntegers:  # E[integers] pyrefly
     backend_type = 7
     is_started = False
 
+    def __init__(self, config: aconfig.Config | None = None) -> None: ...
     def register_config(self, config: dict[str, Any]) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -177,7 +181,7 @@ class RenamedParameter:
 serve(Structural())
 # It compares the parameters of a Protocol by position, not by name.
 serve(RenamedParameter())  # E mypy
-assert_type(conforms(Structural), type[Structural])
+assert_type(conforms(Structural)(), Structural)
 
 
 # ---- The context of a request

@@ -102,7 +102,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.set_defaults(command=_explain)
     explain.add_argument("clause", metavar="CLAUSE", help="id of the clause, such as BC501")
+    _add_stubs(
+        commands.add_parser(
+            "stubs",
+            help="write stubs for your type checkers",
+            description="Write stubs of aconfig, gRPC and FastAPI, as far as the environment has "
+            "no types for them, and print the settings with which type checkers read them. A file "
+            "that differs is kept.",
+        )
+    )
     return parser
+
+
+def _add_stubs(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_stubs)
+    parser.add_argument(
+        "directory",
+        nargs="?",
+        default="typings",
+        metavar="DIRECTORY",
+        help="where to write them (default: %(default)s, which pyright reads by itself)",
+    )
+    parser.add_argument(
+        "--python",
+        metavar="PATH",
+        help="interpreter of the environment (default: that of this command)",
+    )
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -240,6 +265,12 @@ def _explain(options: argparse.Namespace) -> int:
     for label, example in (("Bad", clause.bad), ("Good", clause.good)):
         print(f"\n{label}:\n\n{textwrap.indent(example, '    ')}", end="")
     return OK
+
+
+def _stubs(options: argparse.Namespace) -> int:
+    from backend_contract._conformance.cli.stubs import stubs
+
+    return stubs(options.directory, options.python)
 
 
 def _print_usage_error(error: _UsageError, given: Sequence[str]) -> int:

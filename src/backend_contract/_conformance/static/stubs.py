@@ -3,37 +3,60 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 from backend_contract._conformance.source.environment import Environment, this_environment
 
-__all__ = ["copy_missing_stubs"]
+__all__ = ["STUBBED", "copy_missing_stubs", "find_untyped", "read_stubs"]
 
-_STUBBED = ("aconfig", "fastapi", "grpc", "starlette")
+STUBBED = ("aconfig", "fastapi", "grpc", "starlette")
+"""The packages of which there are bundled stubs."""
 
 
 def copy_missing_stubs(directory: Path, environment: Environment | None = None) -> Path:
-    """Copy the stubs that *environment* lacks into *directory*, and return it.
+    """Copy the stubs that *environment* lacks into *directory*, create it, and return it.
 
-    Stubs are needed for a package that is not installed, or installed without types. If this
-    package itself is not installed there, its own core is copied too.
+    If this package itself is not installed there, its own core is copied too.
     """
-    path = (environment or this_environment()).path
-    here = Path(__file__).parent
-    package = here.parents[1]
-    bundled = here / "typings"
-    if not bundled.is_dir():  # pragma: no cover - an editable install: only a wheel carries them
-        bundled = package.parents[1] / "typings"
-    for name in _STUBBED:
-        if not _has_types(name, path):
-            shutil.copytree(bundled / name, directory / name)
+    directory.mkdir(parents=True)  # also for no stubs: ty rejects a path that does not exist
+    for name in find_untyped(environment):
+        shutil.copytree(_bundled() / name, directory / name)
     is_this = environment is None or environment.is_this  # then it is found, however installed
+    path = (environment or this_environment()).path
     if not is_this and PathFinder.find_spec("backend_contract", path) is None:
         others = shutil.ignore_patterns("_conformance", "_examples", "__pycache__")
-        shutil.copytree(package, directory / "backend_contract", ignore=others)
+        shutil.copytree(_package(), directory / "backend_contract", ignore=others)
     return directory
+
+
+def find_untyped(environment: Environment | None = None) -> list[str]:
+    """Return the packages that need a stub: not installed there, or installed without types."""
+    path = (environment or this_environment()).path
+    return [name for name in STUBBED if not _has_types(name, path)]
+
+
+def read_stubs(name: str) -> Mapping[str, str]:
+    """Return the stubs of a package: the text of each file by its path, such as ``a/__init__.pyi``.
+
+    They describe a part of the package.
+    """
+    return {
+        path.relative_to(_bundled()).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted((_bundled() / name).rglob("*.pyi"))
+    }
+
+
+def _package() -> Path:
+    return Path(__file__).parents[2]
+
+
+def _bundled() -> Path:
+    directory = Path(__file__).with_name("typings")
+    if directory.is_dir():
+        return directory
+    return _package().parents[1] / "typings"  # an editable install: only a wheel carries them
 
 
 def _has_types(name: str, path: Sequence[str]) -> bool:
