@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 
 from backend_contract._conformance.results import Outcome
 
-__all__ = ["FORMATS", "render"]
+__all__ = ["DOCUMENTS", "FORMATS", "render"]
 
 FORMATS = ("full", "concise", "json", "github", "sarif")
 """The names of the formats, the default one first."""
+
+DOCUMENTS = FORMATS[2:]
+"""Those for other programs, which contain what could not be checked, too."""
 
 
 def render(outcome: Outcome, name: str, color: bool) -> Iterable[str]:
