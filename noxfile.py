@@ -36,6 +36,8 @@ TESTING = [
     "hypothesis>=6.100",
     "anyio>=4.11",
     "trio>=0.25",
+    "markdown-it-py>=3.0",
+    "linkify-it-py>=2.0",
     *SCHEMAS,
 ]
 PYRIGHT = "pyright[nodejs]==1.1.414"

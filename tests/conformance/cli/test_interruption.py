@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+NAMES = ("ty", "zuban", "-c", "python")
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 # A checker, or a target, that tells when it runs, and then waits for its end.
 BLOCK = """\
-import os
-os.close(os.open({started!r}, os.O_WRONLY))  # returns once the test reads
-open({held!r}).read()                        # blocks: the test writes nothing
+import os, sys
+name = os.path.basename(sys.argv[0])
+os.close(os.open({started!r} + name, os.O_WRONLY))  # returns once the test reads
+open({held!r}).read()                               # blocks: the test writes nothing
 """
 CHECKER = """\
 #!{python}
@@ -63,10 +65,11 @@ class Run:
         self.directory = directory
         self.temporary = directory / "temporary"
         self.temporary.mkdir()
-        self.started, self.held = directory / "started", directory / "held"
-        os.mkfifo(self.started)
+        self.held = directory / "held"
         os.mkfifo(self.held)
-        self.block = BLOCK.format(started=str(self.started), held=str(self.held))
+        for name in NAMES:
+            os.mkfifo(directory / f"started{name}")
+        self.block = BLOCK.format(started=str(directory / "started"), held=str(self.held))
         self.programs = directory / "bin"
         self.programs.mkdir()
         self.write_checker(self.block)
@@ -89,9 +92,13 @@ class Run:
         )
         return self.process
 
-    def wait_until_blocked(self, count: int = 1) -> None:
-        for _ in range(count):
-            self.started.read_bytes()
+    def wait_until_blocked(self, *names: str) -> None:
+        for name in names:
+            started = os.open(self.directory / f"started{name}", os.O_RDONLY | os.O_NONBLOCK)
+            reader = select.poll()
+            reader.register(started, select.POLLHUP)
+            assert reader.poll(60_000), f"{name} was not started"
+            os.close(started)
         self.holding = os.open(self.held, os.O_WRONLY)
 
     def is_gone(self) -> bool:
@@ -124,7 +131,7 @@ CHECK = ("check", "--no-cache", "--checker", "ty", "mine.py:Good")
 def test_signal(run: Run, checkers: str, number: int, status: int) -> None:
     """A signal ends the check with 128 + its number, without output."""
     process = run.start("check", "--no-cache", "--checker", checkers, "mine.py:Good")
-    run.wait_until_blocked(1 + checkers.count(","))
+    run.wait_until_blocked(*checkers.split(","))
     assert [*run.temporary.iterdir()] != []
     process.send_signal(number)
     assert process.communicate(timeout=60) == (b"", b"")
@@ -142,7 +149,7 @@ def test_sandbox(run: Run) -> None:
         f"        subprocess.run([sys.executable, '-c', {run.block!r}])\n"
     )
     process = run.start("check", "--run", "--no-cache", "forks.py:Forks")
-    run.wait_until_blocked()
+    run.wait_until_blocked("-c")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 143
@@ -155,7 +162,7 @@ def test_interpreter(run: Run) -> None:
     (run.directory / "python").touch(mode=0o755)
     (run.directory / "python").write_text(f"#!{sys.executable}\n{run.block}")
     process = run.start("check", "--python", "./python", "mine.py:Good")
-    run.wait_until_blocked()
+    run.wait_until_blocked("python")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 143
@@ -197,7 +204,7 @@ def test_twice(number: int, run: Run) -> None:
     patch = f"os.waitid = ({again.format(int(number))})(os.waitid)\n"
     patch += f"shutil.rmtree = ({again.format(int(number))})(shutil.rmtree)\n"
     process = run.start(*CHECK, patch=patch)
-    run.wait_until_blocked()
+    run.wait_until_blocked("ty")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 143
@@ -211,11 +218,12 @@ def test_preloading(run: Run) -> None:
         "from backend_contract._conformance.static.checkers import MYPY\n"
         f"type(MYPY)._PROGRAM = {run.block!r}\n"
         "sys.meta_path.insert(0, type('Held', (), {'find_spec': staticmethod(\n"
-        f"    lambda name, *_: name.endswith('cli.main') and open({str(run.held)!r}).read()\n"
+        "    lambda name, *_: None if not name.endswith('cli.main')\n"
+        f"    else open({str(run.held)!r}).read() or None\n"
         ")}))\n"
     )
     process = run.start("check", "mine.py:Good", patch=patch)
-    run.wait_until_blocked()
+    run.wait_until_blocked("-c")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 143
@@ -239,7 +247,7 @@ def test_worker_thread(run: Run) -> None:
         "ready.wait()\n"
     )
     process = run.start(*CHECK, patch=patch)
-    run.wait_until_blocked()
+    run.wait_until_blocked("ty")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 143

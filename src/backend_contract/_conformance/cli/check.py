@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from backend_contract._conformance.cli.streams import print_error
-from backend_contract._conformance.formats import render
+from backend_contract._conformance.formats import load, render
 from backend_contract._conformance.formats.text import wants_color
 from backend_contract._conformance.results import Outcome, Report, combine_reports
 from backend_contract._conformance.static.checkers import CHECKERS, Checker, not_installed
@@ -57,6 +57,7 @@ class Options(Protocol):
 
 def check(options: Options) -> int:
     """Run the command, print its report, and return its exit status."""
+    load(options.output_format)  # reports a missing package before anything runs
     try:
         outcome = _run(options)
     except CouldNotCheckError as error:
@@ -72,7 +73,10 @@ def check(options: Options) -> int:
 
 
 def _run(options: Options) -> Outcome:
-    from backend_contract._conformance.cli.expected_violations import mark_expected
+    from backend_contract._conformance.cli.expected_violations import (
+        mark_expected,
+        names_in_settings,
+    )
     from backend_contract._conformance.cli.selection import select_clauses
     from backend_contract._conformance.cli.settings import read_settings
     from backend_contract._conformance.source.environment import environment_of, this_environment
@@ -96,10 +100,12 @@ def _run(options: Options) -> Outcome:
     if settings.expected_violations:
         all_targets = not options.targets
         reports = mark_expected(settings, environment, found, reports, all_targets)
+    names = names_in_settings(targets, settings) if options.output_format == "baseline" else {}
     return Outcome(
         reports=reports,
         problems=tuple(problems),
         not_selected=selection.not_selected,
+        names_in_settings=names,
         lenient=_choose(options.lenient, settings.lenient),
         error_on_warning=_choose(options.error_on_warning, settings.error_on_warning),
     )

@@ -179,8 +179,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         choices=FORMATS,
         default=FORMATS[0],
         metavar="FORMAT",
-        help="full: grouped by target; concise: one line per finding; json, github, sarif: for "
-        "other programs (default: %(default)s)",
+        help="full: grouped by target; concise: one line per finding; json, github, sarif, "
+        "junit: for other programs; markdown, html: a page; baseline: expected violations for "
+        "pyproject.toml (default: %(default)s)",
     )
     parser.add_argument(
         "--color",
