@@ -38,6 +38,8 @@ TESTING = [
     "anyio>=4.11",
     "trio>=0.25",
     LIBCST,
+    "markdown-it-py>=3.0",
+    "linkify-it-py>=2.0",
     *SCHEMAS,
 ]
 PYRIGHT = "pyright[nodejs]==1.1.414"

@@ -18,15 +18,25 @@ CONFORMANCE = "_conformance"
 
 # A module may import those of its own layer, and of the layers listed for it.
 LAYERS = {
-    "cli": {"fixes", "formats", "kit", "static", "behavioural", "source", "results"},
-    "fixes": {"source", "results"},
+    "cli": {
+        "fixes",
+        "formats",
+        "kit",
+        "static",
+        "behavioural",
+        "source",
+        "results",
+        "interruption",
+    },
+    "fixes": {"source", "results", "interruption"},
     "formats": {"results"},
     "pytest_summary": {"kit", "behavioural", "results"},
     "kit": {"behavioural", "results"},
-    "static": {"source", "results"},
+    "static": {"source", "results", "interruption"},
     "behavioural": {"results"},
-    "source": {"results"},
+    "source": {"results", "interruption"},
     "results": set[str](),
+    "interruption": set[str](),
 }
 # Outside of the core, and allowed to use the faces.
 FACES = ("testing", "__main__")

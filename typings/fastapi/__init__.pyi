@@ -12,5 +12,4 @@ def Depends(
     scope: Literal["function", "request"] | None = None,
     max_concurrency: int | None = None,
 ) -> Any: ...
-
 def __getattr__(name: str) -> Any: ...  # incomplete

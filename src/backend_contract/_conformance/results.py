@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backend_contract.clauses import Clause, Level
@@ -177,6 +177,8 @@ class Outcome:
     """Whether unchecked clauses and classes do not fail."""
     error_on_warning: bool = False
     """Whether clauses of level SHOULD fail as those of level MUST do."""
+    names_in_settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Names of targets for the settings, if they differ from those of the command line."""
 
     @property
     def errors(self) -> list[tuple[str | None, str]]:

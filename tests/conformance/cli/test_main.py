@@ -31,9 +31,7 @@ def test_help(
 ) -> None:
     """Help fits on one screen, and explains each format."""
     monkeypatch.setenv("COLUMNS", "80")
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 0
+    assert main(arguments) == 0
     shown = capsys.readouterr().out
     assert len(shown.splitlines()) <= 52
     if "check" in arguments:
@@ -118,3 +116,20 @@ def test_broken_pipe() -> None:
     )
     assert run.stdout.startswith("BC101")
     assert run.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[31m", "\n::error::x", "##[error]x", "\u202e", "\udcff", "\x85"]
+)
+def test_echo(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a usage error repeats is escaped."""
+    for arguments in (
+        ["check", f"--{text}"],
+        ["check", "--checker", text],
+        ["explain", text],
+        [text],
+    ):
+        assert main(arguments) == 2
+        message = capsys.readouterr().err.rpartition(": error: ")[2].removesuffix("\n")
+        assert message.isprintable()
+        assert "##[" not in message

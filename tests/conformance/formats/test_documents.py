@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from conformance.formats.outcomes import outcomes
+from hypothesis import given, settings
 
-from backend_contract._conformance.formats import render
-from backend_contract._conformance.results import Finding, NotChecked, Outcome, Report, Verdict
+from backend_contract._conformance.formats import FORMATS, render
+from backend_contract._conformance.results import Outcome
 from backend_contract._conformance.static.checkers import subprocesses
-from backend_contract.clauses import CLAUSES
 
 if TYPE_CHECKING:
     from conformance.formats.conftest import Validate
@@ -61,50 +58,6 @@ def test_could_not_check(
     assert shown.status == (2 if errors else 1)
 
 
-texts = st.text(max_size=20)
-# Names of files: text, or bytes that are not UTF-8.
-paths = (
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=10)
-    | st.lists(st.integers(1, 255), min_size=1, max_size=10).map(bytes).map(os.fsdecode)
-).map(Path)
-findings = st.builds(
-    Finding,
-    clause=st.sampled_from([*CLAUSES.values()]),
-    verdict=st.sampled_from(Verdict),
-    path=paths,
-    line=st.integers(1, 99999),
-    found=texts,
-    because=st.lists(texts, max_size=2).map(tuple),
-    layer=st.sampled_from("SB"),
-    checked_by=st.text(min_size=1, max_size=10),
-    parts=st.just(()),
-    expected_because=texts,
-)
-outcomes = st.builds(
-    Outcome,
-    reports=st.lists(
-        st.builds(
-            Report,
-            target=texts,
-            findings=st.lists(findings, max_size=3).map(tuple),
-            error=st.none() | texts,
-            notes=st.lists(texts, max_size=2).map(tuple),
-        ),
-        max_size=3,
-    ),
-    problems=st.lists(texts, max_size=2).map(tuple),
-    notes=st.lists(texts, max_size=2).map(tuple),
-    not_checked=st.lists(
-        st.builds(NotChecked, name=texts, path=paths, line=st.integers(1, 9), because=texts),
-        max_size=2,
-    ),
-    excluded=st.lists(texts, max_size=8).map(tuple),
-    not_selected=st.lists(st.sampled_from([*CLAUSES]), max_size=8).map(tuple),
-    lenient=st.booleans(),
-    error_on_warning=st.booleans(),
-)
-
-
 @given(outcome=outcomes)
 def test_any_outcome(outcome: Outcome, validate: Validate) -> None:
     """Any outcome is a valid document, which can be encoded."""
@@ -115,12 +68,24 @@ def test_any_outcome(outcome: Outcome, validate: Validate) -> None:
 
 
 @given(outcome=outcomes)
+@settings(max_examples=30)
 def test_any_text(outcome: Outcome) -> None:
     """No text can end a line, add a GitHub command or control a terminal."""
+    for name in FORMATS:
+        for line in "\n".join(render(outcome, name, color=False)).split("\n"):
+            assert line.isprintable()
+            assert name == "github" or not line.lstrip().startswith("::")
+            assert name == "github" or "##[" not in line
     for line in render(outcome, "github", color=False):
         assert re.fullmatch(r"::(error|warning|notice) [^\r\n]*::[^\r\n]*", line)
         properties = line.split("::")[1].partition(" ")[2]
         assert len(properties.split(",")) in (1, 3)
-    for line in render(outcome, "concise", color=False):
-        assert "\n" not in line
-        assert "\x1b" not in line
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(outcome=outcomes)
+@settings(max_examples=20)
+def test_any_encoding(name: str, outcome: Outcome) -> None:
+    """Documents are ASCII, or can be encoded in UTF-8."""
+    text = "\n".join(render(outcome, name, color=False))
+    text.encode("ascii" if name in ("json", "sarif", "junit", "html") else "utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from backend_contract._conformance.formats import render
@@ -14,7 +15,7 @@ def lines(outcome: Outcome) -> list[str]:
 
 def test_commands(outcome: Outcome) -> None:
     """Each finding that is not ok is one command at its line."""
-    assert [line.partition("::`")[0] for line in lines(outcome)] == [
+    assert [re.split("::`|; see", line)[0] for line in lines(outcome)] == [
         "::notice file=mine.py,line=6,title=BC309 violated",  # expected
         "::error file=mine.py,line=12,title=BC101 violated",
         "::notice file=mine.py,line=12,title=BC102 blocked::BC101 has to hold first",

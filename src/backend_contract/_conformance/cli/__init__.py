@@ -6,18 +6,25 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 
-from backend_contract._conformance.static.checkers import MYPY
-
 __all__ = ["run_command"]
 
 
 def run_command() -> int:
     """Run the command with the arguments of the process; return its exit status.
 
-    mypy, the default checker, takes longer to load than the rest of the command. It loads while
-    this process does: without that, a check of one class takes a fifth longer.
+    Signals are handled until the process ends. mypy, the default checker, takes longer to load than
+    the rest of the command, so it loads while this process does: without that, a check of one class
+    takes a fifth longer.
     """
+    from backend_contract._conformance.cli.streams import open_streams
+    from backend_contract._conformance.interruption import end_on_signals
+
+    end_on_signals()
+    open_streams()
     arguments = sys.argv[1:]
+
+    from backend_contract._conformance.static.checkers import MYPY
+
     with MYPY.preloaded() if _needs_mypy(arguments) else nullcontext():
         from backend_contract._conformance.cli.main import main  # loads meanwhile
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from backend_contract._conformance.formats import render
-from backend_contract._conformance.formats.common import printable
+from backend_contract._conformance.cli.streams import print_error
+from backend_contract._conformance.formats import load, render
 from backend_contract._conformance.formats.text import wants_color
 from backend_contract._conformance.results import Outcome, Report, combine_reports
 from backend_contract._conformance.static.checkers import CHECKERS, Checker, not_installed
@@ -31,7 +28,6 @@ __all__ = [
     "VIOLATED",
     "check",
     "format_os_error",
-    "print_error",
     "show",
 ]
 
@@ -64,11 +60,11 @@ class Options(Protocol):
 
 def check(options: Options) -> int:
     """Run the command, print its report, and return its exit status."""
+    load(options.output_format)  # reports a missing package before anything runs
     has_fixes = False
     try:
-        with _signals_unwind():
-            has_fixes = _fix(options)
-            outcome = _run(options)
+        has_fixes = _fix(options)
+        outcome = _run(options)
     except CouldNotCheckError as error:
         outcome = Outcome(problems=(str(error),))
     except OSError as error:
@@ -115,7 +111,10 @@ def _environment(options: Options) -> Environment:
 
 
 def _run(options: Options) -> Outcome:
-    from backend_contract._conformance.cli.expected_violations import mark_expected
+    from backend_contract._conformance.cli.expected_violations import (
+        mark_expected,
+        names_in_settings,
+    )
     from backend_contract._conformance.cli.selection import select_clauses
     from backend_contract._conformance.cli.settings import read_settings
 
@@ -138,10 +137,12 @@ def _run(options: Options) -> Outcome:
     if settings.expected_violations:
         all_targets = not options.targets
         reports = mark_expected(settings, environment, found, reports, all_targets)
+    names = names_in_settings(targets, settings) if options.output_format == "baseline" else {}
     return Outcome(
         reports=reports,
         problems=tuple(problems),
         not_selected=selection.not_selected,
+        names_in_settings=names,
         lenient=_choose(options.lenient, settings.lenient),
         error_on_warning=_choose(options.error_on_warning, settings.error_on_warning),
     )
@@ -225,7 +226,7 @@ def _try_behaviour(
     from backend_contract._conformance.cli.sandbox import try_target
 
     for target, reports in reports_of.items():
-        with show_progress(f"running {printable(target.text)}"):
+        with show_progress(f"running {target.text}"):
             report = try_target(target, environment, options.backend_config, selection.selected)
             reports.append(report)
 
@@ -249,28 +250,6 @@ def show(outcome: Outcome, output_format: str, color: str) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-@contextmanager
-def _signals_unwind() -> Generator[None, None, None]:
-    """Turn signals that end the process into exceptions, so that children and files are removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, _: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
-    for number, handler in before.items():
-        if handler is signal.SIG_DFL:  # nohup makes a process ignore SIGHUP
-            signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _cache_directory(checker: str) -> Path:
     try:
         import platformdirs
@@ -284,12 +263,6 @@ def _cache_directory(checker: str) -> Path:
             f"cannot create the cache {cache}: {error.strerror}; use --no-cache"
         ) from None
     return cache
-
-
-def print_error(problem: object) -> int:
-    """Print a problem to standard error, and return its exit status."""
-    print(f"backend-contract: error: {printable(problem)}", file=sys.stderr)
-    return COULD_NOT_CHECK
 
 
 def format_os_error(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["mark_expected"]
+__all__ = ["mark_expected", "names_in_settings"]
 
 
 def mark_expected(
@@ -49,6 +50,20 @@ def mark_expected(
         _mark(report, reasons.get(identities.get(report.target, (Path(), 0)), {}))
         for report in reports
     ]
+
+
+def names_in_settings(targets: Sequence[Target], settings: Settings) -> dict[str, str]:
+    """Return the name of each target that the settings can use, whichever the user gave it.
+
+    A file is named relative to the directory of the settings.
+    """
+    names: dict[str, str] = {}
+    for target in targets:
+        location = target.module
+        if target.root is not None:
+            location = os.path.relpath(target.source.module.path, settings.directory)
+        names[target.text] = f"{location}:{target.qualname}"
+    return names
 
 
 def _mark(report: Report, reasons: dict[str, str]) -> Report:

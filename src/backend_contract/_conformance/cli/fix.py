@@ -7,7 +7,6 @@ import importlib.util
 import io
 import shutil
 import sys
-import tempfile
 import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -70,9 +69,10 @@ def fix(
     from backend_contract._conformance.cli.progress import show_progress
     from backend_contract._conformance.fixes.fixing import Fixer
     from backend_contract._conformance.fixes.writing import replace_files
+    from backend_contract._conformance.interruption import temporary_directory
 
-    with tempfile.TemporaryDirectory(prefix="backend-contract-") as name, show_progress("fixing"):
-        checking = _Checking(checkers, environment, cache_of, Path(name))
+    with temporary_directory() as caches, show_progress("fixing"):
+        checking = _Checking(checkers, environment, cache_of, caches)
         reports = {report.target: report for report in mark(list(checking.check(targets).values()))}
         fixer = Fixer(
             targets, directory, environment, checking.check_copies, unsafe=options.unsafe_fixes

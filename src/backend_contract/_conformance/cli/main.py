@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import io
-import os
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from backend_contract._conformance.cli.check import (
     ALL,
     COULD_NOT_CHECK,
     OK,
     check,
-    format_os_error,
-    print_error,
     show,
 )
-from backend_contract._conformance.formats import FORMATS
+from backend_contract._conformance.cli.streams import (
+    discard,
+    open_streams,
+    print_error,
+    write_error,
+)
+from backend_contract._conformance.formats import DOCUMENTS, FORMATS
+from backend_contract._conformance.formats.common import printable
 from backend_contract._conformance.results import Outcome
 from backend_contract._conformance.static.checkers import CHECKERS
 from backend_contract.clauses import CLAUSES
 from backend_contract.errors import CouldNotCheckError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 __all__ = ["main"]
 
@@ -37,37 +43,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: no violation that fails the run; 1: at least one; 2: a target could not be checked.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a path may contain any character
+    open_streams()
     given = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = _run(given)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough
+        discard(sys.stdout)
+        return COULD_NOT_CHECK
+    except OSError as error:  # such as a full disk
+        discard(sys.stdout)
+        print_error(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        return COULD_NOT_CHECK
+    return status
+
+
+def _run(given: Sequence[str]) -> int:
     try:
         options = _parser().parse_args(given)
         status: int = options.command(options)
-        sys.stdout.flush()
+    except SystemExit:  # it has printed help or the version
+        return OK
     except _UsageError as error:
-        return _print_usage_error(error, given)
-    except CouldNotCheckError as error:
-        return print_error(error)
-    except BrokenPipeError:  # the reader is gone; keep the interpreter from flushing again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_usage_error(error, given)
         return COULD_NOT_CHECK
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except OSError as error:  # such as a deleted current directory, or a full disk
-        return print_error(format_os_error(error))
+    except CouldNotCheckError as error:
+        print_error(error)
+        return COULD_NOT_CHECK
     return status
 
 
 class _UsageError(Exception):
-    """Raised when the command line is invalid."""
+    """Raised when the command line is invalid; has the usage, and the problem."""
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser that raises its errors, which some formats have to contain."""
 
     def error(self, message: str) -> NoReturn:
-        raise _UsageError(f"{self.format_usage()}{self.prog}: error: {message}")
+        raise _UsageError(self.format_usage(), f"{self.prog}: error: ", message)
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help; the base class ignores a failure."""
+        print(self.format_help(), end="", file=file)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -199,8 +219,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         choices=FORMATS,
         default=FORMATS[0],
         metavar="FORMAT",
-        help="full: grouped by target; concise: one line per finding; json, github, sarif: for "
-        "other programs (default: %(default)s)",
+        help="full: grouped by target; concise: one line per finding; json, github, sarif, "
+        "junit: for other programs; markdown, html: a page; baseline: expected violations for "
+        "pyproject.toml (default: %(default)s)",
     )
     parser.add_argument(
         "--color",
@@ -273,12 +294,12 @@ def _stubs(options: argparse.Namespace) -> int:
     return stubs(options.directory, options.python)
 
 
-def _print_usage_error(error: _UsageError, given: Sequence[str]) -> int:
+def _print_usage_error(error: _UsageError, given: Sequence[str]) -> None:
     """Print the error, and a valid document if *given* asks for one."""
-    print(error, file=sys.stderr)
+    usage, start, problem = error.args
+    write_error(f"{usage}{start}{printable(problem)}\n")
     words = " ".join(given).replace("=", " ").split()
-    for name in ("json", "sarif"):
+    for name in DOCUMENTS:
         if ("--output-format", name) in pairwise(words):
-            show(Outcome(problems=(str(error).rpartition(": error: ")[2],)), name, "never")
+            show(Outcome(problems=(problem,)), name, "never")
             break
-    return COULD_NOT_CHECK

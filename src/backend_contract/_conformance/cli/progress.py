@@ -6,6 +6,9 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from backend_contract._conformance.cli.streams import write_error
+from backend_contract._conformance.formats.common import printable
+
 __all__ = ["show_progress"]
 
 INTERVAL = 0.5
@@ -32,8 +35,7 @@ def show_progress(text: str | Callable[[], str]) -> Generator[None, None, None]:
     def show() -> None:
         while True:
             shown = text if isinstance(text, str) else text()
-            print(f"\r\x1b[K{shown} ({monotonic() - start:.0f} s)", end="", file=sys.stderr)
-            sys.stderr.flush()
+            write_error(f"\r\x1b[K{printable(shown)} ({monotonic() - start:.0f} s)")
             if done.wait(INTERVAL):
                 return
 
@@ -44,4 +46,4 @@ def show_progress(text: str | Callable[[], str]) -> Generator[None, None, None]:
     finally:
         done.set()
         thread.join()
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        write_error("\r\x1b[K")

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from backend_contract._conformance import interruption
 from backend_contract._conformance.behavioural.request_servers import NO_FORK_HANDLERS
 from backend_contract._conformance.cli.sandbox_worker import as_document, as_finding
 from backend_contract._conformance.kit import CHECKED_BY
@@ -120,13 +121,11 @@ def ask(request: dict[str, Any], environment: Environment) -> Iterator[dict[str,
     if not environment.is_this:
         variables.pop("PYTHONPATH", None)
         variables.pop("PYTHONHOME", None)
-    process = subprocess.Popen(
+    process = interruption.start(
         [environment.python, "-c", PROGRAM.format(package=package)],
         env=variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        encoding="utf-8",
-        start_new_session=True,  # to end the children of the target with it
     )
     try:
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -151,7 +150,7 @@ def ask(request: dict[str, Any], environment: Environment) -> Iterator[dict[str,
             if "done" in answer or "error" in answer:
                 return
     finally:
-        _end_all(process)
+        interruption.terminate(process, with_orphans=True)
 
 
 def _read(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
@@ -176,14 +175,3 @@ def describe_exit(status: int) -> str:
     if status < 0:
         return f"the process was ended by {signal.Signals(-status).name}"
     return f"the process exited with status {status}"
-
-
-def _end_all(process: subprocess.Popen[str]) -> None:
-    """Kill the process and all processes it has started."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):  # all have ended
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    with process:
-        process.wait()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from backend_contract._conformance.results import Finding, Verdict
+from backend_contract._conformance.source.files import read_regular_file
 from backend_contract.clauses import CLAUSES, in_layer
 from backend_contract.errors import CouldNotCheckError
 
@@ -104,19 +105,21 @@ def read_configuration(path: str | None) -> Mapping[str, Any] | None:
     import yaml
 
     try:
-        with Path(path).open(encoding="utf-8") as file:
-            config: object = yaml.safe_load(file)
-    except OSError as error:
-        raise CouldNotCheckError(f"--backend-config {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = read_regular_file(Path(path), f"--backend-config {path}")
+        config: object = yaml.safe_load(content.decode("utf-8"))
+    except RecursionError:
+        raise CouldNotCheckError(f"--backend-config {path}: nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:
         problem = " ".join(str(error).split())
         raise CouldNotCheckError(f"--backend-config {path}: not valid YAML: {problem}") from None
     if isinstance(config, Mapping):
         mapping = cast("Mapping[object, Any]", config)
         if all(isinstance(key, str) for key in mapping):
             return cast("Mapping[str, Any]", mapping)
+    import reprlib  # aliases of YAML may make a short file as long as one likes
+
     raise CouldNotCheckError(
-        f"--backend-config {path}: expected a mapping with string keys, got {config!r:.80}"
+        f"--backend-config {path}: expected a mapping with string keys, got {reprlib.repr(config)}"
     )
 
 

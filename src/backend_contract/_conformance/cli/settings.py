@@ -6,12 +6,14 @@ the table, the defaults apply.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeAlias, cast
 
+from backend_contract._conformance.source.files import read_regular_file
 from backend_contract.clauses import CLAUSES
 from backend_contract.errors import CouldNotCheckError
 
@@ -64,7 +66,7 @@ def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
     value of the wrong type, or an expected violation without target, clause or reason.
     """
     files = (parent / _FILE for parent in (directory, *directory.parents))
-    file = next((file for file in files if file.exists()), None)
+    file = next((file for file in files if os.path.lexists(file)), None)
     if file is None:
         return Settings(directory=directory)
     table = _read_table(file)
@@ -88,10 +90,7 @@ def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
 
 
 def _read_table(file: Path) -> Table:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CouldNotCheckError(f"{file}: {error.strerror}") from None
+    content = read_regular_file(file)
     if b"backend-contract" not in content:  # most runs need no parser
         return {}
     if sys.version_info < (3, 11):

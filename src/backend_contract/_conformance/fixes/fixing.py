@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from backend_contract._conformance.fixes.rewriting import CannotRewriteError, re
 from backend_contract._conformance.fixes.spelling import names_of_module
 from backend_contract._conformance.fixes.unsafe import plan_behaviour
 from backend_contract._conformance.fixes.writing import copy_root, refuse
+from backend_contract._conformance.interruption import temporary_directory
 from backend_contract._conformance.results import Finding, Report, Verdict
 from backend_contract._conformance.source.discovery import find_targets
 from backend_contract._conformance.source.environment import Environment
@@ -65,8 +65,8 @@ class Fixer:
 
     def fix(self, reports: Reports) -> Fixed:
         """Return the edits that a check confirms. No file of the project is changed."""
-        with tempfile.TemporaryDirectory(prefix="backend-contract-") as name:
-            copies = _Copies(Path(name).resolve(), self._environment)
+        with temporary_directory() as directory:
+            copies = _Copies(directory, self._environment)
             targets: Mapping[str, Target] = self._originals
             for _ in range(_MAX_ROUNDS):
                 edits = self._plan(targets, reports, copies)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from backend_contract._conformance.formats.references import reference
 from backend_contract._conformance.results import Finding, Outcome, Verdict, count_verdicts
 
 __all__ = [
+    "LOG_COMMAND",
     "STALE",
     "caveats",
     "count",
+    "details",
     "disagreement",
     "findings_to_report",
+    "label",
     "printable",
     "relative",
     "severity",
@@ -20,6 +25,11 @@ __all__ = [
     "sum_up",
     "summarize",
 ]
+
+LOG_COMMAND = ("##[", r"\u0023#[")
+"""The beginning of a command in a log of GitHub, and how JSON and TOML escape it in a string."""
+
+_COMMAND = re.compile(r"(?<!\S)::|##\[")
 
 STALE = "expected violation does not occur; remove it from expected-violations"
 
@@ -70,6 +80,44 @@ def disagreement(finding: Finding) -> list[str]:
     if len({part.verdict for part in finding.parts}) < 2:
         return []
     return [f"{part.checked_by}: {part.verdict.value}" for part in finding.parts]
+
+
+def details(finding: Finding) -> list[tuple[str, str]]:
+    """Return what a reader needs to know about a finding, each part with its label."""
+    because = "; ".join(finding.because)
+    location = f"{relative(finding.path)}:{finding.line}"
+    details: list[tuple[str, str]] = []
+    match finding.verdict:
+        case Verdict.OK:
+            pass
+        case Verdict.BLOCKED:
+            details = [("by", f"{because}, which has to hold first")]
+        case Verdict.VIOLATED:
+            details = [
+                ("at", location),
+                ("found", finding.found),
+                ("because", because),
+                ("expected", finding.clause.expected),
+                ("fix", finding.advice or finding.clause.fix),
+                ("see", reference(finding.clause)),
+            ]
+        case _:
+            details = [
+                ("at", location),
+                ("found", finding.found),
+                ("why", because),
+                ("fix", finding.advice),
+                ("see", reference(finding.clause)),
+            ]
+    details += [("says", verdict) for verdict in disagreement(finding)]
+    details.append(("known", finding.expected_because))
+    details.append(("stale", STALE if finding.is_stale else ""))
+    return [(label, text) for label, text in details if text]
+
+
+def label(finding: Finding) -> str:
+    """Return the verdict, or ``warning`` if a clause of level SHOULD is violated."""
+    return "warning" if finding.is_warning else finding.verdict.value
 
 
 def sum_up(outcome: Outcome) -> str:
@@ -135,5 +183,10 @@ def relative(path: Path) -> Path:
 
 
 def printable(text: object) -> str:
-    """Return *text* on one line, with every character escaped that a terminal may interpret."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+    """Return *text* on one line, in which neither a terminal nor GitHub finds a command.
+
+    Characters that a terminal may interpret are escaped, and so is the beginning of a workflow
+    command: ``::`` at the beginning of a line, which may be any word, and ``##[`` anywhere.
+    """
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+    return _COMMAND.sub(lambda found: f"\\x{ord(found[0][0]):02x}{found[0][1:]}", shown)

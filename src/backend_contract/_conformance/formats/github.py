@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from backend_contract._conformance.formats.common import (
     findings_to_report,
     printable,
-    relative,
     severity,
     summarize,
 )
+from backend_contract._conformance.formats.references import in_repository, reference
 from backend_contract._conformance.results import Outcome
 
 __all__ = ["github"]
@@ -19,19 +20,26 @@ _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def github(outcome: Outcome, color: bool) -> Iterator[str]:
-    """Yield one command per finding that is not ok, and one per error."""
+    """Yield one command per finding that is not ok, per class not checked, and per error."""
     del color
     for finding in findings_to_report(outcome):
-        properties = {
-            "file": relative(finding.path).as_posix(),
-            "line": finding.line,
-            "title": f"{finding.clause.id} {finding.verdict.value}",
-        }
-        written = ",".join(f"{name}={_escape(v, ':,')}" for name, v in properties.items())
         command = _COMMANDS[severity(finding, outcome)]
-        yield f"::{command} {written}::{_escape(summarize(finding))}"
+        title = f"{finding.clause.id} {finding.verdict.value}"
+        message = f"{summarize(finding)}; see {reference(finding.clause)}"
+        yield f"::{command} {_place(finding.path, finding.line, title)}::{_escape(message)}"
+    for each in outcome.not_checked:
+        command = "warning" if outcome.lenient else "error"
+        message = f"{each.name}: {each.because}"
+        yield f"::{command} {_place(each.path, each.line, 'not checked')}::{_escape(message)}"
+    for note in outcome.notes:
+        yield f"::notice title=backend-contract::{_escape(note)}"
     for _, text in outcome.errors:
         yield f"::error title=backend-contract could not check::{_escape(text)}"
+
+
+def _place(path: Path, line: int, title: str) -> str:
+    properties = {"file": in_repository(path).as_posix(), "line": line, "title": title}
+    return ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
 
 
 def _escape(value: object, more: str = "") -> str:

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from backend_contract._conformance.formats.common import relative
+from backend_contract._conformance.formats.common import LOG_COMMAND, relative
+from backend_contract._conformance.formats.references import reference
 from backend_contract._conformance.results import Finding, Outcome
 
 __all__ = ["SCHEMA_VERSION", "json_document"]
@@ -49,7 +50,7 @@ def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
         "not_selected": list(outcome.not_selected),
         "errors": [{"target": target, "message": text} for target, text in outcome.errors],
     }
-    yield json.dumps(document, indent=2)
+    yield json.dumps(document, indent=2).replace(*LOG_COMMAND)
 
 
 def _document(finding: Finding, outcome: Outcome) -> dict[str, Any]:
@@ -67,6 +68,7 @@ def _document(finding: Finding, outcome: Outcome) -> dict[str, Any]:
         "expected": finding.clause.expected,
         "fix": finding.clause.fix,
         "advice": finding.advice or None,
+        "see": reference(finding.clause),
         "expected_because": finding.expected_because or None,
         "parts": [
             {

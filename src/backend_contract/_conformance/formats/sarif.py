@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from os import fsencode
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
 
 from backend_contract._conformance.formats.common import (
+    LOG_COMMAND,
     findings_to_report,
-    relative,
     severity,
     summarize,
+)
+from backend_contract._conformance.formats.references import (
+    in_repository,
+    page_of,
+    reference,
+    repository,
 )
 from backend_contract._conformance.results import Finding, Outcome
 from backend_contract.clauses import Clause
 
 __all__ = ["sarif"]
 
+_ROOT = "%SRCROOT%"
+"""The name of the directory that locations are relative to."""
+
+_NOT_CHECKED: dict[str, Any] = {
+    "id": "not-checked",
+    "shortDescription": {"text": "a class that looks like a backend was not checked"},
+}
+"""The rule of classes that were not checked."""
+
 
 def sarif(outcome: Outcome, color: bool) -> Iterator[str]:
     """Yield one complete log with one run, in which clauses are rules."""
     del color
     findings = list(findings_to_report(outcome))
-    clauses = {finding.clause.id: finding.clause for finding in findings}
-    rule_index = {clause: number for number, clause in enumerate(clauses)}
+    rules = {finding.clause.id: _rule(finding.clause) for finding in findings}
+    if outcome.not_checked:
+        rules[_NOT_CHECKED["id"]] = _NOT_CHECKED
+    rule_index = {rule: number for number, rule in enumerate(rules)}
     checkers = dict.fromkeys(source.checked_by for source in outcome.sources)
     run = {
         "tool": {
             "driver": {
                 "name": "backend-contract",
                 "version": version("backend-contract"),
-                "rules": [_rule(clause) for clause in clauses.values()],
+                "rules": [*rules.values()],
             },
             "extensions": [{"name": name} for name in checkers],
         },
@@ -41,12 +59,15 @@ def sarif(outcome: Outcome, color: bool) -> Iterator[str]:
             {
                 "executionSuccessful": not outcome.errors,
                 "toolExecutionNotifications": [
-                    {"level": "error", "message": {"text": text}} for _, text in outcome.errors
+                    *({"level": "error", "message": {"text": text}} for _, text in outcome.errors),
+                    *({"level": "note", "message": {"text": note}} for note in outcome.notes),
                 ],
             }
         ],
+        "originalUriBaseIds": {_ROOT: {"uri": f"{repository().as_uri()}/"}},
         "results": [
-            _result(finding, rule_index[finding.clause.id], outcome) for finding in findings
+            {**result, "ruleIndex": rule_index[result["ruleId"]]}
+            for result in _results(findings, outcome)
         ],
         "columnKind": "unicodeCodePoints",
     }
@@ -55,28 +76,41 @@ def sarif(outcome: Outcome, color: bool) -> Iterator[str]:
         "version": "2.1.0",
         "runs": [run],
     }
-    yield json.dumps(log, indent=2)
+    yield json.dumps(log, indent=2).replace(*LOG_COMMAND)
 
 
 def _rule(clause: Clause) -> dict[str, Any]:
-    return {
+    help_text = (
+        f"{clause.fix}\n\nExpected: {clause.expected}\n\nGood:\n\n{clause.good}\n"
+        f"See {reference(clause)}"
+    )
+    rule = {
         "id": clause.id,
         "shortDescription": {"text": clause.text},
         "fullDescription": {"text": clause.why},
-        "help": {"text": f"{clause.fix}\n\nExpected: {clause.expected}\n\nGood:\n\n{clause.good}"},
+        "help": {"text": help_text},
     }
+    page = page_of(clause)
+    return {**rule, "helpUri": page} if page else rule
 
 
-def _result(finding: Finding, rule_index: int, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "ruleId": finding.clause.id,
-        "ruleIndex": rule_index,
-        "level": severity(finding, outcome),
-        "message": {"text": summarize(finding)},
-        "locations": [_location(finding)],
-        "suppressions": _suppressions(finding),
-        "properties": {"verdict": finding.verdict.value},
-    }
+def _results(findings: Sequence[Finding], outcome: Outcome) -> Iterator[dict[str, Any]]:
+    for finding in findings:
+        yield {
+            "ruleId": finding.clause.id,
+            "level": severity(finding, outcome),
+            "message": {"text": summarize(finding)},
+            "locations": [_location(finding.path, finding.line)],
+            "suppressions": _suppressions(finding),
+            "properties": {"verdict": finding.verdict.value},
+        }
+    for each in outcome.not_checked:
+        yield {
+            "ruleId": _NOT_CHECKED["id"],
+            "level": "warning" if outcome.lenient else "error",
+            "message": {"text": f"{each.name}: {each.because}"},
+            "locations": [_location(each.path, each.line)],
+        }
 
 
 def _suppressions(finding: Finding) -> list[dict[str, str]]:
@@ -85,10 +119,11 @@ def _suppressions(finding: Finding) -> list[dict[str, str]]:
     return [{"kind": "external", "justification": finding.expected_because}]
 
 
-def _location(finding: Finding) -> dict[str, Any]:
-    path = relative(finding.path)
+def _location(path: Path, line: int) -> dict[str, Any]:
+    """Return a line of a file, relative to the root of the repository if the file is below it."""
+    path = Path(in_repository(path))
     if path.is_absolute():
         file = {"uri": path.as_uri()}
     else:  # quoted from its bytes: a path may not be valid UTF-8
-        file = {"uri": quote_from_bytes(fsencode(path.as_posix())), "uriBaseId": "%SRCROOT%"}
-    return {"physicalLocation": {"artifactLocation": file, "region": {"startLine": finding.line}}}
+        file = {"uri": quote_from_bytes(fsencode(path.as_posix())), "uriBaseId": _ROOT}
+    return {"physicalLocation": {"artifactLocation": file, "region": {"startLine": line}}}

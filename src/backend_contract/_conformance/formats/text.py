@@ -10,17 +10,19 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from backend_contract._conformance.formats.common import (
-    STALE,
     count,
-    disagreement,
+    details,
     findings_to_report,
+    label,
     printable,
     relative,
     sources,
     sum_up,
     summarize,
 )
+from backend_contract._conformance.formats.references import page_of
 from backend_contract._conformance.results import Finding, Outcome, Verdict
+from backend_contract.clauses import Clause
 
 __all__ = ["concise", "full", "wants_color"]
 
@@ -57,7 +59,7 @@ def full(outcome: Outcome, color: bool) -> Iterator[str]:
         for finding in report.findings:
             yield from _block(finding, width, color)
         for note in report.notes:
-            yield from _wrapped(f"note: {printable(note)}", width)
+            yield from _wrapped(f"note: {note}", width)
         if len(reports) > 1:
             yield from _wrapped(f"{count(report.findings)} ({sources(report.findings)})", width)
             yield ""
@@ -69,10 +71,10 @@ def full(outcome: Outcome, color: bool) -> Iterator[str]:
 def _notes(outcome: Outcome) -> Iterator[str]:
     """Yield the observations about the whole run, and the classes that were not checked."""
     for each in outcome.not_checked:
-        place = f"{printable(relative(each.path))}:{each.line}"
-        yield f"{place}: {printable(each.name)} not checked: {printable(each.because)}"
+        place = f"{relative(each.path)}:{each.line}"
+        yield printable(f"{place}: {each.name} not checked: {each.because}")
     for note in outcome.notes:
-        yield f"note: {printable(note)}"
+        yield printable(f"note: {note}")
 
 
 def _last_line(outcome: Outcome) -> Iterator[str]:
@@ -82,19 +84,21 @@ def _last_line(outcome: Outcome) -> Iterator[str]:
 
 
 def _block(finding: Finding, width: int, color: bool) -> Iterator[str]:
-    verdict = _styled(f"{_label(finding):9}", _style(finding), color)
-    yield from _columns(f"  {finding.clause.id}  {verdict}  ", finding.clause.text, width, 20)
-    for label, text in _details(finding):
-        head = " " * 20 + _styled(f"{label:8}", _BOLD, color) + "  "
+    verdict = _styled(f"{label(finding):9}", _style(finding), color)
+    clause = _linked(finding.clause, color)
+    yield from _columns(f"  {clause}  {verdict}  ", finding.clause.text, width, 20)
+    for name, text in details(finding):
+        head = " " * 20 + _styled(f"{name:8}", _BOLD, color) + "  "
         yield from _columns(head, text, width, 30)
 
 
 def concise(outcome: Outcome, color: bool) -> Iterator[str]:
     """Yield ``file:line: BCnnn verdict: message`` for every finding that is not ok, and a sum."""
     for finding in findings_to_report(outcome):
-        verdict = _styled(_label(finding), _style(finding), color)
+        verdict = _styled(label(finding), _style(finding), color)
         message = printable(summarize(finding))
-        yield f"{_location(finding)}: {finding.clause.id} {verdict}: {message}"
+        clause = _linked(finding.clause, color)
+        yield f"{_location(finding)}: {clause} {verdict}: {message}"
     yield from _notes(outcome)
     yield from _last_line(outcome)
 
@@ -103,41 +107,14 @@ def _location(finding: Finding) -> str:
     return f"{printable(relative(finding.path))}:{finding.line}"
 
 
-def _label(finding: Finding) -> str:
-    return "warning" if finding.is_warning else finding.verdict.value
-
-
 def _style(finding: Finding) -> str:
     return _WARNING_STYLE if finding.is_warning else _STYLES[finding.verdict]
 
 
-def _details(finding: Finding) -> list[tuple[str, str]]:
-    because = "; ".join(finding.because)
-    details: list[tuple[str, str]] = []
-    match finding.verdict:
-        case Verdict.OK:
-            pass
-        case Verdict.BLOCKED:
-            details = [("by", f"{because}, which has to hold first")]
-        case Verdict.VIOLATED:
-            details = [
-                ("at", _location(finding)),
-                ("found", finding.found),
-                ("because", because),
-                ("expected", finding.clause.expected),
-                ("fix", finding.advice or finding.clause.fix),
-            ]
-        case _:
-            details = [
-                ("at", _location(finding)),
-                ("found", finding.found),
-                ("why", because),
-                ("fix", finding.advice),
-            ]
-    details += [("says", verdict) for verdict in disagreement(finding)]
-    details.append(("known", finding.expected_because))
-    details.append(("stale", STALE if finding.is_stale else ""))
-    return [(label, text) for label, text in details if text]
+def _linked(clause: Clause, color: bool) -> str:
+    """Return the id of a clause, on a terminal with a link to its page."""
+    page = page_of(clause) if color and sys.stdout.isatty() else None
+    return f"\x1b]8;;{page}\x1b\\{clause.id}\x1b]8;;\x1b\\" if page else clause.id
 
 
 def _columns(head: str, text: str, width: int, indent: int) -> list[str]:
@@ -148,7 +125,7 @@ def _columns(head: str, text: str, width: int, indent: int) -> list[str]:
 
 @lru_cache(maxsize=256)  # the same texts are repeated for every target
 def _wrapped(text: str, width: int) -> tuple[str, ...]:
-    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(printable(text), width, break_long_words=False, break_on_hyphens=False)
     return tuple(lines) or ("",)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from backend_contract._conformance import interruption
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["ANSWER_TIMEOUT", "Environment", "environment_of", "this_environment"]
@@ -60,16 +62,7 @@ def environment_of(python: str) -> Environment:
     executable = os.path.abspath(python)
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     try:
-        answer = subprocess.run(
-            [executable, "-c", _QUESTION],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            timeout=ANSWER_TIMEOUT,
-            check=True,
-        ).stdout.split("\n")
+        answer = _ask([executable, "-c", _QUESTION], environment).split("\n")
         version = int(answer[0]), int(answer[1])
     except OSError as error:
         raise _not_python(python, error.strerror or str(error)) from None
@@ -85,6 +78,25 @@ def environment_of(python: str) -> Environment:
             f"--python {python}: is Python {version[0]}.{version[1]}; expected 3.10 or newer"
         )
     return Environment(executable, version, tuple(answer[2:]))
+
+
+def _ask(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return the output of *command*; raise the exceptions of :func:`subprocess.run`."""
+    process = interruption.start(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        errors="surrogateescape",
+    )
+    try:
+        output, complaint = process.communicate(timeout=ANSWER_TIMEOUT)
+    finally:
+        interruption.terminate(process)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, output, complaint)
+    return output
 
 
 def _not_python(python: str, reason: str) -> CouldNotCheckError:

@@ -5,13 +5,13 @@ No target is imported: the checker reads its types, and this package only parses
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from backend_contract._conformance.interruption import temporary_directory
 from backend_contract._conformance.results import Report
 from backend_contract._conformance.source.environment import Environment, this_environment
 from backend_contract._conformance.source.targets import Target
@@ -90,8 +90,7 @@ def _check_together(
 def _run(targets: Sequence[Target], root: Path | None, runner: _Runner) -> dict[Target, Report]:
     """Check *targets*, which are all below *root*, and the canaries in one run of the checker."""
     probes = {target: Probe(target.module, target.qualname) for target in targets}
-    with tempfile.TemporaryDirectory(prefix="backend-contract-") as name:
-        directory = Path(name).resolve()
+    with temporary_directory() as directory:
         request = _prepare([*CANARY_PROBES.values(), *probes.values()], directory, root, runner)
         diagnostics = runner.checker.check(request)
     errors = _errors_by_file(diagnostics, directory)

@@ -255,26 +255,6 @@ def test_no_kill_after_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done == CompletedProgram(5, "end\n", "")
 
 
-def test_signal_while_starting(
-    started: list[subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A signal that arrives while a process is being started terminates it, and is not lost."""
-    popen = subprocess.Popen
-
-    def interrupted(*arguments: Any, **named: Any) -> subprocess.Popen[str]:
-        process = popen(*arguments, **named)
-        signal.raise_signal(signal.SIGINT)
-        return process
-
-    monkeypatch.setattr(subprocess, "Popen", interrupted)
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        subprocesses.start(HANGS)
-    (process,) = started
-    assert process.returncode == -signal.SIGKILL
-    assert signal.getsignal(signal.SIGINT) is handler
-
-
 def test_side_by_side() -> None:
     """Functions run at the same time; their results have the order of the functions."""
     everyone = threading.Barrier(3)

@@ -12,6 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from backend_contract._conformance import interruption
 from backend_contract._conformance.static.checkers import subprocesses
 from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic
 from backend_contract._conformance.static.checkers.subprocesses import CompletedProgram
@@ -83,7 +84,7 @@ if request:
             yield
         finally:
             if self._loading is not None:
-                subprocesses.terminate(self._loading)
+                interruption.terminate(self._loading)
                 self._loading = None
 
     def check(self, request: CheckRequest) -> list[Diagnostic]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
-import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from backend_contract._conformance import interruption
 from backend_contract._conformance.source.environment import this_environment
 from backend_contract.errors import CouldNotCheckError
 
@@ -27,7 +25,6 @@ __all__ = [
     "run",
     "side_by_side",
     "start",
-    "terminate",
 ]
 
 T = TypeVar("T")
@@ -77,52 +74,11 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join(directories))
 
 
-class _StoppedError(Exception):
-    """Raised in a thread that starts a process after all were stopped."""
-
-
-class _Processes:
-    """The processes that run at the moment, whichever thread has started them. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[str]] = set()
-        self._stopped = False
-
-    def add(self, start: Callable[[], subprocess.Popen[str]]) -> subprocess.Popen[str]:
-        """Return the process that *start* starts."""
-        with self._lock:
-            if self._stopped:
-                raise _StoppedError
-            process = start()
-            self._running.add(process)
-            return process
-
-    def remove(self, process: subprocess.Popen[str]) -> None:
-        """Forget a process that has ended."""
-        with self._lock:
-            self._running.discard(process)
-
-    def stop(self) -> None:
-        """Kill all processes, and start no other until :meth:`resume`."""
-        with self._lock:
-            self._stopped = True
-            for process in self._running:
-                _kill(process)
-
-    def resume(self) -> None:
-        """Allow processes to be started again."""
-        self._stopped = False
-
-
-_processes = _Processes()
-
-
 def side_by_side(functions: Sequence[Callable[[], T]]) -> list[T]:
     """Call *functions* at the same time, each in a thread, and return their results in order.
 
-    If one raises, or a signal interrupts this, all processes that they have started are killed, and
-    the functions end before the exception propagates.
+    If one raises, all processes that they have started are killed, and the functions end before the
+    exception propagates.
     """
     if len(functions) == 1:
         return [functions[0]()]
@@ -134,10 +90,10 @@ def side_by_side(functions: Sequence[Callable[[], T]]) -> list[T]:
                 futures = [pool.submit(function) for function in functions]
                 return [future.result() for future in futures]
             except BaseException:
-                _processes.stop()
+                interruption.stop()
                 raise
     finally:
-        _processes.resume()
+        interruption.resume()
 
 
 def run(
@@ -165,51 +121,19 @@ def start(
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
-    """Start *command*; the caller has to call :func:`finish` or :func:`terminate`.
-
-    A signal that arrives meanwhile is handled when the process has started: a handler that raises
-    earlier would leave it running.
-    """
+    """Start *command*; the caller has to call :func:`finish` or :func:`interruption.terminate`."""
     variables = {key: v for key, v in os.environ.items() if not key.startswith(_SETTINGS)}
     if "PYTHONPATH" in variables:  # may be relative to the directory of this process
         variables["PYTHONPATH"] = os.pathsep.join(python_path())
-    with _deferred_signals() as arrived:
-        process = _processes.add(
-            lambda: subprocess.Popen(
-                command,
-                cwd=directory,
-                env={**variables, **(environment or {})},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                encoding="utf-8",
-                errors="surrogateescape",
-                start_new_session=True,  # to terminate its children with it
-            )
-        )
-    if arrived:
-        terminate(process)
-        signal.raise_signal(arrived[0])
-    return process
-
-
-@contextmanager
-def _deferred_signals() -> Generator[list[int], None, None]:
-    """Yield a list of the signals that arrive in the block, instead of handling them."""
-    arrived: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield arrived  # signals are handled in the main thread
-        return
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
-    handled = {number: handler for number, handler in before.items() if callable(handler)}
-    for number in handled:
-        signal.signal(number, lambda number, _: arrived.append(number))
-    try:
-        yield arrived
-    finally:
-        for number, handler in handled.items():
-            signal.signal(number, handler)
+    return interruption.start(
+        command,
+        cwd=directory,
+        env={**variables, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        errors="surrogateescape",
+    )
 
 
 def finish(name: str, process: subprocess.Popen[str], text: str = "") -> CompletedProgram:
@@ -219,23 +143,8 @@ def finish(name: str, process: subprocess.Popen[str], text: str = "") -> Complet
     except subprocess.TimeoutExpired:
         raise CouldNotCheckError(f"{name} did not end within {CHECKER_TIMEOUT} seconds") from None
     finally:
-        terminate(process)
+        interruption.terminate(process)
     return CompletedProgram(process.returncode, output, complaint)
-
-
-def terminate(process: subprocess.Popen[str]) -> None:
-    """Kill a process with its children unless it has ended, and close its pipes."""
-    with process:
-        _kill(process)
-    _processes.remove(process)
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
 
 
 def python_path() -> list[str]:

@@ -1,0 +1,69 @@
+"""The format ``baseline``: the expected violations of a project as of today, in TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backend_contract._conformance.formats.common import LOG_COMMAND, findings_to_report, printable
+from backend_contract._conformance.results import Finding, Outcome
+
+__all__ = ["baseline"]
+
+REASON = "TODO: say why this is expected"
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\"}
+
+_HEADER = "# For pyproject.toml, in place of the expected violations there. Give the reasons."
+
+
+def baseline(outcome: Outcome, color: bool) -> Iterator[str]:
+    """Yield an entry for each violated or unchecked clause that fails, or that is expected now."""
+    del color
+    for _, problem in outcome.errors:
+        yield f"# could not check: {printable(problem)}"
+    for each in outcome.not_checked:
+        yield f"# not checked: {printable(each.name)}: {printable(each.because)}"
+    seen: set[tuple[str, str]] = set()
+    for report in outcome.reports:
+        target = outcome.names_in_settings.get(report.target, report.target)
+        for finding in findings_to_report(Outcome(reports=[report])):
+            key = (target, finding.clause.id)
+            fails = outcome.is_failure(finding) and not finding.is_stale
+            if (fails or finding.is_expected) and key not in seen:
+                if not seen:
+                    yield _HEADER
+                seen.add(key)
+                yield ""
+                yield from _entry(target, finding)
+    if not seen:
+        yield "# Nothing is violated or unchecked."
+
+
+def _entry(target: str, finding: Finding) -> Iterator[str]:
+    try:
+        name = _string(target)
+        reason = _string(finding.expected_because or REASON)
+    except UnicodeEncodeError:
+        yield f"# no TOML file can contain this name: {printable(target)}"
+        return
+    because = "; ".join(filter(None, (finding.found, *finding.because)))
+    yield "[[tool.backend-contract.expected-violations]]"
+    yield printable(f"# {finding.verdict.value}: {because}")
+    yield f"target = {name}"
+    yield f"clause = {_string(finding.clause.id)}"
+    yield f"reason = {reason}"
+
+
+def _string(text: str) -> str:
+    """Return a TOML string, in ASCII. Raises ``UnicodeEncodeError`` for a lone surrogate."""
+    text.encode("utf-8")
+    return f'"{"".join(map(_character, text))}"'.replace(*LOG_COMMAND)
+
+
+def _character(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if " " <= character <= "~":
+        return character
+    code = ord(character)
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
