@@ -13,13 +13,14 @@ from backend_contract._conformance.source.modules import (
     Module,
     qualified_name,
 )
+from backend_contract._conformance.source.signatures import takes_any_type
 
 __all__ = [
+    "accepts_everything",
     "annotation",
     "base_names",
     "constant",
     "contains_any",
-    "contains_object",
     "describe",
     "imports_of_annotation",
     "is_abstract",
@@ -69,7 +70,7 @@ def _header(statement: Member) -> str:
 
 def annotation(source: ClassSource, member: str, part: str) -> ast.expr | None:
     """Return the annotation of a part of *member*, or ``None`` if it has none."""
-    if part.startswith("parameter"):
+    if part.startswith("parameter "):
         parameter = _parameter(source, member, part)
         return parameter.annotation if parameter is not None else None
     match source.find(member):
@@ -102,12 +103,16 @@ def contains_any(source: ClassSource, member: str, part: str) -> bool:
     return any(_is_any(each, found[0].module) for each in _union(annotated))
 
 
-def contains_object(source: ClassSource, member: str, part: str) -> bool:
-    """Return whether the annotation of a part of *member* is ``object``, or a union with it."""
+def accepts_everything(source: ClassSource, member: str, part: str) -> bool:
+    """Return whether a parameter of *member* takes every type: ``object``, or a type variable."""
+    found = source.find(member)
     annotated = annotation(source, member, part)
-    if annotated is None:
+    if found is None or annotated is None or not isinstance(found[1], Function):
         return False
-    return any(ast.unparse(each).strip("'") == "object" for each in _union(annotated))
+    return any(
+        ast.unparse(each).strip("'") == "object" or takes_any_type(each, found[0], found[1])
+        for each in _union(annotated)
+    )
 
 
 def _union(annotated: ast.expr) -> list[ast.expr]:
@@ -131,7 +136,7 @@ def missing_annotation(source: ClassSource, member: str, part: str) -> str | Non
     found = source.find(member)
     if found is None or annotation(source, member, part) is not None:
         return None
-    if part.startswith("parameter"):
+    if part.startswith("parameter "):
         given = _parameter(source, member, part)
         return f"parameter `{given.arg}` of `{member}` has no annotation" if given else None
     if isinstance(found[1], Function):

@@ -23,7 +23,9 @@ __all__ = [
     "Module",
     "ModuleFinder",
     "iter_statements",
+    "origin_of_name",
     "qualified_name",
+    "star_origins",
 ]
 
 # Their classes define no member of a backend.
@@ -72,11 +74,14 @@ class ClassSource:
         module: Module,
         node: ast.ClassDef,
         bases: Sequence[ClassSource | None],
+        modules: ModuleFinder,
     ) -> None:
         self.module = module
         self.node = node
         self.bases = bases
         """``None`` for a base whose source was not found."""
+        self.modules = modules
+        """The finder of the modules that its module imports."""
 
     @cached_property
     def in_body(self) -> dict[str, Member]:
@@ -222,7 +227,7 @@ class ModuleFinder:
             case ast.ClassDef() as node:
                 return self._read_class(module, _nested_class(module, node, rest), steps)
             case ast.ImportFrom() | ast.Import() as statement:
-                origin, *imported = _origin_of_name(module, statement, first)
+                origin, *imported = origin_of_name(module, statement, first)
                 return self._find_below(origin, (*imported, *rest), steps)
             case ast.Assign(value=ast.Name() | ast.Attribute() as value):
                 return self._find(module, (*ast.unparse(value).split("."), *rest), steps)
@@ -268,7 +273,7 @@ class ModuleFinder:
                     bases.append(self._find(module, name, steps))
                 except CouldNotCheckError:
                     bases.append(None)
-        return ClassSource(module, node, bases)
+        return ClassSource(module, node, bases, self)
 
 
 def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> ast.ClassDef:
@@ -346,6 +351,11 @@ def _star_imports(body: Iterable[ast.stmt]) -> Iterator[ast.ImportFrom]:
             yield statement
 
 
+def star_origins(module: Module) -> list[str]:
+    """Return the dotted names of the modules that *module* imports all names of."""
+    return [_origin(module, statement) for statement in _star_imports(module.tree.body)]
+
+
 def _origin(module: Module, statement: ast.ImportFrom) -> str:
     """Return the dotted name of the module that a ``from`` import reads."""
     if not statement.level:
@@ -355,7 +365,7 @@ def _origin(module: Module, statement: ast.ImportFrom) -> str:
     return ".".join(part for part in parts if part)
 
 
-def _origin_of_name(
+def origin_of_name(
     module: Module, statement: ast.ImportFrom | ast.Import, name: str
 ) -> tuple[str, ...]:
     """Return the module that an import binds *name* to, and the name in that module, if any."""
@@ -372,7 +382,7 @@ def qualified_name(expression: ast.expr, module: Module) -> str | None:
     statement = module.bindings.get(first)
     if not isinstance(statement, ast.ImportFrom | ast.Import):
         return None
-    return ".".join([*_origin_of_name(module, statement, first), *rest])
+    return ".".join([*origin_of_name(module, statement, first), *rest])
 
 
 def _defines_no_member(base: ast.expr, module: Module) -> bool:

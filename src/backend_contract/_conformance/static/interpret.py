@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
-from backend_contract._conformance.source import members
+from backend_contract._conformance.source import constructors, members, signatures
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers.base import Diagnostic
 from backend_contract._conformance.static.probe import (
+    Decision,
     Errors,
     Mark,
     decide,
@@ -81,23 +82,73 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
 
 
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
-    """Return the first answer: of the probe, of the source, or that the clause holds."""
+    """Return the first violation, else the first doubt, else that the clause holds."""
+    undecidable = _judge_decorators(clause, result)
+    if undecidable is not None:
+        return undecidable
+    judgements = [found for judge in _JUDGES if (found := judge(clause, result)) is not None]
+    violated = (each for each in judgements if each.verdict is Verdict.VIOLATED)
+    return next(violated, next(iter(judgements), _Judgement(Verdict.OK)))
+
+
+def _judge_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a clause by decorators that have no type: some checkers ignore them."""
+    for member in clause.members:
+        decorator = signatures.unknown_decorator(result.target.source, member)
+        if decorator is not None:
+            reason = f"the decorator `@{decorator}` of `{member}` has no type"
+            return _Judgement(Verdict.UNCHECKED, [member], [reason])
+    return None
+
+
+def _judge_never(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a clause by annotations such as ``NoReturn``: they fit every other type."""
+    source = result.target.source
+    for member in clause.members:
+        if signatures.never_returns(source, member) and not _may_always_raise(member, result):
+            return _Judgement(Verdict.VIOLATED, [member], [f"`{member}` never returns"])
+    return None
+
+
+def _may_always_raise(member: str, result: ProbeResult) -> bool:
+    """Return whether *member* may raise in every call, as in a backend that takes no settings."""
     return (
-        _judge_probe(clause, result)
-        or _judge_source(clause, result)
-        or _judge_unions(clause, result)
-        or _Judgement(Verdict.OK)
+        member == "register_config"
+        and signatures.always_raises(result.target.source, member, "NotImplementedError")
+        is not False
     )
 
 
 def _judge_probe(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause by the lines of the probe; ``None`` if nothing is wrong there."""
-    verdict, marks = decide(clause, result.errors)
+    verdict, marks = _decide(clause, result)
     if verdict is Verdict.VIOLATED:
         because = [reason for mark in marks for reason in _why_violated(mark, result)]
         return _Judgement(verdict, [mark.member for mark in marks], because)
+    return _unchecked(marks, result)
+
+
+def _decide(clause: Clause, result: ProbeResult, without: Sequence[Mark] = ()) -> Decision:
+    """Decide a clause by the marks that the source of the class does not explain."""
+    decision = decide(clause, result.errors, without)
+    explained = [mark for mark in decision.marks if _is_explained(mark, result)]
+    return _decide(clause, result, [*without, *explained]) if explained else decision
+
+
+def _is_explained(mark: Mark, result: ProbeResult) -> bool:
+    """Return whether the source shows why nothing was reported at *mark*."""
+    source = result.target.source
+    if mark.kind == "returns" or mark.part == "result":
+        return _may_always_raise(mark.member, result) and (
+            signatures.always_raises(source, mark.member, "NotImplementedError") is True
+            and (mark.kind == "returns" or signatures.never_returns(source, mark.member))
+        )
+    if mark.part == "arguments":
+        return signatures.is_plain(source, mark.member)
     # A parameter of type `object` accepts an Opaque without being `Any`.
-    return _unchecked([mark for mark in marks if not _accepts_everything(mark, result)], result)
+    return mark.part.startswith("parameter") and members.accepts_everything(
+        source, mark.member, mark.part
+    )
 
 
 def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -109,11 +160,30 @@ def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
     return None
 
 
+def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge the constructor by its source: checkers believe that it makes complete instances."""
+    if "__init__" not in clause.members:
+        return None
+    defect = constructors.find_defect(result.target.source)
+    if defect is None:
+        return None
+    verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
+    return _Judgement(verdict, ["__init__"], [defect.reason])
+
+
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause by unions with ``Any``: a checker may ignore that part of a union."""
-    source = result.target.source
-    return _unchecked(
-        [m for m in typed_marks(clause) if members.contains_any(source, m.member, m.part)], result
+    return _unchecked([m for m in typed_marks(clause) if _is_loose(m, result)], result)
+
+
+def _is_loose(mark: Mark, result: ProbeResult) -> bool:
+    source, member, part = result.target.source, mark.member, mark.part
+    if signatures.is_overloaded(source, member):
+        return False
+    return (
+        members.contains_any(source, member, part)
+        or (part == "result" and signatures.is_chosen_by_caller(source, member))
+        or (part not in ("", "result") and signatures.has_gradual_parameters(source, member))
     )
 
 
@@ -148,17 +218,12 @@ def _source_problem(member: str, clause: Clause, result: ProbeResult) -> str | N
     return None
 
 
-def _accepts_everything(mark: Mark, result: ProbeResult) -> bool:
-    source = result.target.source
-    return mark.part.startswith("parameter") and members.contains_object(
-        source, mark.member, mark.part
-    )
-
-
 def _why_violated(mark: Mark, result: ProbeResult) -> list[str]:
     """Return the errors of the checker at the uses of the member."""
     if mark.kind == "defined" and mark.member != "__init__":
         return [f"`{mark.member}` is abstract, and the class does not define it"]
+    if mark.kind == "returns":
+        return [f"`{mark.member}` never returns"]
     # The probe instantiates a subclass, whose name means nothing to the reader.
     name = result.target.source.node.name
     messages = result.errors[mark.line]
@@ -168,6 +233,8 @@ def _why_violated(mark: Mark, result: ProbeResult) -> list[str]:
 def _why_untyped(mark: Mark, result: ProbeResult) -> str:
     """Return the reason why a part of a member is ``Any``, if the source shows it."""
     source = result.target.source
+    if mark.kind == "doubt":
+        return f"{result.checker} sees that the class makes instances of another one"
     missing = members.missing_annotation(source, mark.member, mark.part)
     if missing is not None:
         return missing
@@ -181,3 +248,6 @@ def _why_untyped(mark: Mark, result: ProbeResult) -> str:
         if diagnostic.is_import and (diagnostic.path, diagnostic.line) in imports:
             return f"{reason}: {diagnostic.message}"
     return reason
+
+
+_JUDGES = (_judge_never, _judge_probe, _judge_source, _judge_unions, _judge_construction)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -93,9 +93,9 @@ class Probe(NamedTuple):
         return "\n".join(lines) + "\n"
 
 
-def decide(clause: Clause, errors: Errors) -> Decision:
-    """Decide *clause* by the *errors* in a probe."""
-    marks = [mark for mark in MARKS if mark.clause == clause.id]
+def decide(clause: Clause, errors: Errors, without: Collection[Mark] = ()) -> Decision:
+    """Decide *clause* by the *errors* in a probe, *without* the marks that mean nothing there."""
+    marks = [mark for mark in MARKS if mark.clause == clause.id and mark not in without]
     violated = [mark for mark in marks if _is_violated(mark, errors)]
     if violated:
         return Decision(Verdict.VIOLATED, violated)
