@@ -24,11 +24,11 @@ from backend_contract._conformance.source.execution import (
     is_super,
     nodes_of,
 )
-from backend_contract._conformance.source.modules import ClassSource, Function
+from backend_contract._conformance.source.modules import ClassSource, Function, qualified_name
 from backend_contract._conformance.source.signatures import is_type_variable
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["Defect", "find_defect"]
+__all__ = ["Defect", "find_defect", "has_untyped_factory", "replaces_generated"]
 
 _READABLE = ("is_started", "start_lock")
 """The members that a runtime reads on a new instance."""
@@ -77,11 +77,33 @@ def _of_metaclass(source: ClassSource) -> Defect | None:
     metaclass = _class_named(expression, owner)
     if metaclass is None:
         return Defect(False, f"the metaclass `{ast.unparse(expression)}` cannot be followed")
-    for cls in metaclass.lineage:
-        call = cls and cls.in_body.get("__call__")
-        if cls is not None and isinstance(call, Function):
-            return _of_factory(source, cls, call, f"`{metaclass.node.name}.__call__`")
+    call = _method(metaclass, "__call__")
+    return call and _of_factory(source, *call, f"`{metaclass.node.name}.__call__`")
+
+
+def _method(source: ClassSource, name: str) -> tuple[ClassSource, Function] | None:
+    """Return the nearest definition of a method in the lineage, and its class."""
+    for cls in source.known_lineage:
+        statement = cls.in_body.get(name)
+        if isinstance(statement, Function):
+            return cls, statement
     return None
+
+
+def has_untyped_factory(source: ClassSource) -> bool:
+    """Return whether what calling the class returns is decided by an unannotated function."""
+    found = _metaclass(source)
+    metaclass = found and _class_named(*found)
+    factories = (metaclass and _method(metaclass, "__call__"), _method(source, "__new__"))
+    return any(factory is not None and factory[1].returns is None for factory in factories)
+
+
+def replaces_generated(source: ClassSource) -> bool:
+    """Return whether the constructor is written in a class that a decorator gives one."""
+    found = _method(source, "__init__")
+    return found is not None and any(
+        _is_dataclass(decorator, found[0]) for decorator in found[0].node.decorator_list
+    )
 
 
 def _metaclass(source: ClassSource) -> tuple[ast.expr, ClassSource] | None:
@@ -110,11 +132,8 @@ def _class_named(expression: ast.expr, owner: ClassSource) -> ClassSource | None
 
 
 def _of_new(source: ClassSource) -> Defect | None:
-    for cls in source.lineage:
-        new = cls and cls.in_body.get("__new__")
-        if cls is not None and isinstance(new, Function):
-            return _of_factory(source, cls, new, f"`{cls.node.name}.__new__`")
-    return None
+    new = _method(source, "__new__")
+    return new and _of_factory(source, *new, f"`{new[0].node.name}.__new__`")
 
 
 def _of_factory(
@@ -217,6 +236,8 @@ def _of_attributes(source: ClassSource) -> Defect | None:
     state = _constructed(source)
     if state is None:
         return Defect(True, "the constructor always raises")
+    for name in _read_only_names(source, state):
+        return Defect(True, f"the constructor assigns `{name}`, a property without a setter")
     given = state.always | _given_by_classes(source)
     missing = [
         (member, name) for member, name in _needed(source, state) if name not in given
@@ -231,15 +252,37 @@ def _of_attributes(source: ClassSource) -> Defect | None:
     return Defect(bool(certain), f"{subject} {what}{_why_missing(source, name)}")
 
 
+def _read_only_names(source: ClassSource, state: State) -> Iterator[str]:
+    """Yield the properties that a constructor assigns although its own class cannot set them."""
+    for cls in source.known_lineage:
+        method = cls.in_body.get("__init__")
+        if isinstance(method, Function):
+            for name in sorted(_stored(method) & state.always):
+                if _is_read_only(source, name) and _is_read_only(cls, name):
+                    yield name
+
+
+def _is_read_only(source: ClassSource, name: str) -> bool:
+    """Return whether *name* is a property of the class that cannot be assigned."""
+    for cls in source.lineage:
+        if cls is None:
+            return False
+        statement = cls.in_body.get(name)
+        if isinstance(statement, Function):
+            decorators = [ast.unparse(each) for each in statement.decorator_list]
+            return "property" in decorators
+        if statement is not None and statement.value is not None:
+            return False
+    return False
+
+
 def _constructed(source: ClassSource) -> State | None:
     """Return the state of a new instance; ``None`` if the constructor always raises."""
     walker = Walker(source, _generated)
     state: State | None = State()
-    for cls in source.lineage:
-        new = cls and cls.in_body.get("__new__")
-        if cls is not None and isinstance(new, Function):
-            state = walker.run(cls, new, State(), _variables_of_instances(new))
-            break
+    new = _method(source, "__new__")
+    if new is not None:
+        state = walker.run(*new, State(), _variables_of_instances(new[1]))
     return state and walker.call("__init__", state, source.lineage)
 
 
@@ -277,8 +320,6 @@ def _generated(source: ClassSource) -> Generated | None:
 
 def _name_in_source(expression: ast.expr, source: ClassSource) -> str:
     """Return the name that an expression was imported as, whether or not it is installed."""
-    from backend_contract._conformance.source.modules import qualified_name
-
     return qualified_name(expression, source.module) or ""
 
 
@@ -311,6 +352,7 @@ def _given_by_classes(source: ClassSource) -> set[str]:
             for name, statement in cls.in_body.items()
             if isinstance(statement, Function) or statement.value is not None
         }
+        given |= {each.name for each in cls.node.body if isinstance(each, ast.ClassDef)}
         prefix = f"{cls.node.name}."
         given |= {
             each.removeprefix(prefix)

@@ -17,6 +17,7 @@ __all__ = ["State", "Walker", "is_stub", "is_super", "nodes_of"]
 
 _MAX_DEPTH = 20
 _LOGGING = {"critical", "debug", "error", "exception", "info", "log", "warning"}
+_PASSED_ON = {"builtins.vars", "builtins.map", "functools.partial", "functools.partialmethod"}
 _DEFERRED = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
 _REPEATED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -190,8 +191,8 @@ class _Path:
                 return self._later(node.body, state)
             case ast.ClassDef():
                 return state
-            case ast.Expr(value=value) if is_super(value):
-                return state
+            case ast.Expr(value=value) if is_super(getattr(value, "value", value)):
+                return state  # named, but not called
             case _:
                 return self._simple(node, state)
 
@@ -359,7 +360,7 @@ class _Path:
         if parts[-1] in ("setattr", "__setattr__"):
             return _set_by_name(node.args[1:2], state)
         if found.module is None:
-            return state.unknown() if found.name == "builtins.vars" else state
+            return state.unknown() if found.name in _PASSED_ON else state
         if isinstance(found.statement, ast.ClassDef):
             return state
         if isinstance(found.statement, Function) and len(parts) == 1:

@@ -23,12 +23,14 @@ __all__ = [
     "contains_any",
     "describe",
     "imports_of_annotation",
+    "is_guarded_and_ours",
     "is_abstract",
     "is_protocol",
     "lacks_value",
     "location_of",
     "may_be_hidden",
     "missing_annotation",
+    "replaces_property",
 ]
 
 # Class decorators known not to add a member of a backend.
@@ -177,10 +179,37 @@ def constant(source: ClassSource, member: str) -> ast.Constant | None:
     return None
 
 
+def is_our_own(source: ClassSource, member: str) -> bool:
+    """Return whether the class inherits *member* from this package, which is known to be right."""
+    found = source.find(member)
+    if found is None or is_abstract(found[1]):
+        return False
+    return found[0] is not source and found[0].module.name.startswith("backend_contract.")
+
+
+def is_guarded_and_ours(source: ClassSource, member: str) -> bool:
+    """Return whether a ``try`` imports the base that gives *member*, which is one of ours."""
+    return source.has_guarded_base and not source.has_unknown_base and is_our_own(source, member)
+
+
+def replaces_property(source: ClassSource, member: str) -> ast.expr | None:
+    """Return the value that a class body gives *member*, if an inherited property declares it.
+
+    Some checkers read the property on the class.
+    """
+    found = source.find(member)
+    if found is None or member not in found[0].in_body or isinstance(found[1], Function):
+        return None
+    is_property = any(
+        isinstance(cls.in_body.get(member), Function) for cls in source.known_lineage
+    )
+    return found[1].value if is_property else None
+
+
 def may_be_hidden(source: ClassSource, member: str) -> bool:
     """Return whether a base that cannot be read may override the *member* that was found."""
     if not source.has_unknown_base:  # only the checker fails to resolve some base
-        return member not in source.in_body
+        return member not in source.in_body and not source.has_guarded_base
     # Any base can hide an attribute of the instance: a property takes precedence.
     known = source.lineage[: source.lineage.index(None)]
     return not any(cls and member in cls.in_body for cls in known)

@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -52,6 +53,13 @@ class Module:
     def bindings(self) -> dict[str, ast.stmt]:
         """The statement that binds each name of the module; see :func:`_bindings`."""
         return _bindings(self.tree.body)
+
+    @cached_property
+    def guarded(self) -> dict[str, ast.stmt]:
+        """The import that binds each name in the body of a ``try`` that handles its failure."""
+        tries = [s for s in iter_statements(self.tree.body) if isinstance(s, ast.Try) and s.handlers]
+        imports = (s for each in tries for s in each.body if isinstance(s, ast.Import | ast.ImportFrom))
+        return {name: statement for statement in imports for name in _bound_names(statement)}
 
     @cached_property
     def set_from_outside(self) -> set[str]:
@@ -112,6 +120,15 @@ class ClassSource:
         for base in self.bases:
             whole += [None] if base is None else base.lineage
         return [s for n, s in enumerate(whole, start=1) if s is None or s not in whole[n:]]
+
+    @property
+    def has_guarded_base(self) -> bool:
+        """Whether a ``try`` imports a base of the class, or of a base: checkers differ there."""
+        return any(
+            ast.unparse(base).partition(".")[0] in cls.module.guarded
+            for cls in self.known_lineage
+            for base in cls.node.bases
+        )
 
     @property
     def known_lineage(self) -> list[ClassSource]:
@@ -223,6 +240,11 @@ class ModuleFinder:
     ) -> ClassSource:
         """Find the class behind the statement that binds the first part of *name*."""
         first, *rest = name
+        guarded = module.guarded.get(first)
+        if isinstance(guarded, ast.Import | ast.ImportFrom):
+            origin, *imported = origin_of_name(module, guarded, first)
+            with suppress(CouldNotCheckError):  # then Python goes on with another definition
+                return self._find_below(origin, (*imported, *rest), steps)
         match module.bindings.get(first):
             case ast.ClassDef() as node:
                 return self._read_class(module, _nested_class(module, node, rest), steps)

@@ -25,7 +25,10 @@ __all__ = [
     "is_plain",
     "is_type_variable",
     "never_returns",
+    "parameters_of_attribute",
+    "result_of_attribute",
     "takes_any_type",
+    "takes_anything",
     "unknown_decorator",
 ]
 
@@ -128,6 +131,31 @@ def has_gradual_parameters(source: ClassSource, member: str) -> bool:
     return isinstance(parameters, ast.Constant) and parameters.value is ...
 
 
+def parameters_of_attribute(source: ClassSource, member: str) -> int | None:
+    """Return the number of parameters of *member*, if it is only declared, as a ``Callable``."""
+    match _callable_of_attribute(source, member):
+        case [ast.List(elts=parameters), _]:
+            return len(parameters)
+        case _:
+            return None
+
+
+def result_of_attribute(source: ClassSource, member: str) -> str:
+    """Return the name of the result of *member*, if it is only declared, as a ``Callable``."""
+    arguments = _callable_of_attribute(source, member)
+    result = unquoted(arguments[-1]) if arguments else None
+    generic = result.value if isinstance(result, ast.Subscript) else result
+    return ast.unparse(generic).rpartition(".")[2] if generic is not None else ""
+
+
+def _callable_of_attribute(source: ClassSource, member: str) -> list[ast.expr] | None:
+    match source.find(member):
+        case (owner, ast.AnnAssign(value=None, annotation=annotation)):
+            return _callable_arguments(unquoted(annotation), owner)
+        case _:
+            return None
+
+
 def takes_any_type(annotated: ast.expr, owner: ClassSource, function: Function) -> bool:
     """Return whether a parameter's annotation is a type variable that every type fits."""
     name = unquoted(annotated)
@@ -136,6 +164,22 @@ def takes_any_type(annotated: ast.expr, owner: ClassSource, function: Function) 
     if name.id in _type_parameters(function):
         return _type_parameters(function)[name.id] is None
     return name.id not in _names_in_bases(owner) and _is_free(name, owner)
+
+
+def takes_anything(source: ClassSource, member: str) -> bool:
+    """Return whether *member* takes no argument and one of any type, by a type variable."""
+    found = source.find(member)
+    if found is None or not isinstance(found[1], Function):
+        return False
+    parameters = found[1].args
+    positional = [*parameters.posonlyargs, *parameters.args][1:]
+    return (
+        bool(positional)
+        and len(positional) == len(parameters.defaults)
+        and None not in parameters.kw_defaults
+        and positional[0].annotation is not None
+        and takes_any_type(positional[0].annotation, found[0], found[1])
+    )
 
 
 def _type_parameters(scope: ast.AST) -> dict[str, ast.expr | None]:
@@ -238,8 +282,10 @@ def _has_type(decorator: ast.expr, owner: ClassSource) -> bool:
     if parts[0] in owner.in_body:  # `@is_started.setter`, or a function of the class body
         statement = owner.in_body[parts[0]]
         return len(parts) > 1 or not isinstance(statement, Function) or bool(statement.returns)
+    if any(isinstance(each, ast.ClassDef) and each.name == parts[0] for each in owner.node.body):
+        return True
     found = _resolve(callee, owner)
-    if found is None:
+    if found is None or parts[-1] == "no_type_check":
         return False
     match found.statement:
         case ast.FunctionDef(returns=returns):

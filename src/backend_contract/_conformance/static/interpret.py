@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from backend_contract._conformance.source import constructors, members, signatur
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers.base import Diagnostic
 from backend_contract._conformance.static.probe import (
+    MARKS,
     Decision,
     Errors,
     Mark,
@@ -83,12 +85,21 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
 
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
     """Return the first violation, else the first doubt, else that the clause holds."""
-    undecidable = _judge_decorators(clause, result)
+    undecidable = _judge_decorators(clause, result) or _judge_ignored_constructor(clause, result)
     if undecidable is not None:
         return undecidable
     judgements = [found for judge in _JUDGES if (found := judge(clause, result)) is not None]
     violated = (each for each in judgements if each.verdict is Verdict.VIOLATED)
     return next(violated, next(iter(judgements), _Judgement(Verdict.OK)))
+
+
+def _judge_ignored_constructor(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge the own constructor of a dataclass: zuban takes the generated one for it."""
+    ignored = result.checker == "zuban" and "__init__" in clause.members
+    if ignored and constructors.replaces_generated(result.target.source):
+        reason = "zuban does not see that the class writes the constructor of a dataclass itself"
+        return _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])
+    return None
 
 
 def _judge_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -124,8 +135,16 @@ def _judge_probe(clause: Clause, result: ProbeResult) -> _Judgement | None:
     verdict, marks = _decide(clause, result)
     if verdict is Verdict.VIOLATED:
         because = [reason for mark in marks for reason in _why_violated(mark, result)]
+        if not _is_sure_of_bases(marks, result):
+            verdict = Verdict.UNCHECKED
         return _Judgement(verdict, [mark.member for mark in marks], because)
     return _unchecked(marks, result)
+
+
+def _is_sure_of_bases(marks: Sequence[Mark], result: ProbeResult) -> bool:
+    """Return whether the checker takes the same bases as Python, as far as *marks* need them."""
+    source = result.target.source
+    return not source.has_guarded_base or any(mark.member in source.in_body for mark in marks)
 
 
 def _decide(clause: Clause, result: ProbeResult, without: Sequence[Mark] = ()) -> Decision:
@@ -138,11 +157,20 @@ def _decide(clause: Clause, result: ProbeResult, without: Sequence[Mark] = ()) -
 def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     """Return whether the source shows why nothing was reported at *mark*."""
     source = result.target.source
-    if mark.kind == "returns" or mark.part == "result":
-        return _may_always_raise(mark.member, result) and (
-            signatures.always_raises(source, mark.member, "NotImplementedError") is True
-            and (mark.kind == "returns" or signatures.never_returns(source, mark.member))
-        )
+    if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
+        return True
+    if mark.clause == "BC102" and mark.kind == "use":
+        return members.replaces_property(source, mark.member) is not None
+    if mark.kind == "use" and _is_taken_for_method(mark.member, result):
+        return True
+    if mark.member == "__init__" and mark.kind in ("use", "doubt"):
+        # mypy reports a type variable that would take every argument.
+        is_untyped = mark.part == "result" and constructors.has_untyped_factory(source)
+        return is_untyped or signatures.takes_anything(source, mark.member)
+    if mark.member == "register_config" and (mark.kind == "returns" or mark.part == "result"):
+        raises = signatures.always_raises(source, mark.member, "NotImplementedError")
+        never = signatures.never_returns(source, mark.member)
+        return never and raises is not False and (raises is True or mark.kind == "returns")
     if mark.part == "arguments":
         return signatures.is_plain(source, mark.member)
     # A parameter of type `object` accepts an Opaque without being `Any`.
@@ -158,6 +186,46 @@ def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
         if judgement is not None:
             return judgement
     return None
+
+
+def _judge_name_on_class(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a class-level name that the checker takes for the property of a base."""
+    source = result.target.source
+    if clause.id != "BC102" or not _is_reported(clause, "backend_type", result):
+        return None
+    value = members.replaces_property(source, "backend_type")
+    if value is None or members.constant(source, "backend_type") is not None:
+        return None
+    reason = f"{result.checker} reads a property of a base, not `{ast.unparse(value)}`"
+    return _Judgement(Verdict.UNCHECKED, ["backend_type"], [reason])
+
+
+def _judge_callable_attribute(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a declared ``Callable`` that the checker takes for a method."""
+    source = result.target.source
+    for member in clause.members:
+        if _is_taken_for_method(member, result) and _is_reported(clause, member, result):
+            returned = signatures.result_of_attribute(source, member)
+            if returned not in _RESULTS.get(member, ("None",)):
+                reason = f"{result.checker} takes the attribute `{member}` for a method"
+                return _Judgement(Verdict.UNCHECKED, [member], [reason])
+    return None
+
+
+def _is_taken_for_method(member: str, result: ProbeResult) -> bool:
+    if result.checker != "zuban" or member not in _PARAMETERS:
+        return False
+    number = signatures.parameters_of_attribute(result.target.source, member)
+    return number == _PARAMETERS[member]
+
+
+def _is_reported(clause: Clause, member: str, result: ProbeResult) -> bool:
+    """Return whether there is an error where the probe uses *member*."""
+    return any(
+        mark.clause == clause.id and mark.member == member and mark.line in result.errors
+        for mark in MARKS
+        if mark.kind == "use"
+    )
 
 
 def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -182,7 +250,7 @@ def _is_loose(mark: Mark, result: ProbeResult) -> bool:
         return False
     return (
         members.contains_any(source, member, part)
-        or (part == "result" and signatures.is_chosen_by_caller(source, member))
+        or (part in ("", "result") and signatures.is_chosen_by_caller(source, member))
         or (part not in ("", "result") and signatures.has_gradual_parameters(source, member))
     )
 
@@ -250,4 +318,16 @@ def _why_untyped(mark: Mark, result: ProbeResult) -> str:
     return reason
 
 
-_JUDGES = (_judge_never, _judge_probe, _judge_source, _judge_unions, _judge_construction)
+_JUDGES = (
+    _judge_never,
+    _judge_probe,
+    _judge_source,
+    _judge_unions,
+    _judge_name_on_class,
+    _judge_callable_attribute,
+    _judge_construction,
+)
+_PARAMETERS = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
+"""The number of positional arguments that the contract passes to a member."""
+_RESULTS = {"start_lock": ("AbstractContextManager", "ContextManager")}
+"""The names of the types that a member may return, if not ``None``."""
