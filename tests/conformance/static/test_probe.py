@@ -37,12 +37,19 @@ def test_marks() -> None:
     assert len(lines) == len(MARKS)
 
 
-@pytest.mark.parametrize("mark", [m for m in MARKS if m.kind != "typed"], ids=mark_id)
+@pytest.mark.parametrize("mark", [m for m in MARKS if m.kind not in ("typed", "returns")], ids=mark_id)
 def test_use(mark: Mark, lines_of_canaries: dict[str, set[int]]) -> None:
     """Every use is an error in a canary that breaks its clause, and none in the good one."""
     caught = {name for name, lines in lines_of_canaries.items() if mark.line in lines}
     assert "Good" not in caught
     assert caught or mark.kind == "defined"  # the samples break those one by one
+
+
+@pytest.mark.parametrize("mark", [m for m in MARKS if m.kind == "returns"], ids=mark_id)
+def test_returns(mark: Mark, lines_of_canaries: dict[str, set[int]]) -> None:
+    """Every line behind a call is an error, unless the call never returns."""
+    assert mark.line in lines_of_canaries["Good"]
+    assert mark.line not in lines_of_canaries["NeverReturns"] or mark.member == "__init__"
 
 
 @pytest.mark.parametrize("mark", [m for m in MARKS if m.kind == "typed"], ids=mark_id)

@@ -233,6 +233,8 @@ def _is_not_none(value: ast.expr | None) -> bool:
 
 def _of_attributes(source: ClassSource) -> Defect | None:
     """Judge the constructor by the attributes that members read on a new instance."""
+    if _is_abbreviated(source):
+        return None
     state = _constructed(source)
     if state is None:
         return Defect(True, "the constructor always raises")
@@ -252,12 +254,19 @@ def _of_attributes(source: ClassSource) -> Defect | None:
     return Defect(bool(certain), f"{subject} {what}{_why_missing(source, name)}")
 
 
+def _is_abbreviated(source: ClassSource) -> bool:
+    """Return whether ``...`` stands for a constructor, which no base of this package needs."""
+    init = _method(source, "__init__")
+    is_ours = any(cls.module.name.startswith("backend_contract.") for cls in source.known_lineage)
+    return init is not None and is_stub(init[1]) and not is_ours
+
+
 def _read_only_names(source: ClassSource, state: State) -> Iterator[str]:
     """Yield the properties that a constructor assigns although its own class cannot set them."""
     for cls in source.known_lineage:
         method = cls.in_body.get("__init__")
         if isinstance(method, Function):
-            for name in sorted(_stored(method) & state.always):
+            for name in sorted(_stored(method) & state.always - {"backend_type"}):
                 if _is_read_only(source, name) and _is_read_only(cls, name):
                     yield name
 

@@ -248,10 +248,12 @@ def _is_loose(mark: Mark, result: ProbeResult) -> bool:
     source, member, part = result.target.source, mark.member, mark.part
     if signatures.is_overloaded(source, member):
         return False
-    return (
-        members.contains_any(source, member, part)
-        or (part in ("", "result") and signatures.is_chosen_by_caller(source, member))
-        or (part not in ("", "result") and signatures.has_gradual_parameters(source, member))
+    if part == "arguments":
+        return signatures.has_gradual_parameters(source, member)
+    if part.startswith("parameter") and signatures.has_gradual_parameters(source, member):
+        return True
+    return members.contains_any(source, member, part) or (
+        not part.startswith("parameter") and signatures.is_chosen_by_caller(source, member)
     )
 
 
