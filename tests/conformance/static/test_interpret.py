@@ -223,7 +223,7 @@ class Mine(Whole):
         assert finding(half, "BC202").because == (
             f"mypy cannot resolve the return type of `register_config`{HINT}",
         )
-    text = "class Mine(Whole):\n    is_started: object = 1"
+    text = "class Mine(Whole):\n    is_started: object = True"
     assert wrong(report(tmp_path, text, lines("BC307", "typed"))) == {"BC307": Verdict.UNCHECKED}
 
 

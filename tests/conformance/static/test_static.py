@@ -169,7 +169,6 @@ def marks(clause: str, kind: str) -> set[int]:
 @pytest.mark.parametrize("clause", [clause.id for clause in in_layer("S")])
 def test_wrong_verdict(tmp_path: Path, canary: str, clause: str) -> None:
     """A wrong verdict on a single clause of a canary discards the results."""
-
     known = known_verdicts(canary, clause)
 
     def change(lines: set[int]) -> set[int]:

@@ -24,21 +24,35 @@ from backend_contract._conformance.source.execution import (
     is_super,
     nodes_of,
 )
-from backend_contract._conformance.source.modules import ClassSource, Function, qualified_name
+from backend_contract._conformance.source.modules import (
+    ClassSource,
+    Function,
+    Member,
+    qualified_name,
+)
 from backend_contract._conformance.source.signatures import is_type_variable
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["Defect", "find_defect", "has_untyped_factory", "replaces_generated"]
+__all__ = [
+    "Defect",
+    "find_defect",
+    "has_classic_fields",
+    "has_untyped_factory",
+    "replaces_generated",
+]
 
 _READABLE = ("is_started", "start_lock")
 """The members that a runtime reads on a new instance."""
 _CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__")
 
 _DATACLASS = {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"}
-_ATTRS = {
-    "attr.s",
-    "attr.attrs",
-    *(f"{package}.{name}" for package in ("attr", "attrs") for name in ("define", "frozen", "mutable")),
+_CLASSIC = {"attr.s", "attr.attrs"}
+_ATTRS = _CLASSIC | {
+    *(
+        f"{package}.{name}"
+        for package in ("attr", "attrs")
+        for name in ("define", "frozen", "mutable")
+    ),
 }
 _ORDINARY_METACLASSES = {"ABCMeta", "type", "_ProtocolMeta"}
 _INERT = {"conforms", "final", "override", "register", "runtime_checkable", "total_ordering"}
@@ -78,7 +92,9 @@ def _of_metaclass(source: ClassSource) -> Defect | None:
     if metaclass is None:
         return Defect(False, f"the metaclass `{ast.unparse(expression)}` cannot be followed")
     call = _method(metaclass, "__call__")
-    return call and _of_factory(source, *call, f"`{metaclass.node.name}.__call__`")
+    if call is None:
+        return None
+    return _of_factory(source, *call, f"`{metaclass.node.name}.__call__`")
 
 
 def _method(source: ClassSource, name: str) -> tuple[ClassSource, Function] | None:
@@ -94,8 +110,9 @@ def has_untyped_factory(source: ClassSource) -> bool:
     """Return whether what calling the class returns is decided by an unannotated function."""
     found = _metaclass(source)
     metaclass = found and _class_named(*found)
-    factories = (metaclass and _method(metaclass, "__call__"), _method(source, "__new__"))
-    return any(factory is not None and factory[1].returns is None for factory in factories)
+    call = None if metaclass is None else _method(metaclass, "__call__")
+    factories = [factory for factory in (call, _method(source, "__new__")) if factory is not None]
+    return any(function.returns is None for _, function in factories)
 
 
 def replaces_generated(source: ClassSource) -> bool:
@@ -103,6 +120,15 @@ def replaces_generated(source: ClassSource) -> bool:
     found = _method(source, "__init__")
     return found is not None and any(
         _is_dataclass(decorator, found[0]) for decorator in found[0].node.decorator_list
+    )
+
+
+def has_classic_fields(source: ClassSource) -> bool:
+    """Return whether the constructor is that of ``attr.s``: annotations alone make no fields."""
+    return any(
+        _name_in_source(each.func if isinstance(each, ast.Call) else each, cls) in _CLASSIC
+        for cls in source.known_lineage
+        for each in cls.node.decorator_list
     )
 
 
@@ -241,9 +267,7 @@ def _of_attributes(source: ClassSource) -> Defect | None:
     for name in _read_only_names(source, state):
         return Defect(True, f"the constructor assigns `{name}`, a property without a setter")
     given = state.always | _given_by_classes(source)
-    missing = [
-        (member, name) for member, name in _needed(source, state) if name not in given
-    ]
+    missing = [(member, name) for member, name in _needed(source, state) if name not in given]
     if not missing or _answers_for_any_attribute(source):
         return None
     is_open = state.is_unknown or source.has_unknown_base or _may_be_completed(source)
@@ -319,7 +343,7 @@ def _generated(source: ClassSource) -> Generated | None:
         is_attrs = written in _ATTRS
         if not (is_dataclass or is_attrs) or _has_no_init(decorator):
             continue
-        if "__init__" in source.in_body and written not in ("attr.s", "attr.attrs"):
+        if "__init__" in source.in_body and written not in _CLASSIC:
             return None
         if is_dataclass:
             return Generated(_fields(source), (), ("__post_init__",))
@@ -346,10 +370,16 @@ def _fields(source: ClassSource) -> list[str]:
         for cls in source.known_lineage
         if cls is source or _generated(cls) is not None
         for name, statement in cls.in_body.items()
-        if isinstance(statement, ast.AnnAssign)
-        and "ClassVar" not in ast.unparse(statement.annotation)
-        and "InitVar" not in ast.unparse(statement.annotation)
+        if _is_field(statement)
     ]
+
+
+def _is_field(statement: Member) -> bool:
+    if isinstance(statement, ast.AnnAssign):
+        annotation = ast.unparse(statement.annotation)
+        return "ClassVar" not in annotation and "InitVar" not in annotation
+    value = None if isinstance(statement, Function) else statement.value
+    return isinstance(value, ast.Call) and dotted_name(value.func)[-1:] in (["ib"], ["field"])
 
 
 def _given_by_classes(source: ClassSource) -> set[str]:
@@ -431,9 +461,7 @@ def _needed(source: ClassSource, state: State) -> Iterator[tuple[str, str]]:
 
 def _is_set_by_constructor(source: ClassSource, member: str) -> bool:
     """Return whether some constructor of the lineage is meant to give *member* its value."""
-    methods = (
-        cls.in_body.get(name) for cls in source.known_lineage for name in _CONSTRUCTORS
-    )
+    methods = (cls.in_body.get(name) for cls in source.known_lineage for name in _CONSTRUCTORS)
     return any(isinstance(method, Function) and _sets(method, member) for method in methods)
 
 

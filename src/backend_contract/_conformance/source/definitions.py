@@ -43,9 +43,7 @@ def unquoted(expression: ast.expr) -> ast.expr:
     return expression
 
 
-def definition_of(
-    expression: ast.expr, module: Module, modules: ModuleFinder
-) -> Definition | None:
+def definition_of(expression: ast.expr, module: Module, modules: ModuleFinder) -> Definition | None:
     """Return the definition of a dotted name in *module*; ``None`` if it cannot be followed."""
     parts = dotted_name(unquoted(expression))
     return _follow(parts, module, modules, 0) if parts else None

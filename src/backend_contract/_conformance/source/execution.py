@@ -63,7 +63,8 @@ def is_super(node: ast.AST) -> bool:
 def is_stub(function: Function) -> bool:
     """Return whether the body of a function is only ``...``."""
     return all(
-        isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in function.body
+        isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+        for each in function.body
     ) and any(
         isinstance(each, ast.Expr) and getattr(each.value, "value", None) is ...
         for each in function.body
@@ -73,13 +74,17 @@ def is_stub(function: Function) -> bool:
 class Walker:
     """Follows the construction of one class."""
 
-    def __init__(self, source: ClassSource, generated: Callable[[ClassSource], Generated | None]) -> None:
+    def __init__(
+        self, source: ClassSource, generated: Callable[[ClassSource], Generated | None]
+    ) -> None:
         self.lineage: Sequence[ClassSource | None] = source.lineage
         self._source = source
         self._generated = generated
         self._depth = 0
 
-    def run(self, owner: ClassSource, function: Function, state: State, names: set[str]) -> State | None:
+    def run(
+        self, owner: ClassSource, function: Function, state: State, names: set[str]
+    ) -> State | None:
         """Return the state after a call of *function*; ``None`` if it always raises."""
         if self._depth >= _MAX_DEPTH:
             return state.unknown()
@@ -339,9 +344,7 @@ class _Path:
     def _of_instance(self, name: str, state: State) -> State:
         return self._continue(name, state, self.walker.lineage)
 
-    def _continue(
-        self, name: str, state: State, lineage: Sequence[ClassSource | None]
-    ) -> State:
+    def _continue(self, name: str, state: State, lineage: Sequence[ClassSource | None]) -> State:
         after = self.walker.call(name, state, lineage)
         # A path that always raises ends: nothing behind it needs an attribute.
         return state.unknown() if after is None else after
@@ -367,9 +370,7 @@ class _Path:
             return self._helper(found.statement, found.module, node, state)
         return state if parts[-1] in _LOGGING else state.unknown()
 
-    def _helper(
-        self, function: Function, module: Module, node: ast.Call, state: State
-    ) -> State:
+    def _helper(self, function: Function, module: Module, node: ast.Call, state: State) -> State:
         """Return the state after a call of a function outside of the class."""
         parameters = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
         names = {
@@ -389,7 +390,9 @@ def _is_target(node: ast.expr) -> bool:
 def _is_exhaustive(cases: Sequence[ast.match_case]) -> bool:
     last = cases[-1]
     return (
-        isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None and last.guard is None
+        isinstance(last.pattern, ast.MatchAs)
+        and last.pattern.pattern is None
+        and last.guard is None
     )
 
 

@@ -23,8 +23,8 @@ __all__ = [
     "contains_any",
     "describe",
     "imports_of_annotation",
-    "is_guarded_and_ours",
     "is_abstract",
+    "is_guarded_and_ours",
     "is_protocol",
     "lacks_value",
     "location_of",
@@ -200,9 +200,7 @@ def replaces_property(source: ClassSource, member: str) -> ast.expr | None:
     found = source.find(member)
     if found is None or member not in found[0].in_body or isinstance(found[1], Function):
         return None
-    is_property = any(
-        isinstance(cls.in_body.get(member), Function) for cls in source.known_lineage
-    )
+    is_property = any(isinstance(cls.in_body.get(member), Function) for cls in source.known_lineage)
     return found[1].value if is_property else None
 
 

@@ -57,8 +57,12 @@ class Module:
     @cached_property
     def guarded(self) -> dict[str, ast.stmt]:
         """The import that binds each name in the body of a ``try`` that handles its failure."""
-        tries = [s for s in iter_statements(self.tree.body) if isinstance(s, ast.Try) and s.handlers]
-        imports = (s for each in tries for s in each.body if isinstance(s, ast.Import | ast.ImportFrom))
+        tries = [
+            s for s in iter_statements(self.tree.body) if isinstance(s, ast.Try) and s.handlers
+        ]
+        imports = (
+            s for each in tries for s in each.body if isinstance(s, ast.Import | ast.ImportFrom)
+        )
         return {name: statement for statement in imports for name in _bound_names(statement)}
 
     @cached_property

@@ -32,7 +32,11 @@ __all__ = [
     "unknown_decorator",
 ]
 
-_NEVER = {f"{module}.{name}" for module in ("typing", "typing_extensions") for name in ("Never", "NoReturn")}
+_NEVER = {
+    f"{module}.{name}"
+    for module in ("typing", "typing_extensions")
+    for name in ("Never", "NoReturn")
+}
 _CALLABLE = {"typing.Callable", "typing_extensions.Callable", "collections.abc.Callable"}
 _UNIONS = ("Union", "Optional")
 _TYPE_VARIABLE = {"typing.TypeVar", "typing_extensions.TypeVar"}
@@ -47,6 +51,14 @@ def is_overloaded(source: ClassSource, member: str) -> bool:
         if isinstance(statement, Function) and statement.name == member
         for decorator in statement.decorator_list
     )
+
+
+def _method(source: ClassSource, member: str) -> tuple[ClassSource, Function] | None:
+    match source.find(member):
+        case (owner, ast.FunctionDef() | ast.AsyncFunctionDef() as function):
+            return owner, function
+        case _:
+            return None
 
 
 def _last_part(expression: ast.expr) -> str:
@@ -98,8 +110,8 @@ def always_raises(source: ClassSource, member: str, exception: str) -> bool | No
 
     ``None`` if its body does not tell.
     """
-    found = source.find(member)
-    if found is None or not isinstance(found[1], Function):
+    found = _method(source, member)
+    if found is None:
         return None
     owner, function = found
     raised = [
@@ -168,8 +180,8 @@ def takes_any_type(annotated: ast.expr, owner: ClassSource, function: Function) 
 
 def takes_anything(source: ClassSource, member: str) -> bool:
     """Return whether *member* takes no argument and one of any type, by a type variable."""
-    found = source.find(member)
-    if found is None or not isinstance(found[1], Function):
+    found = _method(source, member)
+    if found is None:
         return False
     parameters = found[1].args
     positional = [*parameters.posonlyargs, *parameters.args][1:]
@@ -229,16 +241,16 @@ def is_type_variable(name: ast.expr, owner: ClassSource, function: Function) -> 
 
 def is_chosen_by_caller(source: ClassSource, member: str) -> bool:
     """Return whether the result of *member* has a type variable that no parameter has."""
-    found = source.find(member)
-    if found is None or not isinstance(found[1], Function) or found[1].returns is None:
+    found = _method(source, member)
+    if found is None or found[1].returns is None:
         return False
-    owner, function = found
+    owner, function, returns = *found, found[1].returns
     parameters = [each.annotation for each in ast.walk(function.args) if isinstance(each, ast.arg)]
     given = {name.id for each in parameters if each is not None for name in _names_in(each)}
     return any(
         name.id in _type_parameters(function)
         or (name.id not in _names_in_bases(owner) and _type_variable(name, owner) is not None)
-        for name in _alternatives(function.returns)
+        for name in _alternatives(returns)
         if isinstance(name, ast.Name) and name.id not in given
     )
 
@@ -264,8 +276,8 @@ def unknown_decorator(source: ClassSource, member: str) -> str | None:
 
     Some checkers then take the type of the function that it decorates.
     """
-    found = source.find(member)
-    if found is None or not isinstance(found[1], Function):
+    found = _method(source, member)
+    if found is None:
         return None
     owner, function = found
     for decorator in function.decorator_list:
@@ -302,8 +314,8 @@ def _has_stub(found: Definition) -> bool:
 
 def is_plain(source: ClassSource, member: str) -> bool:
     """Return whether *member* is a method that its own parameters describe."""
-    found = source.find(member)
-    if found is None or not isinstance(found[1], Function):
+    found = _method(source, member)
+    if found is None:
         return False
     return all(_keeps_parameters(each, found[0]) for each in found[1].decorator_list)
 

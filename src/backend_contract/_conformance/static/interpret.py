@@ -85,7 +85,7 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
 
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
     """Return the first violation, else the first doubt, else that the clause holds."""
-    undecidable = _judge_decorators(clause, result) or _judge_ignored_constructor(clause, result)
+    undecidable = _judge_decorators(clause, result) or _judge_generated(clause, result)
     if undecidable is not None:
         return undecidable
     judgements = [found for judge in _JUDGES if (found := judge(clause, result)) is not None]
@@ -93,11 +93,15 @@ def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
     return next(violated, next(iter(judgements), _Judgement(Verdict.OK)))
 
 
-def _judge_ignored_constructor(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Judge the own constructor of a dataclass: zuban takes the generated one for it."""
-    ignored = result.checker == "zuban" and "__init__" in clause.members
-    if ignored and constructors.replaces_generated(result.target.source):
-        reason = "zuban does not see that the class writes the constructor of a dataclass itself"
+def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a constructor that the checker takes for another one, which a decorator generates."""
+    source = result.target.source
+    if "__init__" not in clause.members or not _is_reported(clause, "__init__", result):
+        return None
+    if (result.checker == "zuban" and constructors.replaces_generated(source)) or (
+        result.checker in ("ty", "zuban") and constructors.has_classic_fields(source)
+    ):
+        reason = f"{result.checker} takes the constructor for a generated one with other parameters"
         return _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])
     return None
 
@@ -160,7 +164,10 @@ def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
         return True
     if mark.clause == "BC102" and mark.kind == "use":
-        return members.replaces_property(source, mark.member) is not None
+        hides = members.replaces_property(source, mark.member) is not None
+        return hides and (
+            result.checker == "pyright" or members.constant(source, mark.member) is not None
+        )
     if mark.kind == "use" and _is_taken_for_method(mark.member, result):
         return True
     if mark.member == "__init__" and mark.kind in ("use", "doubt"):
@@ -191,7 +198,9 @@ def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
 def _judge_name_on_class(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a class-level name that the checker takes for the property of a base."""
     source = result.target.source
-    if clause.id != "BC102" or not _is_reported(clause, "backend_type", result):
+    if clause.id != "BC102" or result.checker != "pyright":
+        return None  # the others read the value
+    if not _is_reported(clause, "backend_type", result):
         return None
     value = members.replaces_property(source, "backend_type")
     if value is None or members.constant(source, "backend_type") is not None:

@@ -66,7 +66,9 @@ SEEN_LINE = next(n for n, line in enumerate(TEMPLATE, 1) if line.endswith("  # s
 MARKS = [
     Mark(number, *mark)
     for number, line in enumerate(TEMPLATE, start=1)
-    for mark in re.findall(r"\S  # (BC\d+) (use|defined|typed|returns|doubt) (\w+)(?: (.+))?$", line)
+    for mark in re.findall(
+        r"\S  # (BC\d+) (use|defined|typed|returns|doubt) (\w+)(?: (.+))?$", line
+    )
 ]
 """The marks of the template."""
 _INSTANTIATED = next(m for m in MARKS if m.kind == "defined" and m.member == "__init__")

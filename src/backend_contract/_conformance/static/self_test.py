@@ -48,8 +48,8 @@ def require_known_verdicts(canary: str, errors: Errors, checked_by: str) -> None
             message = import_error(errors) or next(iter(messages), "nothing")
             raise CouldNotCheckError(
                 f"{checked_by} failed a built-in self-test ({canary}/{clause.id}: expected "
-                f"{' or '.join(each.value for each in known)}, got {verdict.value}); its results were discarded; it reported: "
-                f"{message}"
+                f"{' or '.join(each.value for each in known)}, got {verdict.value}); its results "
+                f"were discarded; it reported: {message}"
             )
     if has_unresolved_base(errors) is not (canary == "UntypedByItsBase"):
         raise CouldNotCheckError(
