@@ -67,10 +67,13 @@ class Defect(NamedTuple):
 
 def find_defect(source: ClassSource) -> Defect | None:
     """Return what is wrong with the instances that the class makes, if anything is."""
-    for find in (_of_enumeration, _of_metaclass, _of_new, _of_init, _of_attributes):
-        defect = find(source)
-        if defect is not None:
-            return defect
+    try:
+        for find in (_of_enumeration, _of_metaclass, _of_new, _of_init, _of_attributes):
+            defect = find(source)
+            if defect is not None:
+                return defect
+    except RecursionError:
+        return Defect(False, "the constructor is nested too deeply to be read")
     return None
 
 
@@ -492,28 +495,29 @@ def _stored(function: Function) -> set[str]:
 
 
 def _reads(
-    source: ClassSource, owner: ClassSource, function: Function, depth: int = 0
+    source: ClassSource, owner: ClassSource, function: Function, seen: set[int] | None = None
 ) -> Iterator[str]:
     """Yield the attributes of the instance that every call of a method reads."""
+    seen = set() if seen is None else seen
     parameters = [*function.args.posonlyargs, *function.args.args]
-    if not parameters or depth > 5:
+    if not parameters or id(function) in seen:
         return
+    seen.add(id(function))
     for node in _executed(function.body):
         match node:
             case ast.Attribute(value=ast.Name(id=name), attr=attribute, ctx=ast.Load()) if (
                 name == parameters[0].arg
             ):
-                inner = source.find(attribute)
-                if inner is not None and attribute in inner[0].in_body:
-                    if isinstance(inner[1], Function) and inner[1] is not function:
-                        yield from _reads(source, inner[0], inner[1], depth + 1)
-                else:
+                inner = _method(source, attribute)
+                if inner is None:
                     yield attribute
+                else:
+                    yield from _reads(source, *inner, seen)
             case ast.Attribute(value=value, attr=attribute) if is_super(value):
                 for cls in Walker(source, _generated).after(owner):
                     statement = cls and cls.in_body.get(attribute)
                     if cls is not None and isinstance(statement, Function):
-                        yield from _reads(source, cls, statement, depth + 1)
+                        yield from _reads(source, cls, statement, seen)
                         break
             case _:
                 pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 from backend_contract._conformance.source.modules import (
@@ -19,7 +20,7 @@ __all__ = ["Definition", "definition_of", "unquoted"]
 
 # Checkers have types of their own for these modules.
 _STANDARD = sys.stdlib_module_names | {"typing_extensions"}
-_MAX_STEPS = 50
+_MAX_STEPS = 200
 
 
 class Definition(NamedTuple):
@@ -46,7 +47,14 @@ def unquoted(expression: ast.expr) -> ast.expr:
 def definition_of(expression: ast.expr, module: Module, modules: ModuleFinder) -> Definition | None:
     """Return the definition of a dotted name in *module*; ``None`` if it cannot be followed."""
     parts = dotted_name(unquoted(expression))
-    return _follow(parts, module, modules, 0) if parts else None
+    return _follow(parts, module, _Search(modules, set())) if parts else None
+
+
+class _Search(NamedTuple):
+    """The modules to follow a name through, and the names that were followed."""
+
+    modules: ModuleFinder
+    followed: set[tuple[Path, str]]
 
 
 def dotted_name(expression: ast.expr) -> list[str]:
@@ -58,33 +66,31 @@ def dotted_name(expression: ast.expr) -> list[str]:
     return [expression.id, *parts] if isinstance(expression, ast.Name) else []
 
 
-def _follow(
-    parts: list[str], module: Module, modules: ModuleFinder, steps: int
-) -> Definition | None:
-    if steps > _MAX_STEPS:
+def _follow(parts: list[str], module: Module, search: _Search) -> Definition | None:
+    step = (module.path, ".".join(parts))
+    if step in search.followed or len(search.followed) >= _MAX_STEPS:
         return None
+    search.followed.add(step)
     first, *rest = parts
     match module.bindings.get(first):
         case ast.ImportFrom() | ast.Import() as statement:
             imported = [*origin_of_name(module, statement, first), *rest]
-            return _import(".".join(imported).split("."), modules, steps + 1)
+            return _import(".".join(imported).split("."), search)
         case (
             ast.Assign(value=ast.Name() | ast.Attribute() as value)
             | ast.AnnAssign(value=ast.Name() | ast.Attribute() as value)
         ):
-            return _follow([*dotted_name(value), *rest], module, modules, steps + 1)
+            return _follow([*dotted_name(value), *rest], module, search)
         case None:
-            return _follow_unbound(parts, module, modules, steps + 1)
+            return _follow_unbound(parts, module, search)
         case statement:
             return Definition(f"{module.name}.{'.'.join(parts)}", module, statement)
 
 
-def _follow_unbound(
-    parts: list[str], module: Module, modules: ModuleFinder, steps: int
-) -> Definition | None:
+def _follow_unbound(parts: list[str], module: Module, search: _Search) -> Definition | None:
     """Follow a name that no statement of *module* binds: by a star import, or a builtin."""
     for origin in star_origins(module):
-        found = _import([*origin.split("."), *parts], modules, steps)
+        found = _import([*origin.split("."), *parts], search)
         if found is not None and (found.statement is not None or _is_standard(origin)):
             return found
     return Definition(f"builtins.{'.'.join(parts)}") if hasattr(builtins, parts[0]) else None
@@ -94,15 +100,15 @@ def _is_standard(name: str) -> bool:
     return name.partition(".")[0] in _STANDARD
 
 
-def _import(parts: list[str], modules: ModuleFinder, steps: int) -> Definition | None:
+def _import(parts: list[str], search: _Search) -> Definition | None:
     """Follow a name through the modules that its first parts name."""
     if _is_standard(parts[0]):
         return Definition(".".join(parts))
     for length in range(1, len(parts)):
         try:
-            module = modules.module(".".join(parts[:length]))
+            module = search.modules.module(".".join(parts[:length]))
         except CouldNotCheckError:
             return None
         if module is not None and (parts[length] in module.bindings or length == len(parts) - 1):
-            return _follow(parts[length:], module, modules, steps)
+            return _follow(parts[length:], module, search)
     return None

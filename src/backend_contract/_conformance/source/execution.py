@@ -1,7 +1,7 @@
 """The attributes that a constructor assigns, on every path through its source or on some.
 
-Calls of other methods and of ``super()`` are followed in the order of the class that is made. Whatever
-cannot be followed, and might assign an attribute, makes the result unknown.
+Calls of other methods and of ``super()`` are followed in the order of the class that is made.
+Whatever cannot be followed, and might assign an attribute, makes the result unknown.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from backend_contract._conformance.source.modules import ClassSource, Function, 
 __all__ = ["State", "Walker", "is_stub", "is_super", "nodes_of"]
 
 _MAX_DEPTH = 20
+_MAX_CALLS = 500
 _LOGGING = {"critical", "debug", "error", "exception", "info", "log", "warning"}
 _PASSED_ON = {"builtins.vars", "builtins.map", "functools.partial", "functools.partialmethod"}
 _DEFERRED = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -31,9 +32,11 @@ class State(NamedTuple):
     """Whether something that cannot be followed may have assigned others."""
 
     def having(self, name: str) -> State:
+        """Return the state after an assignment."""
         return State(self.always | {name}, self.maybe | {name}, self.is_unknown)
 
     def unknown(self) -> State:
+        """Return the state after something that cannot be followed."""
         return self._replace(is_unknown=True)
 
 
@@ -42,7 +45,7 @@ def _join(states: Iterable[State | None]) -> State | None:
     known = [state for state in states if state is not None]
     if not known:
         return None
-    always = frozenset.intersection(*(state.always for state in known))
+    always = known[0].always.intersection(*(state.always for state in known))
     maybe = frozenset[str]().union(*(state.maybe for state in known))
     return State(always, maybe, any(state.is_unknown for state in known))
 
@@ -81,14 +84,16 @@ class Walker:
         self._source = source
         self._generated = generated
         self._depth = 0
+        self._calls = 0
 
     def run(
         self, owner: ClassSource, function: Function, state: State, names: set[str]
     ) -> State | None:
         """Return the state after a call of *function*; ``None`` if it always raises."""
-        if self._depth >= _MAX_DEPTH:
+        if self._depth >= _MAX_DEPTH or self._calls >= _MAX_CALLS:
             return state.unknown()
         self._depth += 1
+        self._calls += 1
         try:
             path = _Path(self, owner, names)
             return _join([path.follow(function.body, state), *path.ends])

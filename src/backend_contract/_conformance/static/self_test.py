@@ -46,10 +46,11 @@ def require_known_verdicts(canary: str, errors: Errors, checked_by: str) -> None
         if verdict not in known:
             messages = [m for mark in marks for m in errors.get(mark.line, ())]
             message = import_error(errors) or next(iter(messages), "nothing")
+            expected = " or ".join(each.value for each in known)
             raise CouldNotCheckError(
                 f"{checked_by} failed a built-in self-test ({canary}/{clause.id}: expected "
-                f"{' or '.join(each.value for each in known)}, got {verdict.value}); its results "
-                f"were discarded; it reported: {message}"
+                f"{expected}, got {verdict.value}); its results were discarded; it reported: "
+                f"{message}"
             )
     if has_unresolved_base(errors) is not (canary == "UntypedByItsBase"):
         raise CouldNotCheckError(
