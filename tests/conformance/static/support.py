@@ -21,7 +21,9 @@ from backend_contract.clauses import in_layer
 
 __all__ = [
     "DUE",
+    "KINDS",
     "KNOWN",
+    "KNOWN_OF_KINDS",
     "RETURNS",
     "SAMPLES",
     "USED",
@@ -39,6 +41,15 @@ KNOWN = {
     for match in re.finditer(r"^class (\w+).*:  # (.+)$", SAMPLES.read_text(), re.MULTILINE)
 }
 """The clauses that each class of the samples does not keep, in their shorthand."""
+
+KINDS = sorted((Path(__file__).parent / "kinds").glob("*.py"))
+"""Files with further classes, each of one kind."""
+KNOWN_OF_KINDS = {
+    f"{path.name}:{match[1]}": match[2].replace("ok", "").split(" or ")
+    for path in KINDS
+    for match in re.finditer(r"^class (\w+).*:  # (.+)$", path.read_text(), re.MULTILINE)
+}
+"""For each class of those files the clauses that it may be said not to keep, in shorthand."""
 
 WHOLE = SAMPLES.read_text().partition("class Nameless")[0]
 """Source with the imports of the samples and their class `Whole`, which keeps every clause."""
