@@ -126,7 +126,7 @@ def checkers(session: nox.Session) -> None:
 
     Prints the table that docs/checkers.md shows.
     """
-    install(session, *TESTING, *CHECKERS)
+    install(session, *TESTING, *CHECKERS, "attrs>=23", "pydantic>=2")
     session.run("pytest", "-n2", *(session.posargs or ["tests/typing"]))
 
 
