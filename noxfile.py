@@ -34,7 +34,7 @@ TESTING = [
     "pytest>=8.0",
     "pytest-xdist>=3.5",
     "hypothesis>=6.100",
-    "anyio>=4.4",
+    "anyio>=4.11",
     "trio>=0.25",
     *SCHEMAS,
 ]

@@ -91,3 +91,24 @@ def test_add_note_to_others() -> None:
     add_note(failure, "later")
     assert notes_of(failure) == ["earlier", "later"]
     assert notes == ["earlier"]
+
+
+@pytest.mark.parametrize("notes", [None, "a text", ("a", "tuple"), 3])
+def test_add_note_to_odd_notes(notes: object) -> None:
+    """Notes that are not a list are replaced."""
+    failure = OSError("down")
+    failure.__dict__["__notes__"] = notes
+    add_note(failure, "while starting")
+    assert notes_of(failure) == ["while starting"]
+
+
+def test_add_note_to_hostile_exception() -> None:
+    """An exception whose attributes cannot be read gets its note."""
+
+    class HostileError(Exception):
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError(name)
+
+    failure = HostileError()
+    add_note(failure, "while starting")
+    assert failure.__dict__["__notes__"] == ["while starting"]

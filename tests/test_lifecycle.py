@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -17,12 +19,15 @@ from support import WAIT, Structural, at_once, notes_of, run_python
 from backend_contract import (
     Backend,
     BackendStartError,
+    BackendStopError,
     ContractError,
     LocalBackend,
     ensure_started,
     ensure_stopped,
     running,
 )
+from backend_contract._lifecycle import attempts, transitions
+from backend_contract._lifecycle import running as shared_blocks
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
@@ -518,14 +523,389 @@ def test_interrupt_in_running() -> None:
     assert "KeyboardInterrupt" in run.stderr
 
 
+# Sharing.
+
+
+def test_overlapping() -> None:
+    """Two `running` that overlap share a backend; the last one to leave stops it."""
+    calls, (backend,) = several("a")
+    first, second = running(backend), running(backend)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert calls == ["start a"]
+    second.__exit__(None, None, None)
+    assert calls == ["start a", "stop a"]
+
+
+def test_overlapping_already_started() -> None:
+    """A backend that no `running` started stays started when the last one leaves."""
+    _, (backend,) = several("a")
+    ensure_started(backend)
+    with running(backend), running(backend):
+        pass
+    assert backend.is_started
+
+
+def test_shared_after_failure() -> None:
+    """A `running` that fails does not stop the backends that another one holds."""
+    calls, (backend,) = several("a")
+    with running(backend):
+        broken = Failing({"start": [OSError("down")]}, calls=calls)
+        with pytest.raises(OSError, match="down"), running(backend, broken):
+            pytest.fail("the body must not run")
+        assert backend.is_started
+    assert calls == ["start a", "stop a"]
+
+
+def test_sharing_ends() -> None:
+    """Nothing is remembered of a backend that nobody holds any more."""
+    calls, (backend,) = several("a")
+    with running(backend):
+        pass
+    ensure_started(backend)
+    with running(backend):
+        pass
+    assert backend.is_started
+    assert calls == ["start a", "stop a", "start a"]
+
+
+@pytest.mark.usefixtures("eager_threads")
+def test_sharing_under_load() -> None:
+    """In every block of every thread the backend is started; at the end it is not."""
+    backend = Unreliable(seed=0, fails=0)
+    seen: list[bool] = []
+
+    def work(_: int) -> None:
+        for _ in range(100):
+            with running(backend):
+                seen.append(backend.is_started)
+
+    at_once(16, work)
+    assert seen == [True] * 1600
+    assert backend.wrong == []
+    assert backend.started == backend.stopped > 0
+    assert not backend.is_started
+
+
+# Deadlines.
+
+
+class Hanging(Structural):
+    """Blocks in the given member until the test continues it."""
+
+    def __init__(self, member: str) -> None:
+        super().__init__()
+        self.member = member
+        self.go_on, self.stopped = threading.Event(), threading.Event()
+
+    def hang_in(self, member: str) -> None:
+        if member == self.member:
+            assert self.go_on.wait(WAIT)
+
+    def start(self) -> None:
+        self.hang_in("start")
+        super().start()
+
+    def stop(self) -> None:
+        self.hang_in("stop")
+        super().stop()
+        self.stopped.set()
+
+
+def test_start_in_time() -> None:
+    """With a *timeout* that is kept, backends start and stop, in another thread."""
+    threads: list[threading.Thread] = []
+
+    class Noting(Structural):
+        def start(self) -> None:
+            threads.append(threading.current_thread())
+            super().start()
+
+    backend = Noting()
+    assert ensure_started(backend, timeout=WAIT) is backend
+    ensure_stopped(backend, timeout=WAIT)
+    with running(backend, timeout=WAIT):
+        assert backend.is_started
+    assert backend.calls == ["start", "stop"] * 2
+    assert all(thread.daemon for thread in threads)
+    assert threading.current_thread() not in threads
+
+
+def test_late_start() -> None:
+    """A start that does not end in time raises, naming the backend, and is stopped when it ends."""
+    backend = Hanging("start")
+    with pytest.raises(BackendStartError, match=r"Hanging\.start\(\) .* 0\.05 seconds"):
+        ensure_started(backend, timeout=0.05)
+    backend.go_on.set()
+    assert backend.stopped.wait(WAIT)
+    ensure_stopped(backend)
+    assert backend.calls == ["start", "stop"]
+
+
+def test_late_start_in_running() -> None:
+    """The backends that started in time are stopped; the late one is stopped when it ends."""
+    calls, (early,) = several("early")
+    late = Hanging("start")
+    together: list[Backend] = [early, late]
+    with pytest.raises(BackendStartError), running(*together, timeout=0.05):
+        pytest.fail("the body must not run")
+    assert calls == ["start early", "stop early"]
+    late.go_on.set()
+    assert late.stopped.wait(WAIT)
+
+
+def test_late_stop() -> None:
+    """A stop that does not end in time raises, naming the backend, and goes on."""
+    backend = ensure_started(Hanging("stop"))
+    with pytest.raises(BackendStopError, match=r"Hanging\.stop\(\)"):
+        ensure_stopped(backend, timeout=0.05)
+    backend.go_on.set()
+    assert backend.stopped.wait(WAIT)
+
+
+def test_deadline_includes_lock() -> None:
+    """The time to wait for the lock counts; the start that was given up never happens."""
+    backend = Structural()
+    with backend.lock, pytest.raises(BackendStartError):
+        ensure_started(backend, timeout=0.05)
+    ensure_stopped(backend)  # acquires the lock after the thread that was given up, or before it
+    assert "start" not in backend.calls
+
+
+@pytest.mark.parametrize("failure", [OSError("down"), SystemExit(3)])
+def test_failure_within_deadline(failure: BaseException) -> None:
+    """An exception of `start` in the other thread propagates unchanged."""
+    with pytest.raises(type(failure)) as caught:
+        ensure_started(Failing({"start": [failure]}), timeout=WAIT)
+    assert caught.value is failure
+
+
+def test_deadline_while_holding_lock() -> None:
+    """With a *timeout*, calls while holding the lock raise, and do not wait for themselves."""
+    backend = LocalBackend()
+    with backend.start_lock():
+        with pytest.raises(BackendStartError, match="holds the start lock"):
+            ensure_started(backend, timeout=WAIT)
+        with pytest.raises(BackendStartError), running(backend, timeout=WAIT):
+            pytest.fail("the body must not run")
+        ensure_started(backend)
+        with pytest.raises(BackendStopError, match="holds the start lock"):
+            ensure_stopped(backend, timeout=WAIT)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
+def test_invalid_deadline(timeout: float) -> None:
+    """A *timeout* is a finite number of seconds above 0."""
+    for call in (ensure_started, ensure_stopped, running):
+        with pytest.raises(ValueError, match="timeout must be"):
+            call(Structural(), timeout=timeout)
+
+
+# Wrong backends.
+
+
+def test_start_that_raises_with_flag_set() -> None:
+    """If `start` raises after setting the flag, the backend is stopped."""
+
+    class HalfStarted(Structural):
+        def start(self) -> None:
+            super().start()
+            raise OSError("no GPU")
+
+    backend = HalfStarted()
+    with pytest.raises(OSError, match="no GPU") as caught:
+        ensure_started(backend)
+    (note,) = notes_of(caught.value)
+    assert note.startswith("while starting")
+    assert note.endswith("HalfStarted")
+    with pytest.raises(OSError, match="no GPU"), running(backend):
+        pytest.fail("the body must not run")
+    assert backend.calls == ["start", "stop"] * 2
+
+
+def test_async_stop() -> None:
+    """An `async` stop violates BC309, and its coroutine causes no warning."""
+
+    class Async(LocalBackend):
+        async def stop(self) -> None:  # type: ignore[override]  # wrong on purpose
+            self._started = False
+
+    with pytest.raises(BackendStopError) as error:
+        ensure_stopped(ensure_started(Async()))
+    assert clause_of(error) == "BC309"
+
+
+def test_odd_return_value() -> None:
+    """A returned value that answers every attribute is not taken for a coroutine."""
+
+    class AnswersAll:
+        def __getattr__(self, name: str) -> object:
+            return lambda: pytest.fail(f"{name} was called")
+
+    class Fluent(Structural):
+        def start(self) -> Any:
+            super().start()
+            return AnswersAll()
+
+    assert ensure_started(Fluent()).is_started
+
+
+def test_lock_that_suppresses_stop() -> None:
+    """A lock that suppresses the exception of `stop` violates BC403."""
+
+    class StuckAndSilent(Suppressing):
+        def start(self) -> None:
+            self._started = True
+
+        def stop(self) -> None:
+            raise OSError("stuck")
+
+    with pytest.raises(BackendStopError, match="suppressed") as error:
+        ensure_stopped(ensure_started(StuckAndSilent()))
+    assert clause_of(error) == "BC403"
+    with pytest.raises(BackendStopError) as error, running(StuckAndSilent()):
+        pass
+    assert clause_of(error) == "BC403"
+
+
+@pytest.mark.parametrize("failure", [StopIteration(), GeneratorExit()])
+def test_generator_exceptions(failure: BaseException) -> None:
+    """Exceptions that mean something to generators propagate unchanged."""
+    with pytest.raises(type(failure)) as caught, running(Failing({"start": [failure]})):
+        pytest.fail("the body must not run")
+    assert caught.value is failure
+
+
+# Ctrl-C.
+
+
+def interrupt(backends: tuple[Backend, ...], at: int, phase: str, timeout: float | None) -> bool:
+    """Raise `KeyboardInterrupt` at the line *at* of the package; return whether there is one."""
+    files = {module.__file__ for module in (attempts, shared_blocks, transitions)}
+    lines, armed = 0, phase == "enter"
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal lines, armed
+        if frame.f_code.co_filename not in files:
+            return None
+        # The first line of `__exit__` has nothing around it that could handle an exception.
+        if armed and event == "line" and frame.f_code.co_name not in ("__exit__", "_release_all"):
+            lines += 1
+            if lines == at:
+                armed = False
+                raise KeyboardInterrupt
+        return trace
+
+    context = running(*backends, timeout=timeout)
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with context:
+            armed = armed or (phase == "exit" and lines < at)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("timeout", [None, WAIT])
+@pytest.mark.parametrize("phase", ["enter", "exit"])
+def test_interrupted_anywhere(phase: str, timeout: float | None) -> None:
+    """Wherever Ctrl-C arrives while entering or leaving, all backends are stopped."""
+    at = 1
+    backends = LocalBackend(), LocalBackend()
+    while interrupt(backends, at, phase, timeout):
+        for thread in threading.enumerate():
+            if thread.name == "backend_contract":
+                thread.join(WAIT)
+        assert [backend.is_started for backend in backends] == [False, False], at
+        at += 1
+    assert at > 50
+    with running(*backends):  # nothing is left of the interrupted ones
+        pass
+    assert not any(backend.is_started for backend in backends)
+
+
+def test_interrupted_start() -> None:
+    """If Ctrl-C interrupts a `start`, `stop` is called, whether or not the flag is set."""
+
+    class Interrupted(Structural):
+        def start(self) -> None:
+            self.calls.append("start")
+            raise KeyboardInterrupt
+
+    backend = Interrupted()
+    with pytest.raises(KeyboardInterrupt), running(backend):
+        pytest.fail("the body must not run")
+    assert backend.calls == ["start", "stop"]
+
+
+# Processes and logging.
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_fork() -> None:
+    """A forked child stops nothing of its parent, and does not hang, whoever holds the lock."""
+    run = run_python(
+        "import os, threading\n"
+        "from backend_contract import LocalBackend, running\n"
+        "class Told(LocalBackend):\n"
+        "    def stop(self):\n"
+        "        print('stopped in', 'parent' if os.getpid() == parent else 'child', flush=True)\n"
+        "        super().stop()\n"
+        "parent, backend = os.getpid(), Told()\n"
+        "held, free = threading.Event(), threading.Event()\n"
+        "def hold():\n"
+        "    with backend.start_lock():\n"
+        "        held.set(); free.wait(30)\n"
+        "with running(backend):\n"
+        "    thread = threading.Thread(target=hold); thread.start(); held.wait(30)\n"
+        "    child = os.fork()\n"
+        "    if child:\n"
+        "        free.set(); thread.join(); os.waitpid(child, 0)\n"
+        "if child == 0: os._exit(0)"
+    )
+    assert (run.stdout, run.returncode) == ("stopped in parent\n", 0), run.stderr
+
+
+def test_logging(caplog: pytest.LogCaptureFixture) -> None:
+    """Starts, stops and failures are records of the logger `backend_contract`."""
+    failing = Failing({"start": [OSError("down")]})
+    with caplog.at_level("INFO", logger="backend_contract"):
+        with pytest.raises(OSError, match="down"):
+            ensure_started(failing)
+        with running(failing):
+            pass
+    levels = [record.levelname for record in caplog.records]
+    assert levels == ["ERROR", "INFO", "INFO"]
+    assert all(record.name == "backend_contract" for record in caplog.records)
+    assert all(f"{__name__}.Failing" in record.getMessage() for record in caplog.records)
+
+
+def test_no_output_without_logging_setup() -> None:
+    """A program that configures no logging sees nothing on standard error."""
+    run = run_python(
+        "from backend_contract import LocalBackend, running\n"
+        "class Down(LocalBackend):\n"
+        "    def start(self): raise OSError('down')\n"
+        "try:\n"
+        "    with running(Down()): pass\n"
+        "except OSError: print('raised')"
+    )
+    assert (run.stdout, run.stderr) == ("raised\n", "")
+
+
 # Under load.
 
 
 class Unreliable(Structural):
     """Fails at random, from a seed, and notes wrong uses."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, fails: float = 0.2) -> None:
         super().__init__()
+        self.fails = fails
         self.random = random.Random(seed)  # noqa: S311 - to be repeatable, not secret
         self.inside = threading.Lock()
         self.wrong: list[str] = []
@@ -539,7 +919,7 @@ class Unreliable(Structural):
         try:
             if self.is_started is started:
                 self.wrong.append(f"is_started is {started} already")
-            if self.random.random() < 0.2:
+            if self.random.random() < self.fails:
                 self.failed += 1
                 raise OSError("at random")
             self.is_started = started

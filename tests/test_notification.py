@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support import WAIT, notes_of
 
-from backend_contract import LocalBackend, RuntimeServerContextType, notify
+from backend_contract import ContractError, LocalBackend, RuntimeServerContextType, notify
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -73,7 +73,7 @@ def test_traceback_names_backend() -> None:
         notify([Notified(), Notified(OSError("no route"))], "model", CONTEXT)
     printed = "".join(traceback.format_exception(caught.value))
     assert "OSError: no route" in printed
-    assert f"while notifying {__name__}.Notified of 'model'" in printed
+    assert f"while notifying {__name__}.Notified" in printed
 
 
 def test_repeated_failure() -> None:
@@ -136,3 +136,44 @@ def test_concurrent_requests() -> None:
         list(pool.map(lambda model: notify(backends, model, CONTEXT), models))
     for backend in backends:
         assert sorted(model for model, _ in backend.received) == sorted(models)
+
+
+def test_async_handler() -> None:
+    """An `async` handler is a failure with clause BC501, and its coroutine causes no warning."""
+
+    class Async(Notified):
+        async def handle_runtime_context(  # type: ignore[override]  # wrong on purpose
+            self, model_id: str, runtime_context: object
+        ) -> None: ...
+
+    told = Notified()
+    with pytest.raises(ExceptionGroup) as caught:
+        notify([Async(), told], "model", CONTEXT)
+    (failure,) = caught.value.exceptions
+    assert isinstance(failure, ContractError)
+    assert failure.clause is not None
+    assert failure.clause.id == "BC501"
+    assert told.received
+
+
+def test_odd_return_value() -> None:
+    """A returned value that answers every attribute is not taken for a coroutine."""
+
+    class AnswersAll:
+        def __getattr__(self, name: str) -> object:
+            return lambda: pytest.fail(f"{name} was called")
+
+    class Fluent(Notified):
+        def handle_runtime_context(self, model_id: str, runtime_context: object) -> Any:
+            return AnswersAll()
+
+    notify([Fluent()], "model", CONTEXT)
+
+
+def test_one_failure_for_many_models() -> None:
+    """An exception that is raised for every model id does not grow."""
+    failure = OSError("no route")
+    for number in range(1000):
+        with pytest.raises(ExceptionGroup):
+            notify([Notified(failure)], f"model {number}", CONTEXT)
+    assert len(notes_of(failure)) == 1

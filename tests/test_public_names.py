@@ -26,6 +26,7 @@ def test_package_exports() -> None:
         "BackendBase",
         "BackendRegistry",
         "BackendStartError",
+        "BackendStopError",
         "ContractError",
         "LocalBackend",
         "RegistryError",

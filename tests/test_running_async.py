@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
 
 import anyio
 import anyio.lowlevel
@@ -14,7 +14,14 @@ import anyio.to_thread
 import pytest
 from support import WAIT, Mine, run_python
 
-from backend_contract import LocalBackend, ensure_started, running_async
+from backend_contract import (
+    BackendStartError,
+    BackendStopError,
+    LocalBackend,
+    ensure_started,
+    ensure_stopped,
+    running_async,
+)
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -52,6 +59,11 @@ class Slow(Recorded):
         super().__init__(name, calls)
         self.slow = slow
         self.entered, self.go_on = threading.Event(), threading.Event()
+        self.stopped = threading.Event()
+
+    def stop(self) -> None:
+        super().stop()
+        self.stopped.set()
 
     def record(self, call: str) -> None:
         if call == self.slow:
@@ -172,24 +184,168 @@ async def test_task_cancelled_during_start() -> None:
 
 
 @on_asyncio
-async def test_late_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A start whose thread begins after the block was left does nothing."""
-    late: list[Callable[[], object]] = []
-    in_thread = anyio.to_thread.run_sync
+@pytest.mark.parametrize("times", [2, 5])
+async def test_cancelled_repeatedly(times: int) -> None:
+    """However often the task is cancelled, it leaves when the backend is stopped, not before."""
+    calls: list[str] = []
+    slow = Slow("slow", calls)
 
-    async def run_sync(function: Callable[..., object], *arguments: Any, limiter: Any) -> object:
-        if late:
-            return await in_thread(function, *arguments, limiter=limiter)
-        late.append(lambda: function(*arguments))
-        raise asyncio.CancelledError  # as if cancelled twice before the thread has begun
+    async def hold() -> None:
+        async with running_async(slow):
+            pytest.fail("the body must not run")
 
-    monkeypatch.setattr(anyio.to_thread, "run_sync", run_sync)
-    backend = Mine()
+    task = asyncio.create_task(hold())
+    await wait_for(slow.entered)
+    for _ in range(times):
+        task.cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not task.done()
+    slow.go_on.set()
     with pytest.raises(asyncio.CancelledError):
+        await task
+    assert calls == ["start slow", "stop slow"]
+
+
+@on_asyncio
+async def test_cancelled_while_stopping() -> None:
+    """A cancellation that arrives while a backend stops propagates when all are stopped."""
+    calls: list[str] = []
+    slow, first = Slow("slow", calls, slow="stop"), Recorded("first", calls)
+
+    async def hold() -> None:
+        async with running_async(first, slow):
+            pass
+
+    task = asyncio.create_task(hold())
+    await wait_for(slow.entered)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    slow.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert calls == ["start first", "start slow", "stop slow", "stop first"]
+
+
+@both_event_loops
+async def test_deadline_of_the_caller() -> None:
+    """`anyio.fail_after` around a slow start raises `TimeoutError`; nothing stays started."""
+    calls: list[str] = []
+    slow = Slow("slow", calls)
+
+    async def let_it_end() -> None:
+        await wait_for(slow.entered)
+        scope.cancel()
+        slow.go_on.set()
+
+    async with anyio.create_task_group() as tasks:
+        with anyio.CancelScope() as scope:
+            tasks.start_soon(let_it_end)
+            async with running_async(slow):
+                pytest.fail("the body must not run")
+    assert scope.cancelled_caught
+    assert calls == ["start slow", "stop slow"]
+
+
+@both_event_loops
+async def test_cancelled_while_waiting_for_lock() -> None:
+    """A task that is cancelled while another thread holds the lock leaves at once."""
+    backend = Mine()
+    held, free = threading.Event(), threading.Event()
+
+    def hold_lock() -> None:
+        with backend.start_lock():
+            held.set()
+            assert free.wait(WAIT)
+
+    thread = threading.Thread(target=hold_lock)
+    thread.start()
+    await wait_for(held)
+    asked_for_lock = threading.Event()
+
+    class Waiting(Mine):
+        def start_lock(self) -> AbstractContextManager[object]:
+            asked_for_lock.set()
+            return backend.start_lock()
+
+    waiting = Waiting()
+    with anyio.fail_after(WAIT):
+        async with anyio.create_task_group() as tasks:
+
+            async def cancel() -> None:
+                await wait_for(asked_for_lock)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(cancel)
+            async with running_async(waiting):
+                pytest.fail("the body must not run")
+    assert not free.is_set()
+    free.set()
+    thread.join(WAIT)
+    ensure_stopped(waiting)  # acquires the lock after the thread that was given up, or before it
+    assert not waiting.is_started
+
+
+@both_event_loops
+async def test_entered_while_holding_lock() -> None:
+    """Entering while this thread holds the lock raises, and does not hang."""
+    backend = Mine()
+    raises = pytest.raises(BackendStartError, match="holds the start lock")
+    with backend.start_lock(), anyio.fail_after(WAIT), raises:
         async with running_async(backend):
             pytest.fail("the body must not run")
-    late[0]()
     assert not backend.is_started
+
+
+@both_event_loops
+async def test_left_while_holding_lock() -> None:
+    """Leaving while this thread holds the lock raises; the backend is stopped all the same."""
+    backend = Mine()
+    lock = backend.start_lock()
+    with anyio.fail_after(WAIT), pytest.raises(BackendStopError, match="holds the start lock"):
+        async with running_async(backend):
+            lock.__enter__()
+    lock.__exit__(None, None, None)
+    assert not backend.is_started
+
+
+@both_event_loops
+async def test_timeout() -> None:
+    """With a *timeout*, a start that does not end raises, and is undone when it ends."""
+    calls: list[str] = []
+    slow = Slow("slow", calls)
+    with pytest.raises(BackendStartError):
+        async with running_async(slow, timeout=0.05):
+            pytest.fail("the body must not run")
+    slow.go_on.set()
+    await wait_for(slow.stopped)
+    assert calls == ["start slow", "stop slow"]
+
+
+@on_asyncio
+@pytest.mark.parametrize("seed", range(3))
+async def test_cancelled_anywhere(seed: int) -> None:
+    """Cancelled after any number of turns of the loop, once or twice, nothing stays started."""
+    choices = random.Random(seed)  # noqa: S311 - to be repeatable, not secret
+    for turns in range(100):
+        first, second = Mine(), Mine()
+
+        async def hold(*backends: Mine) -> None:
+            async with running_async(*backends):
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(hold(first, second))
+        for _ in range(turns % 25):
+            await asyncio.sleep(0)
+        for _ in range(choices.choice([1, 2])):
+            task.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([task])
+        assert not first.is_started
+        assert not second.is_started
 
 
 @both_event_loops

@@ -8,7 +8,12 @@ backends by name, ``running`` starts and stops them, ``notify`` passes them a re
 from __future__ import annotations
 
 from backend_contract.base import BackendBase
-from backend_contract.errors import BackendStartError, ContractError, RegistryError
+from backend_contract.errors import (
+    BackendStartError,
+    BackendStopError,
+    ContractError,
+    RegistryError,
+)
 from backend_contract.lifecycle import ensure_started, ensure_stopped, running, running_async
 from backend_contract.local import LocalBackend
 from backend_contract.notification import notify
@@ -21,6 +26,7 @@ __all__ = [
     "BackendBase",
     "BackendRegistry",
     "BackendStartError",
+    "BackendStopError",
     "ContractError",
     "LocalBackend",
     "RegistryError",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 __all__ = ["TypeAliasType", "TypeIs", "add_note", "exception_group"]
 
@@ -41,7 +41,12 @@ def exception_group(message: str, failures: Sequence[BaseException]) -> BaseExce
 
 
 def add_note(failure: BaseException, note: str) -> None:
-    """Add a note to *failure*. Idempotent: the same note is not added twice."""
-    notes: list[str] = getattr(failure, "__notes__", [])
+    """Add a note to *failure*. Idempotent: the same note is not added twice.
+
+    Whatever else an exception keeps under that name is replaced: Python would not print it.
+    """
+    attributes: dict[str, object] = object.__getattribute__(failure, "__dict__")
+    present = attributes.get("__notes__")
+    notes = cast("list[object]", present) if type(present) is list else []
     if note not in notes:
-        failure.__dict__["__notes__"] = [*notes, note]  # Python 3.10 has no add_note
+        attributes["__notes__"] = [*notes, note]  # Python 3.10 has no add_note

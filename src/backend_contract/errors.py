@@ -9,7 +9,13 @@ from backend_contract._compat import TypeAliasType
 if TYPE_CHECKING:
     from backend_contract.clauses import Clause  # noqa: F401 - named in the alias below
 
-__all__ = ["BackendStartError", "ContractError", "CouldNotCheckError", "RegistryError"]
+__all__ = [
+    "BackendStartError",
+    "BackendStopError",
+    "ContractError",
+    "CouldNotCheckError",
+    "RegistryError",
+]
 
 # Loading the table takes a tenth of this package's import time: it is loaded with the first error.
 ClauseType = TypeAliasType("ClauseType", "Clause")
@@ -31,7 +37,17 @@ class ContractError(Exception):
 
 
 class BackendStartError(ContractError):
-    """Raised when starting a backend ends without an exception, but the backend is not started."""
+    """Raised when a backend was not started, for another reason than an exception of ``start``.
+
+    ``start`` returned without effect, is ``async``, did not end in time, or could not be called.
+    """
+
+
+class BackendStopError(ContractError):
+    """Raised when a backend was not stopped, for another reason than an exception of ``stop``.
+
+    ``stop`` returned without effect, is ``async``, did not end in time, or could not be called.
+    """
 
 
 class RegistryError(ContractError):

@@ -1,0 +1,226 @@
+"""Starting and stopping one backend, under its lock: what is logged, noted and refused."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from backend_contract._compat import add_note
+from backend_contract._lifecycle.attempts import Attempt, Call, call_within, is_async
+from backend_contract.errors import BackendStartError, BackendStopError, ContractError, class_name
+from backend_contract.protocol import Backend
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+__all__ = [
+    "START",
+    "STOP",
+    "Method",
+    "call_method",
+    "holds_lock",
+    "is_started",
+    "lock_is_held",
+    "require_free_lock",
+    "require_seconds",
+    "start",
+    "start_if_needed",
+    "stop",
+    "stop_if_needed",
+    "under_lock",
+]
+
+
+class Method:
+    """One of the two calls that change whether a backend is started."""
+
+    def __init__(self, name: str, gerund: str, error: type[ContractError]) -> None:
+        self.name = name
+        self.gerund = gerund
+        self.error = error
+
+
+START = Method("start", "starting", BackendStartError)
+STOP = Method("stop", "stopping", BackendStopError)
+
+
+def call_method(
+    backend: Backend,
+    method: Method,
+    call: Call,
+    timeout: float | None,
+    attempt: Attempt | None = None,
+) -> None:
+    """Call *call*, which calls *method* of *backend*, within *timeout* seconds if there is one."""
+    attempt = attempt or Attempt()
+    if timeout is None:
+        call(attempt)
+        return
+    require_seconds(timeout)
+    require_free_lock(backend, method)
+    if not call_within(timeout, call, attempt):
+        raise method.error(
+            f"{class_name(type(backend))}.{method.name}() did not end within {timeout:g} seconds, "
+            "waiting for the lock included; it goes on in the background"
+        )
+
+
+def start_if_needed(backend: Backend, attempt: Attempt) -> None:
+    """Start *backend* under its lock, unless it is started or *attempt* is given up."""
+
+    def start_unless_started() -> None:
+        if attempt.begin() and not is_started(backend):
+            start(backend)
+            if not attempt.complete():
+                stop(backend)
+
+    under_lock(backend, START, start_unless_started)
+
+
+def stop_if_needed(backend: Backend) -> None:
+    """Stop *backend* under its lock, if it is started."""
+
+    def stop_if_started() -> None:
+        if is_started(backend):
+            stop(backend)
+
+    under_lock(backend, STOP, stop_if_started)
+
+
+def start(backend: Backend) -> None:
+    """Start *backend*, whose lock is held, and which is not started."""
+    try:
+        with _recorded(backend, START):
+            call: Callable[[], object] = backend.start
+            _require_synchronous(call(), backend, START)
+            if not is_started(backend):
+                raise _violation(backend, START, "BC302")
+    except BaseException as failure:
+        # Interrupted, it may have taken something without having set the flag.
+        if is_started(backend) or not isinstance(failure, Exception):
+            _undo_start(backend, failure)
+        raise
+
+
+def _undo_start(backend: Backend, failure: BaseException) -> None:
+    """Stop a backend whose ``start`` raised *failure*."""
+    try:
+        stop(backend)
+    except Exception as second:  # recorded; what `start` raised says more
+        add_note(
+            failure, f"stop() of the half-started backend then raised {class_name(type(second))}"
+        )
+
+
+def stop(backend: Backend) -> None:
+    """Stop *backend*, whose lock is held."""
+    with _recorded(backend, STOP):
+        call: Callable[[], object] = backend.stop
+        _require_synchronous(call(), backend, STOP)
+        if is_started(backend):
+            raise _violation(backend, STOP, "BC303")
+
+
+@contextmanager
+def _recorded(backend: Backend, method: Method) -> Generator[None, None, None]:
+    """Log the duration and the failure of the block, and name the backend in a note on it."""
+    name = class_name(type(backend))
+    began = perf_counter()
+    try:
+        yield
+    except BaseException as failure:
+        add_note(failure, f"while {method.gerund} {name}")
+        took = perf_counter() - began
+        _logger().error("%s %s failed after %.3f s", method.gerund, name, took, exc_info=failure)
+        raise
+    _logger().info("%s %s took %.3f s", method.gerund, name, perf_counter() - began)
+
+
+def _logger() -> Logger:
+    import logging  # importing this package loads no logging
+
+    logger = logging.getLogger("backend_contract")
+    if not logger.handlers:  # keep the handler of last resort from printing
+        logger.addHandler(logging.NullHandler())
+    return logger
+
+
+def under_lock(backend: Backend, method: Method, call: Callable[[], None]) -> None:
+    """Call *call* while holding the lock. Raises if the lock suppresses its exception."""
+    returned = False
+    with backend.start_lock():
+        call()
+        returned = True
+    if not returned:
+        raise _contract_error(
+            method,
+            "BC403",
+            f"{class_name(type(backend))}.start_lock() suppressed the exception raised by "
+            f"{method.name}(); its `__exit__` must not return a true value",
+        )
+
+
+def _require_synchronous(returned: object, backend: Backend, method: Method) -> None:
+    if is_async(returned):
+        raise _violation(backend, method, "BC309")
+
+
+def require_seconds(timeout: float) -> None:
+    """Raise :class:`ValueError` unless *timeout* is a finite number above 0."""
+    if not (0 < timeout < math.inf):
+        raise ValueError(f"timeout must be a finite number of seconds above 0, got {timeout!r}")
+
+
+def require_free_lock(backend: Backend, method: Method) -> None:
+    """Raise the error of *method* if this thread is known to hold the lock."""
+    if holds_lock(backend):
+        raise lock_is_held(backend, method)
+
+
+def lock_is_held(backend: Backend, method: Method) -> ContractError:
+    """Return the error for a call in another thread while this one holds the lock."""
+    return method.error(
+        f"this thread holds the start lock of {class_name(type(backend))}, and {method.name}() "
+        "runs in another thread; release the lock first"
+    )
+
+
+def holds_lock(backend: Backend) -> bool:
+    """Return whether this thread holds the lock; ``False`` if the lock cannot tell."""
+    lock: object = backend.start_lock()
+    if not isinstance(lock, _RLOCK):
+        return False
+    try:
+        threading.Condition(lock).notify()  # raises unless this thread holds the lock
+    except RuntimeError:
+        return False
+    return True
+
+
+_RLOCK = type(threading.RLock())
+
+
+def is_started(backend: Backend) -> bool:
+    """Read the flag again: a type checker would assume the value from before ``start``."""
+    return backend.is_started is True
+
+
+def _violation(backend: Backend, method: Method, clause_id: str) -> ContractError:
+    from backend_contract.clauses import CLAUSES
+
+    return _contract_error(
+        method,
+        clause_id,
+        f"{class_name(type(backend))}.{method.name}() returned, but is_started is "
+        f"{backend.is_started!r}. {CLAUSES[clause_id].fix}",
+    )
+
+
+def _contract_error(method: Method, clause_id: str, message: str) -> ContractError:
+    from backend_contract.clauses import CLAUSES
+
+    return method.error(message, clause=CLAUSES[clause_id])
