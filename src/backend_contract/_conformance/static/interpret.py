@@ -64,6 +64,7 @@ class _Judgement(NamedTuple):
     verdict: Verdict
     members: Sequence[str] = ()
     because: Sequence[str] = ()
+    advice: str = ""
 
 
 def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Finding:
@@ -78,6 +79,7 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
         line=line,
         found="; ".join(found),
         because=tuple(dict.fromkeys(judgement.because)),
+        advice=judgement.advice,
         layer="S",
         checked_by=result.checked_by,
     )
@@ -245,7 +247,7 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
     if defect is None:
         return None
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
-    return _Judgement(verdict, ["__init__"], [defect.reason])
+    return _Judgement(verdict, ["__init__"], [defect.reason], defect.advice)
 
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
