@@ -172,6 +172,8 @@ def _is_explained(mark: Mark, result: ProbeResult) -> bool:
         )
     if mark.kind == "use" and _is_taken_for_method(mark.member, result):
         return True
+    if mark.member == "__init__" and mark.part == "result" and mark.kind == "typed":
+        return has_unresolved_base(result.errors)  # what that may hide is judged by its members
     if mark.member == "__init__" and mark.kind in ("use", "doubt"):
         # mypy reports a type variable that would take every argument.
         is_untyped = mark.part == "result" and constructors.has_untyped_factory(source)
