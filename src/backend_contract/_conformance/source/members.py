@@ -193,8 +193,7 @@ def _comes_first(source: ClassSource, member: str, cls: ClassSource) -> bool:
     No further base may inherit from the class that defines it: it would come first then.
     """
     if member in cls.in_body:
-        is_ours = cls.module.name.startswith("backend_contract.")
-        return is_ours or cls.module.path == source.module.path
+        return cls is source or cls.module.name.startswith("backend_contract.")
     found = source.find(member)
     if found is None or not cls.bases:
         return False
