@@ -281,7 +281,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
     [
         (
             "class Mine:\n    backend_type: str",
-            {"BC101": Verdict.VIOLATED, "BC102": Verdict.BLOCKED},
+            {"BC101": Verdict.VIOLATED, "BC102": Verdict.BLOCKED, "BC201": Verdict.BLOCKED},
             "`backend_type` is declared, but an instance has no value for it",
         ),
         (
@@ -291,7 +291,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
         ),
         (
             "class Mine:\n    is_started: bool",
-            {"BC307": Verdict.VIOLATED},
+            {"BC307": Verdict.VIOLATED, "BC201": Verdict.BLOCKED},
             "`is_started` is declared, but an instance has no value for it",
         ),
         (
@@ -301,7 +301,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
         ),
         (
             "class Mine:\n    stop: object",
-            {"BC309": Verdict.VIOLATED},
+            {"BC309": Verdict.VIOLATED, "BC201": Verdict.BLOCKED},
             "`stop` is declared, but an instance has no value for it",
         ),
         (
@@ -321,7 +321,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
         ),
         ("class Mine:\n    is_started: bool = True\n    backend_type = 'X'", {}, ""),
         (
-            "class Mine:\n    start: object = None",
+            "class Mine:\n    start: object = None\n    stop: object = int()",
             {"BC309": Verdict.VIOLATED},
             "its value is None, whatever its annotation says",
         ),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import constructors, members, signatures
 from backend_contract._conformance.source.targets import Target
+from backend_contract._conformance.static.advice import advise, block_constructor
 from backend_contract._conformance.static.checkers.base import Diagnostic
 from backend_contract._conformance.static.probe import (
     MARKS,
@@ -55,7 +56,8 @@ def interpret(result: ProbeResult) -> Report:
         if blocking is not None:
             judgement = _Judgement(Verdict.BLOCKED, judgement.members, (blocking,))
         findings[clause.id] = _finding(clause, judgement, result)
-    return Report(target=target.text, findings=tuple(findings.values()))
+    complete = block_constructor([*findings.values()], target.source)
+    return Report(target=target.text, findings=complete)
 
 
 class _Judgement(NamedTuple):
@@ -79,7 +81,7 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
         line=line,
         found="; ".join(found),
         because=tuple(dict.fromkeys(judgement.because)),
-        advice=judgement.advice,
+        advice=judgement.advice or advise(source, clause.id, verdict, judgement.members),
         layer="S",
         checked_by=result.checked_by,
     )
