@@ -490,7 +490,7 @@ class ExplicitChild(Explicit):  # ok
     pass
 
 
-class ExplicitNoHandle(Backend):  # BC501
+class ExplicitNoHandle(Backend):  # BC201b BC501
     backend_type = "X"
     is_started = False
 
