@@ -132,7 +132,7 @@ def checkers(session: nox.Session) -> None:
     Also runs them as users do, in environments with the wheel. Prints the tables that
     docs/checkers.md shows.
     """
-    install(session, *TESTING, *CHECKERS)
+    install(session, *TESTING, *CHECKERS, "attrs>=23", "pydantic>=2")
     session.run("pytest", "-n2", *(session.posargs or ["tests/typing"]))
 
 

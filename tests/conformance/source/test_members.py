@@ -204,12 +204,12 @@ def test_own_typing_module(directory: Path, origin: str, expected: bool) -> None
         ("typing.object", False),
     ],
 )
-def test_contains_object(directory: Path, annotation: str, expected: bool) -> None:
-    """`object` and unions with it are recognized."""
+def test_accepts_everything(directory: Path, annotation: str, expected: bool) -> None:
+    """`object` and unions with it accept everything."""
     source = mine(directory, f"class Mine:\n    def member(self, a: {annotation}, b): ...")
-    assert members.contains_object(source, "member", "parameter 1") is expected
-    assert not members.contains_object(source, "member", "parameter 2")
-    assert not members.contains_object(source, "absent", "parameter 1")
+    assert members.accepts_everything(source, "member", "parameter 1") is expected
+    assert not members.accepts_everything(source, "member", "parameter 2")
+    assert not members.accepts_everything(source, "absent", "parameter 1")
 
 
 def test_imports(directory: Path) -> None:

@@ -229,7 +229,7 @@ class MadeOfObjectsOrNone(Whole):  # ok
 
 class MadeWithoutAnnotations(Whole):  # BC201u
     def __init__(self, config=None):
-        pass
+        self.is_started = False
 
 
 class MadeWithOneMoreWithoutAnnotations(Whole):  # BC201
@@ -679,6 +679,7 @@ class Outer:  # BC101 BC102b BC201 BC202 BC307 BC309 BC401 BC501
 @dataclass
 class OfFields(Whole):  # ok
     config: aconfig.Config | None = None
+    is_started: bool = False
 
 
 @dataclass

@@ -12,11 +12,19 @@ from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static import probe
 from backend_contract._conformance.static.checkers import Diagnostic
 from backend_contract._conformance.static.checkers.base import CheckRequest
-from backend_contract._conformance.static.self_test import CANARY_MODULE
+from backend_contract._conformance.static.self_test import (
+    CANARY_MODULE,
+    CANARY_PROBES,
+    known_verdicts,
+)
+from backend_contract.clauses import in_layer
 
 __all__ = [
     "DUE",
+    "KINDS",
     "KNOWN",
+    "KNOWN_OF_KINDS",
+    "RETURNS",
     "SAMPLES",
     "USED",
     "WHOLE",
@@ -34,10 +42,21 @@ KNOWN = {
 }
 """The clauses that each class of the samples does not keep, in their shorthand."""
 
+KINDS = sorted((Path(__file__).parent / "kinds").glob("*.py"))
+"""Files with further classes, each of one kind."""
+KNOWN_OF_KINDS = {
+    f"{path.name}:{match[1]}": match[2].replace("ok", "").split(" or ")
+    for path in KINDS
+    for match in re.finditer(r"^class (\w+).*:  # (.+)$", path.read_text(), re.MULTILINE)
+}
+"""For each class of those files the clauses that it may be said not to keep, in shorthand."""
+
 WHOLE = SAMPLES.read_text().partition("class Nameless")[0]
 """Source with the imports of the samples and their class `Whole`, which keeps every clause."""
 
-DUE = {mark.line for mark in probe.MARKS if mark.kind == "typed"} | {probe.SEEN_LINE}
+RETURNS = {mark.line for mark in probe.MARKS if mark.kind == "returns"}
+"""The lines of a probe with an error if the calls before them return."""
+DUE = {mark.line for mark in probe.MARKS if mark.kind == "typed"} | RETURNS | {probe.SEEN_LINE}
 """The lines of a probe with an error if the class keeps every clause."""
 USED = {mark.line for mark in probe.MARKS if mark.kind == "use"}
 """The lines of a probe with an error if the class breaks every clause."""
@@ -68,11 +87,24 @@ def shorthand(report: Report) -> str:
 
 def reported_in(name: str) -> set[int]:
     """Return the lines to report in the probe of a class, by its name."""
-    if name == "UntypedByItsBase":
-        return set()
+    verdicts = {clause.id: _verdict(name, clause.id) for clause in in_layer("S")}
+    seen = set() if name == "UntypedByItsBase" else {probe.SEEN_LINE}
+    for mark in probe.MARKS:
+        verdict = verdicts[mark.clause]
+        is_due = mark.kind == "returns" or (
+            mark.kind == "typed" and verdict is not Verdict.UNCHECKED
+        )
+        if is_due or (mark.kind == "use" and verdict is Verdict.VIOLATED):
+            seen.add(mark.line)
+    return seen
+
+
+def _verdict(name: str, clause: str) -> Verdict:
+    if name in CANARY_PROBES:
+        return known_verdicts(name, clause)[0]
     if name.startswith("Untyped"):
-        return {probe.SEEN_LINE}
-    return DUE | USED if name.startswith("Breaks") else DUE
+        return Verdict.UNCHECKED
+    return Verdict.VIOLATED if name.startswith("Breaks") else Verdict.OK
 
 
 class FakeChecker:

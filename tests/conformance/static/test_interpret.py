@@ -164,7 +164,7 @@ def test_blocked(tmp_path: Path, without: list[int], errors: list[int], verdict:
             "mypy cannot resolve the return type of `start`{hint}",
         ),
         (
-            "is_started: Unheard = 1",
+            "is_started: Unheard = False",
             "BC307",
             "",
             "mypy cannot resolve the type of `is_started`{hint}: import of line 2",
@@ -210,7 +210,7 @@ def test_untyped(tmp_path: Path, body: str, clause: str, part: str, reason: str)
 
 def test_object(tmp_path: Path) -> None:
     """A parameter that accepts every object is typed; a result or attribute is not."""
-    missing = [*lines("BC202", "typed", part="parameter 1"), *lines("BC201", "typed")]
+    missing = [line for c in ("BC201", "BC202") for line in lines(c, "typed", part="parameter 1")]
     text = """\
 class Mine(Whole):
     def __init__(self, config: object = None) -> None: ...
@@ -223,7 +223,7 @@ class Mine(Whole):
         assert finding(half, "BC202").because == (
             f"mypy cannot resolve the return type of `register_config`{HINT}",
         )
-    text = "class Mine(Whole):\n    is_started: object = 1"
+    text = "class Mine(Whole):\n    is_started: object = True"
     assert wrong(report(tmp_path, text, lines("BC307", "typed"))) == {"BC307": Verdict.UNCHECKED}
 
 
@@ -343,3 +343,34 @@ def test_checker_first(tmp_path: Path) -> None:
     errors = {line: ["wrong"] for line in lines("BC307", "use")}
     found = report(tmp_path, "class Mine(Whole):\n    is_started: str = 7", errors=errors)
     assert finding(found, "BC307").because == ("mypy: wrong",)
+
+
+@pytest.mark.parametrize(
+    ("bases", "is_open"),
+    [
+        ("LocalBackend, Other", False),
+        ("LocalBackend, Further", True),
+        ("Other, LocalBackend", True),
+        ("Between", False),
+    ],
+)
+def test_second_base(tmp_path: Path, bases: str, is_open: bool) -> None:
+    """A second base that a checker does not resolve hides nothing, unless it is a backend too."""
+    (tmp_path / "bases.py").write_text("""\
+from backend_contract import BackendBase
+
+class Other:
+    def start(self) -> int: ...
+
+class Further(BackendBase, Other): ...
+""")
+    text = f"""\
+from backend_contract import LocalBackend
+from bases import Further, Other
+class Between(LocalBackend, Other): ...
+class Mine({bases}):
+    backend_type = "MINE"
+"""
+    found = wrong(report(tmp_path, text, [probe.SEEN_LINE]))
+    assert ("BC307" in found) is is_open
+    assert set(found.values()) <= {Verdict.UNCHECKED}

@@ -37,7 +37,9 @@ def test_marks() -> None:
     assert len(lines) == len(MARKS)
 
 
-@pytest.mark.parametrize("mark", [m for m in MARKS if m.kind != "typed"], ids=mark_id)
+@pytest.mark.parametrize(
+    "mark", [m for m in MARKS if m.kind not in ("typed", "returns")], ids=mark_id
+)
 def test_use(mark: Mark, lines_of_canaries: dict[str, set[int]]) -> None:
     """Every use is an error in a canary that breaks its clause, and none in the good one."""
     caught = {name for name, lines in lines_of_canaries.items() if mark.line in lines}
@@ -45,11 +47,22 @@ def test_use(mark: Mark, lines_of_canaries: dict[str, set[int]]) -> None:
     assert caught or mark.kind == "defined"  # the samples break those one by one
 
 
+@pytest.mark.parametrize("mark", [m for m in MARKS if m.kind == "returns"], ids=mark_id)
+def test_returns(mark: Mark, lines_of_canaries: dict[str, set[int]]) -> None:
+    """Every line behind a call is an error, unless the call never returns."""
+    assert mark.line in lines_of_canaries["Good"]
+    assert mark.line not in lines_of_canaries["NeverReturns"] or mark.member == "__init__"
+
+
 @pytest.mark.parametrize("mark", [m for m in MARKS if m.kind == "typed"], ids=mark_id)
 def test_typed(mark: Mark, lines_of_canaries: dict[str, set[int]]) -> None:
     """Every line on types tells `Any` from the right type."""
     assert mark.line in lines_of_canaries["Good"]
-    assert mark.line not in lines_of_canaries["Untyped"]
+    if mark.part == "arguments":
+        is_open = mark.line not in lines_of_canaries["UntypedForItsCaller"]
+        assert is_open or mark.member != "start"
+    elif (mark.member, mark.part) != ("__init__", "result"):
+        assert mark.line not in lines_of_canaries["Untyped"]
 
 
 def test_import_lines() -> None:
@@ -92,12 +105,31 @@ def test_file_name() -> None:
 def test_violation_first() -> None:
     """A violation outweighs a missing type."""
     use = next(mark for mark in MARKS if mark.clause == "BC202" and mark.kind == "use")
-    assert decide(CLAUSES["BC202"], {use.line: ["wrong"]}) == (Verdict.VIOLATED, [use])
-    assert decide(CLAUSES["BC202"], {}).verdict is Verdict.UNCHECKED
+    returns = next(mark for mark in MARKS if mark.clause == "BC202" and mark.kind == "returns")
+    errors = {use.line: ["wrong"], returns.line: ["due"]}
+    assert decide(CLAUSES["BC202"], errors) == (Verdict.VIOLATED, [use])
+    assert decide(CLAUSES["BC202"], {returns.line: ["due"]}).verdict is Verdict.UNCHECKED
+    assert decide(CLAUSES["BC202"], {}) == (Verdict.VIOLATED, [returns])
+    assert decide(CLAUSES["BC202"], {}, [returns]).verdict is Verdict.UNCHECKED
+
+
+def test_doubt() -> None:
+    """A line of doubt leaves a clause unchecked, unless another line violates it."""
+    doubt = next(mark for mark in MARKS if mark.kind == "doubt")
+    use = next(mark for mark in MARKS if mark.clause == doubt.clause and mark.kind == "use")
+    marks = [mark for mark in MARKS if mark.clause == doubt.clause]
+    due = {mark.line: ["due"] for mark in marks if mark.kind in ("typed", "returns")}
+    clause = CLAUSES[doubt.clause]
+    assert decide(clause, due).verdict is Verdict.OK
+    assert decide(clause, due | {doubt.line: ["other"]}) == (Verdict.UNCHECKED, [doubt])
+    assert decide(clause, due | {doubt.line: ["other"], use.line: ["wrong"]}) == (
+        Verdict.VIOLATED,
+        [use],
+    )
 
 
 def test_abstract() -> None:
     """A class that can never be instantiated breaks BC201 alone."""
-    errors = {mark.line: ["abstract"] for mark in MARKS if mark.kind == "defined"}
+    errors = {mark.line: ["abstract"] for mark in MARKS if mark.kind in ("defined", "returns")}
     violated = [c.id for c in in_layer("S") if decide(c, errors).verdict is Verdict.VIOLATED]
     assert violated == ["BC201"]

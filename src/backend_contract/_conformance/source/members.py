@@ -13,21 +13,24 @@ from backend_contract._conformance.source.modules import (
     Module,
     qualified_name,
 )
+from backend_contract._conformance.source.signatures import takes_any_type
 
 __all__ = [
+    "accepts_everything",
     "annotation",
     "base_names",
     "constant",
     "contains_any",
-    "contains_object",
     "describe",
     "imports_of_annotation",
     "is_abstract",
+    "is_guarded_and_ours",
     "is_protocol",
     "lacks_value",
     "location_of",
     "may_be_hidden",
     "missing_annotation",
+    "replaces_property",
 ]
 
 # Class decorators known not to add a member of a backend.
@@ -69,7 +72,7 @@ def _header(statement: Member) -> str:
 
 def annotation(source: ClassSource, member: str, part: str) -> ast.expr | None:
     """Return the annotation of a part of *member*, or ``None`` if it has none."""
-    if part.startswith("parameter"):
+    if part.startswith("parameter "):
         parameter = _parameter(source, member, part)
         return parameter.annotation if parameter is not None else None
     match source.find(member):
@@ -102,12 +105,16 @@ def contains_any(source: ClassSource, member: str, part: str) -> bool:
     return any(_is_any(each, found[0].module) for each in _union(annotated))
 
 
-def contains_object(source: ClassSource, member: str, part: str) -> bool:
-    """Return whether the annotation of a part of *member* is ``object``, or a union with it."""
+def accepts_everything(source: ClassSource, member: str, part: str) -> bool:
+    """Return whether a parameter of *member* takes every type: ``object``, or a type variable."""
+    found = source.find(member)
     annotated = annotation(source, member, part)
-    if annotated is None:
+    if found is None or annotated is None or not isinstance(found[1], Function):
         return False
-    return any(ast.unparse(each).strip("'") == "object" for each in _union(annotated))
+    return any(
+        ast.unparse(each).strip("'") == "object" or takes_any_type(each, found[0], found[1])
+        for each in _union(annotated)
+    )
 
 
 def _union(annotated: ast.expr) -> list[ast.expr]:
@@ -131,7 +138,7 @@ def missing_annotation(source: ClassSource, member: str, part: str) -> str | Non
     found = source.find(member)
     if found is None or annotation(source, member, part) is not None:
         return None
-    if part.startswith("parameter"):
+    if part.startswith("parameter "):
         given = _parameter(source, member, part)
         return f"parameter `{given.arg}` of `{member}` has no annotation" if given else None
     if isinstance(found[1], Function):
@@ -172,10 +179,54 @@ def constant(source: ClassSource, member: str) -> ast.Constant | None:
     return None
 
 
+def is_our_own(source: ClassSource, member: str) -> bool:
+    """Return whether the class inherits *member* from this package, which is known to be right."""
+    found = source.find(member)
+    if found is None or is_abstract(found[1]):
+        return False
+    return found[0] is not source and found[0].module.name.startswith("backend_contract.")
+
+
+def _comes_first(source: ClassSource, member: str, cls: ClassSource) -> bool:
+    """Return whether *cls* gets *member* from its body, or from a first base of this package.
+
+    No further base may inherit from the class that defines it: it would come first then.
+    """
+    if member in cls.in_body:
+        return cls is source or cls.module.name.startswith("backend_contract.")
+    found = source.find(member)
+    if found is None or not cls.bases:
+        return False
+    first, *others = cls.bases
+    return (
+        first is not None
+        and found[0] in first.lineage
+        and not any(other is None or found[0] in other.lineage for other in others)
+        and _comes_first(source, member, first)
+    )
+
+
+def is_guarded_and_ours(source: ClassSource, member: str) -> bool:
+    """Return whether a ``try`` imports the base that gives *member*, which is one of ours."""
+    return source.has_guarded_base and not source.has_unknown_base and is_our_own(source, member)
+
+
+def replaces_property(source: ClassSource, member: str) -> ast.expr | None:
+    """Return the value that a class body gives *member*, if an inherited property declares it.
+
+    Some checkers read the property on the class.
+    """
+    found = source.find(member)
+    if found is None or member not in found[0].in_body or isinstance(found[1], Function):
+        return None
+    is_property = any(isinstance(cls.in_body.get(member), Function) for cls in source.known_lineage)
+    return found[1].value if is_property else None
+
+
 def may_be_hidden(source: ClassSource, member: str) -> bool:
     """Return whether a base that cannot be read may override the *member* that was found."""
     if not source.has_unknown_base:  # only the checker fails to resolve some base
-        return member not in source.in_body
+        return not source.has_guarded_base and not _comes_first(source, member, source)
     # Any base can hide an attribute of the instance: a property takes precedence.
     known = source.lineage[: source.lineage.index(None)]
     return not any(cls and member in cls.in_body for cls in known)

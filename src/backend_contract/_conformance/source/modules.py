@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -23,7 +24,9 @@ __all__ = [
     "Module",
     "ModuleFinder",
     "iter_statements",
+    "origin_of_name",
     "qualified_name",
+    "star_origins",
 ]
 
 # Their classes define no member of a backend.
@@ -52,6 +55,17 @@ class Module:
         return _bindings(self.tree.body)
 
     @cached_property
+    def guarded(self) -> dict[str, ast.stmt]:
+        """The import that binds each name in the body of a ``try`` that handles its failure."""
+        tries = [
+            s for s in iter_statements(self.tree.body) if isinstance(s, ast.Try) and s.handlers
+        ]
+        imports = (
+            s for each in tries for s in each.body if isinstance(s, ast.Import | ast.ImportFrom)
+        )
+        return {name: statement for statement in imports for name in _bound_names(statement)}
+
+    @cached_property
     def set_from_outside(self) -> set[str]:
         """The attributes that statements of the module assign, such as ``Class.member``."""
         assignments = [s for s in iter_statements(self.tree.body) if isinstance(s, Assignment)]
@@ -72,11 +86,14 @@ class ClassSource:
         module: Module,
         node: ast.ClassDef,
         bases: Sequence[ClassSource | None],
+        modules: ModuleFinder,
     ) -> None:
         self.module = module
         self.node = node
         self.bases = bases
         """``None`` for a base whose source was not found."""
+        self.modules = modules
+        """The finder of the modules that its module imports."""
 
     @cached_property
     def in_body(self) -> dict[str, Member]:
@@ -107,6 +124,15 @@ class ClassSource:
         for base in self.bases:
             whole += [None] if base is None else base.lineage
         return [s for n, s in enumerate(whole, start=1) if s is None or s not in whole[n:]]
+
+    @property
+    def has_guarded_base(self) -> bool:
+        """Whether a ``try`` imports a base of the class, or of a base: checkers differ there."""
+        return any(
+            ast.unparse(base).partition(".")[0] in cls.module.guarded
+            for cls in self.known_lineage
+            for base in cls.node.bases
+        )
 
     @property
     def known_lineage(self) -> list[ClassSource]:
@@ -218,11 +244,16 @@ class ModuleFinder:
     ) -> ClassSource:
         """Find the class behind the statement that binds the first part of *name*."""
         first, *rest = name
+        guarded = module.guarded.get(first)
+        if isinstance(guarded, ast.Import | ast.ImportFrom):
+            origin, *imported = origin_of_name(module, guarded, first)
+            with suppress(CouldNotCheckError):  # then Python goes on with another definition
+                return self._find_below(origin, (*imported, *rest), steps)
         match module.bindings.get(first):
             case ast.ClassDef() as node:
                 return self._read_class(module, _nested_class(module, node, rest), steps)
             case ast.ImportFrom() | ast.Import() as statement:
-                origin, *imported = _origin_of_name(module, statement, first)
+                origin, *imported = origin_of_name(module, statement, first)
                 return self._find_below(origin, (*imported, *rest), steps)
             case ast.Assign(value=ast.Name() | ast.Attribute() as value):
                 return self._find(module, (*ast.unparse(value).split("."), *rest), steps)
@@ -268,7 +299,7 @@ class ModuleFinder:
                     bases.append(self._find(module, name, steps))
                 except CouldNotCheckError:
                     bases.append(None)
-        return ClassSource(module, node, bases)
+        return ClassSource(module, node, bases, self)
 
 
 def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> ast.ClassDef:
@@ -346,6 +377,11 @@ def _star_imports(body: Iterable[ast.stmt]) -> Iterator[ast.ImportFrom]:
             yield statement
 
 
+def star_origins(module: Module) -> list[str]:
+    """Return the dotted names of the modules that *module* imports all names of."""
+    return [_origin(module, statement) for statement in _star_imports(module.tree.body)]
+
+
 def _origin(module: Module, statement: ast.ImportFrom) -> str:
     """Return the dotted name of the module that a ``from`` import reads."""
     if not statement.level:
@@ -355,7 +391,7 @@ def _origin(module: Module, statement: ast.ImportFrom) -> str:
     return ".".join(part for part in parts if part)
 
 
-def _origin_of_name(
+def origin_of_name(
     module: Module, statement: ast.ImportFrom | ast.Import, name: str
 ) -> tuple[str, ...]:
     """Return the module that an import binds *name* to, and the name in that module, if any."""
@@ -372,7 +408,7 @@ def qualified_name(expression: ast.expr, module: Module) -> str | None:
     statement = module.bindings.get(first)
     if not isinstance(statement, ast.ImportFrom | ast.Import):
         return None
-    return ".".join([*_origin_of_name(module, statement, first), *rest])
+    return ".".join([*origin_of_name(module, statement, first), *rest])
 
 
 def _defines_no_member(base: ast.expr, module: Module) -> bool:

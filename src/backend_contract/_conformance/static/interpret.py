@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
-from backend_contract._conformance.source import members
+from backend_contract._conformance.source import constructors, members, signatures
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.advice import advise, block_constructor
 from backend_contract._conformance.static.checkers.base import Diagnostic
 from backend_contract._conformance.static.probe import (
+    MARKS,
+    Decision,
     Errors,
     Mark,
     decide,
@@ -63,6 +66,7 @@ class _Judgement(NamedTuple):
     verdict: Verdict
     members: Sequence[str] = ()
     because: Sequence[str] = ()
+    advice: str = ""
 
 
 def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Finding:
@@ -77,30 +81,115 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
         line=line,
         found="; ".join(found),
         because=tuple(dict.fromkeys(judgement.because)),
-        advice=advise(source, clause.id, verdict, judgement.members),
+        advice=judgement.advice or advise(source, clause.id, verdict, judgement.members),
         layer="S",
         checked_by=result.checked_by,
     )
 
 
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
-    """Return the first answer: of the probe, of the source, or that the clause holds."""
+    """Return the first violation, else the first doubt, else that the clause holds."""
+    undecidable = _judge_decorators(clause, result) or _judge_generated(clause, result)
+    if undecidable is not None:
+        return undecidable
+    judgements = [found for judge in _JUDGES if (found := judge(clause, result)) is not None]
+    violated = (each for each in judgements if each.verdict is Verdict.VIOLATED)
+    return next(violated, next(iter(judgements), _Judgement(Verdict.OK)))
+
+
+def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a constructor that the checker takes for another one, which a decorator generates."""
+    source = result.target.source
+    if "__init__" not in clause.members or not _is_reported(clause, "__init__", result):
+        return None
+    if (result.checker == "zuban" and constructors.replaces_generated(source)) or (
+        result.checker in ("ty", "zuban") and constructors.has_classic_fields(source)
+    ):
+        reason = f"{result.checker} takes the constructor for a generated one with other parameters"
+        return _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])
+    return None
+
+
+def _judge_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a clause by decorators that have no type: some checkers ignore them."""
+    for member in clause.members:
+        decorator = signatures.unknown_decorator(result.target.source, member)
+        if decorator is not None:
+            reason = f"the decorator `@{decorator}` of `{member}` has no type"
+            return _Judgement(Verdict.UNCHECKED, [member], [reason])
+    return None
+
+
+def _judge_never(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a clause by annotations such as ``NoReturn``: they fit every other type."""
+    source = result.target.source
+    for member in clause.members:
+        if signatures.never_returns(source, member) and not _may_always_raise(member, result):
+            return _Judgement(Verdict.VIOLATED, [member], [f"`{member}` never returns"])
+    return None
+
+
+def _may_always_raise(member: str, result: ProbeResult) -> bool:
+    """Return whether *member* may raise in every call, as in a backend that takes no settings."""
     return (
-        _judge_probe(clause, result)
-        or _judge_source(clause, result)
-        or _judge_unions(clause, result)
-        or _Judgement(Verdict.OK)
+        member == "register_config"
+        and signatures.always_raises(result.target.source, member, "NotImplementedError")
+        is not False
     )
 
 
 def _judge_probe(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause by the lines of the probe; ``None`` if nothing is wrong there."""
-    verdict, marks = decide(clause, result.errors)
+    verdict, marks = _decide(clause, result)
     if verdict is Verdict.VIOLATED:
         because = [reason for mark in marks for reason in _why_violated(mark, result)]
+        if not _is_sure_of_bases(marks, result):
+            verdict = Verdict.UNCHECKED
         return _Judgement(verdict, [mark.member for mark in marks], because)
+    return _unchecked(marks, result)
+
+
+def _is_sure_of_bases(marks: Sequence[Mark], result: ProbeResult) -> bool:
+    """Return whether the checker takes the same bases as Python, as far as *marks* need them."""
+    source = result.target.source
+    return not source.has_guarded_base or any(mark.member in source.in_body for mark in marks)
+
+
+def _decide(clause: Clause, result: ProbeResult, without: Sequence[Mark] = ()) -> Decision:
+    """Decide a clause by the marks that the source of the class does not explain."""
+    decision = decide(clause, result.errors, without)
+    explained = [mark for mark in decision.marks if _is_explained(mark, result)]
+    return _decide(clause, result, [*without, *explained]) if explained else decision
+
+
+def _is_explained(mark: Mark, result: ProbeResult) -> bool:
+    """Return whether the source shows why nothing was reported at *mark*."""
+    source = result.target.source
+    if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
+        return True
+    if mark.clause == "BC102" and mark.kind == "use":
+        hides = members.replaces_property(source, mark.member) is not None
+        return hides and (
+            result.checker == "pyright" or members.constant(source, mark.member) is not None
+        )
+    if mark.kind == "use" and _is_taken_for_method(mark.member, result):
+        return True
+    if mark.member == "__init__" and mark.part == "result" and mark.kind == "typed":
+        return has_unresolved_base(result.errors)  # what that may hide is judged by its members
+    if mark.member == "__init__" and mark.kind in ("use", "doubt"):
+        # mypy reports a type variable that would take every argument.
+        is_untyped = mark.part == "result" and constructors.has_untyped_factory(source)
+        return is_untyped or signatures.takes_anything(source, mark.member)
+    if mark.member == "register_config" and (mark.kind == "returns" or mark.part == "result"):
+        raises = signatures.always_raises(source, mark.member, "NotImplementedError")
+        never = signatures.never_returns(source, mark.member)
+        return never and raises is not False and (raises is True or mark.kind == "returns")
+    if mark.part == "arguments":
+        return signatures.is_plain(source, mark.member)
     # A parameter of type `object` accepts an Opaque without being `Any`.
-    return _unchecked([mark for mark in marks if not _accepts_everything(mark, result)], result)
+    return mark.part.startswith("parameter") and members.accepts_everything(
+        source, mark.member, mark.part
+    )
 
 
 def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -112,11 +201,74 @@ def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
     return None
 
 
+def _judge_name_on_class(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a class-level name that the checker takes for the property of a base."""
+    source = result.target.source
+    if clause.id != "BC102" or result.checker != "pyright":
+        return None  # the others read the value
+    if not _is_reported(clause, "backend_type", result):
+        return None
+    value = members.replaces_property(source, "backend_type")
+    if value is None or members.constant(source, "backend_type") is not None:
+        return None
+    reason = f"{result.checker} reads a property of a base, not `{ast.unparse(value)}`"
+    return _Judgement(Verdict.UNCHECKED, ["backend_type"], [reason])
+
+
+def _judge_callable_attribute(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a declared ``Callable`` that the checker takes for a method."""
+    source = result.target.source
+    for member in clause.members:
+        if _is_taken_for_method(member, result) and _is_reported(clause, member, result):
+            returned = signatures.result_of_attribute(source, member)
+            if returned not in _RESULTS.get(member, ("None",)):
+                reason = f"{result.checker} takes the attribute `{member}` for a method"
+                return _Judgement(Verdict.UNCHECKED, [member], [reason])
+    return None
+
+
+def _is_taken_for_method(member: str, result: ProbeResult) -> bool:
+    if result.checker != "zuban" or member not in _PARAMETERS:
+        return False
+    number = signatures.parameters_of_attribute(result.target.source, member)
+    return number == _PARAMETERS[member]
+
+
+def _is_reported(clause: Clause, member: str, result: ProbeResult) -> bool:
+    """Return whether there is an error where the probe uses *member*."""
+    return any(
+        mark.clause == clause.id and mark.member == member and mark.line in result.errors
+        for mark in MARKS
+        if mark.kind == "use"
+    )
+
+
+def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge the constructor by its source: checkers believe that it makes complete instances."""
+    if "__init__" not in clause.members:
+        return None
+    defect = constructors.find_defect(result.target.source)
+    if defect is None:
+        return None
+    verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
+    return _Judgement(verdict, ["__init__"], [defect.reason], defect.advice)
+
+
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause by unions with ``Any``: a checker may ignore that part of a union."""
-    source = result.target.source
-    return _unchecked(
-        [m for m in typed_marks(clause) if members.contains_any(source, m.member, m.part)], result
+    return _unchecked([m for m in typed_marks(clause) if _is_loose(m, result)], result)
+
+
+def _is_loose(mark: Mark, result: ProbeResult) -> bool:
+    source, member, part = result.target.source, mark.member, mark.part
+    if signatures.is_overloaded(source, member):
+        return False
+    if part == "arguments":
+        return signatures.has_gradual_parameters(source, member)
+    if part.startswith("parameter") and signatures.has_gradual_parameters(source, member):
+        return True
+    return members.contains_any(source, member, part) or (
+        not part.startswith("parameter") and signatures.is_chosen_by_caller(source, member)
     )
 
 
@@ -151,17 +303,12 @@ def _source_problem(member: str, clause: Clause, result: ProbeResult) -> str | N
     return None
 
 
-def _accepts_everything(mark: Mark, result: ProbeResult) -> bool:
-    source = result.target.source
-    return mark.part.startswith("parameter") and members.contains_object(
-        source, mark.member, mark.part
-    )
-
-
 def _why_violated(mark: Mark, result: ProbeResult) -> list[str]:
     """Return the errors of the checker at the uses of the member."""
     if mark.kind == "defined" and mark.member != "__init__":
         return [f"`{mark.member}` is abstract, and the class does not define it"]
+    if mark.kind == "returns":
+        return [f"`{mark.member}` never returns"]
     # The probe instantiates a subclass, whose name means nothing to the reader.
     name = result.target.source.node.name
     messages = result.errors[mark.line]
@@ -171,6 +318,8 @@ def _why_violated(mark: Mark, result: ProbeResult) -> list[str]:
 def _why_untyped(mark: Mark, result: ProbeResult) -> str:
     """Return the reason why a part of a member is ``Any``, if the source shows it."""
     source = result.target.source
+    if mark.kind == "doubt":
+        return f"{result.checker} sees that the class makes instances of another one"
     missing = members.missing_annotation(source, mark.member, mark.part)
     if missing is not None:
         return missing
@@ -184,3 +333,18 @@ def _why_untyped(mark: Mark, result: ProbeResult) -> str:
         if diagnostic.is_import and (diagnostic.path, diagnostic.line) in imports:
             return f"{reason}: {diagnostic.message}"
     return reason
+
+
+_JUDGES = (
+    _judge_never,
+    _judge_probe,
+    _judge_source,
+    _judge_unions,
+    _judge_name_on_class,
+    _judge_callable_attribute,
+    _judge_construction,
+)
+_PARAMETERS = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
+"""The number of positional arguments that the contract passes to a member."""
+_RESULTS = {"start_lock": ("AbstractContextManager", "ContextManager")}
+"""The names of the types that a member may return, if not ``None``."""

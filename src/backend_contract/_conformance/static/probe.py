@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -43,10 +43,10 @@ class Mark(NamedTuple):
     line: int
     clause: str
     kind: str
-    """``use``, ``defined`` or ``typed``; the head of the template explains them."""
+    """``use``, ``defined``, ``typed``, ``returns`` or ``doubt``; see the head of the template."""
     member: str
     part: str
-    """The part of the member: ``result``, ``parameter N`` (from 1, without ``self``), or empty."""
+    """``result``, ``arguments`` (all), ``parameter N`` (from 1, without ``self``), or empty."""
 
 
 class Decision(NamedTuple):
@@ -66,7 +66,9 @@ SEEN_LINE = next(n for n, line in enumerate(TEMPLATE, 1) if line.endswith("  # s
 MARKS = [
     Mark(number, *mark)
     for number, line in enumerate(TEMPLATE, start=1)
-    for mark in re.findall(r"\S  # (BC\d+) (use|defined|typed) (\w+)(?: (.+))?$", line)
+    for mark in re.findall(
+        r"\S  # (BC\d+) (use|defined|typed|returns|doubt) (\w+)(?: (.+))?$", line
+    )
 ]
 """The marks of the template."""
 _INSTANTIATED = next(m for m in MARKS if m.kind == "defined" and m.member == "__init__")
@@ -93,24 +95,33 @@ class Probe(NamedTuple):
         return "\n".join(lines) + "\n"
 
 
-def decide(clause: Clause, errors: Errors) -> Decision:
-    """Decide *clause* by the *errors* in a probe."""
-    marks = [mark for mark in MARKS if mark.clause == clause.id]
+def decide(clause: Clause, errors: Errors, without: Collection[Mark] = ()) -> Decision:
+    """Decide *clause* by the *errors* in a probe, *without* the marks that mean nothing there."""
+    marks = [mark for mark in MARKS if mark.clause == clause.id and mark not in without]
     violated = [mark for mark in marks if _is_violated(mark, errors)]
     if violated:
         return Decision(Verdict.VIOLATED, violated)
-    untyped = [mark for mark in marks if mark.kind == "typed" and mark.line not in errors]
-    return Decision(Verdict.UNCHECKED if untyped else Verdict.OK, untyped)
+    undecided = [mark for mark in marks if _is_undecided(mark, errors)]
+    return Decision(Verdict.UNCHECKED if undecided else Verdict.OK, undecided)
 
 
 def _is_violated(mark: Mark, errors: Errors) -> bool:
     """Return whether there is an error at *mark* that violates its clause."""
-    if mark.line not in errors or mark.kind == "typed":
+    if mark.kind == "returns":
+        return mark.line not in errors
+    if mark.line not in errors or mark.kind in ("typed", "doubt"):
         return False
     if mark.kind == "defined" and mark != _INSTANTIATED:
         # A class with further abstract members can never be instantiated: only BC201 reports it.
         return _INSTANTIATED.line not in errors
     return True
+
+
+def _is_undecided(mark: Mark, errors: Errors) -> bool:
+    """Return whether *mark* leaves its clause unchecked."""
+    if mark.kind == "typed":
+        return mark.line not in errors
+    return mark.kind == "doubt" and mark.line in errors
 
 
 def typed_marks(clause: Clause) -> list[Mark]:

@@ -1,0 +1,116 @@
+"""What a name in a source file refers to, followed through imports and aliases."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from backend_contract._conformance.source.modules import (
+    Module,
+    ModuleFinder,
+    origin_of_name,
+    star_origins,
+)
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["Definition", "definition_of", "unquoted"]
+
+# Checkers have types of their own for these modules.
+_STANDARD = sys.stdlib_module_names | {"typing_extensions"}
+_MAX_STEPS = 200
+
+
+class Definition(NamedTuple):
+    """The place where a name is defined."""
+
+    name: str
+    """Its dotted name, such as ``typing.Any`` or ``package.module.function``."""
+    module: Module | None = None
+    """``None`` for the standard library."""
+    statement: ast.stmt | None = None
+    """The statement that binds the name; ``None`` for the standard library."""
+
+
+def unquoted(expression: ast.expr) -> ast.expr:
+    """Return an annotation, parsed if it is a string."""
+    if isinstance(expression, ast.Constant) and isinstance(expression.value, str):
+        try:
+            return ast.parse(expression.value.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return expression
+    return expression
+
+
+def definition_of(expression: ast.expr, module: Module, modules: ModuleFinder) -> Definition | None:
+    """Return the definition of a dotted name in *module*; ``None`` if it cannot be followed."""
+    parts = dotted_name(unquoted(expression))
+    return _follow(parts, module, _Search(modules, set())) if parts else None
+
+
+class _Search(NamedTuple):
+    """The modules to follow a name through, and the names that were followed."""
+
+    modules: ModuleFinder
+    followed: set[tuple[Path, str]]
+
+
+def dotted_name(expression: ast.expr) -> list[str]:
+    """Return the parts of a dotted name, or an empty list for any other expression."""
+    parts: list[str] = []
+    while isinstance(expression, ast.Attribute):
+        parts.insert(0, expression.attr)
+        expression = expression.value
+    return [expression.id, *parts] if isinstance(expression, ast.Name) else []
+
+
+def _follow(parts: list[str], module: Module, search: _Search) -> Definition | None:
+    step = (module.path, ".".join(parts))
+    if step in search.followed or len(search.followed) >= _MAX_STEPS:
+        return None
+    search.followed.add(step)
+    first, *rest = parts
+    match module.bindings.get(first):
+        case ast.ImportFrom() | ast.Import() as statement:
+            imported = [*origin_of_name(module, statement, first), *rest]
+            return _import(".".join(imported).split("."), search)
+        case (
+            ast.Assign(value=ast.Name() | ast.Attribute() as value)
+            | ast.AnnAssign(value=ast.Name() | ast.Attribute() as value)
+        ):
+            return _follow([*dotted_name(value), *rest], module, search)
+        case None:
+            return _follow_unbound(parts, module, search)
+        case statement:
+            return Definition(f"{module.name}.{'.'.join(parts)}", module, statement)
+
+
+def _follow_unbound(parts: list[str], module: Module, search: _Search) -> Definition | None:
+    """Follow a name that no statement of *module* binds: by a star import, or a builtin."""
+    if hasattr(builtins, parts[0]):  # hardly any module exports one of those names
+        return Definition(f"builtins.{'.'.join(parts)}")
+    for origin in star_origins(module):
+        found = _import([*origin.split("."), *parts], search)
+        if found is not None:
+            return found
+    return None
+
+
+def _is_standard(name: str) -> bool:
+    return name.partition(".")[0] in _STANDARD
+
+
+def _import(parts: list[str], search: _Search) -> Definition | None:
+    """Follow a name through the modules that its first parts name."""
+    if _is_standard(parts[0]):
+        return Definition(".".join(parts))
+    for length in range(1, len(parts)):
+        try:
+            module = search.modules.module(".".join(parts[:length]))
+        except CouldNotCheckError:
+            return None
+        if module is not None and (parts[length] in module.bindings or length == len(parts) - 1):
+            return _follow(parts[length:], module, search)
+    return None

@@ -1,0 +1,409 @@
+"""The attributes that a constructor assigns, on every path through its source or on some.
+
+Calls of other methods and of ``super()`` are followed in the order of the class that is made.
+Whatever cannot be followed, and might assign an attribute, makes the result unknown.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from backend_contract._conformance.source.definitions import definition_of, dotted_name
+from backend_contract._conformance.source.modules import ClassSource, Function, Module
+
+__all__ = ["State", "Walker", "is_stub", "is_super", "nodes_of"]
+
+_MAX_DEPTH = 20
+_MAX_CALLS = 500
+_LOGGING = {"critical", "debug", "error", "exception", "info", "log", "warning"}
+_PASSED_ON = {"builtins.vars", "builtins.map", "functools.partial", "functools.partialmethod"}
+_DEFERRED = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
+_REPEATED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+class State(NamedTuple):
+    """The attributes that an instance has at one point, whichever path led there."""
+
+    always: frozenset[str] = frozenset()
+    maybe: frozenset[str] = frozenset()
+    is_unknown: bool = False
+    """Whether something that cannot be followed may have assigned others."""
+
+    def having(self, name: str) -> State:
+        """Return the state after an assignment."""
+        return State(self.always | {name}, self.maybe | {name}, self.is_unknown)
+
+    def unknown(self) -> State:
+        """Return the state after something that cannot be followed."""
+        return self._replace(is_unknown=True)
+
+
+def _join(states: Iterable[State | None]) -> State | None:
+    """Return the state after one of several paths; ``None`` if none of them goes on."""
+    known = [state for state in states if state is not None]
+    if not known:
+        return None
+    always = known[0].always.intersection(*(state.always for state in known))
+    maybe = frozenset[str]().union(*(state.maybe for state in known))
+    return State(always, maybe, any(state.is_unknown for state in known))
+
+
+def nodes_of(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield the nodes of a function's body, without those of functions and classes inside."""
+    for node in body:
+        yield node
+        if not isinstance(node, (*_DEFERRED, ast.ClassDef)):
+            yield from nodes_of(ast.iter_child_nodes(node))
+
+
+def is_super(node: ast.AST) -> bool:
+    """Return whether a node is a call of ``super``."""
+    return isinstance(node, ast.Call) and dotted_name(node.func) == ["super"]
+
+
+def is_stub(function: Function) -> bool:
+    """Return whether the body of a function is only ``...``."""
+    return all(
+        isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+        for each in function.body
+    ) and any(
+        isinstance(each, ast.Expr) and getattr(each.value, "value", None) is ...
+        for each in function.body
+    )
+
+
+class Walker:
+    """Follows the construction of one class."""
+
+    def __init__(
+        self, source: ClassSource, generated: Callable[[ClassSource], Generated | None]
+    ) -> None:
+        self.lineage: Sequence[ClassSource | None] = source.lineage
+        self._source = source
+        self._generated = generated
+        self._depth = 0
+        self._calls = 0
+
+    def run(
+        self, owner: ClassSource, function: Function, state: State, names: set[str]
+    ) -> State | None:
+        """Return the state after a call of *function*; ``None`` if it always raises."""
+        if self._depth >= _MAX_DEPTH or self._calls >= _MAX_CALLS:
+            return state.unknown()
+        self._depth += 1
+        self._calls += 1
+        try:
+            path = _Path(self, owner, names)
+            return _join([path.follow(function.body, state), *path.ends])
+        finally:
+            self._depth -= 1
+
+    def call(self, name: str, state: State, lineage: Sequence[ClassSource | None]) -> State | None:
+        """Return the state after a call of the method *name* that *lineage* finds first."""
+        for source in lineage:
+            if source is None:
+                return state.unknown()
+            statement = source.in_body.get(name)
+            generated = self._generated(source) if name == "__init__" else None
+            if generated is not None:
+                return self._generate(generated, state)
+            if isinstance(statement, Function):
+                return self.run(source, statement, state, _first_parameter(statement))
+            if statement is not None:
+                return state.unknown()
+        return state
+
+    def _generate(self, generated: Generated, state: State) -> State | None:
+        after: State | None = state
+        for name in generated.hooks_before:
+            after = after and self.call(name, after, self.lineage)
+        for name in generated.fields:
+            after = after and after.having(name)
+        for name in generated.hooks_after:
+            after = after and self.call(name, after, self.lineage)
+        return after
+
+    def after(self, source: ClassSource | None) -> Sequence[ClassSource | None]:
+        """Return the part of the lineage behind *source*; unknown if *source* is not in it."""
+        for number, each in enumerate(self.lineage, start=1):
+            if each is not None and source is not None and each.node is source.node:
+                return self.lineage[number:]
+        return [None]
+
+    def class_named(self, expression: ast.expr, owner: ClassSource) -> ClassSource | None:
+        """Return the class of the lineage that a name refers to in the module of *owner*."""
+        found = definition_of(expression, owner.module, owner.modules)
+        for each in self.lineage:
+            if each is not None and found is not None and each.node is found.statement:
+                return each
+        return None
+
+
+class Generated(NamedTuple):
+    """A constructor that a decorator writes."""
+
+    fields: Sequence[str]
+    hooks_before: Sequence[str] = ()
+    hooks_after: Sequence[str] = ()
+
+
+def _first_parameter(function: Function) -> set[str]:
+    parameters = [*function.args.posonlyargs, *function.args.args]
+    return {parameters[0].arg} if parameters else set()
+
+
+class _Path:
+    """The paths through one call of a function, in which *names* are those of the instance."""
+
+    def __init__(self, walker: Walker, owner: ClassSource, names: set[str]) -> None:
+        self.walker = walker
+        self.owner = owner
+        self.names = names
+        self.ends: list[State | None] = []
+        """The states at each ``return``."""
+        self._left: list[State | None] = []
+        """The states at each ``break`` and ``continue``."""
+
+    def follow(self, body: Iterable[ast.stmt], state: State | None) -> State | None:
+        for statement in body:
+            if state is None:
+                return None
+            state = self._statement(statement, state)
+        return state
+
+    def _statement(self, node: ast.stmt, state: State) -> State | None:
+        match node:
+            case ast.Return(value=value):
+                self.ends.append(self._value(value, state))
+                return None
+            case ast.Raise():
+                return None
+            case ast.Break() | ast.Continue():
+                self._left.append(state)
+                return None
+            case ast.If(test=test, body=body, orelse=orelse):
+                return self._if(test, body, orelse, state)
+            case ast.For() | ast.AsyncFor() | ast.While():
+                return self._loop(node, state)
+            case ast.Try():
+                return self._try(node, state)
+            case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
+                return self._with(items, body, state)
+            case ast.Match(subject=subject, cases=cases):
+                after = self._value(subject, state)
+                return _join(
+                    [after if not _is_exhaustive(cases) else None]
+                    + [self.follow(case.body, after) for case in cases]
+                )
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                return self._later(node.body, state)
+            case ast.ClassDef():
+                return state
+            case ast.Expr(value=value) if is_super(getattr(value, "value", value)):
+                return state  # named, but not called
+            case _:
+                return self._simple(node, state)
+
+    def _if(
+        self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], state: State
+    ) -> State | None:
+        after = self._value(test, state)
+        if isinstance(test, ast.Constant):
+            return self.follow(body if test.value else orelse, after)
+        if (dotted_name(test) or [""])[-1] == "TYPE_CHECKING":
+            return self.follow(orelse, after)
+        return _join([self.follow(body, after), self.follow(orelse, after)])
+
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: State) -> State | None:
+        before, self._left = self._left, []
+        after: State | None
+        if isinstance(node, ast.While):
+            after = self._value(node.test, state)
+            ends = isinstance(node.test, ast.Constant) and bool(node.test.value)
+        else:
+            after = self._value(node.iter, state)
+            ends = False
+        body = self.follow(node.body, after)
+        whole = _join([None if ends else after, None if ends else body, *self._left])
+        self._left = before
+        return self.follow(node.orelse, whole)
+
+    def _try(self, node: ast.Try, state: State) -> State | None:
+        body = self.follow(node.body, state)
+        # Any statement of the body may be the last one before a handler.
+        partly = _join([state, body])
+        handlers = [self.follow(each.body, partly) for each in node.handlers]
+        after = _join([self.follow(node.orelse, body), *handlers])
+        return self.follow(node.finalbody, after)
+
+    def _with(
+        self, items: Sequence[ast.withitem], body: Sequence[ast.stmt], state: State
+    ) -> State | None:
+        after: State | None = state
+        may_suppress = False
+        for item in items:
+            after = after and self._value(item.context_expr, after)
+            after = after and self._assign(item.optional_vars, after)
+            may_suppress = may_suppress or "suppress" in ast.unparse(item.context_expr)
+        return _join([self.follow(body, after), after if may_suppress else None])
+
+    def _later(self, body: Sequence[ast.AST], state: State) -> State:
+        """Return the state after a function was defined, which may be called or not."""
+        inner = _Path(self.walker, self.owner, self.names)
+        after: State | None = state
+        for node in body:
+            if after is not None:
+                after = (
+                    inner.follow([node], after)
+                    if isinstance(node, ast.stmt)
+                    else inner._value(node, after)
+                )
+        return _join([state, after, *inner.ends]) or state
+
+    def _simple(self, node: ast.stmt, state: State) -> State:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr) and not _is_target(child):
+                state = self._value(child, state)
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    if isinstance(target, ast.Name) and self._is_instance(value):
+                        self.names = self.names | {target.id}
+                    state = self._assign(target, state)
+            case ast.AnnAssign(target=target, value=ast.expr()):
+                state = self._assign(target, state)
+            case _:
+                pass
+        return state
+
+    def _is_instance(self, node: ast.AST | None) -> bool:
+        return isinstance(node, ast.Name) and node.id in self.names
+
+    def _assign(self, target: ast.expr | None, state: State) -> State:
+        match target:
+            case ast.Attribute(value=value, attr=name) if self._is_instance(value):
+                return state.unknown() if name == "__dict__" else state.having(name)
+            case ast.Tuple(elts=elements) | ast.List(elts=elements):
+                for each in elements:
+                    state = self._assign(each, state)
+                return state
+            case ast.Starred(value=value):
+                return self._assign(value, state)
+            case _:
+                return state
+
+    def _value(self, node: ast.AST | None, state: State) -> State:
+        """Return the state after an expression."""
+        match node:
+            case None | ast.Constant() | ast.Name():
+                return state
+            case ast.Lambda(body=body):
+                return self._later([body], state)
+            case ast.BoolOp(values=[first, *others]):
+                return self._later(others, self._value(first, state))
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                after = self._value(test, state)
+                return _join([self._value(body, after), self._value(orelse, after)]) or after
+            case ast.Attribute(value=value, attr="__dict__") if self._is_instance(value):
+                return state.unknown()
+            case ast.Call():
+                return self._call(node, state)
+            case _ if isinstance(node, _REPEATED):
+                return self._later([*ast.iter_child_nodes(node)], state)
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    state = self._value(child, state)
+                return state
+
+    def _call(self, node: ast.Call, state: State) -> State:
+        for argument in (*node.args, *(each.value for each in node.keywords)):
+            state = self._value(argument, state)
+        if is_super(node):
+            return state.unknown()  # kept, or given to something
+        func = node.func
+        passes = any(
+            self._is_instance(each)
+            for each in (*node.args, *(keyword.value for keyword in node.keywords))
+        )
+        if isinstance(func, ast.Attribute):
+            if is_super(func.value):
+                return self._of_super(func.value, func.attr, node, state)
+            if self._is_instance(func.value):
+                return self._of_instance(func.attr, state)
+            state = self._value(func.value, state)
+        if not passes:
+            return state if isinstance(func, ast.Attribute) else self._value(func, state)
+        return self._with_instance(node, state)
+
+    def _of_super(self, call: ast.AST, name: str, node: ast.Call, state: State) -> State:
+        assert isinstance(call, ast.Call)
+        if name == "__setattr__":
+            return _set_by_name(node.args[:1], state)
+        start: ClassSource | None = self.owner
+        if call.args:
+            start = self.walker.class_named(call.args[0], self.owner)
+        return self._continue(name, state, self.walker.after(start))
+
+    def _of_instance(self, name: str, state: State) -> State:
+        return self._continue(name, state, self.walker.lineage)
+
+    def _continue(self, name: str, state: State, lineage: Sequence[ClassSource | None]) -> State:
+        after = self.walker.call(name, state, lineage)
+        # A path that always raises ends: nothing behind it needs an attribute.
+        return state.unknown() if after is None else after
+
+    def _with_instance(self, node: ast.Call, state: State) -> State:
+        """Return the state after the instance was passed to a function."""
+        func, module, modules = node.func, self.owner.module, self.owner.modules
+        parts = dotted_name(func)
+        if isinstance(func, ast.Attribute):
+            cls = self.walker.class_named(func.value, self.owner)
+            if cls is not None and node.args and self._is_instance(node.args[0]):
+                return self._continue(func.attr, state, cls.lineage)
+        found = definition_of(func, module, modules) if parts else None
+        if found is None:
+            return state if parts and parts[-1] in _LOGGING else state.unknown()
+        if parts[-1] in ("setattr", "__setattr__"):
+            return _set_by_name(node.args[1:2], state)
+        if found.module is None:
+            return state.unknown() if found.name in _PASSED_ON else state
+        if isinstance(found.statement, ast.ClassDef):
+            return state
+        if isinstance(found.statement, Function) and len(parts) == 1:
+            return self._helper(found.statement, found.module, node, state)
+        return state if parts[-1] in _LOGGING else state.unknown()
+
+    def _helper(self, function: Function, module: Module, node: ast.Call, state: State) -> State:
+        """Return the state after a call of a function outside of the class."""
+        parameters = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+        names = {
+            parameter
+            for parameter, each in zip(parameters, node.args, strict=False)
+            if self._is_instance(each)
+        } | {each.arg for each in node.keywords if each.arg and self._is_instance(each.value)}
+        owner = ClassSource(module, self.owner.node, (), self.owner.modules)
+        after = self.walker.run(owner, function, state, names)
+        return state.unknown() if after is None else after
+
+
+def _is_target(node: ast.expr) -> bool:
+    return isinstance(getattr(node, "ctx", None), ast.Store)
+
+
+def _is_exhaustive(cases: Sequence[ast.match_case]) -> bool:
+    last = cases[-1]
+    return (
+        isinstance(last.pattern, ast.MatchAs)
+        and last.pattern.pattern is None
+        and last.guard is None
+    )
+
+
+def _set_by_name(arguments: Sequence[ast.expr], state: State) -> State:
+    match arguments:
+        case [ast.Constant(value=str() as name)]:
+            return state.having(name)
+        case _:
+            return state.unknown()

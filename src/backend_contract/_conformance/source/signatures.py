@@ -1,0 +1,332 @@
+"""Signatures that type checkers accept everywhere, or judge differently: read from the source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from backend_contract._conformance.source.definitions import (
+    Definition,
+    definition_of,
+    dotted_name,
+    unquoted,
+)
+from backend_contract._conformance.source.modules import (
+    ClassSource,
+    Function,
+    iter_statements,
+)
+
+__all__ = [
+    "always_raises",
+    "has_gradual_parameters",
+    "is_chosen_by_caller",
+    "is_overloaded",
+    "is_plain",
+    "is_type_variable",
+    "never_returns",
+    "parameters_of_attribute",
+    "result_of_attribute",
+    "takes_any_type",
+    "takes_anything",
+    "unknown_decorator",
+]
+
+_NEVER = {
+    f"{module}.{name}"
+    for module in ("typing", "typing_extensions")
+    for name in ("Never", "NoReturn")
+}
+_CALLABLE = {"typing.Callable", "typing_extensions.Callable", "collections.abc.Callable"}
+_UNIONS = ("Union", "Optional")
+_TYPE_VARIABLE = {"typing.TypeVar", "typing_extensions.TypeVar"}
+
+
+def is_overloaded(source: ClassSource, member: str) -> bool:
+    """Return whether *member* has overloads: its last definition has no types for callers."""
+    found = source.find(member)
+    return found is not None and any(
+        _last_part(decorator) == "overload"
+        for statement in found[0].node.body
+        if isinstance(statement, Function) and statement.name == member
+        for decorator in statement.decorator_list
+    )
+
+
+def _method(source: ClassSource, member: str) -> tuple[ClassSource, Function] | None:
+    match source.find(member):
+        case (owner, ast.FunctionDef() | ast.AsyncFunctionDef() as function):
+            return owner, function
+        case _:
+            return None
+
+
+def _last_part(expression: ast.expr) -> str:
+    return (dotted_name(expression) or [""])[-1]
+
+
+def _resolve(expression: ast.expr, source: ClassSource) -> Definition | None:
+    return definition_of(expression, source.module, source.modules)
+
+
+def _name(expression: ast.expr, source: ClassSource) -> str:
+    """Return the full name of a dotted name, or an empty string if it cannot be followed."""
+    found = _resolve(expression, source)
+    return found.name if found is not None else ""
+
+
+def _result(source: ClassSource, member: str) -> tuple[ClassSource, ast.expr] | None:
+    """Return the annotation of the value of *member*, or of the result if it is called."""
+    found = source.find(member)
+    match found:
+        case (owner, ast.FunctionDef(returns=ast.expr() as returns)):
+            return owner, unquoted(returns)
+        case (owner, ast.AnnAssign(annotation=annotation)):
+            annotated = unquoted(annotation)
+            arguments = _callable_arguments(annotated, owner)
+            return owner, unquoted(arguments[-1]) if arguments else annotated
+        case _:
+            return None
+
+
+def _callable_arguments(annotated: ast.expr, source: ClassSource) -> list[ast.expr] | None:
+    """Return parameters and result of a ``Callable``: ``[]`` if it has none, else ``None``."""
+    generic = annotated.value if isinstance(annotated, ast.Subscript) else annotated
+    if _name(generic, source) not in _CALLABLE:
+        return None
+    if isinstance(annotated, ast.Subscript) and isinstance(annotated.slice, ast.Tuple):
+        return annotated.slice.elts
+    return []
+
+
+def never_returns(source: ClassSource, member: str) -> bool:
+    """Return whether the annotation of *member* says that it never has a value or returns."""
+    found = _result(source, member)
+    return found is not None and _name(found[1], found[0]) in _NEVER
+
+
+def always_raises(source: ClassSource, member: str, exception: str) -> bool | None:
+    """Return whether the method *member*, which never returns, raises *exception* in every call.
+
+    ``None`` if its body does not tell.
+    """
+    found = _method(source, member)
+    if found is None:
+        return None
+    owner, function = found
+    raised = [
+        _name(each.exc.func if isinstance(each.exc, ast.Call) else each.exc, owner)
+        for each in iter_statements(function.body)
+        if isinstance(each, ast.Raise) and each.exc is not None
+    ]
+    if raised and all(name == f"builtins.{exception}" for name in raised):
+        return True
+    is_known = raised and all(name.startswith("builtins.") for name in raised)
+    return False if is_known and f"builtins.{exception}" not in raised else None
+
+
+def has_gradual_parameters(source: ClassSource, member: str) -> bool:
+    """Return whether *member* is an attribute whose type leaves its parameters open."""
+    found = source.find(member)
+    if found is None or not isinstance(found[1], ast.AnnAssign):
+        return False
+    owner, annotated = found[0], unquoted(found[1].annotation)
+    arguments = _callable_arguments(annotated, owner)
+    if not arguments:
+        return arguments is not None
+    parameters = arguments[0]
+    if isinstance(parameters, ast.List):
+        return any(
+            _name(unquoted(each), owner) in ("typing.Any", "typing_extensions.Any")
+            for each in parameters.elts
+        )
+    return isinstance(parameters, ast.Constant) and parameters.value is ...
+
+
+def parameters_of_attribute(source: ClassSource, member: str) -> int | None:
+    """Return the number of parameters of *member*, if it is only declared, as a ``Callable``."""
+    match _callable_of_attribute(source, member):
+        case [ast.List(elts=parameters), _]:
+            return len(parameters)
+        case _:
+            return None
+
+
+def result_of_attribute(source: ClassSource, member: str) -> str:
+    """Return the name of the result of *member*, if it is only declared, as a ``Callable``."""
+    arguments = _callable_of_attribute(source, member)
+    result = unquoted(arguments[-1]) if arguments else None
+    generic = result.value if isinstance(result, ast.Subscript) else result
+    return ast.unparse(generic).rpartition(".")[2] if generic is not None else ""
+
+
+def _callable_of_attribute(source: ClassSource, member: str) -> list[ast.expr] | None:
+    match source.find(member):
+        case (owner, ast.AnnAssign(value=None, annotation=annotation)):
+            return _callable_arguments(unquoted(annotation), owner)
+        case _:
+            return None
+
+
+def takes_any_type(annotated: ast.expr, owner: ClassSource, function: Function) -> bool:
+    """Return whether a parameter's annotation is a type variable that every type fits."""
+    name = unquoted(annotated)
+    if not isinstance(name, ast.Name):
+        return False
+    if name.id in _type_parameters(function):
+        return _type_parameters(function)[name.id] is None
+    return name.id not in _names_in_bases(owner) and _is_free(name, owner)
+
+
+def takes_anything(source: ClassSource, member: str) -> bool:
+    """Return whether *member* takes no argument and one of any type, by a type variable."""
+    found = _method(source, member)
+    if found is None:
+        return False
+    parameters = found[1].args
+    positional = [*parameters.posonlyargs, *parameters.args][1:]
+    return (
+        bool(positional)
+        and len(positional) == len(parameters.defaults)
+        and None not in parameters.kw_defaults
+        and positional[0].annotation is not None
+        and takes_any_type(positional[0].annotation, found[0], found[1])
+    )
+
+
+def _type_parameters(scope: ast.AST) -> dict[str, ast.expr | None]:
+    """Return the type parameters (PEP 695) of a function or class, with their bounds."""
+    parameters = getattr(scope, "type_params", ())
+    return {each.name: getattr(each, "bound", None) for each in parameters}
+
+
+def _names_in_bases(owner: ClassSource) -> set[str]:
+    """Return the names in the bases of a class: its own type variables are among them."""
+    nodes = (node for base in owner.node.bases for node in ast.walk(base))
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
+def _is_free(name: ast.expr, owner: ClassSource) -> bool:
+    """Return whether a name is a type variable without bound or constraints."""
+    call = _type_variable(name, owner)
+    return (
+        call is not None
+        and len(call.args) == 1
+        and all(
+            each.arg != "bound" or dotted_name(each.value) == ["object"] for each in call.keywords
+        )
+    )
+
+
+def _type_variable(name: ast.expr, owner: ClassSource) -> ast.Call | None:
+    """Return the call that makes a type variable, if *name* is one."""
+    found = _resolve(name, owner)
+    if found is None or found.module is None:
+        return None
+    match found.statement:
+        case ast.Assign(value=ast.Call() as call):
+            made = definition_of(call.func, found.module, owner.modules)
+            return call if made is not None and made.name in _TYPE_VARIABLE else None
+        case _:
+            return None
+
+
+def is_type_variable(name: ast.expr, owner: ClassSource, function: Function) -> bool:
+    """Return whether *name* is a type variable in the signature of *function*."""
+    parameters = {**_type_parameters(owner.node), **_type_parameters(function)}
+    return (isinstance(name, ast.Name) and name.id in parameters) or (
+        _type_variable(name, owner) is not None
+    )
+
+
+def is_chosen_by_caller(source: ClassSource, member: str) -> bool:
+    """Return whether the result of *member* has a type variable that no parameter has."""
+    found = _method(source, member)
+    if found is None or found[1].returns is None:
+        return False
+    owner, function, returns = *found, found[1].returns
+    parameters = [each.annotation for each in ast.walk(function.args) if isinstance(each, ast.arg)]
+    given = {name.id for each in parameters if each is not None for name in _names_in(each)}
+    return any(
+        name.id in _type_parameters(function)
+        or (name.id not in _names_in_bases(owner) and _type_variable(name, owner) is not None)
+        for name in _alternatives(returns)
+        if isinstance(name, ast.Name) and name.id not in given
+    )
+
+
+def _alternatives(annotated: ast.expr) -> list[ast.expr]:
+    """Return the alternatives of a union, or the annotation itself."""
+    match unquoted(annotated):
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _alternatives(left) + _alternatives(right)
+        case ast.Subscript(value=generic, slice=inner) if _last_part(generic) in _UNIONS:
+            parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return [each for part in parts for each in _alternatives(part)]
+        case annotation:
+            return [annotation]
+
+
+def _names_in(annotated: ast.expr) -> Iterator[ast.Name]:
+    return (node for node in ast.walk(unquoted(annotated)) if isinstance(node, ast.Name))
+
+
+def unknown_decorator(source: ClassSource, member: str) -> str | None:
+    """Return a decorator of *member* whose result has no type, as it is written.
+
+    Some checkers then take the type of the function that it decorates.
+    """
+    found = _method(source, member)
+    if found is None:
+        return None
+    owner, function = found
+    for decorator in function.decorator_list:
+        if not _has_type(decorator, owner):
+            return ast.unparse(decorator)
+    return None
+
+
+def _has_type(decorator: ast.expr, owner: ClassSource) -> bool:
+    callee = decorator.func if isinstance(decorator, ast.Call) else decorator
+    parts = dotted_name(callee)
+    if not parts:
+        return False
+    if parts[0] in owner.in_body:  # `@is_started.setter`, or a function of the class body
+        statement = owner.in_body[parts[0]]
+        return len(parts) > 1 or not isinstance(statement, Function) or bool(statement.returns)
+    if any(isinstance(each, ast.ClassDef) and each.name == parts[0] for each in owner.node.body):
+        return True
+    found = _resolve(callee, owner)
+    if found is None or parts[-1] == "no_type_check":
+        return False
+    match found.statement:
+        case ast.FunctionDef(returns=returns):
+            return returns is not None or _has_stub(found)
+        case ast.Assign(value=value):
+            return not isinstance(value, ast.Lambda) or _has_stub(found)
+        case _:
+            return True
+
+
+def _has_stub(found: Definition) -> bool:
+    return found.module is not None and found.module.path.with_suffix(".pyi").is_file()
+
+
+def is_plain(source: ClassSource, member: str) -> bool:
+    """Return whether *member* is a method that its own parameters describe."""
+    found = _method(source, member)
+    if found is None:
+        return False
+    return all(_keeps_parameters(each, found[0]) for each in found[1].decorator_list)
+
+
+def _keeps_parameters(decorator: ast.expr, owner: ClassSource) -> bool:
+    callee = decorator.func if isinstance(decorator, ast.Call) else decorator
+    name = _name(callee, owner)
+    module, _, last = name.rpartition(".")
+    return module in ("abc", "contextlib", "typing", "typing_extensions") or last in (
+        "cache",
+        "classmethod",
+        "lru_cache",
+        "staticmethod",
+    )
