@@ -219,6 +219,8 @@ def _decide(clause: Clause, result: ProbeResult, without: Sequence[Mark] = ()) -
 def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     """Return whether the source shows why nothing was reported at *mark*."""
     source = result.target.source
+    if _opinion(mark.member, mark.clause, result) is not None:
+        return True
     if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
         return True
     if mark.clause == "BC102" and mark.kind == "use":
@@ -389,7 +391,14 @@ def _why_untyped(mark: Mark, result: ProbeResult) -> str:
     return reason
 
 
+_MEMBERS = tuple(
+    dict.fromkeys(
+        member for clause in in_layer("S") for member in clause.members if member != "__init__"
+    )
+)
 _JUDGES = (
+    _judge_opinions,
+    _judge_absent,
     _judge_never,
     _judge_probe,
     _judge_source,
