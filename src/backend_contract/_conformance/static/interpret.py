@@ -15,6 +15,7 @@ from backend_contract._conformance.source.evaluation.opinions import (
     name_opinion,
     opinion_on,
 )
+from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers.base import Diagnostic
@@ -107,7 +108,7 @@ def _location(source: ClassSource, judgement: _Judgement, clause: Clause) -> tup
 def _opinion(member: str, clause: str, result: ProbeResult) -> Opinion | None:
     """Return the opinion of the source on a member of a clause, if it has one."""
     if member == "__init__":
-        return None
+        return stub_opinion(result.target.source, member)
     on_class = clause == "BC102"
     return opinion_on(result.target.source, member, result.checker, on_class=on_class)
 
@@ -123,12 +124,12 @@ def _judge_opinions(clause: Clause, result: ProbeResult) -> _Judgement | None:
 
 
 def _judge_absent(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Judge the constructor by members that an instance lacks: it is not complete then."""
+    """Judge the constructor by missing members, which are no mistake of its own."""
     if "__init__" not in clause.members or has_unresolved_base(result.errors):
         return None
-    for member in _MEMBERS:
-        if is_absent(result.target.source, member):
-            return _Judgement(Verdict.VIOLATED, ["__init__"], [f"an instance has no `{member}`"])
+    for other in in_layer("S"):
+        if other is not clause and any(is_absent(result.target.source, m) for m in other.members):
+            return _Judgement(Verdict.BLOCKED, clause.members, [other.id])
     return None
 
 
@@ -391,11 +392,6 @@ def _why_untyped(mark: Mark, result: ProbeResult) -> str:
     return reason
 
 
-_MEMBERS = tuple(
-    dict.fromkeys(
-        member for clause in in_layer("S") for member in clause.members if member != "__init__"
-    )
-)
 _JUDGES = (
     _judge_opinions,
     _judge_absent,

@@ -66,11 +66,14 @@ def _assigned_to_instance(cls: ClassSource, target: ClassSource) -> tuple[Assign
     return tuple(each for method in _methods(cls) for each in _in_method(method, cls, target))
 
 
+_NOT_OF_INSTANCES = {"staticmethod", "classmethod", "__init_subclass__", "__class_getitem__"}
+
+
 def _methods(cls: ClassSource) -> Iterator[Function]:
     for statement in iter_statements(cls.node.body):
         if isinstance(statement, Function):
-            names = {ast.unparse(each) for each in statement.decorator_list}
-            if not names & {"staticmethod", "classmethod"}:
+            names = {statement.name, *map(ast.unparse, statement.decorator_list)}
+            if not names & _NOT_OF_INSTANCES:
                 yield statement
 
 

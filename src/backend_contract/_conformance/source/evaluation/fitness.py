@@ -115,7 +115,7 @@ def fits_method(member: str, kinds: Kinds, written: str, at: Context, *, is_boun
 
 
 def _fits(member: str, kind: Kind, written: str, at: Context, is_bound: bool) -> Opinion:
-    if kind.name in ("property", "cached_property"):
+    if kind.name.startswith(("property", "cached_property")):
         return _misfit(f"`{member}` is a property, not a method")
     if kind.function is not None:
         there = at.of_class(kind.owner) if kind.owner is not None else at

@@ -17,6 +17,7 @@ from backend_contract._conformance.source.definitions import (
     dotted_name,
     unquoted,
 )
+from backend_contract._conformance.source.evaluation.conditions import decides
 from backend_contract._conformance.source.evaluation.scopes import Alternatives, is_overload
 from backend_contract._conformance.source.modules import (
     ClassSource,
@@ -140,6 +141,7 @@ _WRAPPERS = {
     "builtins.staticmethod": "staticmethod",
     "builtins.classmethod": "function",
 }
+_OPAQUE_PROPERTY = "property of a getter that cannot be followed"
 _NUMBERS = ("bool", "int", "float", "complex")
 
 
@@ -167,8 +169,8 @@ def kinds_of(node: ast.expr, at: Context) -> Kinds:
             return _known("ellipsis" if value is ... else type(value).__name__)
         case ast.Lambda():
             return (Kind("function", function=node, owner=at.cls),)
-        case ast.IfExp(body=body, orelse=orelse):
-            return union([kinds_of(body, at), kinds_of(orelse, at)])
+        case ast.IfExp():
+            return union(kinds_of(each, at) for each in _chosen(node, at))
         case ast.BoolOp(op=op, values=values):
             return _of_choice(op, [kinds_of(each, at) for each in values])
         case ast.NamedExpr(value=value):
@@ -193,6 +195,14 @@ def kinds_of(node: ast.expr, at: Context) -> Kinds:
         case _:
             name = _DISPLAYS.get(type(node))
             return _known(name) if name else None
+
+
+def _chosen(node: ast.IfExp, at: Context) -> list[ast.expr]:
+    """Return the expressions of which a conditional one may have the value."""
+    outcome = decides(at.modules.version)(node.test)
+    if outcome is None:
+        return [node.body, node.orelse]
+    return [node.body if outcome else node.orelse]
 
 
 def _of_choice(op: ast.boolop, operands: Sequence[Kinds]) -> Kinds:
@@ -535,7 +545,7 @@ def _of_call(node: ast.Call, at: Context) -> Kinds:
         return kinds_of_annotation(node.args[0], at)
     if name and (made := _of_standard_class(name)):
         return made
-    if isinstance(node.func, ast.Attribute) and not name:
+    if isinstance(node.func, ast.Attribute):
         method = _of_method(node.func, at)
         if method is not None:
             return method
@@ -565,7 +575,7 @@ def _of_wrapper(kind: str, node: ast.Call, at: Context) -> Kinds:
         return _known(kind)
     functions = kinds_of(wrapped[0], at)
     if functions is None or len(functions) != 1 or functions[0].function is None:
-        return None
+        return _known(_OPAQUE_PROPERTY) if "property" in kind else None
     return (functions[0]._replace(name=kind),)
 
 
@@ -630,6 +640,8 @@ def _read(kind: Kind, at: Context, on_class: bool) -> Kinds:
         if kind.function is None:
             return _known("property without a getter")
         return _result(kind._replace(name="function"), at)
+    if kind.name == _OPAQUE_PROPERTY and not on_class:
+        return None
     if kind.cls is None or kind.name in ("type", "enum"):
         return (kind,)
     if kind.cls.has_unknown_base and not is_string(kind):
@@ -770,9 +782,9 @@ def literals_of(node: ast.expr, at: Context) -> tuple[object, ...] | None:
             return (value,)
         case ast.NamedExpr(value=value):
             return literals_of(value, at)
-        case ast.IfExp(body=body, orelse=orelse):
-            both = literals_of(body, at), literals_of(orelse, at)
-            return (*both[0], *both[1]) if both[0] and both[1] else None
+        case ast.IfExp():
+            found = [literals_of(each, at) for each in _chosen(node, at)]
+            return None if None in found else tuple(each for part in found for each in part or ())
         case ast.Call(func=ast.Attribute(value=text, attr=("upper" | "lower" | "strip") as name), args=[]):
             return _applied(literals_of(text, at), name)
         case ast.BinOp(left=left, op=ast.Add(), right=right):

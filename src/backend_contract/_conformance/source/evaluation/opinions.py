@@ -34,6 +34,7 @@ from backend_contract._conformance.source.evaluation.kinds import (
     result_of,
 )
 from backend_contract._conformance.source.evaluation.scopes import Binding, Function
+from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
 
 __all__ = ["is_absent", "name_opinion", "opinion_on"]
@@ -62,10 +63,21 @@ def opinion_on(
     anything = next((each for each in afterwards if each.member is None), None)
     if anything is not None:
         return Opinion(Verdict.UNCHECKED, f"{anything.why} may change `{member}`")
+    if any(cls.scope.is_open for cls in source.known_lineage if not _is_ours(cls)):
+        reason = f"a class body that calls `locals`, `vars`, `exec` or `eval` may give `{member}`"
+        return Opinion(Verdict.UNCHECKED, reason)
     values, is_open = _values(source, member)
     if is_open:
         return None
-    on_self = [] if _is_property(values) else to_instance(source, member)
+    declared = stub_opinion(source, member)
+    if declared is not None:
+        return declared
+    on_self = to_instance(source, member)
+    if _is_property(values):
+        if on_self and not on_class and not _has_setter(values, member):
+            reason = f"`self.{member}` is assigned, and the property has no setter"
+            return Opinion(Verdict.VIOLATED, reason, on_self[0].statement, on_self[0].at.cls)
+        on_self = []
     if not afterwards and _is_plain(source, member):
         body = _plain_opinion(source, member, values, on_class)
     else:
@@ -96,7 +108,7 @@ def _values(source: ClassSource, member: str) -> tuple[list[_Value | None], bool
     """
     found: list[_Value | None] = []
     for cls in source.lineage:
-        if cls is None or (cls.scope.is_open and not _is_ours(cls)):
+        if cls is None:
             return found, True
         alternatives = cls.scope.bindings.get(member)
         if alternatives is not None:
@@ -119,6 +131,18 @@ def _is_property(values: list[_Value | None]) -> bool:
             for each in value.binding.statement.decorator_list
         )
         for value in values
+    )
+
+
+def _has_setter(values: list[_Value | None], member: str) -> bool:
+    """Return whether the property of a class has a setter, or something that may be one."""
+    return len(values) != 1 or any(
+        isinstance(each, Function)
+        and each.name == member
+        and any(ast.unparse(d).endswith(".setter") for d in each.decorator_list)
+        for value in values
+        if value is not None
+        for each in ast.walk(value.cls.node)
     )
 
 
@@ -152,13 +176,14 @@ def _plain_opinion(
 ) -> Opinion | None:
     """Return the opinion on a single value, or ``None`` if the checker infers its type."""
     value = values[0]
-    if value is None or value.binding.value is None:
+    if value is None or isinstance(value.binding.statement, Function | ast.ClassDef):
         return None
     opinion = _opinion_on_value(source, member, value, on_class)
-    if opinion.verdict is Verdict.OK:
-        return None
-    is_trusted = isinstance(value.binding.statement, ast.AnnAssign) or not _is_declared_above(
-        source, value.cls, member
+    if opinion.verdict is Verdict.OK:  # checkers take both values of a conditional expression
+        return opinion if isinstance(value.binding.value, ast.IfExp) else None
+    is_trusted = isinstance(value.binding.statement, ast.AnnAssign) or not (
+        isinstance(value.binding.value, ast.Lambda)
+        or _is_declared_above(source, value.cls, member)
     )
     if opinion.verdict is Verdict.UNCHECKED and (is_trusted or _is_function(value)):
         return None
@@ -168,7 +193,7 @@ def _plain_opinion(
 def _is_function(value: _Value) -> bool:
     at = Context(value.cls.module, value.cls.modules, value.cls)
     kinds = kinds_of(value.binding.value, at) if value.binding.value is not None else None
-    return kinds is not None and all(kind.function is not None for kind in kinds)
+    return kinds is not None and all(isinstance(kind.function, Function) for kind in kinds)
 
 
 def _is_declared_above(source: ClassSource, cls: ClassSource, member: str) -> bool:
@@ -193,6 +218,8 @@ def _opinion_on_binding(
     at = Context(cls.module, cls.modules, cls, target=source)
     if isinstance(statement, Function) and expression is None:
         return _opinion_on_function(member, value, at, on_class)
+    if isinstance(statement, ast.Import):
+        return Opinion(Verdict.VIOLATED, f"`{member}` is a module")
     if expression is None:
         return Opinion(Verdict.UNCHECKED, f"cannot follow how `{member}` is bound")
     kinds = kinds_of(expression, at)
