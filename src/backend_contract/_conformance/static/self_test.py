@@ -12,14 +12,13 @@ from pathlib import Path
 
 from backend_contract._conformance.results import Verdict
 from backend_contract._conformance.static.probe import (
-    MARKS,
+    PROBED,
     Errors,
     Probe,
     decide,
     has_unresolved_base,
     import_error,
 )
-from backend_contract.clauses import in_layer
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = [
@@ -35,14 +34,13 @@ CANARIES = (Path(__file__).parent / "canaries.py.txt").read_text(encoding="utf-8
 CANARY_MODULE = "backend_contract_canaries"
 """The name of that module."""
 _KNOWN = dict(re.findall(r"^class (\w+).*:  # (.+)$", CANARIES, re.MULTILINE))
-_PROBED = [c for c in in_layer("S") if any(mark.clause == c.id for mark in MARKS)]
 CANARY_PROBES = {name: Probe(CANARY_MODULE, name) for name in _KNOWN}
 """The probe of each canary, by the name of its class."""
 
 
 def require_known_verdicts(canary: str, errors: Errors, checked_by: str) -> None:
     """Raise :class:`CouldNotCheckError` if a verdict on a canary is not the known one."""
-    for clause in _PROBED:
+    for clause in PROBED:
         verdict, marks = decide(clause, errors)
         known = known_verdicts(canary, clause.id)
         if verdict not in known:

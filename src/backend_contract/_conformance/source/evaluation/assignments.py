@@ -63,7 +63,23 @@ def to_instance(source: ClassSource, member: str) -> list[Assigned]:
 
 @lru_cache(maxsize=1024)
 def _assigned_to_instance(cls: ClassSource, target: ClassSource) -> tuple[Assigned, ...]:
-    return tuple(each for method in _methods(cls) for each in _in_method(method, cls, target))
+    return tuple(
+        each
+        for method in _methods(cls)
+        if _is_reached(method, cls, target)
+        for each in _in_method(method, cls, target)
+    )
+
+
+def _is_reached(method: Function, cls: ClassSource, target: ClassSource) -> bool:
+    """Return whether instances of *target* may run a method: not if a nearer class replaces it."""
+    lineage = target.known_lineage
+    nearer = [each.in_body.get(method.name) for each in lineage[: lineage.index(cls)]]
+    return all(
+        "super()" in ast.unparse(each) or f".{method.name}(" in ast.unparse(each)
+        for each in nearer
+        if each is not None
+    )
 
 
 _NOT_OF_INSTANCES = {"staticmethod", "classmethod", "__init_subclass__", "__class_getitem__"}
