@@ -82,7 +82,7 @@ def test_expected(project: Path, run_main: Main) -> None:
     shown = run_main("check")
     assert (shown.status, shown.err) == (0, "")
     assert "known     an old server waits for the number" in shown.out
-    assert "7 ok, 1 violated, 1 of them expected (layer S" in shown.out
+    assert "8 ok, 1 violated, 1 of them expected (layer S" in shown.out
 
 
 @pytest.mark.parametrize("target", ["mine:Bad", "{project}/mine.py:Bad", "mine.py"])

@@ -43,6 +43,9 @@ _LAST_COUNTS = ("pyright", "pyrefly", "ty")
 """Checkers that take the last one of several methods, as Python does."""
 
 
+_CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__")
+
+
 class _Value(NamedTuple):
     """A binding of a member in a class body."""
 
@@ -75,8 +78,7 @@ def opinion_on(
     on_self = to_instance(source, member)
     if _is_property(values):
         if on_self and not on_class and not _has_setter(values, member):
-            reason = f"`self.{member}` is assigned, and the property has no setter"
-            return Opinion(Verdict.VIOLATED, reason, on_self[0].statement, on_self[0].at.cls)
+            return _opinion_on_read_only(member, on_self)
         on_self = []
     if not afterwards and _is_plain(source, member):
         body = _plain_opinion(source, member, values, on_class)
@@ -123,15 +125,34 @@ def _is_ours(cls: ClassSource) -> bool:
 
 
 def _is_property(values: list[_Value | None]) -> bool:
+    """Return whether the class may have a property, which is not abstract."""
     return any(
         value is not None
         and isinstance(value.binding.statement, Function)
-        and any(
-            ast.unparse(each).rpartition(".")[2] in ("property", "abstractproperty")
-            for each in value.binding.statement.decorator_list
-        )
+        and _decorator_names(value.binding.statement) == {"property"}
         for value in values
     )
+
+
+def _decorator_names(function: Function) -> set[str]:
+    return {ast.unparse(each).rpartition(".")[2] for each in function.decorator_list}
+
+
+def _opinion_on_read_only(member: str, on_self: list[Assigned]) -> Opinion | None:
+    """Return the opinion on assignments to a property without a setter, which raise.
+
+    A constructor that raises breaks another clause.
+    """
+    for each in on_self:
+        opinion = _opinion_on_assigned(member, each, False, is_bound=True)
+        function = each.at.function
+        is_constructor = isinstance(function, Function) and function.name in _CONSTRUCTORS
+        if opinion.verdict is Verdict.VIOLATED:
+            return opinion
+        if not is_constructor:
+            reason = f"`self.{member}` is assigned, and the property has no setter"
+            return Opinion(Verdict.VIOLATED, reason, each.statement, each.at.cls)
+    return None
 
 
 def _has_setter(values: list[_Value | None], member: str) -> bool:
@@ -232,7 +253,7 @@ def _opinion_on_binding(
 def _opinion_on_function(member: str, value: _Value, at: Context, on_class: bool) -> Opinion:
     function = value.binding.statement
     assert isinstance(function, Function)
-    names = {ast.unparse(each).rpartition(".")[2] for each in function.decorator_list}
+    names = _decorator_names(function)
     if any("abstract" in name for name in names):
         return Opinion(Verdict.VIOLATED, f"`{member}` is abstract, and the class does not define it")
     if _is_ours(value.cls) and not on_class:
@@ -347,7 +368,7 @@ def _with_instance_name(
     if not given or member not in ATTRIBUTES:
         return body
     values, _ = _values(source, member)
-    if values == [None]:
+    if not any(value is not None and value.binding.value is not None for value in values):
         return body
     of_class = _literals(source, values)
     for each in given:
