@@ -408,6 +408,7 @@ class StartedWithoutAnnotation(Whole):  # BC307u
     @property
     def is_started(self):
         return False
+
     @is_started.setter
     def is_started(self, value): ...
 

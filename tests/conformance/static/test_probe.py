@@ -9,7 +9,7 @@ import pytest
 
 from backend_contract._conformance.results import Verdict
 from backend_contract._conformance.static import probe
-from backend_contract._conformance.static.probe import MARKS, Mark, Probe, decide
+from backend_contract._conformance.static.probe import MARKS, PROBED, Mark, Probe, decide
 from backend_contract.clauses import CLAUSES, in_layer
 
 

@@ -132,6 +132,16 @@ class ClassSource:
         return found
 
     @cached_property
+    def with_setter(self) -> set[str]:
+        """The names of the properties of this class that have a setter."""
+        return {
+            statement.name
+            for statement in iter_statements(self.node.body)
+            if isinstance(statement, Function)
+            if f"{statement.name}.setter" in map(ast.unparse, statement.decorator_list)
+        }
+
+    @cached_property
     def on_self(self) -> dict[str, Member]:
         """The assignments to attributes of ``self`` in the methods of this class."""
         found: dict[str, Member] = {}

@@ -99,9 +99,9 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
 def _location(source: ClassSource, judgement: _Judgement, clause: Clause) -> tuple[Path, int]:
     """Return file and line of the statement that decided, or of the member."""
     opinion = judgement.opinion
-    if opinion is not None and opinion.cls is not None and opinion.statement is not None:
-        if opinion.cls.module.path == source.module.path:
-            return source.module.path, getattr(opinion.statement, "lineno", source.node.lineno)
+    path = source.module.path
+    if opinion is not None and opinion.module is not None and opinion.module.path == path:
+        return path, getattr(opinion.statement, "lineno", source.node.lineno)
     return members.location_of(source, (judgement.members or clause.members)[0])
 
 

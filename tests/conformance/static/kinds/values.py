@@ -207,7 +207,7 @@ class InheritsItsName(NamedByASum):  # ok
 
 class NamedThenDeclared(LocalBackend):  # ok
     backend_type = "X"
-    backend_type: str
+    backend_type: str  # noqa: PIE794
 
 
 class NamedByAJoin(LocalBackend):  # ok

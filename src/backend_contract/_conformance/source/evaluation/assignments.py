@@ -54,7 +54,7 @@ def _is_ours(cls: ClassSource) -> bool:
 
 
 def to_instance(source: ClassSource, member: str) -> list[Assigned]:
-    """Return the assignments of *member* to instances, in the methods of the class and its bases."""
+    """Return the assignments of *member* to instances, in methods of the class and its bases."""
     found: list[Assigned] = []
     for cls in source.known_lineage:
         if not _is_ours(cls):
@@ -78,7 +78,8 @@ def _is_reached(method: Function, cls: ClassSource, target: ClassSource) -> bool
     nearer = [each.in_body.get(method.name) for each in lineage[: lineage.index(cls)]]
     return all(
         (isinstance(each, Function) and is_stub(each))
-        or "super()" in ast.unparse(each) or f".{method.name}(" in ast.unparse(each)
+        or "super()" in ast.unparse(each)
+        or f".{method.name}(" in ast.unparse(each)
         for each in nearer
         if each is not None
     )
@@ -233,7 +234,7 @@ def _in_module(cls: ClassSource) -> Iterator[Assigned]:
         if isinstance(statement, ast.ClassDef):
             continue
         is_function = isinstance(statement, Function)
-        where = at._replace(function=statement) if is_function else at
+        where = at._replace(function=statement) if isinstance(statement, Function) else at
         subjects = live | _loop_variables(statement, live)
         for each in _assignments(statement, subjects, where):
             yield each._replace(is_certain=is_certain)
@@ -302,9 +303,9 @@ def _assignments_or_any(scope: ast.AST, subjects: set[str], at: Context) -> Iter
     yield from _assignments(scope, subjects, at)
     for node in ast.walk(scope):
         match node:
-            case ast.Call(func=ast.Name(id="setattr"), args=[subject, name, *_]) if (
-                ast.unparse(subject) in subjects and not isinstance(name, ast.Constant)
-            ):
+            case ast.Call(func=ast.Name(id="setattr"), args=[subject, name, *_]) if ast.unparse(
+                subject
+            ) in subjects and not isinstance(name, ast.Constant):
                 yield Assigned(None, None, node, at, why=f"`{ast.unparse(node)}`")
             case _:
                 pass
@@ -354,7 +355,9 @@ def _is_inert(callee: ast.expr, at: Context) -> bool:
 
 def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
     """Return the names of the class in a decorator, and whether it returns the class itself."""
-    inner = [each for each in ast.walk(function) if isinstance(each, Function) and each is not function]
+    inner = [
+        each for each in ast.walk(function) if isinstance(each, Function) and each is not function
+    ]
     decorating = inner if is_factory and inner else [function]
     subjects = {name for each in decorating if (name := _first_parameter(each))}
     if len(decorating) == 1 and decorating[0] is function and function.args.args:
@@ -362,9 +365,6 @@ def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
         subjects |= set(names[:1]) if function.args.args[0].arg == "self" else set()
     allowed = subjects | {each.name for each in inner}
     returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
-    returned = {
-        node.value.id if isinstance(node.value, ast.Name) else None
-        for node in returns
-    }
+    returned = {node.value.id if isinstance(node.value, ast.Name) else None for node in returns}
     is_followed = bool(returned & allowed) and all(name in allowed for name in returned)
     return subjects, is_followed

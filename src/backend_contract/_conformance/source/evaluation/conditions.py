@@ -107,7 +107,7 @@ def _compared(left: Any, op: ast.cmpop, right: Any) -> Any:
 def _part(whole: Any, index: ast.expr) -> Any:
     """Return the part of a version that an index or a slice such as ``[:2]`` takes."""
     match index:
-        case ast.Constant(value=(0 | 1) as number) if isinstance(whole, tuple):
+        case ast.Constant(value=int(number)) if isinstance(whole, tuple) and number in (0, 1):
             return whole[number]
         case ast.Slice(lower=None, upper=ast.Constant(value=int(end)), step=None) if (
             isinstance(whole, tuple) and end <= 2

@@ -18,7 +18,7 @@ from backend_contract._conformance.source.evaluation.kinds import (
     result_of,
 )
 from backend_contract._conformance.source.evaluation.scopes import Function
-from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.modules import ClassSource, Module
 
 __all__ = ["ATTRIBUTES", "Opinion", "all_of", "fits_attribute", "fits_method", "one_of"]
 
@@ -33,8 +33,8 @@ class Opinion(NamedTuple):
     reason: str = ""
     statement: ast.AST | None = None
     """The statement that gives the value, if there is one."""
-    cls: ClassSource | None = None
-    """The class whose source has that statement."""
+    module: Module | None = None
+    """The module of that statement."""
 
 
 FITS = Opinion(Verdict.OK)
@@ -85,11 +85,13 @@ def _is_right(member: str, kind: Kind) -> bool:
 
 _POSITIONAL = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
 _HANDLER = ("model_id", "runtime_context")
-_ACCEPTED = {
+_ACCEPTED: dict[str, set[str]] = {
     "register_config": {
-        "builtins.object", "builtins.dict", "typing.Dict", "typing.Mapping", "typing.MutableMapping",
+        "builtins.object", "builtins.dict",
+        "typing.Dict", "typing.Mapping", "typing.MutableMapping",
         "collections.abc.Mapping", "collections.abc.MutableMapping", "aconfig.Config",
-        "aconfig.aconfig.Config", "aconfig.AttributeAccessDict", "aconfig.aconfig.AttributeAccessDict",
+        "aconfig.aconfig.Config", "aconfig.AttributeAccessDict",
+        "aconfig.aconfig.AttributeAccessDict",
         "backend_contract.protocol.ConfigType",
     },
     "model_id": {"builtins.object", "builtins.str"},
@@ -128,14 +130,17 @@ def _fits(member: str, kind: Kind, written: str, at: Context, is_bound: bool) ->
         return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
     if kind.name in ("type", "function", "builtin_function_or_method"):
         return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
-    if kind.cls is not None and kind.name != "enum":
-        if kind.cls.has_unknown_base or any(
-            name in kind.cls.known_members for name in ("__call__", "__get__", "__getattr__")
-        ):
-            return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
+    if kind.cls is not None and kind.name != "enum" and _may_be_called(kind.cls):
+        return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
     if kind.name.startswith(("functools.", "types.", "weakref.", "operator.")):
         return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
     return _misfit(f"`{member}` is `{written}`, of type `{kind.name}`, and cannot be called")
+
+
+def _may_be_called(cls: ClassSource) -> bool:
+    """Return whether an instance of a class can be called, or gives something that can."""
+    names = {"__call__", "__get__", "__getattr__"}
+    return cls.has_unknown_base or not names.isdisjoint(cls.known_members)
 
 
 def fits_function(
@@ -181,12 +186,17 @@ def _call_problem(member: str, arguments: ast.arguments, is_bound: bool) -> str 
 def _signature(arguments: ast.arguments) -> inspect.Signature:
     """Return the parameters as :mod:`inspect` has them, to bind arguments to them."""
     kinds = inspect.Parameter
-    positional = [(each, kinds.POSITIONAL_ONLY) for each in arguments.posonlyargs]
-    positional += [(each, kinds.POSITIONAL_OR_KEYWORD) for each in arguments.args]
+    positional = [*arguments.posonlyargs, *arguments.args]
     required = len(positional) - len(arguments.defaults)
     parameters = [
-        kinds(each.arg, kind, default=kinds.empty if number < required else None)
-        for number, (each, kind) in enumerate(positional)
+        kinds(
+            each.arg,
+            kinds.POSITIONAL_ONLY
+            if number < len(arguments.posonlyargs)
+            else kinds.POSITIONAL_OR_KEYWORD,
+            default=kinds.empty if number < required else None,
+        )
+        for number, each in enumerate(positional)
     ]
     if arguments.vararg:
         parameters.append(kinds(arguments.vararg.arg, kinds.VAR_POSITIONAL))
@@ -247,7 +257,9 @@ def _returns(member: str, function: Function, at: Context, is_manager: bool) -> 
     wrong = [kind.name for kind in kinds if kind.name != "NoneType"]
     if wrong:
         return _misfit(f"`{member}` returns a `{wrong[0]}`")
-    return FITS if function.returns is not None else _unknown(f"`{member}` has no return annotation")
+    return (
+        FITS if function.returns is not None else _unknown(f"`{member}` has no return annotation")
+    )
 
 
 def _returns_lock(kinds: Sequence[Kind]) -> Opinion:

@@ -1,7 +1,7 @@
 """The kinds of the values that expressions have, as far as the source shows them.
 
-A kind is the name of a class, such as ``str``, ``NoneType`` or ``threading.Event``. An expression has
-several if it may have either, and none is known of one that cannot be followed.
+A kind is the name of a class, such as ``str``, ``NoneType`` or ``threading.Event``. An expression
+has several if it may have either, and none is known of one that cannot be followed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from backend_contract._conformance.source.definitions import (
 )
 from backend_contract._conformance.source.evaluation.conditions import decides
 from backend_contract._conformance.source.evaluation.scopes import Alternatives, is_overload
+from backend_contract._conformance.source.evaluation.standard_library import (
+    ATTRIBUTES,
+    FUNCTIONS,
+    STRING_METHODS,
+)
 from backend_contract._conformance.source.modules import (
     ClassSource,
     Function,
@@ -28,7 +33,16 @@ from backend_contract._conformance.source.modules import (
 )
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["Context", "Kind", "Kinds", "is_field", "kinds_of", "kinds_of_annotation", "literals_of", "read_kinds"]
+__all__ = [
+    "Context",
+    "Kind",
+    "Kinds",
+    "is_field",
+    "kinds_of",
+    "kinds_of_annotation",
+    "literals_of",
+    "read_kinds",
+]
 
 _MAX_DEPTH = 25
 
@@ -62,9 +76,11 @@ class Context(NamedTuple):
     depth: int = 0
 
     def deeper(self) -> Context:
+        """Return the same place, one step further from the expression that was asked for."""
         return self._replace(depth=self.depth + 1)
 
     def of_class(self, cls: ClassSource) -> Context:
+        """Return the body of a class as the place."""
         return Context(cls.module, cls.modules, cls, None, self.target, self.depth + 1)
 
 
@@ -82,54 +98,6 @@ _DISPLAYS: dict[type[ast.expr], str] = {
     ast.SetComp: "set",
     ast.GeneratorExp: "generator",
 }
-_STRING_METHODS = {
-    **dict.fromkeys(
-        "capitalize casefold center expandtabs format format_map join ljust lower lstrip removeprefix "
-        "removesuffix replace rjust rstrip strip swapcase title translate upper zfill".split(),
-        "str",
-    ),
-    **dict.fromkeys("split rsplit splitlines".split(), "list"),
-    **dict.fromkeys("partition rpartition".split(), "tuple"),
-    **dict.fromkeys("count find index rfind rindex".split(), "int"),
-    **dict.fromkeys("startswith endswith isupper islower isalpha isdigit isidentifier".split(), "bool"),
-    "encode": "bytes",
-}
-_FUNCTIONS: dict[str, tuple[str, ...]] = {
-    **{f"builtins.{name}": ("str",) for name in ("repr", "ascii", "chr", "format", "hex", "oct", "bin", "input")},
-    **{f"builtins.{name}": ("int",) for name in ("len", "ord", "hash", "id")},
-    **{f"builtins.{name}": ("bool",) for name in ("isinstance", "issubclass", "callable", "all", "any", "hasattr")},
-    "builtins.sorted": ("list",),
-    "builtins.print": ("NoneType",),
-    "builtins.open": ("io.IOBase",),
-    "os.getenv": ("str", "NoneType"),
-    "os.environ.get": ("str", "NoneType"),
-    "os.getpid": ("int",),
-    "os.cpu_count": ("int", "NoneType"),
-    "os.getcwd": ("str",),
-    "os.path.basename": ("str",),
-    "os.path.exists": ("bool",),
-    "os.path.isfile": ("bool",),
-    "os.path.isdir": ("bool",),
-    "os.path.join": ("str",),
-    "time.time": ("float",),
-    "time.monotonic": ("float",),
-    "socket.gethostname": ("str",),
-    "textwrap.dedent": ("str",),
-    "re.sub": ("str",),
-    "json.dumps": ("str",),
-    "sys.intern": ("str",),
-    **{f"platform.{name}": ("str",) for name in ("node", "system", "machine", "release", "python_version")},
-    "importlib.util.find_spec": ("importlib.machinery.ModuleSpec", "NoneType"),
-    "shutil.which": ("str", "NoneType"),
-    "enum.auto": ("int",),
-}
-_ATTRIBUTES = {
-    "sys.platform": "str", "sys.executable": "str", "sys.version": "str", "sys.byteorder": "str",
-    "os.name": "str", "os.sep": "str", "os.environ": "os._Environ",
-    **{f"builtins.{name}": "str" for name in ("__name__", "__qualname__", "__module__", "__file__")},
-    "builtins.__debug__": "bool", "builtins.NotImplemented": "NotImplementedType",
-    "builtins.Ellipsis": "ellipsis",
-}  # fmt: skip
 _TRANSPARENT = {
     "functools.cache", "functools.lru_cache", "builtins.staticmethod", "builtins.classmethod",
     "typing.dataclass_transform", "typing_extensions.dataclass_transform",
@@ -179,9 +147,11 @@ def kinds_of(node: ast.expr, at: Context) -> Kinds:
             return (BOOL,)
         case ast.UnaryOp(operand=operand):
             kinds = kinds_of(operand, at)
-            return _known(*("int" if k.name == "bool" else k.name for k in kinds)) if kinds and all(
-                k.name in _NUMBERS for k in kinds
-            ) else None
+            return (
+                _known(*("int" if k.name == "bool" else k.name for k in kinds))
+                if kinds and all(k.name in _NUMBERS for k in kinds)
+                else None
+            )
         case ast.Compare():
             return _of_comparison(node, at)
         case ast.BinOp():
@@ -234,9 +204,11 @@ def _of_operation(node: ast.BinOp, at: Context) -> Kinds:
     if isinstance(node.op, ast.Mult) and names == {"str", "int"}:
         return (STR,)
     if names <= {"int", "bool"} and not isinstance(node.op, ast.Div):
-        return (BOOL,) if names == {"bool"} and isinstance(
-            node.op, ast.BitAnd | ast.BitOr | ast.BitXor
-        ) else (INT,)
+        return (
+            (BOOL,)
+            if names == {"bool"} and isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor)
+            else (INT,)
+        )
     return (FLOAT,) if names <= {"int", "bool", "float"} else None
 
 
@@ -248,8 +220,8 @@ def _of_subscript(node: ast.Subscript, at: Context) -> Kinds:
         return (STR,)
     if isinstance(node.value, ast.Tuple | ast.List):
         match node.slice:
-            case ast.Constant(value=int(number)) if -len(node.value.elts) <= number < len(
-                node.value.elts
+            case ast.Constant(value=int(number)) if (
+                -len(node.value.elts) <= number < len(node.value.elts)
             ):
                 return kinds_of(node.value.elts[number], at)
             case _:
@@ -433,8 +405,8 @@ def _of_class(module: Module, name: str, rest: list[str], at: Context) -> Kinds:
 
 def _of_standard(name: str) -> Kinds:
     """Return the kinds of a name of the standard library."""
-    if name in _ATTRIBUTES:
-        return _known(_ATTRIBUTES[name])
+    if name in ATTRIBUTES:
+        return _known(ATTRIBUTES[name])
     module, _, last = name.rpartition(".")
     if module == "builtins" and isinstance(getattr(builtins, last, None), type):
         return (Kind("type", function=None),)
@@ -480,7 +452,11 @@ def _of_enumeration(kind: Kind, name: str, at: Context) -> Kinds:
     assert cls is not None
     if kind.name == "type":
         statement = cls.in_body.get(name)
-        return (Kind("enum", cls, None),) if statement and not isinstance(statement, Function) else None
+        return (
+            (Kind("enum", cls, None),)
+            if statement and not isinstance(statement, Function)
+            else None
+        )
     if name in ("name", "_name_"):
         return (STR,)
     if name in ("value", "_value_"):
@@ -535,8 +511,8 @@ def _of_call(node: ast.Call, at: Context) -> Kinds:
     if name in ("os.environ.get", "os.getenv") and len(node.args) + len(node.keywords) > 1:
         default = node.args[1] if len(node.args) > 1 else node.keywords[0].value
         return union([(STR,), kinds_of(default, at)])
-    if name in _FUNCTIONS:
-        return _known(*_FUNCTIONS[name])
+    if name in FUNCTIONS:
+        return _known(*FUNCTIONS[name])
     if name in _WRAPPERS:
         return _of_wrapper(_WRAPPERS[name], node, at)
     if is_field(name):
@@ -586,8 +562,8 @@ def _is_super(node: ast.expr) -> bool:
 def _of_method(function: ast.Attribute, at: Context) -> Kinds:
     """Return the kinds of the result of a method of a string."""
     kinds = kinds_of(function.value, at)
-    if kinds and all(is_string(kind) for kind in kinds) and function.attr in _STRING_METHODS:
-        return _known(_STRING_METHODS[function.attr])
+    if kinds and all(is_string(kind) for kind in kinds) and function.attr in STRING_METHODS:
+        return _known(STRING_METHODS[function.attr])
     return None
 
 
@@ -596,7 +572,13 @@ def _of_standard_class(name: str) -> Kinds:
     module, _, last = name.rpartition(".")
     if module == "builtins":
         cls = getattr(builtins, last, None)
-        is_class = isinstance(cls, type) and last not in ("property", "staticmethod", "classmethod", "super", "type")
+        is_class = isinstance(cls, type) and last not in (
+            "property",
+            "staticmethod",
+            "classmethod",
+            "super",
+            "type",
+        )
         return _known(last) if is_class else None
     root = module.partition(".")[0]
     is_like_class = bool(module) and last[:1].isupper() and not last.isupper()
@@ -785,7 +767,9 @@ def literals_of(node: ast.expr, at: Context) -> tuple[object, ...] | None:
         case ast.IfExp():
             found = [literals_of(each, at) for each in _chosen(node, at)]
             return None if None in found else tuple(each for part in found for each in part or ())
-        case ast.Call(func=ast.Attribute(value=text, attr=("upper" | "lower" | "strip") as name), args=[]):
+        case ast.Call(
+            func=ast.Attribute(value=text, attr=("upper" | "lower" | "strip") as name), args=[]
+        ):
             return _applied(literals_of(text, at), name)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _joined([literals_of(left, at), literals_of(right, at)])

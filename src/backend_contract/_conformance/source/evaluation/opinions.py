@@ -1,8 +1,8 @@
 """Opinions on the members of a class, wherever their values are given.
 
-A type checker believes the declaration of a base, picks one of two definitions by its own rules, and
-does not see what statements outside of the class body assign. There the source decides, or nothing
-does.
+A type checker believes the declaration of a base, picks one of two definitions by its own rules,
+and does not see what statements outside of the class body assign. There the source decides, or
+nothing does.
 """
 
 from __future__ import annotations
@@ -151,20 +151,13 @@ def _opinion_on_read_only(member: str, on_self: list[Assigned]) -> Opinion | Non
             return opinion
         if not is_constructor:
             reason = f"`self.{member}` is assigned, and the property has no setter"
-            return Opinion(Verdict.VIOLATED, reason, each.statement, each.at.cls)
+            return Opinion(Verdict.VIOLATED, reason, each.statement, each.at.module)
     return None
 
 
 def _has_setter(values: list[_Value | None], member: str) -> bool:
     """Return whether the property of a class has a setter, or something that may be one."""
-    return len(values) != 1 or any(
-        isinstance(each, Function)
-        and each.name == member
-        and any(ast.unparse(d).endswith(".setter") for d in each.decorator_list)
-        for value in values
-        if value is not None
-        for each in ast.walk(value.cls.node)
-    )
+    return len(values) != 1 or values[0] is None or member in values[0].cls.with_setter
 
 
 def _is_plain(source: ClassSource, member: str) -> bool:
@@ -175,21 +168,7 @@ def _is_plain(source: ClassSource, member: str) -> bool:
             return False
         if reached:
             return None not in cls.scope.bindings[member]
-        if _declares_for_checkers(cls, member):
-            return False
     return True
-
-
-def _declares_for_checkers(cls: ClassSource, member: str) -> bool:
-    """Return whether a branch that never runs declares a member."""
-    return any(
-        isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test)
-        for statement in cls.node.body
-        if any(
-            isinstance(each, ast.AnnAssign) and ast.unparse(each.target) == member
-            for each in ast.walk(statement)
-        )
-    ) and (len(cls.scope.reached.get(member, [])) > 0)
 
 
 def _plain_opinion(
@@ -203,8 +182,7 @@ def _plain_opinion(
     if opinion.verdict is Verdict.OK:  # checkers take both values of a conditional expression
         return opinion if isinstance(value.binding.value, ast.IfExp) else None
     is_trusted = isinstance(value.binding.statement, ast.AnnAssign) or not (
-        isinstance(value.binding.value, ast.Lambda)
-        or _is_declared_above(source, value.cls, member)
+        isinstance(value.binding.value, ast.Lambda) or _is_declared_above(source, value.cls, member)
     )
     if opinion.verdict is Verdict.UNCHECKED and (is_trusted or _is_function(value)):
         return None
@@ -229,12 +207,10 @@ def _opinion_on_value(
     if value is None:
         return Opinion(Verdict.VIOLATED, f"the class has no `{member}` when it runs")
     opinion = _opinion_on_binding(source, member, value, on_class)
-    return opinion._replace(statement=value.binding.statement, cls=value.cls)
+    return opinion._replace(statement=value.binding.statement, module=value.cls.module)
 
 
-def _opinion_on_binding(
-    source: ClassSource, member: str, value: _Value, on_class: bool
-) -> Opinion:
+def _opinion_on_binding(source: ClassSource, member: str, value: _Value, on_class: bool) -> Opinion:
     cls, (statement, expression) = value
     at = Context(cls.module, cls.modules, cls, target=source)
     if isinstance(statement, Function) and expression is None:
@@ -255,7 +231,9 @@ def _opinion_on_function(member: str, value: _Value, at: Context, on_class: bool
     assert isinstance(function, Function)
     names = _decorator_names(function)
     if any("abstract" in name for name in names):
-        return Opinion(Verdict.VIOLATED, f"`{member}` is abstract, and the class does not define it")
+        return Opinion(
+            Verdict.VIOLATED, f"`{member}` is abstract, and the class does not define it"
+        )
     if _is_ours(value.cls) and not on_class:
         return Opinion(Verdict.OK)
     if member not in ATTRIBUTES:
@@ -290,9 +268,7 @@ def _body_opinion(
     return opinion
 
 
-def _is_seen(
-    source: ClassSource, member: str, values: list[_Value | None], checker: str
-) -> bool:
+def _is_seen(source: ClassSource, member: str, values: list[_Value | None], checker: str) -> bool:
     """Return whether *checker* takes the method that counts in spite of another definition."""
     if len(values) != 1 or values[0] is None:
         return False
@@ -309,7 +285,7 @@ def _opinion_on_assigned(
     member: str, assigned: Assigned, on_class: bool, *, is_bound: bool
 ) -> Opinion:
     opinion = _fits_assigned(member, assigned, on_class, is_bound)
-    return opinion._replace(statement=assigned.statement, cls=assigned.at.cls)
+    return opinion._replace(statement=assigned.statement, module=assigned.at.module)
 
 
 def _fits_assigned(member: str, assigned: Assigned, on_class: bool, is_bound: bool) -> Opinion:
@@ -337,7 +313,9 @@ def _with_instance(
     given = [each for each in on_self if not each.is_deletion]
     opinions = [_opinion_on_assigned(member, each, False, is_bound=True) for each in given]
     worst = all_of(opinions) if opinions else None
-    if worst is None or (body is not None and body.verdict is Verdict.VIOLATED and values != [None]):
+    if worst is None or (
+        body is not None and body.verdict is Verdict.VIOLATED and values != [None]
+    ):
         return body
     if worst.verdict is Verdict.VIOLATED:
         return worst
@@ -379,7 +357,7 @@ def _with_instance_name(
             return Opinion(Verdict.UNCHECKED, f"a method assigns another `{member}` to instances")
         if set(own) != set(of_class):
             reason = f"a method assigns {own[0]!r} to `{member}` of an instance"
-            return Opinion(Verdict.VIOLATED, reason, each.statement, each.at.cls)
+            return Opinion(Verdict.VIOLATED, reason, each.statement, each.at.module)
     return body
 
 
@@ -429,5 +407,7 @@ def _opinion_on_name(name: str) -> Opinion:
     if name != name.strip():
         return Opinion(Verdict.VIOLATED, f"the name {name!r} has blanks around it")
     if name != name.upper():
-        return Opinion(Verdict.VIOLATED, f"the name {name!r} is not upper case; write {name.upper()!r}")
+        return Opinion(
+            Verdict.VIOLATED, f"the name {name!r} is not upper case; write {name.upper()!r}"
+        )
     return Opinion(Verdict.OK)

@@ -8,7 +8,15 @@ from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.source.evaluation.conditions import Decide
 
-__all__ = ["Alternatives", "Binding", "Function", "Scope", "bindings_of_target", "is_overload", "read_scope"]
+__all__ = [
+    "Alternatives",
+    "Binding",
+    "Function",
+    "Scope",
+    "bindings_of_target",
+    "is_overload",
+    "read_scope",
+]
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -31,7 +39,7 @@ class Scope(NamedTuple):
 
     bindings: dict[str, Alternatives]
     reached: dict[str, list[ast.stmt]]
-    """The definitions of each name in all branches that may run, without overloads and setters."""
+    """The definitions of each name in branches that may run, without overloads and setters."""
     is_open: bool
     """Whether statements such as ``locals()[...] = ...`` may bind further names."""
 
@@ -78,10 +86,8 @@ class _Flow:
             case ast.Match(cases=cases):
                 runs = [self.run(each.body, dict(state)) for each in cases]
                 return _join([state, *runs])
-            case ast.Try():
-                return self._try(statement, state)
-            case _ if isinstance(statement, getattr(ast, "TryStar", ())):
-                return self._try(statement, state)
+            case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
+                return self.run(finalbody, self._try(body, handlers, orelse, state))
             case _:
                 self._bind(statement, state)
                 return state
@@ -97,21 +103,24 @@ class _Flow:
             return self.run(body if outcome else orelse, state)
         return _join([self.run(body, dict(state)), self.run(orelse, dict(state))])
 
-    def _try(self, statement: ast.stmt, state: _State) -> _State:
+    def _try(
+        self,
+        body: Sequence[ast.stmt],
+        handlers: Sequence[ast.ExceptHandler],
+        orelse: Sequence[ast.stmt],
+        state: _State,
+    ) -> _State:
         # Any statement of the body may raise, and the handlers go on from there.
-        body, handlers = getattr(statement, "body"), getattr(statement, "handlers")
         raised = [dict(state)]
         done = dict(state)
         for each in body:
             done = self._step(each, done)
             raised.append(dict(done))
-        states = [self.run(getattr(statement, "orelse"), done)]
-        for handler in handlers:
-            if not _ends(handler.body):
-                # An import alone either binds its name or raises.
-                before = raised[0] if len(body) == 1 else _join(raised)
-                states.append(self.run(handler.body, dict(before)))
-        return self.run(getattr(statement, "finalbody"), _join(states))
+        # A single statement, such as an import, either binds its name or raises.
+        before = raised[0] if len(body) == 1 else _join(raised)
+        handled = [each for each in handlers if not isinstance(each.body[-1], ast.Raise)]
+        runs = [self.run(each.body, dict(before)) for each in handled]
+        return _join([self.run(orelse, done), *runs])
 
     def _bind(self, statement: ast.stmt, state: _State) -> None:
         match statement:
@@ -173,10 +182,6 @@ def _join(states: Sequence[_State]) -> _State:
         name: tuple(dict.fromkeys(each for state in states for each in state.get(name, (None,))))
         for name in names
     }
-
-
-def _ends(body: Sequence[ast.stmt]) -> bool:
-    return isinstance(body[-1], ast.Raise)
 
 
 def _is_accessor(function: Function) -> bool:

@@ -81,7 +81,7 @@ def _compared(
     if in_module is None or in_stub is None:
         where = "not in the module" if in_module is None else "only in the module"
         reason = f"`{member}` is {where}: type checkers read {name} instead"
-        return Opinion(Verdict.UNCHECKED, reason, in_module, cls)
+        return Opinion(Verdict.UNCHECKED, reason, in_module, cls.module)
     if isinstance(in_module, Function) and isinstance(in_stub, Function):
         is_same = _shape(in_module) == _shape(in_stub) and _agree(in_module, in_stub)
     elif member in ATTRIBUTES:
@@ -91,13 +91,15 @@ def _compared(
     if is_same:
         return None
     reason = f"type checkers read {name}, which declares `{member}` differently"
-    return Opinion(Verdict.UNCHECKED, reason, in_module, cls)
+    return Opinion(Verdict.UNCHECKED, reason, in_module, cls.module)
 
 
 def _shape(function: Function) -> tuple[object, ...]:
     """Return the part of a signature that decides how a function can be called."""
     given = function.args
-    names = [[each.arg for each in part] for part in (given.posonlyargs, given.args, given.kwonlyargs)]
+    names = [
+        [each.arg for each in part] for part in (given.posonlyargs, given.args, given.kwonlyargs)
+    ]
     optional = [default is not None for default in given.kw_defaults]
     decorators = sorted(ast.unparse(each) for each in function.decorator_list)
     several = given.vararg and given.vararg.arg, given.kwarg and given.kwarg.arg
@@ -130,7 +132,7 @@ def _compared_attribute(
         is_method = not isinstance(in_stub, Function)
         if names != {"property"} or is_method is (member == "backend_type"):
             reason = f"type checkers read {name}, which declares `{member}` differently"
-            return Opinion(Verdict.UNCHECKED, reason, in_module, cls)
+            return Opinion(Verdict.UNCHECKED, reason, in_module, cls.module)
         kinds = result_of(in_module, at)
     elif in_module.value is not None:
         kinds = kinds_of(in_module.value, at)
@@ -138,4 +140,8 @@ def _compared_attribute(
         assert isinstance(in_module, ast.AnnAssign)
         kinds = kinds_of_annotation(in_module.annotation, at)
     opinion = fits_attribute(member, kinds, ast.unparse(in_module))
-    return None if opinion.verdict is Verdict.OK else opinion._replace(statement=in_module, cls=cls)
+    return (
+        None
+        if opinion.verdict is Verdict.OK
+        else opinion._replace(statement=in_module, module=cls.module)
+    )
