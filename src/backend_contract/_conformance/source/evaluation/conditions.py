@@ -7,7 +7,7 @@ import operator
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["Decide", "decides"]
 
@@ -98,7 +98,7 @@ def _compared(left: Any, op: ast.cmpop, right: Any) -> Any:
         return _UNKNOWN
     try:
         if isinstance(left, _Version) and isinstance(right, tuple):
-            return left.compared(op, right)
+            return left.compared(op, cast("tuple[Any, ...]", right))
         return _COMPARISONS[type(op)](left, right)
     except TypeError:
         return _UNKNOWN
@@ -107,10 +107,10 @@ def _compared(left: Any, op: ast.cmpop, right: Any) -> Any:
 def _part(whole: Any, index: ast.expr) -> Any:
     """Return the part of a version that an index or a slice such as ``[:2]`` takes."""
     match index:
-        case ast.Constant(value=int(number)) if isinstance(whole, tuple) and number in (0, 1):
+        case ast.Constant(value=int(number)) if isinstance(whole, _Version) and number in (0, 1):
             return whole[number]
         case ast.Slice(lower=None, upper=ast.Constant(value=int(end)), step=None) if (
-            isinstance(whole, tuple) and end <= 2
+            isinstance(whole, _Version) and end <= 2
         ):
             return tuple(whole[:end])
         case _:
@@ -118,6 +118,6 @@ def _part(whole: Any, index: ast.expr) -> Any:
 
 
 def _starts(text: Any, prefix: Any) -> Any:
-    if isinstance(text, str) and isinstance(prefix, str | tuple):
+    if isinstance(text, str) and isinstance(prefix, str):
         return text.startswith(prefix)
     return _UNKNOWN
