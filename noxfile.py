@@ -198,7 +198,7 @@ def distribution(session: nox.Session) -> None:
     shutil.rmtree(empty, ignore_errors=True)
     empty.mkdir()
     session.chdir(empty)
-    session.run("backend-contract", "check", "--strict", "backend_contract:LocalBackend")
+    session.run("backend-contract", "check", "backend_contract:LocalBackend")
     tests = sorted(str(path) for path in (root / "tests").glob("test_*.py"))
     tests.remove(str(root / SUITES_IN_PYTEST))
     options = [f"--config-file={root / 'pyproject.toml'}", "-p", "no:cacheprovider"]

@@ -265,7 +265,15 @@ def test_should_violated(recwarn: pytest.WarningsRecorder) -> None:
 
 
 @pytest.mark.parametrize(
-    "verdict", [Verdict.UNCHECKED, Verdict.BLOCKED, Verdict.NOT_APPLICABLE], ids=lambda v: v.value
+    "verdict",
+    [
+        Verdict.UNCHECKED,
+        Verdict.BLOCKED,
+        Verdict.NOT_APPLICABLE,
+        Verdict.NEEDS_A_SUITE,
+        Verdict.NEEDS_AN_EXTRA,
+    ],
+    ids=lambda v: v.value,
 )
 def test_undecided(verdict: Verdict) -> None:
     """An undecided clause is skipped with the reasons."""
@@ -278,10 +286,35 @@ def test_undecided(verdict: Verdict) -> None:
 EXPECTED = {"BC302": "another", "BC303": "known"}
 
 
+@pytest.mark.parametrize(
+    ("verdict", "fails"),
+    [
+        (Verdict.UNCHECKED, True),
+        (Verdict.NEEDS_A_SUITE, True),
+        (Verdict.NEEDS_AN_EXTRA, True),
+        (Verdict.BLOCKED, False),
+        (Verdict.NOT_APPLICABLE, False),
+    ],
+)
+def test_strict(verdict: Verdict, fails: bool) -> None:
+    """A strict suite fails if a clause is unchecked or needs something."""
+    result = Result(finding(verdict, because=("why",)), strict=True)
+    assert type(result.outcome) is (pytest.fail.Exception if fails else pytest.skip.Exception)
+    assert "why" in str(result.outcome)
+
+
+def test_strict_should() -> None:
+    """A strict suite fails if a clause of level SHOULD is violated."""
+    violated = finding(Verdict.VIOLATED, replace(CLAUSE, level=Level.SHOULD))
+    assert type(Result(violated, strict=True).outcome) is pytest.fail.Exception
+    assert Result(finding(Verdict.OK), strict=True).outcome is None
+
+
+@pytest.mark.parametrize("verdict", [Verdict.VIOLATED, Verdict.UNCHECKED])
 @pytest.mark.parametrize("level", Level)
-def test_expected_violation(level: Level) -> None:
-    """An expected violation is an expected failure, whatever the level."""
-    violated = finding(Verdict.VIOLATED, replace(CLAUSE, level=level))
+def test_expected_violation(level: Level, verdict: Verdict) -> None:
+    """A violated or unchecked clause that is expected is an expected failure."""
+    violated = finding(verdict, replace(CLAUSE, level=level))
     result = Result(violated, expected_violations=EXPECTED)
     assert type(result.outcome) is pytest.xfail.Exception
     assert str(result.outcome) == "known"
@@ -289,16 +322,22 @@ def test_expected_violation(level: Level) -> None:
 
 
 @pytest.mark.parametrize(
-    "verdict", [verdict for verdict in Verdict if verdict is not Verdict.VIOLATED]
+    "verdict", [Verdict.BLOCKED, Verdict.NOT_APPLICABLE, Verdict.NEEDS_A_SUITE]
 )
-def test_stale_expected_violation(verdict: Verdict) -> None:
-    """An expected violation that does not occur fails."""
+def test_expected_undecided(verdict: Verdict) -> None:
+    """An expected violation of a clause that was not tried is not stale."""
     result = Result(finding(verdict), expected_violations=EXPECTED)
+    assert type(result.outcome) is pytest.skip.Exception
+
+
+def test_stale_expected_violation() -> None:
+    """An expected violation that does not occur fails."""
+    result = Result(finding(Verdict.OK), expected_violations=EXPECTED)
     assert type(result.outcome) is pytest.fail.Exception
-    text = f"BC303 is expected to be violated (known), but is {verdict.value}; remove it"
+    text = "BC303 is expected to be violated (known), but is ok; remove it"
     assert str(result.outcome).startswith(text)
     assert result.outcome.pytrace is False
-    assert result.recorded == recorded(verdict.value)
+    assert result.recorded == recorded("ok")
 
 
 def test_other_expected_violation() -> None:

@@ -61,7 +61,7 @@ def test_sound_suite(run: Run) -> None:
     done = run("Structural", "", "-v")
     assert done.returncode == 0, done.stdout
     assert "test_mine.py::TestMine::test_clause[BC302] PASSED" in done.stdout
-    assert "test_mine.py::TestMine: 25 of 28 clauses exercised, 3 unchecked" in done.stdout
+    assert "test_mine.py::TestMine: 25 of 28 clauses exercised, 3 needs a suite" in done.stdout
 
 
 def test_failure(run: Run) -> None:
@@ -200,14 +200,76 @@ def test_one_skipped_clause(run: Run) -> None:
     done = run("Structural", "", "-k", "BC405")
     assert done.returncode == 0, done.stdout
     assert "1 skipped" in done.stdout
-    assert "1 unchecked" in done.stdout
+    assert "1 needs a suite" in done.stdout
+
+
+STRICT = "strict = True"
+
+
+def test_strict(run: Run) -> None:
+    """In a strict suite a clause that needs a hook fails; one that is decided does not."""
+    done = run("Structural", STRICT, "-k", "BC405 or BC302")
+    assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout
+    assert "BC405 is undecided, and the suite is strict: needs a suite" in done.stdout
+
+
+def test_overridden_test(run: Run) -> None:
+    """A suite that overrides the test of the kit is an error."""
+    done = run("Structural", "def test_clause(self, clause, request): pass")
+    assert done.returncode not in (0, 1)
+    assert "TestMine: must not override test_clause" in done.stdout
+
+
+SKIPS = """\
+import unittest
+import pytest
+from backend_contract import LocalBackend
+from backend_contract.testing import BackendConformance
+
+class TestFactory(BackendConformance):
+    def make_backend(self):
+        {skip}
+
+class TestHook(BackendConformance):
+    backend = LocalBackend
+    def during_start(self, backend, call):
+        {skip}
+
+@pytest.mark.skip("not here")
+class TestMarked(BackendConformance):
+    backend = LocalBackend
+"""
+
+
+@pytest.mark.parametrize(
+    "skip",
+    [
+        'pytest.skip("the reason")',
+        'raise unittest.SkipTest("the reason")',
+        'pytest.importorskip("nowhere", reason="the reason")',
+    ],
+)
+def test_skips(tmp_path: Path, skip: str) -> None:
+    """A skip of the author's, in a factory or a hook, skips the test; each suite is named."""
+    (tmp_path / "test_mine.py").write_text(SKIPS.format(skip=skip))
+    done = run_pytest(tmp_path, "-rs", "-k", "BC302 or BC308 or BC405")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed, 8 skipped" in done.stdout
+    assert "the reason" in done.stdout
+    for line in (
+        "TestFactory: 0 of 3 clauses exercised, 3 skipped",
+        "TestHook: 1 of 3 clauses exercised, 2 skipped",
+        "TestMarked: 0 of 3 clauses exercised, 3 skipped",
+    ):
+        assert f"test_mine.py::{line}" in done.stdout
 
 
 def test_two_workers(run: Run) -> None:
     """The controller of xdist prints the summary if it loads the module as a plugin."""
     done = run("Structural", "", *TWO_WORKERS, "-p", "backend_contract.testing")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("25 of 28 clauses exercised, 3 unchecked") == 1
+    assert done.stdout.count("25 of 28 clauses exercised, 3 needs a suite") == 1
 
 
 def test_two_workers_without_plugin(run: Run) -> None:

@@ -12,7 +12,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-__all__ = ["find_problems"]
+__all__ = ["find_missing", "find_problems"]
 
 _MEMBERS = {
     "backend_type": "BC101",
@@ -42,10 +42,7 @@ Members = Mapping[str, Any]
 
 def find_problems(cls: type) -> dict[str, str]:
     """Return one problem per violated clause, by clause id; empty if *cls* can be used."""
-    # Through `type`, since a metaclass may answer for its classes.
-    mro: tuple[type, ...] = type.__dict__["__mro__"].__get__(cls)
-    bases: list[Members] = [type.__dict__["__dict__"].__get__(base) for base in mro]
-    members = {name: value for base in reversed(bases) for name, value in base.items()}
+    bases, members = _read(cls)
     assigned = _names_assigned(bases)
     problems: dict[str, str] = {}
     for name, problem in (
@@ -55,6 +52,20 @@ def find_problems(cls: type) -> dict[str, str]:
     ):
         problems.setdefault(_MEMBERS[name], problem)
     return problems
+
+
+def find_missing(cls: type) -> list[str]:
+    """Return the members that *cls* lacks or leaves abstract."""
+    bases, members = _read(cls)
+    return [name for name, _ in _missing_members(members, _names_assigned(bases))]
+
+
+def _read(cls: type) -> tuple[list[Members], Members]:
+    """Return the dictionaries of the classes that *cls* inherits from, and its members."""
+    # Through `type`, since a metaclass may answer for its classes.
+    mro: tuple[type, ...] = type.__dict__["__mro__"].__get__(cls)
+    bases: list[Members] = [type.__dict__["__dict__"].__get__(base) for base in mro]
+    return bases, {name: value for base in reversed(bases) for name, value in base.items()}
 
 
 def _missing_members(members: Members, assigned: set[str]) -> Iterator[tuple[str, str]]:

@@ -145,8 +145,9 @@ _TABLE = (
         text="a registration adds to the constructor's configuration and to earlier ones: mappings "
         "merge, other values (lists too) are replaced, later values win, untouched keys stay",
         why="Independent modules share one backend; none may undo the settings of another.",
-        fix="Call `super().register_config(config)`, which merges.",
-        expected="super().register_config(config)",
+        fix="Merge it into a copy of the earlier configuration, and keep the copy; the "
+        "`register_config` of `BackendBase` does.",
+        expected="self.config = merged(self.config, config)",
         layers="B",
         members=("register_config",),
         requires=("BC203",),
@@ -157,7 +158,7 @@ _TABLE = (
         "the caller gave",
         why="The same mapping may configure the next backend, or be the runtime's own settings.",
         fix="Copy the mapping before changing it; replace `self.config`, never merge in place.",
-        expected="super().register_config(config)",
+        expected="self.config = merged(self.config, config)",
         layers="B",
         members=("register_config", "__init__"),
         requires=("BC201",),

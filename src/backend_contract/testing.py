@@ -18,7 +18,7 @@ tests; load this module there with ``-p backend_contract.testing``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from backend_contract._conformance.behavioural.request_servers import (
     Pairs,
@@ -29,11 +29,13 @@ from backend_contract._conformance.behavioural.trial import (
     DEFAULT_TIME_LIMIT,
     USUAL_METADATA,
     Subject,
+    is_skip,
 )
 from backend_contract._conformance.kit import Kit, check_backend
 from backend_contract._conformance.pytest_summary import (
     DECIDED,
     PROPERTY,
+    UNDECIDED,
     failure_message,
     register_summary,
 )
@@ -62,8 +64,10 @@ class BackendConformance:
 
     A subclass sets ``backend``, or defines ``make_backend``. A violated clause of level MUST fails;
     one of level SHOULD passes, with a warning in the summary. A clause that is unchecked, blocked
-    by another or not applicable is skipped, with the reason. If all clauses of a suite run and none
-    is decided, its last test fails. Works with pytest 7 and newer, and with xdist.
+    by another or not applicable, or that needs a hook or an extra, is skipped, with the reason. If
+    a factory or a hook skips a test, as ``pytest.skip`` does, the test is skipped. If all clauses
+    of a suite run and none is decided, its last test fails. Works with pytest 7 and newer, and with
+    xdist.
     """
 
     __test__: ClassVar[bool] = False  # of this class alone: see __init_subclass__
@@ -81,7 +85,10 @@ class BackendConformance:
     """Seconds after which a call of a member is considered to hang."""
 
     expected_violations: ClassVar[Mapping[str, str]] = {}
-    """Known violations: reasons by clause id. A clause that is not violated fails."""
+    """Clauses known to be violated or unchecked: reasons by clause id. One that is ok fails."""
+
+    strict: ClassVar[bool] = False
+    """Whether unchecked clauses fail, those that need a hook or an extra, and warnings."""
 
     def make_backend(self) -> Backend:
         """Return a new, not started backend. Define it if the class needs a custom constructor."""
@@ -115,6 +122,9 @@ class BackendConformance:
     _kit: ClassVar[Kit | None] = None
 
     def __init_subclass__(cls) -> None:
+        for name in ("test_clause", "pytest_generate_tests"):
+            if getattr(cls, name) is not getattr(BackendConformance, name):
+                raise TypeError(f"{cls.__name__}: must not override {name}; use another name")
         if "__test__" not in cls.__dict__:
             cls.__test__ = True
         cls._kit = None
@@ -133,6 +143,8 @@ class BackendConformance:
 
     def test_clause(self, clause: Clause, request: Any) -> None:  # pytest.FixtureRequest
         """The clause holds."""
+        import pytest
+
         result = "not tried"
         try:
             finding = self._finding(clause)
@@ -143,6 +155,10 @@ class BackendConformance:
                 if _is_last_of_all(request) and not self._decides_any():
                     _fail(f"{clause.id} is {result}, and no other clause was decided either")
                 _skip(f"{result}: {'; '.join(finding.because)}")
+        except pytest.skip.Exception:
+            if result == "not tried":  # the author skips it
+                result = "skipped"
+            raise
         finally:
             # Not by `record_property`, which warns if there is a JUnit report.
             value = f"{type(self).__name__} {clause.id} {result}"
@@ -154,13 +170,16 @@ class BackendConformance:
 
         if result == "expected violation":
             pytest.xfail(expected or "")
-        if expected is not None:
+        if expected is not None and result == "ok":
             _fail(
                 f"{finding.clause.id} is expected to be violated ({expected}), but is {result}; "
                 "remove it from expected_violations"
             )
-        if result == "violated":
+        if result == "violated" or (self.strict and result == "warning"):
             _fail(failure_message(finding, self._the_kit().name, self.config))
+        if self.strict and result in UNDECIDED:
+            reasons = "; ".join(finding.because)
+            _fail(f"{finding.clause.id} is undecided, and the suite is strict: {result}: {reasons}")
 
     def _decides_any(self) -> bool:
         return any(_result(self._finding(clause)) in DECIDED for clause in in_layer("B"))
@@ -172,6 +191,10 @@ class BackendConformance:
             return self._the_kit().finding(clause)
         except (CouldNotCheckError, TypeError, ValueError, pytest.UsageError) as error:
             problem = str(error)
+        except Exception as error:
+            if is_skip(error):  # that of unittest, which pytest knows in its own tests only
+                _skip(str(error))
+            raise
         pytest.fail(f"{clause.id} could not be checked: {problem}", pytrace=False)
 
     def _the_kit(self) -> Kit:
@@ -213,7 +236,7 @@ def pytest_configure(config: Any) -> None:  # pytest.Config, if it is installed
 
 def _result(finding: Finding, expected: str | None = None) -> str:
     """Return the result of a test: a verdict, or a milder form of a violation."""
-    if finding.verdict is Verdict.VIOLATED and expected is not None:
+    if finding.verdict in (Verdict.VIOLATED, Verdict.UNCHECKED) and expected is not None:
         return "expected violation"
     return "warning" if finding.is_warning else finding.verdict.value
 
@@ -229,13 +252,13 @@ def _is_last_of_all(request: Any) -> bool:
     return [*clauses][-1] is request.node and {*clauses.values()} == {*in_layer("B")}
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     import pytest
 
     pytest.fail(message, pytrace=False)
 
 
-def _skip(message: str) -> None:
+def _skip(message: str) -> NoReturn:
     import pytest
 
     pytest.skip(message)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Mine
+from support import Mine, Structural
 
 from backend_contract import BackendBase, LocalBackend
 from backend_contract._conformance import kit as kits
@@ -351,6 +351,89 @@ def test_member_without_frameworks(members: dict[str, Any], clause: str) -> None
     report = check_backend(type("Wrong", (Mine,), members))
     violations = [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED]
     assert violations == [clause]
+
+
+async def later(self: object) -> None:
+    pass
+
+
+def nothing(self: object) -> None:
+    pass
+
+
+def replaces(self: Any, config: Any) -> None:
+    self.config = config
+
+
+@pytest.mark.parametrize(
+    ("clause", "base", "members", "advice"),
+    [
+        ("BC103", Mine, {"backend_type": " my ray"}, 'Write `backend_type = "MY RAY"`.'),
+        ("BC103", Mine, {"backend_type": ""}, ""),
+        ("BC309", Structural, {"start": later}, "Remove `async` from `start`."),
+        ("BC309", Structural, {"stop": lambda self, now: None}, ""),
+        ("BC302", Mine, {"start": nothing}, "Set `self._started = True` at the end of `start`."),
+        (
+            *("BC302", Structural, {"start": nothing}),
+            "Let `is_started` be `True` from the end of `start` on.",
+        ),
+        (
+            *("BC204", Mine, {"register_config": replaces}),
+            "Call `super().register_config(config)`, which merges.",
+        ),
+    ],
+)
+def test_advice(clause: str, base: type, members: dict[str, Any], advice: str) -> None:
+    """The advice is about the mistake; a structural class is not told to call ``super``."""
+    finding = tried(type("Wrong", (base,), members), clause)
+    assert (finding.verdict, finding.advice) == (Verdict.VIOLATED, advice)
+
+
+class WithoutStop:
+    """Has every member but one."""
+
+    backend_type = "WITHOUT-STOP"
+    is_started = False
+
+    def __init__(self, config: Any = None) -> None:
+        self.lock = threading.Lock()
+
+    register_config = Structural.register_config
+    start = Structural.start
+    start_lock = Structural.start_lock
+    handle_runtime_context = Structural.handle_runtime_context
+
+
+def test_missing_member() -> None:
+    """A missing member blocks BC201, and is to be defined."""
+    with Kit(Subject(make=WithoutStop)) as kit:  # type: ignore[arg-type]  # wrong on purpose
+        assert kit.finding(CLAUSES["BC309"]).advice == "Define `stop` in the class."
+        constructor = kit.finding(CLAUSES["BC201"])
+    assert (constructor.verdict, constructor.because) == (Verdict.BLOCKED, ("BC309",))
+    assert tried(Structural, "BC201").verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("kinds", "notes"),
+    [
+        (("grpc",), ["requests were made over gRPC only; install backend-contract[fastapi]"]),
+        (("http",), ["requests were made over HTTP only; install backend-contract[grpc]"]),
+        (("grpc", "http"), []),
+        ((), []),
+    ],
+)
+def test_missing_framework(
+    kinds: tuple[str, ...],
+    notes: list[str],
+    instead: Instead,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If only one framework is installed, a note says that clauses were tried by half."""
+    monkeypatch.setattr(vars(kits)["RequestServers"], "kinds", kinds)
+    instead("BC501", lambda trial: None)
+    with Kit(Subject(make=Mine)) as kit:
+        assert kit.finding(CLAUSES["BC501"]).verdict is Verdict.OK
+        assert kit.notes == notes
 
 
 def test_factory_of_other_constructor() -> None:

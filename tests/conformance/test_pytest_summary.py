@@ -9,7 +9,10 @@ import pytest
 
 from backend_contract._conformance.pytest_summary import PROPERTY, register_summary
 
-UNDECIDED = ("unchecked", "blocked", "not applicable", "not tried")
+UNDECIDED = (
+    *("unchecked", "needs a suite", "needs an extra", "blocked", "not applicable", "not tried"),
+    "skipped",
+)
 
 
 class Manager:
@@ -34,9 +37,17 @@ def summary() -> Any:
     return plugin
 
 
-def report(*properties: tuple[str, str], module: str = "test_a.py", when: str = "call") -> Any:
-    node = f"{module}::TestMine::test_clause[BC101]"
-    return SimpleNamespace(when=when, nodeid=node, user_properties=list(properties))
+def report(
+    *properties: tuple[str, str],
+    module: str = "test_a.py",
+    when: str = "call",
+    outcome: str = "passed",
+    test: str = "test_clause[BC101]",
+) -> Any:
+    node = f"{module}::TestMine::{test}"
+    return SimpleNamespace(
+        when=when, nodeid=node, user_properties=list(properties), outcome=outcome
+    )
 
 
 def log(summary: Any, *results: str) -> None:
@@ -59,7 +70,10 @@ def lines_of(summary: Any) -> list[str]:
         (("ok", "violated"), "2 of 2 clauses exercised, 1 violated"),
         (
             ("ok", *UNDECIDED),
-            "1 of 5 clauses exercised, 1 unchecked, 1 blocked, 1 not applicable, 1 not tried",
+            (
+                "1 of 8 clauses exercised, 1 unchecked, 1 needs a suite, 1 needs an extra, "
+                "1 blocked, 1 not applicable, 1 not tried, 1 skipped"
+            ),
         ),
         (("ok", "expected violation"), "2 of 2 clauses exercised, 1 expected violation"),
         (("expected violation",) * 2, "2 of 2 clauses exercised, 2 expected violations"),
@@ -99,6 +113,33 @@ def test_other_reports(summary: Any) -> None:
         summary.pytest_runtest_logreport(report((name, "TestMine BC101 ok")))
     for when in ("setup", "teardown"):
         summary.pytest_runtest_logreport(report((PROPERTY, "TestMine BC101 ok"), when=when))
+    assert lines_of(summary) == []
+
+
+@pytest.mark.parametrize("test", ["test_clause[BC101]", "test_clause[gpu-BC101]"])
+def test_skipped_suite(summary: Any, test: str) -> None:
+    """A suite whose tests are skipped by a mark or a fixture is named."""
+    for _ in range(2):
+        summary.pytest_runtest_logreport(report(when="setup", outcome="skipped", test=test))
+    assert lines_of(summary) == [
+        "backend-contract",
+        "test_a.py::TestMine: 0 of 2 clauses exercised, 2 skipped",
+    ]
+
+
+@pytest.mark.parametrize(
+    "skipped",
+    [
+        report(when="setup", outcome="skipped", test="test_mine"),
+        report(when="setup", outcome="skipped", test="test_clause[1]"),
+        report(when="setup", outcome="failed"),
+        report(when="call", outcome="skipped"),
+    ],
+    ids=["another test", "another parameter", "failed", "in the call"],
+)
+def test_other_skips(summary: Any, skipped: Any) -> None:
+    """Only a test of a suite that was skipped before its call is counted by its id."""
+    summary.pytest_runtest_logreport(skipped)
     assert lines_of(summary) == []
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from support import make_finding
 
 from backend_contract._conformance.results import (
     Finding,
+    NotChecked,
     Outcome,
     Report,
     Source,
@@ -27,6 +29,8 @@ LETTERS = {
     "u": Verdict.UNCHECKED,
     "b": Verdict.BLOCKED,
     "n": Verdict.NOT_APPLICABLE,
+    "s": Verdict.NEEDS_A_SUITE,
+    "x": Verdict.NEEDS_AN_EXTRA,
 }
 SHOULD = replace(CLAUSES["BC304"], level=Level.SHOULD)
 
@@ -57,6 +61,9 @@ def findings(words: str) -> list[Finding]:
         ("Sb Bu", "b"),
         ("Su Bu", "u"),
         ("Su Bn", "n"),
+        ("Su Bs", "s"),
+        ("So Bx", "o"),
+        ("Bs Bx", "s"),
         ("So Bn", "o"),
         ("So Bv", "v"),
         ("Sv Bo", "v"),
@@ -86,6 +93,15 @@ def test_combine_parts() -> None:
     assert both.sources == tuple(Source(layer="S", checked_by=name) for name in names)
 
 
+def test_combine_advice() -> None:
+    """The advice is that of the decisive finding, or else of one that agrees with it."""
+    silent, loud = finding("v"), replace(finding("v", "B"), advice="Remove `async`.")
+    other = replace(finding("o"), advice="Do nothing.")
+    assert combine([silent, loud]).advice == "Remove `async`."
+    assert combine([other, silent]).advice == ""
+    assert combine([replace(silent, advice="Define it."), loud]).advice == "Define it."
+
+
 def test_combine_stepwise() -> None:
     """Combining step by step equals combining at once."""
     first, second, third = findings("So Su Bo")
@@ -110,46 +126,69 @@ def test_combine_reports() -> None:
     assert combine_reports([one]) == one
 
 
-@pytest.mark.parametrize(
-    ("letter", "expected", "strict", "fails"),
-    [
-        ("o", "", False, False),
-        ("o", "", True, False),
-        ("u", "", False, False),
-        ("u", "", True, True),
-        ("b", "", True, False),
-        ("n", "", True, False),
-        ("v", "", False, True),
-        ("v", "known", True, False),
-        ("o", "known", False, True),
-        ("u", "known", False, True),
-        ("b", "known", False, True),
-    ],
-)
-def test_fails(letter: str, expected: str, strict: bool, fails: bool) -> None:
-    """A violation fails unless expected, a stale expectation fails, unchecked fails if strict."""
-    known = replace(finding(letter), expected_because=expected)
-    assert known.fails(strict) is fails
-    assert known.is_expected is (letter == "v" and bool(expected))
-    assert known.is_stale is (letter != "v" and bool(expected))
-    report = Report(target="a:B", findings=(known,))
-    assert Outcome(reports=[report], strict=strict).fails is fails
-
-
-def test_not_strict() -> None:
-    """An outcome is not strict by default."""
-    assert not Outcome(reports=[Report(target="a:B", findings=(finding("u"),))]).fails
-
-
-@pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("letter", LETTERS)
-def test_should(letter: str, strict: bool) -> None:
-    """A clause of level SHOULD never fails a run; its violation is a warning."""
+def test_fails(letter: str) -> None:
+    """A violated or unchecked clause fails; with *lenient* only a violated one."""
+    each = finding(letter)
+    assert each.fails() is (letter in "vu")
+    assert each.fails(lenient=True) is (letter == "v")
+    report = Report(target="a:B", findings=(each,))
+    assert Outcome(reports=[report]).fails is (letter in "vu")
+    assert Outcome(reports=[report], lenient=True).fails is (letter == "v")
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_should(letter: str) -> None:
+    """A clause of level SHOULD fails only with *error_on_warning*; its violation is a warning."""
     must = finding(letter, clause="BC304")
     should = replace(must, clause=SHOULD)
-    assert not should.fails(strict)
     assert should.is_warning is (letter == "v")
     assert not must.is_warning
+    report = Report(target="a:B", findings=(should,))
+    assert not Outcome(reports=[report]).fails
+    assert Outcome(reports=[report], error_on_warning=True).fails is (letter in "vu")
+    both = Outcome(reports=[report], error_on_warning=True, lenient=True)
+    assert both.fails is (letter == "v")
+
+
+@pytest.mark.parametrize(
+    ("words", "covered", "stale"),
+    [
+        ("Sv", True, False),
+        ("Su", True, False),
+        ("So", False, False),
+        ("Sb", False, False),
+        ("So Bo", False, True),
+        ("So So Bo", False, True),
+        ("So Bv", True, False),
+        ("So Bu", False, False),
+        ("Su Bo", False, False),
+        ("So Su Bo", False, False),
+        ("So Bb", False, False),
+        ("So Bn", False, False),
+        ("So Bs", False, False),
+    ],
+)
+def test_expected(words: str, covered: bool, stale: bool) -> None:
+    """An entry covers what does not hold, and is stale only if every layer found the clause ok."""
+    known = replace(combine(findings(words)), expected_because="known")
+    assert (known.is_expected, known.is_stale) == (covered, stale)
+    assert known.fails() is stale
+    assert known.fails(lenient=True) is stale
+
+
+@pytest.mark.parametrize(("letter", "stale"), [("o", True), ("u", False), ("n", False)])
+def test_expected_in_one_layer(letter: str, stale: bool) -> None:
+    """Of a clause that only layer B decides, that layer's verdict tells whether it is stale."""
+    known = replace(finding(letter, "B", clause="BC303"), expected_because="known")
+    assert known.is_stale is stale
+
+
+def test_not_checked() -> None:
+    """A class that was not checked fails the run as an unchecked clause does."""
+    missed = NotChecked(name="Mine", path=Path("mine.py"), line=3, because="five members")
+    assert Outcome(not_checked=[missed]).fails
+    assert not Outcome(not_checked=[missed], lenient=True).fails
 
 
 @pytest.mark.parametrize(

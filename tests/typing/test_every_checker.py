@@ -88,7 +88,7 @@ def test_name_in_report(checker: str, directory: Path, capsys: pytest.CaptureFix
 
 def test_disagreement(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The report shows the verdict of each checker if they differ."""
-    assert main(["check", "--checker", "all", "mine.py:Inferred"]) == 0
+    assert main(["check", "--checker", "all", "mine.py:Inferred"]) == 1
     shown = capsys.readouterr().out
     assert "BC401  unchecked" in shown
     said = {line.split()[1]: line.split()[-1] for line in shown.splitlines() if "  says  " in line}
@@ -99,9 +99,9 @@ def test_disagreement(directory: Path, capsys: pytest.CaptureFixture[str]) -> No
         "ty": "unchecked",
         "zuban": "ok",
     }
-    assert main(["check", "--strict", "--checker", "all", "mine.py:Inferred"]) == 1
+    assert main(["check", "--lenient", "--checker", "all", "mine.py:Inferred"]) == 0
     capsys.readouterr()
-    assert main(["check", "--strict", "--checker", "zuban", "mine.py:Inferred"]) == 0
+    assert main(["check", "--checker", "zuban", "mine.py:Inferred"]) == 0
 
 
 def test_agreement(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +31,8 @@ from backend_contract._conformance.behavioural.trial import (
     violated,
 )
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
-from backend_contract._structure import find_problems
+from backend_contract._structure import find_missing, find_problems
+from backend_contract.base import BackendBase
 from backend_contract.clauses import CLAUSES, Clause, in_layer
 from backend_contract.errors import CouldNotCheckError
 from backend_contract.protocol import Backend
@@ -39,6 +40,21 @@ from backend_contract.protocol import Backend
 __all__ = ["CHECKED_BY", "Kit", "check_backend"]
 
 CHECKED_BY = "the conformance kit"
+
+_ADVICE_ON_BASE = {
+    True: {
+        "BC204": "Call `super().register_config(config)`, which merges.",
+        "BC302": "Set `self._started = True` at the end of `start`.",
+        "BC303": "Set `self._started = False` in `stop`.",
+        "BC405": "Set `self._started = True` at the end of `start`.",
+    },
+    False: {
+        "BC302": "Let `is_started` be `True` from the end of `start` on.",
+        "BC303": "Let `is_started` be `False` from the end of `stop` on.",
+        "BC405": "Let `is_started` become `True` at the end of `start`.",
+    },
+}
+"""Advice on violations: for subclasses of ``BackendBase``, and for other classes."""
 
 _GRACE = 1.0
 """Seconds that all threads together have to end after everything has been stopped."""
@@ -61,8 +77,8 @@ def check_backend(
     valid for the class, if an empty one is not; *metadata* is what a usual client sends. Each call
     of a member may take *time_limit* seconds.
 
-    Three hooks show what no member of a backend shows. Without them, the clauses that need them are
-    unchecked if the members do not suffice:
+    Three hooks show what no member of a backend shows. Without them, the verdict on a clause is
+    "needs a suite" if the members do not suffice:
 
     - ``merged_config(backend)`` returns the merged configuration (BC204);
     - ``during_start(backend, call)`` arranges that ``backend.start()`` calls ``call()`` in the
@@ -187,14 +203,21 @@ class Kit:
             problems.pop("BC201", None)  # the factory may call the class in any way
         return problems
 
+    @functools.cached_property
+    def _missing(self) -> list[str]:
+        return find_missing(self.backend_class())
+
     def _decide(self, clause: Clause) -> StopTrial | None:
         """Return ``None`` if the clause holds."""
-        problems = self._problems
+        problems, missing = self._problems, self._missing
         if clause.id in problems:
-            return violated(problems[clause.id])
+            advice = _advice_on(problems[clause.id], [m for m in clause.members if m in missing])
+            return violated(problems[clause.id], advice=advice)
         blocking = blocked_by(clause, lambda required: self.finding(CLAUSES[required]))
         if blocking is None and problems and inspect.isabstract(self.backend_class()):
             blocking = next(iter(problems))  # there is no instance to try
+        if blocking is None and missing and clause.id == "BC201":
+            blocking = next(iter(problems), None)  # what it makes is incomplete
         return self._try(clause) if blocking is None else blocked(blocking)
 
     def _try(self, clause: Clause) -> StopTrial | None:
@@ -203,6 +226,7 @@ class Kit:
             self.finding(CLAUSES[other])
         if "handle_runtime_context" in clause.members:
             self._servers.start()  # which may take longer than the time limit of a trial
+            self._note_missing_kind()
         self._before_trial(clause.id)
         trial = self._trial()
         try:
@@ -210,8 +234,22 @@ class Kit:
         finally:
             self.notes += trial.clean_up()
 
+    def _note_missing_kind(self) -> None:
+        """Note that a framework is missing, of which other clauses try half."""
+        if len(self._servers.kinds) == 1:
+            tried, missing = (
+                ("gRPC", "fastapi") if "grpc" in self._servers.kinds else ("HTTP", "grpc")
+            )
+            self.notes.append(
+                f"requests were made over {tried} only; install backend-contract[{missing}]"
+            )
+
     def _finding(self, clause: Clause, outcome: StopTrial | None) -> Finding:
-        path, line = _locate(self.backend_class(), clause.members[0])
+        cls = self.backend_class()
+        path, line = _locate(cls, clause.members[0])
+        advice = outcome.advice if outcome is not None else ""
+        if outcome is not None and outcome.verdict is Verdict.VIOLATED and not advice:
+            advice = _ADVICE_ON_BASE[BackendBase in cls.__mro__].get(clause.id, "")
         return Finding(
             clause=clause,
             verdict=Verdict.OK if outcome is None else outcome.verdict,
@@ -219,9 +257,18 @@ class Kit:
             line=line,
             found="" if outcome is None else outcome.found,
             because=() if outcome is None else outcome.because,
+            advice=advice,
             layer="B",
             checked_by=CHECKED_BY,
         )
+
+
+def _advice_on(problem: str, missing: Sequence[str]) -> str:
+    """Return how to fix a *problem* of a class; *missing* are the members that it lacks."""
+    if missing:
+        return f"Define `{missing[0]}` in the class."
+    name, _, what = problem.partition(" ")
+    return f"Remove `async` from {name}." if what.startswith("is async") else ""
 
 
 def _validated(subject: Subject) -> Subject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
@@ -10,10 +11,16 @@ from typing import Any
 from backend_contract._conformance.behavioural import BEHAVIOURS
 from backend_contract._conformance.results import Finding
 
-__all__ = ["DECIDED", "PROPERTY", "failure_message", "register_summary"]
+__all__ = ["DECIDED", "PROPERTY", "UNDECIDED", "failure_message", "register_summary"]
 
 DECIDED = ("ok", "violated", "warning", "expected violation")
 """The results of a test that mean that its clause was decided."""
+
+UNDECIDED = ("unchecked", "needs a suite", "needs an extra")
+"""The results that fail a strict suite."""
+
+_TEST = re.compile(r"(?P<file>[^:]*)::(?:.*::)?(?P<suite>\w+)::test_clause\[(.*-)?BC\d{3}(-.*)?\]")
+"""The id of a test of a suite."""
 
 PROPERTY = "backend-contract"
 """The name of the test property: suite, clause and result, separated by spaces."""
@@ -31,7 +38,7 @@ def failure_message(finding: Finding, name: str, config: Mapping[str, Any] | Non
         ("found", finding.found),
         ("because", "\n".join(finding.because)),
         ("at", f"{finding.path}:{finding.line}"),
-        ("fix", clause.fix),
+        ("fix", finding.advice or clause.fix),
     ):
         if text:
             block = textwrap.indent(text, " " * 10)
@@ -84,6 +91,10 @@ class _Summary:
                 self._suites.setdefault(title, Counter())[result] += 1
                 if result == "warning":
                     self._warnings.append(f"{title}: {clause} (SHOULD) is violated")
+        skipped = _TEST.fullmatch(report.nodeid) if report.outcome == "skipped" else None
+        if report.when == "setup" and skipped:  # by a mark or a fixture: the test did not run
+            title = f"{skipped['file']}::{skipped['suite']}"
+            self._suites.setdefault(title, Counter())["skipped"] += 1
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._suites:
@@ -97,7 +108,7 @@ class _Summary:
 def _in_words(counts: Counter[str]) -> str:
     exercised = sum(counts[result] for result in DECIDED)
     parts = [f"{exercised} of {counts.total()} clauses exercised"]
-    for result in ("violated", "unchecked", "blocked", "not applicable", "not tried"):
+    for result in ("violated", *UNDECIDED, "blocked", "not applicable", "not tried", "skipped"):
         if counts[result]:
             parts.append(f"{counts[result]} {result}")
     for result in ("warning", "expected violation"):

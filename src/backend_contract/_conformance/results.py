@@ -12,10 +12,12 @@ from backend_contract.clauses import Clause, Level
 
 __all__ = [
     "Finding",
+    "NotChecked",
     "Outcome",
     "Report",
     "Source",
     "Verdict",
+    "blocked",
     "blocked_by",
     "combine",
     "combine_reports",
@@ -88,25 +90,40 @@ class Finding:
 
     @property
     def is_expected(self) -> bool:
-        """Whether the clause is violated, as expected."""
-        return bool(self.expected_because) and self.verdict is Verdict.VIOLATED
+        """Whether an expected violation covers the finding: the clause does not hold, as known."""
+        covered = (Verdict.VIOLATED, Verdict.UNCHECKED)
+        return bool(self.expected_because) and self.verdict in covered
 
     @property
     def is_stale(self) -> bool:
-        """Whether an expected violation did not occur."""
-        return bool(self.expected_because) and not self.is_expected
+        """Whether an expected violation is gone: every layer of the clause ran and found it ok.
+
+        A run of some layers only cannot know.
+        """
+        parts = self.parts or (self,)
+        all_layers = {part.layer for part in parts} == {*self.clause.layers}
+        all_ok = all(part.verdict is Verdict.OK for part in parts)
+        return bool(self.expected_because) and all_layers and all_ok
 
     @property
     def is_warning(self) -> bool:
         """Whether a clause of level SHOULD is violated."""
         return self.verdict is Verdict.VIOLATED and self.clause.level is Level.SHOULD
 
-    def fails(self, strict: bool) -> bool:
-        """Return whether the finding fails a run. *strict* makes unchecked clauses fail too."""
+    def fails(self, *, lenient: bool = False, error_on_warning: bool = False) -> bool:
+        """Return whether the finding fails a run.
+
+        A violated or unchecked clause of level MUST does, and so does a stale expected violation.
+        With *lenient*, unchecked clauses do not fail. With *error_on_warning*, clauses of level
+        SHOULD fail as those of level MUST do.
+        """
         if self.expected_because:
             return self.is_stale
-        failing = (Verdict.VIOLATED, Verdict.UNCHECKED) if strict else (Verdict.VIOLATED,)
-        return self.verdict in failing and self.clause.level is Level.MUST
+        if self.clause.level is Level.SHOULD and not error_on_warning:
+            return False
+        return self.verdict is Verdict.VIOLATED or (
+            self.verdict is Verdict.UNCHECKED and not lenient
+        )
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -130,14 +147,36 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotChecked:
+    """A class that looks like a backend and that the run did not check."""
+
+    name: str
+    """Its qualified name in its module."""
+    path: Path
+    line: int
+    because: str
+    """Why it looks like a backend, and why it was not checked."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The results of one run."""
+    """The results of one run: everything that an output format shows."""
 
     reports: Sequence[Report] = ()
     problems: tuple[str, ...] = ()
     """Problems that do not belong to a single report, such as a missing checker."""
-    strict: bool = False
-    """Whether unchecked clauses fail, as violated ones do."""
+    notes: tuple[str, ...] = ()
+    """Observations that do not belong to a single report, such as a skipped file."""
+    not_checked: Sequence[NotChecked] = ()
+    """Classes that look like backends; each counts as unchecked."""
+    excluded: tuple[str, ...] = ()
+    """The files and classes that were left out by the setting ``exclude``."""
+    not_selected: tuple[str, ...] = ()
+    """The ids of the clauses that the run could decide, but that were not selected."""
+    lenient: bool = False
+    """Whether unchecked clauses and classes do not fail."""
+    error_on_warning: bool = False
+    """Whether clauses of level SHOULD fail as those of level MUST do."""
 
     @property
     def errors(self) -> list[tuple[str | None, str]]:
@@ -157,8 +196,13 @@ class Outcome:
 
     @property
     def fails(self) -> bool:
-        """Whether any finding fails the run."""
-        return any(finding.fails(self.strict) for finding in self.findings)
+        """Whether anything fails the run."""
+        unchecked = bool(self.not_checked) and not self.lenient
+        return unchecked or any(self.is_failure(finding) for finding in self.findings)
+
+    def is_failure(self, finding: Finding) -> bool:
+        """Return whether *finding* fails this run."""
+        return finding.fails(lenient=self.lenient, error_on_warning=self.error_on_warning)
 
 
 def count_verdicts(findings: Iterable[Finding]) -> str:
@@ -180,6 +224,11 @@ def blocked_by(clause: Clause, finding_of: Callable[[str], Finding]) -> str | No
         if finding.verdict is Verdict.VIOLATED and finding.clause.level is Level.MUST:
             return required
     return None
+
+
+def blocked(finding: Finding, clause: str) -> Finding:
+    """Return *finding*, blocked by *clause*."""
+    return replace(finding, verdict=Verdict.BLOCKED, found="", because=(clause,), advice="")
 
 
 _WORST_FIRST = (
@@ -215,7 +264,8 @@ def combine(findings: Sequence[Finding]) -> Finding:
     decisive = _decisive(parts)
     agreeing = [part for part in parts if part.verdict is decisive.verdict]
     reasons = dict.fromkeys(reason for part in agreeing for reason in part.because)
-    return replace(decisive, because=tuple(reasons), parts=tuple(parts))
+    advice = next(filter(None, (part.advice for part in (decisive, *agreeing))), "")
+    return replace(decisive, because=tuple(reasons), advice=advice, parts=tuple(parts))
 
 
 def _decisive(parts: Sequence[Finding]) -> Finding:

@@ -22,6 +22,7 @@ from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES
 
 OK, VIOLATED, UNCHECKED = Verdict.OK, Verdict.VIOLATED, Verdict.UNCHECKED
+NEEDS_A_SUITE = Verdict.NEEDS_A_SUITE
 
 
 class Mine(LocalBackend):
@@ -283,9 +284,34 @@ def test_registration_unknown_keys() -> None:
     assert said("BC203", KnowsItsKeys) == (UNCHECKED, why)
     assert said("BC203", KnowsItsKeys, config=SAMPLE) == (OK, "")
     assert said("BC203", Strict, config=SAMPLE) == (OK, "")
-    why = "register_config() rejects unknown keys, so the kit cannot add any"
     assert said("BC204", KnowsItsKeys) == (UNCHECKED, why)
-    assert said("BC204", Strict, config=SAMPLE) == (UNCHECKED, why)
+    assert said("BC204", KnowsItsKeys, config=SAMPLE) == (OK, "")
+    assert said("BC204", Strict, config=SAMPLE) == (OK, "")
+
+
+def test_merging_known_keys() -> None:
+    """Of a backend that rejects unknown keys, the sample is registered in two parts."""
+
+    class Replaces(Mine):
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            if set(config) - {"host", "port"}:
+                raise ValueError("not known")
+            self.config = aconfig.Config(dict(config), override_env_vars=False)
+
+    sample = {"host": "here", "port": 1}
+    verdict, why = said("BC204", Replaces, config=sample)
+    assert verdict is VIOLATED
+    assert why.startswith("host is absent in the merged configuration")
+
+    class Whole(Mine):
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            if set(config) != {"host", "port"}:
+                raise ValueError("incomplete")
+            super().register_config(config)
+
+    verdict, why = said("BC204", Whole, config=sample)
+    assert verdict is UNCHECKED
+    assert "rejects a part of the sample" in why
 
 
 @pytest.mark.parametrize("sample", [None, SAMPLE])
@@ -380,8 +406,8 @@ def test_merged_config() -> None:
             return self.merged
 
     why = "the merged configuration cannot be seen; define `merged_config`"
-    assert said("BC204", Structural) == (UNCHECKED, why)
-    assert said("BC204", ShowsAnother) == (UNCHECKED, why)
+    assert said("BC204", Structural) == (NEEDS_A_SUITE, why)
+    assert said("BC204", ShowsAnother) == (NEEDS_A_SUITE, why)
     assert said("BC204", Shows) == (OK, "")
     assert said("BC204", Mine) == (OK, "")
     assert said("BC204", lambda: Mine()) == (OK, "")
@@ -679,7 +705,7 @@ NOTHING: dict[str, Any] = {"during_start": lambda backend, call: None}
 def test_during_start_hook(clause: str) -> None:
     """BC308 and BC405 need a hook whose function is called."""
     verdict, because = said(clause, Mine)
-    assert verdict is UNCHECKED
+    assert verdict is NEEDS_A_SUITE
     assert "define `during_start`" in because
     why = "start() returned without calling the function given to `during_start`"
     assert said(clause, Mine, **NOTHING) == (UNCHECKED, why)

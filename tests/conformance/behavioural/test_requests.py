@@ -22,6 +22,7 @@ from backend_contract._conformance.results import Verdict
 from backend_contract.clauses import CLAUSES
 
 OK, VIOLATED, UNCHECKED = Verdict.OK, Verdict.VIOLATED, Verdict.UNCHECKED
+NEEDS_A_SUITE, NEEDS_AN_EXTRA = Verdict.NEEDS_A_SUITE, Verdict.NEEDS_AN_EXTRA
 BLOCKED = Verdict.BLOCKED
 GRPC, HTTP = "grpc", "http"
 
@@ -107,24 +108,24 @@ EVERY = ["BC501", "BC502", "BC503", "BC504", "BC505", "BC506"]
 
 @pytest.mark.parametrize("clause", EVERY)
 def test_no_framework(clause: str, servers: Any) -> None:
-    """Without a framework, each clause is unchecked and names the extra."""
+    """Without a framework, each clause needs an extra, which it names."""
     servers.kinds = ()
     verdict, because = said(clause, QUIET)
-    assert verdict is UNCHECKED
+    assert verdict is NEEDS_AN_EXTRA
     extra = "grpc" if clause == "BC502" else "fastapi"
     assert f"backend-contract[{extra}]" in because
 
 
 @pytest.mark.parametrize("kind", [GRPC, HTTP])
 def test_one_framework(kind: str, servers: Any) -> None:
-    """With one framework, only the clause of the other kind is unchecked."""
+    """With one framework, only the clause of the other kind needs an extra."""
     servers.kinds = (kind,)
     missing, extra = ("BC503", "fastapi") if kind == GRPC else ("BC502", "grpc")
     for clause in EVERY[:5]:
         verdict = (OK, "")
         if clause == missing:
             why = f"not tested: requires a real context; install backend-contract[{extra}]"
-            verdict = (UNCHECKED, why)
+            verdict = (NEEDS_AN_EXTRA, why)
         assert said(clause, QUIET) == verdict
 
 
@@ -369,15 +370,15 @@ def test_received_wrong(received: Any, verdict: Verdict, text: str) -> None:
 
 
 def test_received_unseen() -> None:
-    """Without the hook BC506 is unchecked, unless the inherited method stores nothing."""
+    """Without the hook BC506 needs a suite, unless the inherited method stores nothing."""
 
     class KeepsNothing(LocalBackend):
         backend_type = "KEEPS-NOTHING"
         handle_runtime_context = BackendBase.handle_runtime_context
 
     why = "no call failed; define `received_contexts` to check what was stored"
-    assert said("BC506", Keeps) == (UNCHECKED, why)
-    assert said("BC506", Keeps, received_contexts=lambda backend: None) == (UNCHECKED, why)
+    assert said("BC506", Keeps) == (NEEDS_A_SUITE, why)
+    assert said("BC506", Keeps, received_contexts=lambda backend: None) == (NEEDS_A_SUITE, why)
     assert said("BC506", KeepsNothing) == (OK, "")
 
 
@@ -469,6 +470,6 @@ def test_switch_interval() -> None:
     before = sys.getswitchinterval()
     intervals: list[float] = []
     make = told(lambda *arguments: intervals.append(sys.getswitchinterval()))
-    assert said("BC506", make)[0] is UNCHECKED
+    assert said("BC506", make)[0] is NEEDS_A_SUITE
     assert min(intervals) < before
     assert sys.getswitchinterval() == before

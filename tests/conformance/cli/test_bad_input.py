@@ -183,7 +183,7 @@ arguments = st.text(
 @given(
     st.lists(arguments, max_size=2),
     st.lists(
-        st.sampled_from(["--strict", "--output-format", "json", "--checker", "x", "--python"])
+        st.sampled_from(["--lenient", "--output-format", "json", "--checker", "x", "--python"])
     ),
 )
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

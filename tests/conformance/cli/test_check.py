@@ -6,16 +6,20 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support import WAIT
 
 from backend_contract._conformance.cli import check as check_module
-from backend_contract._conformance.static.checkers import subprocesses
+from backend_contract._conformance.static.checkers import CHECKERS, subprocesses
+from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic
 from backend_contract.clauses import CLAUSES, Level
+from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
     from conftest import Command, Main, WarmCache
@@ -45,20 +49,25 @@ def test_violated(project: Path, command: Command) -> None:
         ("found", "def start(self) -> int"),
         ("because", "mypy: "),
         ("expected", "def start(self) -> None, def stop(self) -> None"),
-        ("fix", "Define both as plain methods"),
+        ("fix", "Return nothing from `start`: `-> None`."),
     ]:
         assert re.search(rf"^ {{20}}{label} +{re.escape(text)}", block, re.MULTILINE)
     assert "8 ok, 1 violated (layer S, by mypy" in run.stdout
 
 
 def test_unchecked(run_main: Main) -> None:
-    """An unchecked clause fails only with ``--strict``."""
-    relaxed = run_main("check", "mine.py:Open")
-    assert relaxed.status == 0
-    assert "8 ok, 1 unchecked" in relaxed.out
-    assert "`stop` has no return annotation" in relaxed.out
-    assert run_main("check", "--strict", "mine.py:Open").status == 1
-    assert run_main("check", "--strict", "mine.py:Good").status == 0
+    """An unchecked clause fails unless ``--lenient`` is given; the last line says that it is."""
+    shown = run_main("check", "mine.py:Open")
+    assert shown.status == 1
+    assert "`stop` has no return annotation" in shown.out
+    last = shown.out.splitlines()[-1]
+    assert last.startswith("8 ok, 1 unchecked (layer S")
+    assert "lenient" not in last
+    lenient = run_main("check", "--lenient", "mine.py:Open")
+    assert lenient.status == 0
+    assert lenient.out.splitlines()[-1].startswith("8 ok, 1 unchecked (layer S")
+    assert "lenient" in lenient.out.splitlines()[-1]
+    assert run_main("check", "--lenient", "mine.py:Bad").status == 1
 
 
 @pytest.mark.parametrize(
@@ -166,14 +175,16 @@ def test_untyped_package(project: Path, command: Command) -> None:
 
 
 def test_concise(run_main: Main) -> None:
-    """``concise`` has one line per finding that is not ok."""
+    """``concise`` has one line per finding that is not ok, and a last one that sums up."""
     targets = ("mine.py:Bad", "mine.py:Open", "mine.py:Good")
     shown = run_main("check", "--output-format", "concise", *targets)
     assert shown.status == 1
-    violated, unchecked = shown.out.splitlines()
+    violated, unchecked, last = shown.out.splitlines()
     assert violated.startswith("mine.py:6: BC309 violated: `start` and `stop` can be called")
     assert "; found: def start(self) -> int; expected: def start(self) -> None" in violated
-    assert unchecked == "mine.py:9: BC309 unchecked: `stop` has no return annotation"
+    assert unchecked.startswith("mine.py:9: BC309 unchecked: `stop` has no return annotation; ")
+    assert unchecked.endswith("; Write `def stop(self) -> None`.")
+    assert last.startswith("3 targets: 22 ok, 1 violated, 1 unchecked (layer S, by mypy")
 
 
 def test_absolute_path(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,10 +249,11 @@ def test_terminal_color(
 
 
 def test_should(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A violated clause of level SHOULD is a warning; it changes no exit status."""
+    """A clause of level SHOULD that does not hold fails only with ``--error-on-warning``."""
     monkeypatch.setitem(CLAUSES, "BC309", replace(CLAUSES["BC309"], level=Level.SHOULD))
-    for arguments in (["mine.py:Bad"], ["--strict", "mine.py:Bad"], ["--strict", "mine.py:Open"]):
-        assert run_main("check", *arguments).status == 0
+    for target in ("mine.py:Bad", "mine.py:Open"):
+        assert run_main("check", target).status == 0
+        assert run_main("check", "--error-on-warning", target).status == 1
     shown = run_main("check", "mine.py:Bad")
     assert "BC309  warning" in shown.out
     assert "8 ok, 1 violated, 1 of them a warning" in shown.out
@@ -254,6 +266,33 @@ def test_several_checkers(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> No
     assert shown.status == 2
     assert "ty is not installed" in shown.err
     assert "8 ok, 1 violated (layer S, by mypy" in shown.out
+
+
+class Rival:
+    """A checker that waits for others to be asked too, and reports nothing."""
+
+    is_installed = True
+
+    def __init__(self, name: str, everyone: threading.Barrier) -> None:
+        self.name = name
+        self._everyone = everyone
+
+    def version(self) -> str:
+        self._everyone.wait(WAIT)  # would break if the checkers ran one after the other
+        raise CouldNotCheckError(f"{self.name} gives up")
+
+    def check(self, request: CheckRequest) -> list[Diagnostic]:
+        raise AssertionError(request)
+
+
+def test_side_by_side(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkers run at the same time; their results are shown in the order of the checkers."""
+    everyone = threading.Barrier(3)
+    for name in ("pyright", "ty", "zuban"):
+        monkeypatch.setitem(CHECKERS, name, Rival(name, everyone))
+    shown = run_main("check", "--checker", "zuban,pyright,ty", "mine.py:Good")
+    assert shown.status == 2
+    assert re.findall(r"(\w+) gives up", shown.err) == ["zuban", "pyright", "ty"]
 
 
 # Missing and failing tools.

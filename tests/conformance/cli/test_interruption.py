@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,35 +15,40 @@ import pytest
 CHECKER = """\
 #!{python}
 import os, sys
+name = os.path.basename(sys.argv[0])
 if "--version" in sys.argv:
-    print("ty 1.2.3")
+    print(name, "1.2.3")
 else:
-    os.close(os.open({started!r}, os.O_WRONLY))  # returns once the test reads
-    open({held!r}).read()                        # blocks: the test writes nothing
+    os.close(os.open({started!r} + name, os.O_WRONLY))  # returns once the test reads
+    open({held!r}).read()                               # blocks: the test writes nothing
 """
 
 
 class Run:
-    """A check in progress, whose checker blocks."""
+    """A check in progress, whose checkers block."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, checkers: Sequence[str]) -> None:
         self.temporary = directory / "temporary"
         self.temporary.mkdir()
-        started, held = directory / "started", directory / "held"
-        os.mkfifo(started)
+        held = directory / "held"
         os.mkfifo(held)
-        program = directory / "bin/ty"
-        program.parent.mkdir()
-        program.write_text(
-            CHECKER.format(python=sys.executable, started=str(started), held=str(held))
-        )
-        program.chmod(0o755)
+        programs = directory / "bin"
+        programs.mkdir()
+        for name in checkers:
+            os.mkfifo(directory / f"started-{name}")
+            program = programs / name
+            started = str(directory / "started-")
+            program.write_text(
+                CHECKER.format(python=sys.executable, started=started, held=str(held))
+            )
+            program.chmod(0o755)
         start = (
             "import sys\n"
             "from backend_contract._conformance.static.checkers import subprocesses\n"
-            f"subprocesses.find_program = lambda _: {str(program)!r}\n"
+            f"subprocesses.find_program = lambda name: {str(programs)!r} + '/' + name\n"
             "from backend_contract._conformance.cli.main import main\n"
-            "sys.exit(main(['check', '--no-cache', '--checker', 'ty', 'mine.py:Good']))\n"
+            f"options = ['--no-cache', '--checker', {','.join(checkers)!r}]\n"
+            "sys.exit(main(['check', *options, 'mine.py:Good']))\n"
         )
         self.process = subprocess.Popen(
             [sys.executable, "-c", start],
@@ -52,18 +57,19 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        started.read_bytes()  # waits for the checker
-        self.holding = os.open(held, os.O_WRONLY)  # waits until the checker blocks
+        for name in checkers:
+            (directory / f"started-{name}").read_bytes()  # waits for the checker
+        self.holding = os.open(held, os.O_WRONLY)  # waits until a checker blocks
 
-    def checker_is_gone(self) -> bool:
+    def checkers_are_gone(self) -> bool:
         reader = select.poll()
         reader.register(self.holding, select.POLLERR)
         return bool(reader.poll(60_000))
 
 
-@pytest.fixture
-def run(project: Path) -> Iterator[Run]:
-    run = Run(project)
+@pytest.fixture(params=[["ty"], ["zuban", "ty"]], ids=["one checker", "two checkers"])
+def run(project: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
+    run = Run(project, request.param)
     yield run
     run.process.kill()
     run.process.communicate()
@@ -82,5 +88,5 @@ def test_signal(run: Run, number: int, status: int) -> None:
     output, complaint = run.process.communicate(timeout=60)
     assert run.process.returncode == status
     assert (output, complaint) == (b"", b"")
-    assert run.checker_is_gone()
+    assert run.checkers_are_gone()
     assert [*run.temporary.iterdir()] == []

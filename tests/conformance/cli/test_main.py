@@ -35,7 +35,7 @@ def test_help(
         main(arguments)
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    assert len(shown.splitlines()) <= 40
+    assert len(shown.splitlines()) <= 48
     if "check" in arguments:
         assert all(name in shown for name in FORMATS)
         assert "Exit status: 0" in shown

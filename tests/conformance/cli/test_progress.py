@@ -44,7 +44,8 @@ ERASED = "\r\x1b[K"
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["ends", "fails"])
-def test_terminal(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("changes", [False, True], ids=["text", "function"])
+def test_terminal(fails: bool, changes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal shows the elapsed seconds; at the end the line and the thread are gone."""
     monkeypatch.setattr(sys, "stderr", terminal := Terminal(is_terminal=True))
     Clock.third_wait = threading.Event()
@@ -53,8 +54,12 @@ def test_terminal(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: next(times))
     before = set(threading.enumerate())
     shown = "".join(LINE.format(seconds) for seconds in (0, 2, 150))
+    text = "mypy: checking 1 target"
+    texts = iter([f"{text}, and ty", text, text])
+    if changes:
+        shown = shown.replace(text, f"{text}, and ty", 1)
     try:
-        with show_progress("mypy: checking 1 target"):
+        with show_progress((lambda: next(texts)) if changes else text):
             assert Clock.third_wait.wait()
             assert terminal.getvalue() == shown
             (thread,) = set(threading.enumerate()) - before

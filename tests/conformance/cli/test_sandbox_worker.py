@@ -54,7 +54,7 @@ def answers_to(request: Answer) -> list[Answer]:
 
 def request(**changes: object) -> Answer:
     usual = {"module": "backend_contract.local", "qualname": "LocalBackend", "root": None}
-    return {**usual, "config": None, "known": {}, **changes}
+    return {**usual, "config": None, "clauses": [*CLAUSES], "known": {}, **changes}
 
 
 def test_no_aconfig(monkeypatch: pytest.MonkeyPatch) -> None:

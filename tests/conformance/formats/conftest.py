@@ -58,7 +58,7 @@ def recorded(
     """The directory and the outcome of one check of three classes by mypy.
 
     ``Bad`` violates BC309, as expected, ``Nameless`` BC101, which blocks BC102; BC309 is unchecked
-    for ``Open``.
+    for ``Open``, which does not fail.
     """
     directory = tmp_path_factory.mktemp("recorded")
     (directory / "mine.py").write_text(backends)
@@ -71,7 +71,8 @@ def recorded(
         replace(f, expected_because="an old server") if f.clause.id == "BC309" else f
         for f in bad.findings
     )
-    return directory, Outcome(reports=[replace(bad, findings=tuple(findings)), *others])
+    reports = [replace(bad, findings=tuple(findings)), *others]
+    return directory, Outcome(reports=reports, lenient=True)
 
 
 @pytest.fixture
@@ -88,4 +89,4 @@ def violation(request: pytest.FixtureRequest) -> Outcome:
     finding = make_finding("BC304")
     clause = replace(finding.clause, level=request.param)
     report = Report(target="mine.py:Mine", findings=(replace(finding, clause=clause),))
-    return Outcome(reports=[report], strict=True)
+    return Outcome(reports=[report])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend_contract._conformance.formats import render
-from backend_contract._conformance.results import Finding, Outcome, Report, Verdict
+from backend_contract._conformance.results import Finding, NotChecked, Outcome, Report, Verdict
 from backend_contract._conformance.static.checkers import subprocesses
 from backend_contract.clauses import CLAUSES
 
@@ -93,7 +93,15 @@ outcomes = st.builds(
         max_size=3,
     ),
     problems=st.lists(texts, max_size=2).map(tuple),
-    strict=st.booleans(),
+    notes=st.lists(texts, max_size=2).map(tuple),
+    not_checked=st.lists(
+        st.builds(NotChecked, name=texts, path=paths, line=st.integers(1, 9), because=texts),
+        max_size=2,
+    ),
+    excluded=st.lists(texts, max_size=8).map(tuple),
+    not_selected=st.lists(st.sampled_from([*CLAUSES]), max_size=8).map(tuple),
+    lenient=st.booleans(),
+    error_on_warning=st.booleans(),
 )
 
 

@@ -22,9 +22,9 @@ def test_commands(outcome: Outcome) -> None:
     ]
 
 
-def test_strict(outcome: Outcome) -> None:
-    """An unchecked clause is an error if the run is strict."""
-    *_, unchecked = lines(replace(outcome, strict=True))
+def test_not_lenient(outcome: Outcome) -> None:
+    """An unchecked clause is an error unless the run is lenient."""
+    *_, unchecked = lines(replace(outcome, lenient=False))
     assert unchecked.startswith("::error file=mine.py,line=9,title=BC309 unchecked::")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -9,7 +10,7 @@ import pytest
 from support import make_finding
 
 from backend_contract._conformance.formats import render
-from backend_contract._conformance.results import Outcome, Report, Verdict, combine
+from backend_contract._conformance.results import NotChecked, Outcome, Report, Verdict, combine
 from backend_contract.clauses import CLAUSES
 
 if TYPE_CHECKING:
@@ -46,6 +47,30 @@ def test_report(outcome: Outcome, validate: Validate) -> None:
     verdicts = {finding["clause"]: finding["verdict"] for finding in nameless}
     assert (verdicts["BC101"], verdicts["BC102"]) == ("violated", "blocked")
     assert {finding["verdict"] for finding in open_} == {"ok", "unchecked"}
+    assert (document["lenient"], document["error_on_warning"]) == (True, False)
+
+
+def test_opened(validate: Validate) -> None:
+    """A document names what was left out, and what was not checked."""
+    missed = NotChecked(name="Other", path=Path("other.py"), line=3, because="five members")
+    outcome = Outcome(
+        not_checked=[missed], excluded=("old.py",), not_selected=("BC101",), notes=("skipped",)
+    )
+    document = validate(text(outcome), "json")
+    assert document["not_checked"] == [
+        {"name": "Other", "path": "other.py", "line": 3, "because": "five members"}
+    ]
+    assert (document["excluded"], document["not_selected"]) == (["old.py"], ["BC101"])
+    assert (document["notes"], document["lenient"]) == (["skipped"], False)
+
+
+@pytest.mark.parametrize("advice", ["", "write `def start(self) -> None`"])
+def test_advice(advice: str, validate: Validate) -> None:
+    """Advice on a finding stands beside the fix of its clause."""
+    report = Report(target="a:B", findings=(make_finding(advice=advice),))
+    (written,) = validate(text(Outcome(reports=[report])), "json")["reports"][0]["findings"]
+    assert written["advice"] == (advice or None)
+    assert written["fix"] == CLAUSES["BC309"].fix
 
 
 def test_parts(validate: Validate) -> None:

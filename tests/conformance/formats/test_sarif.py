@@ -57,7 +57,7 @@ def test_level(violation: Outcome, validate: Validate) -> None:
 
 def test_stale(validate: Validate) -> None:
     """An expected violation that does not occur is an error, and is not suppressed."""
-    stale = make_finding(verdict=Verdict.OK, expected_because="known")
+    stale = make_finding("BC303", Verdict.OK, layer="B", expected_because="known")
     outcome = Outcome(reports=[Report(target="a:B", findings=(stale,))])
     (result,) = validate(text(outcome), "sarif")["runs"][0]["results"]
     assert (result["level"], result["suppressions"]) == ("error", [])

@@ -6,13 +6,22 @@ import io
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from support import make_finding
 
 from backend_contract._conformance.formats import render
 from backend_contract._conformance.formats.text import wants_color
-from backend_contract._conformance.results import Finding, Outcome, Report, Verdict, combine
+from backend_contract._conformance.results import (
+    Finding,
+    NotChecked,
+    Outcome,
+    Report,
+    Verdict,
+    combine,
+)
+from backend_contract.clauses import CLAUSES
 
 
 def text(outcome: Outcome, name: str = "full", *, color: bool = False) -> str:
@@ -24,8 +33,8 @@ def outcome_of(*findings: Finding, notes: tuple[str, ...] = ()) -> Outcome:
 
 
 def test_width(outcome: Outcome) -> None:
-    """Without a terminal, lines are at most 100 columns wide, and have no trailing blanks."""
-    lines = text(outcome).splitlines()
+    """Without a terminal, lines have at most 100 columns, but for the last, and no blank ends."""
+    lines = text(outcome).splitlines()[:-1]
     assert len(lines) > 30
     assert all(len(line) <= 100 and line == line.rstrip() for line in lines)
 
@@ -75,12 +84,61 @@ def test_level(violation: Outcome, number: int, words: str) -> None:
 
 def test_stale() -> None:
     """Expected violations that do not occur are shown and counted."""
-    stale = make_finding(verdict=Verdict.OK, expected_because="known")
-    outcome = outcome_of(stale, replace(stale, verdict=Verdict.UNCHECKED))
+    stale = make_finding("BC303", Verdict.OK, layer="B", expected_because="known")
+    outcome = outcome_of(stale, stale, replace(stale, verdict=Verdict.UNCHECKED))
     full = text(outcome)
     assert full.count("stale     expected violation does not occur") == 2
-    assert "1 ok, 1 unchecked, 2 stale expected violations (" in full
+    counts = "2 ok, 1 unchecked, 1 expected violation, 2 stale expected violations ("
+    assert counts in full.splitlines()[-1]
     assert text(outcome, "concise").count("does not occur") == 2
+
+
+def test_last_line() -> None:
+    """The last line counts what was found, and says what was opened by hand."""
+    findings = (
+        make_finding(expected_because="known"),
+        make_finding("BC308", Verdict.NEEDS_A_SUITE, layer="B", checked_by="the kit"),
+        make_finding("BC502", Verdict.NEEDS_AN_EXTRA, layer="B", checked_by="the kit"),
+    )
+    report = Report(target="mine.py:Mine", findings=findings, notes=("a note",))
+    missed = NotChecked(name="Other", path=Path("other.py"), line=3, because="it has five members")
+    plain = Outcome(reports=[report])
+    opened = replace(
+        plain,
+        lenient=True,
+        excluded=("old.py",),
+        not_selected=("BC101", "BC102"),
+        not_checked=[missed],
+        notes=("broken.py was skipped",),
+    )
+    for name in ("full", "concise"):
+        assert text(plain, name).splitlines()[-1] == (
+            "1 violated, 1 needs a suite, 1 needs an extra, 1 expected violation "
+            "(layer S, by mypy 2.4.1; layer B, by the kit)"
+        )
+        *_, note, last = text(opened, name).splitlines()
+        assert last.startswith("1 violated, ")
+        assert last.endswith(
+            "; 1 class not checked; lenient: unchecked clauses do not fail; excluded: old.py; "
+            "not selected: BC101, BC102"
+        )
+        assert note == "note: broken.py was skipped"
+        assert "other.py:3: Other not checked: it has five members" in text(opened, name)
+    both = text(replace(plain, reports=[report, replace(report, target="mine.py:Other")]))
+    assert both.splitlines()[-1].startswith("2 targets: 2 violated, 2 needs a suite, ")
+    assert both.count("\n1 violated, 1 needs a suite") == 2
+
+
+def test_many_names() -> None:
+    """The last line lists six names in full, and says how many more there are."""
+    ids = tuple(CLAUSES)[:8]
+    outcome = replace(outcome_of(make_finding()), not_selected=ids)
+    assert text(outcome).splitlines()[-1].endswith(f"not selected: {', '.join(ids[:6])} and 2 more")
+
+
+def test_nothing_checked() -> None:
+    """Without a result there is no last line."""
+    assert text(Outcome(problems=("no ty",))) == ""
 
 
 def test_color(outcome: Outcome) -> None:

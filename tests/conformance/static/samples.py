@@ -43,7 +43,7 @@ class Whole:  # ok
     ) -> None: ...
 
 
-class Nameless(BackendBase):  # BC101 BC102b
+class Nameless(BackendBase):  # BC101 BC102b BC201b
     def register_config(self, config: Mapping[str, Any]) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -152,7 +152,7 @@ class InheritsAndNamesByAnInteger(Nameless):  # BC101 BC102b
     backend_type = 1
 
 
-class InheritsAndDeclares(Nameless):  # BC101 BC102b
+class InheritsAndDeclares(Nameless):  # BC101 BC102b BC201b
     backend_type: str
 
 
@@ -162,7 +162,7 @@ class InheritsAndNamesTheInstance(Nameless):  # BC102
         self.backend_type = "X"
 
 
-class InheritsNothingElse(BackendBase):  # BC101 BC102b BC202 BC309
+class InheritsNothingElse(BackendBase):  # BC101 BC102b BC201b BC202 BC309
     pass
 
 
@@ -317,7 +317,7 @@ class RegistersByNoMethod(Whole):  # BC202
     register_config = None
 
 
-class RegistersAbstractly(Whole, ABC):  # BC202
+class RegistersAbstractly(Whole, ABC):  # BC201b BC202
     @abstractmethod
     def register_config(self, config: object) -> None: ...
 
@@ -392,7 +392,7 @@ class StartedByAnyInPart(Whole):  # BC307u
     is_started: bool | Any = False
 
 
-class StartedByNothing(Nameless):  # BC101 BC102b
+class StartedByNothing(Nameless):  # BC101 BC102b BC201b
     started: bool
 
 
@@ -456,7 +456,7 @@ class StartsByProperty(Whole):  # BC309
     def start(self) -> None: ...
 
 
-class StopsAbstractly(Whole, ABC):  # BC309
+class StopsAbstractly(Whole, ABC):  # BC201b BC309
     @abstractmethod
     def stop(self) -> None: ...
 

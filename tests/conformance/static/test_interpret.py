@@ -281,7 +281,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
     [
         (
             "class Mine:\n    backend_type: str",
-            {"BC101": Verdict.VIOLATED, "BC102": Verdict.BLOCKED},
+            {"BC101": Verdict.VIOLATED, "BC102": Verdict.BLOCKED, "BC201": Verdict.BLOCKED},
             "`backend_type` is declared, but an instance has no value for it",
         ),
         (
@@ -291,7 +291,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
         ),
         (
             "class Mine:\n    is_started: bool",
-            {"BC307": Verdict.VIOLATED},
+            {"BC307": Verdict.VIOLATED, "BC201": Verdict.BLOCKED},
             "`is_started` is declared, but an instance has no value for it",
         ),
         (
@@ -301,7 +301,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
         ),
         (
             "class Mine:\n    stop: object",
-            {"BC309": Verdict.VIOLATED},
+            {"BC309": Verdict.VIOLATED, "BC201": Verdict.BLOCKED},
             "`stop` is declared, but an instance has no value for it",
         ),
         (
@@ -321,7 +321,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
         ),
         ("class Mine:\n    is_started: bool = True\n    backend_type = 'X'", {}, ""),
         (
-            "class Mine:\n    start: object = None",
+            "class Mine:\n    start: object = None\n    stop: object = int()",
             {"BC309": Verdict.VIOLATED},
             "its value is None, whatever its annotation says",
         ),
@@ -343,3 +343,34 @@ def test_checker_first(tmp_path: Path) -> None:
     errors = {line: ["wrong"] for line in lines("BC307", "use")}
     found = report(tmp_path, "class Mine(Whole):\n    is_started: str = 7", errors=errors)
     assert finding(found, "BC307").because == ("mypy: wrong",)
+
+
+@pytest.mark.parametrize(
+    ("bases", "is_open"),
+    [
+        ("LocalBackend, Other", False),
+        ("LocalBackend, Further", True),
+        ("Other, LocalBackend", True),
+        ("Between", False),
+    ],
+)
+def test_second_base(tmp_path: Path, bases: str, is_open: bool) -> None:
+    """A second base that a checker does not resolve hides nothing, unless it is a backend too."""
+    (tmp_path / "bases.py").write_text("""\
+from backend_contract import BackendBase
+
+class Other:
+    def start(self) -> int: ...
+
+class Further(BackendBase, Other): ...
+""")
+    text = f"""\
+from backend_contract import LocalBackend
+from bases import Further, Other
+class Between(LocalBackend, Other): ...
+class Mine({bases}):
+    backend_type = "MINE"
+"""
+    found = wrong(report(tmp_path, text, [probe.SEEN_LINE]))
+    assert ("BC307" in found) is is_open
+    assert set(found.values()) <= {Verdict.UNCHECKED}

@@ -85,8 +85,8 @@ def test_annotations_are_aliases() -> None:
     ["structural_backend.py:EchoBackend", "text_generation_backend.py:TextGenerationBackend"],
 )
 def test_bundled_stubs(target: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The examples pass a strict check with the bundled stubs."""
-    assert main(["check", "--strict", f"{ROOT}/examples/{target}"]) == 0
+    """The examples pass a check with the bundled stubs."""
+    assert main(["check", f"{ROOT}/examples/{target}"]) == 0
     assert "9 ok (layer S" in capsys.readouterr().out
 
 

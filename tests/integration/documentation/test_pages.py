@@ -139,7 +139,7 @@ def test_options(tmp_path: Path) -> None:
     """The page of the command has a row for each option, format and verdict."""
     page = read("check.md")
     options = set(re.findall(r"(?<![\w-])--[\w-]+", check("--help", directory=tmp_path).stdout))
-    assert {"--checker", "--no-strict"} < options
+    assert {"--checker", "--no-lenient"} < options
     for option in options - {"--help"}:
         assert re.search(rf"^\| .*`{option}\b", page, re.MULTILINE), option
     for name in FORMATS:

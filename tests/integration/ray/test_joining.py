@@ -190,6 +190,6 @@ def test_valid_configuration(config: dict[str, Any]) -> None:
 
 
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
-    """The example passes a strict check with the types of Ray itself."""
-    assert main(["check", "--strict", f"{EXAMPLES}/ray_backend.py:RayBackend"]) == 0
+    """The example passes a check with the types of Ray itself."""
+    assert main(["check", f"{EXAMPLES}/ray_backend.py:RayBackend"]) == 0
     assert "9 ok (layer S" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from backend_contract._conformance.behavioural.trial import (
     Trial,
     configuration,
     lacks_base_state,
+    needs_a_suite,
     tries,
     unchecked,
     violated,
@@ -197,10 +198,11 @@ def _try_merging(trial: Trial) -> None:
     answers.append(_register_unless_rejected(trial, backend, _second()))
     if _NOT_DYNAMIC in answers:
         raise StopTrial(Verdict.NOT_APPLICABLE, "", "register_config() raises NotImplementedError")
+    expected: dict[str, Any] = {**configuration(sample), **_MERGED}
     if _REJECTED in answers:
-        raise unchecked("register_config() rejects unknown keys, so the kit cannot add any")
-    merged = _merged_config(trial, backend)
-    for key, value in {**configuration(sample), **_MERGED}.items():
+        backend, expected = _register_sample(trial, sample), configuration(sample)
+    merged = _merged_config(trial, backend, expected)
+    for key, value in expected.items():
         difference = _difference(merged.get(key, _ABSENT), value, key)
         if difference is not None:
             raise violated(difference)
@@ -216,14 +218,30 @@ def _create_with(trial: Trial, config: Mapping[str, Any]) -> Backend | None:
         return None
 
 
-def _merged_config(trial: Trial, backend: Backend) -> Mapping[str, Any]:
+def _register_sample(trial: Trial, sample: Mapping[str, Any]) -> Backend:
+    """Return a backend that was given the author's *sample* in two parts."""
+    if not sample:
+        raise unchecked("register_config() rejects unknown keys; give a sample configuration")
+    keys = list(sample)
+    half = (len(keys) + 1) // 2
+    parts = [{key: sample[key] for key in some} for some in (keys[:half], keys[half:]) if some]
+    backend = _create_with(trial, parts[0]) or trial.new()
+    for part in parts:
+        if _register_unless_rejected(trial, backend, part) is _REJECTED:
+            raise unchecked("register_config() rejects a part of the sample configuration")
+    return backend
+
+
+def _merged_config(
+    trial: Trial, backend: Backend, expected: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """Return what the hook shows, or else the backend's ``config``, if it is the merged one."""
     merged = trial.hook("merged_config", backend)
     if merged is None:
         merged = getattr(backend, "config", None)
-        has_kit_keys = isinstance(merged, Mapping) and any(key in merged for key in _MERGED)
-        if BackendBase not in type(backend).__mro__ and not has_kit_keys:
-            raise unchecked("the merged configuration cannot be seen; define `merged_config`")
+        has_keys = isinstance(merged, Mapping) and any(key in merged for key in expected)
+        if BackendBase not in type(backend).__mro__ and not has_keys:
+            raise needs_a_suite("the merged configuration cannot be seen; define `merged_config`")
     if not isinstance(merged, Mapping):
         raise violated(f"the merged configuration is {merged!r}")
     return cast("Mapping[str, Any]", merged)

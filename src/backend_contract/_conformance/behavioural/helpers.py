@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from contextlib import suppress
 
-from backend_contract._conformance.behavioural.trial import Trial, unchecked, violated
+from backend_contract._conformance.behavioural.trial import Trial, needs_a_suite, violated
 from backend_contract.protocol import Backend
 
 __all__ = [
@@ -38,9 +38,9 @@ def must_stop(trial: Trial, backend: Backend, what: str) -> None:
 
 
 def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> None:
-    """Make ``backend.start()`` call *work*, by the hook. Unchecked without one."""
+    """Make ``backend.start()`` call *work*, by the hook. Without one, the clause needs a suite."""
     if trial.subject.during_start is None:
-        raise unchecked(
+        raise needs_a_suite(
             "not tested: define `during_start` in a BackendConformance suite, so that the kit can "
             "make start() fail or block"
         )

@@ -48,7 +48,9 @@ def _require_same(on_class: str, on_instance: str, which: str) -> None:
 def _try_upper_case(trial: Trial) -> None:
     name = _name_of(trial, trial.new())
     if not name.strip() or name != name.upper():
-        raise violated(f"backend_type is {name!r}")
+        upper = name.strip().upper()
+        advice = f'Write `backend_type = "{upper}"`.' if upper and upper.isprintable() else ""
+        raise violated(f"backend_type is {name!r}", advice=advice)
 
 
 def _name_of(trial: Trial, backend: Backend) -> str:

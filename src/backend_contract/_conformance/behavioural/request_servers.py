@@ -210,7 +210,9 @@ class _GrpcServer(_Server[GrpcContextType]):
             [grpc.method_handlers_generic_handler(self._SERVICE, {self._METHOD: handler})]
         )
         self._server.start()
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        # A proxy that is set in the environment is not for this machine.
+        options = [("grpc.enable_http_proxy", 0)]
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -18,6 +18,8 @@ from backend_contract._conformance.behavioural.trial import (
     StopTrial,
     Trial,
     blocked,
+    needs_a_suite,
+    needs_an_extra,
     tries,
     unchecked,
     violated,
@@ -68,7 +70,7 @@ def _failure_of_a_call(trial: Trial, how: str, *arguments: object, **named: obje
 
 def _kinds(trial: Trial) -> tuple[str, ...]:
     if not trial.kinds:
-        raise unchecked(
+        raise needs_an_extra(
             "not tested: requires a real context; install backend-contract[grpc], "
             "backend-contract[fastapi] or both"
         )
@@ -99,7 +101,9 @@ def _same_for_all_kinds(failures: Mapping[str, str | None]) -> bool:
 
 def _try_kind(trial: Trial, kind: str, extra: str) -> None:
     if kind not in trial.kinds:
-        raise unchecked(f"not tested: requires a real context; install backend-contract[{extra}]")
+        raise needs_an_extra(
+            f"not tested: requires a real context; install backend-contract[{extra}]"
+        )
     failures = _usual_failures(trial)
     if _same_for_all_kinds(failures):
         raise blocked("BC504")
@@ -213,7 +217,7 @@ def _try_concurrent_calls(trial: Trial) -> None:
     with _open_requests(trial, kinds) as contexts, _frequent_thread_switches():
         can_be_seen = _call_in_rounds(trial, backend, contexts)
     if not can_be_seen and not _stores_nothing(type(backend)):
-        raise unchecked("no call failed; define `received_contexts` to check what was stored")
+        raise needs_a_suite("no call failed; define `received_contexts` to check what was stored")
 
 
 @contextmanager

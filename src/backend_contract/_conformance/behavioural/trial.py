@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -41,7 +42,10 @@ __all__ = [
     "Trial",
     "blocked",
     "configuration",
+    "is_skip",
     "lacks_base_state",
+    "needs_a_suite",
+    "needs_an_extra",
     "tries",
     "unchecked",
     "violated",
@@ -98,16 +102,32 @@ class StopTrial(Exception):  # noqa: N818 - an outcome, not an error
         self.verdict = verdict
         self.found = found
         self.because = because
+        self.advice = ""
 
 
-def violated(found: str, *because: str) -> StopTrial:
-    """Return the outcome that the clause is violated; *found* is what was observed."""
-    return StopTrial(Verdict.VIOLATED, found, *because)
+def violated(found: str, *because: str, advice: str = "") -> StopTrial:
+    """Return the outcome that the clause is violated; *found* is what was observed.
+
+    *advice* says how to fix it, if the fix of the clause does not.
+    """
+    outcome = StopTrial(Verdict.VIOLATED, found, *because)
+    outcome.advice = advice
+    return outcome
 
 
 def unchecked(because: str) -> StopTrial:
     """Return the outcome that the clause could not be decided."""
     return StopTrial(Verdict.UNCHECKED, "", because)
+
+
+def needs_a_suite(because: str) -> StopTrial:
+    """Return the outcome that only a hook can show whether the clause holds."""
+    return StopTrial(Verdict.NEEDS_A_SUITE, "", because)
+
+
+def needs_an_extra(because: str) -> StopTrial:
+    """Return the outcome that a framework is missing that the clause is about."""
+    return StopTrial(Verdict.NEEDS_AN_EXTRA, "", because)
 
 
 def blocked(clause: str) -> StopTrial:
@@ -164,6 +184,8 @@ class Trial:
                 backend = self.subject.create(*arguments)
         except (Exception, SystemExit) as error:
             end_if_forked(self._process)
+            if is_skip(error):
+                raise
             if of_class:
                 raise blocked("BC201") from error
             raise unchecked(f"the factory raised {describe_exception(error)}") from error
@@ -222,7 +244,7 @@ class Trial:
     def hook(self, name: str, *arguments: object) -> Any:  # Any: hooks return different types
         """Call a hook of the author's, or return ``None`` without one.
 
-        An exception of the hook leaves the clause unchecked.
+        An exception of the hook leaves the clause unchecked, but a skip propagates.
         """
         hook = getattr(self.subject, name)
         if hook is None:
@@ -231,6 +253,8 @@ class Trial:
             with self.doing(f"the hook `{name}` was called"):
                 return hook(*arguments)
         except (Exception, SystemExit) as error:
+            if is_skip(error):
+                raise
             raise unchecked(f"the hook `{name}` raised {describe_exception(error)}") from error
 
     def in_thread(self, function: Callable[[], T], name: str) -> WorkerCall[T]:
@@ -268,7 +292,10 @@ class Trial:
     # For the kit.
 
     def carry_out(self, clause: Callable[[Trial], object], name: str) -> StopTrial | None:
-        """Try *clause*; return ``None`` if it holds. The time limit applies to each call."""
+        """Try *clause*; return ``None`` if it holds. The time limit applies to each call.
+
+        If the author skips it, in a factory or a hook, that exception propagates.
+        """
         threads_before = set(threading.enumerate())
         driver = self.in_thread(lambda: clause(self), name)
         try:
@@ -278,6 +305,8 @@ class Trial:
         except StopTrial as outcome:
             return outcome
         except BaseException as error:  # raised outside of `call`, most likely by a lock
+            if is_skip(error):
+                raise
             return violated(f"{self._description.rstrip(',')}: {describe_exception(error)}")
         finally:
             self._release()
@@ -325,6 +354,15 @@ class Trial:
 def _stop(backend: Backend) -> None:
     if backend.is_started:
         backend.stop()
+
+
+def is_skip(error: BaseException) -> bool:
+    """Return whether an exception skips a test: that of unittest, or that of pytest."""
+    for module, name in (("unittest.case", "SkipTest"), ("_pytest.outcomes", "Skipped")):
+        # Neither is loaded for this: what raises one has loaded it.
+        if isinstance(error, getattr(sys.modules.get(module), name, ())):
+            return True
+    return False
 
 
 def lacks_base_state(backend: object) -> bool:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -18,6 +19,7 @@ from backend_contract._conformance.static.checkers import CHECKERS, Checker, not
 from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
+    from backend_contract._conformance.cli.selection import Selection
     from backend_contract._conformance.cli.settings import Settings
     from backend_contract._conformance.source.environment import Environment
     from backend_contract._conformance.source.targets import Target
@@ -48,7 +50,10 @@ class Options(Protocol):
     python: str | None
     run: bool
     backend_config: Path | None
-    strict: bool | None
+    select: list[str] | None
+    ignore: list[str] | None
+    lenient: bool | None
+    error_on_warning: bool | None
     output_format: str
     color: str
     no_cache: bool
@@ -73,6 +78,7 @@ def check(options: Options) -> int:
 
 def _run(options: Options) -> Outcome:
     from backend_contract._conformance.cli.expected_violations import mark_expected
+    from backend_contract._conformance.cli.selection import select_clauses
     from backend_contract._conformance.cli.settings import read_settings
     from backend_contract._conformance.source.environment import environment_of, this_environment
 
@@ -80,18 +86,33 @@ def _run(options: Options) -> Outcome:
         raise CouldNotCheckError("--backend-config requires --run")
     settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
     checkers = _choose_checkers(options.checker or settings.checkers)
+    selection = select_clauses(
+        settings.select if options.select is None else options.select,
+        settings.ignore if options.ignore is None else options.ignore,
+        layers="SB" if options.run else "S",
+    )
     environment = environment_of(options.python) if options.python else this_environment()
     found = _find(options, settings, environment)
     targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
     reports_of, problems = _check_types(targets, checkers, options, environment)
     if options.run:
-        _try_behaviour(reports_of, options, environment)
-    reports = _combine(found, reports_of)
+        _try_behaviour(reports_of, selection, options, environment)
+    reports = [selection.filter(report) for report in _combine(found, reports_of)]
     if settings.expected_violations:
         all_targets = not options.targets
         reports = mark_expected(settings, environment, found, reports, all_targets)
-    strict = settings.strict if options.strict is None else options.strict
-    return Outcome(reports=reports, problems=tuple(problems), strict=strict)
+    return Outcome(
+        reports=reports,
+        problems=tuple(problems),
+        not_selected=selection.not_selected,
+        lenient=_choose(options.lenient, settings.lenient),
+        error_on_warning=_choose(options.error_on_warning, settings.error_on_warning),
+    )
+
+
+def _choose(option: bool | None, setting: bool) -> bool:
+    """Return the option of the command line if it is given, otherwise the setting."""
+    return setting if option is None else option
 
 
 def _find(
@@ -128,19 +149,28 @@ def _check_types(
 ) -> tuple[dict[Target, list[Report]], list[str]]:
     """Return the reports of each target, one per checker, and the errors of unusable checkers."""
     from backend_contract._conformance.cli.progress import show_progress
+    from backend_contract._conformance.static.checkers.subprocesses import side_by_side
     from backend_contract._conformance.static.checking import check as check_types
 
     reports_of: dict[Target, list[Report]] = {target: [] for target in targets}
-    problems: list[str] = []
     how_many = f"{len(reports_of)} target{'' if len(reports_of) == 1 else 's'}"
-    for number, checker in enumerate(checkers, start=1):
-        cache = None if options.no_cache else _cache_directory(checker.name)
-        which = f" ({number} of {len(checkers)})" if len(checkers) > 1 else ""
+    running = [checker.name for checker in checkers]
+
+    def check_by(checker: Checker) -> list[Report] | CouldNotCheckError:
         try:
-            with show_progress(f"{checker.name}{which}: checking {how_many}"):
-                reports = check_types(list(reports_of), checker, cache, environment)
+            cache = None if options.no_cache else _cache_directory(checker.name)
+            return check_types(list(reports_of), checker, cache, environment)
         except CouldNotCheckError as error:
-            problems.append(str(error))
+            return error
+        finally:
+            running.remove(checker.name)
+
+    with show_progress(lambda: f"{', '.join(running)}: checking {how_many}"):
+        results = side_by_side([partial(check_by, checker) for checker in checkers])
+    problems: list[str] = []
+    for reports in results:  # in the order of the checkers, whichever ended first
+        if isinstance(reports, CouldNotCheckError):
+            problems.append(str(reports))
             continue
         for target, report in zip(reports_of, reports, strict=True):
             reports_of[target].append(report)
@@ -148,7 +178,10 @@ def _check_types(
 
 
 def _try_behaviour(
-    reports_of: dict[Target, list[Report]], options: Options, environment: Environment
+    reports_of: dict[Target, list[Report]],
+    selection: Selection,
+    options: Options,
+    environment: Environment,
 ) -> None:
     """Add a report of layer B to those of each target."""
     from backend_contract._conformance.cli.progress import show_progress
@@ -156,7 +189,8 @@ def _try_behaviour(
 
     for target, reports in reports_of.items():
         with show_progress(f"running {printable(target.text)}"):
-            reports.append(try_target(target, environment, options.backend_config))
+            report = try_target(target, environment, options.backend_config, selection.selected)
+            reports.append(report)
 
 
 def _combine(

@@ -82,10 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(
         commands.add_parser(
             "check",
+            usage="%(prog)s [OPTION ...] [TARGET ...]",
             help="check classes",
             description="Check classes against the contract. Without --run, type checkers read "
             "the classes (layer S), and no target is imported.",
-            epilog="Exit status: 0 no violations, 1 violations, 2 could not check.",
+            epilog="Exit status: 0 all clauses hold, 1 violated or unchecked, 2 could not check.",
         )
     )
     clauses = commands.add_parser(
@@ -137,10 +138,21 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="YAML file with the configuration that the class needs; requires --run",
     )
+    for name, verb in (("select", "check only"), ("ignore", "do not check")):
+        parser.add_argument(
+            f"--{name}",
+            type=lambda text: text.split(","),
+            action="extend",
+            metavar="IDS",
+            help=f"{verb} these clauses: ids or prefixes, comma-separated",
+        )
     parser.add_argument(
-        "--strict",
+        "--lenient", action=argparse.BooleanOptionalAction, help="pass unchecked clauses"
+    )
+    parser.add_argument(
+        "--error-on-warning",
         action=argparse.BooleanOptionalAction,
-        help="fail if a clause is unchecked",
+        help="fail on SHOULD clauses as on MUST clauses",
     )
     parser.add_argument(
         "--output-format",

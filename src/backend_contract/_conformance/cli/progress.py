@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 __all__ = ["show_progress"]
@@ -13,8 +13,10 @@ INTERVAL = 0.5
 
 
 @contextmanager
-def show_progress(text: str) -> Generator[None, None, None]:
+def show_progress(text: str | Callable[[], str]) -> Generator[None, None, None]:
     """Show *text* and the elapsed seconds on a line, and erase it afterwards.
+
+    *text* may be a function, which is called for each update.
 
     Writes to standard error if that is a terminal, and nowhere otherwise.
     """
@@ -29,7 +31,8 @@ def show_progress(text: str) -> Generator[None, None, None]:
 
     def show() -> None:
         while True:
-            print(f"\r\x1b[K{text} ({monotonic() - start:.0f} s)", end="", file=sys.stderr)
+            shown = text if isinstance(text, str) else text()
+            print(f"\r\x1b[K{shown} ({monotonic() - start:.0f} s)", end="", file=sys.stderr)
             sys.stderr.flush()
             if done.wait(INTERVAL):
                 return

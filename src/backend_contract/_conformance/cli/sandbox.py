@@ -12,7 +12,7 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,13 @@ main()
 """
 
 
-def try_target(target: Target, environment: Environment, config: Path | None) -> Report:
-    """Return a report of layer B on *target*.
+def try_target(
+    target: Target,
+    environment: Environment,
+    config: Path | None,
+    clauses: Sequence[str] = tuple(CLAUSES),
+) -> Report:
+    """Return a report of layer B on *target*: on *clauses*, and on those that they require.
 
     *config* is a YAML file with the configuration that the class needs.
     """
@@ -56,6 +61,7 @@ def try_target(target: Target, environment: Environment, config: Path | None) ->
             "qualname": target.qualname,
             "root": None if target.root is None else str(target.root),
             "config": None if config is None else str(config.absolute()),
+            "clauses": list(clauses),
             "known": {clause: as_document(finding) for clause, finding in findings.items()},
         }
         run = _Run(ask(request, environment))

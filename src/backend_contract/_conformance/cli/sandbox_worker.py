@@ -51,7 +51,7 @@ def main() -> None:  # pragma: no cover - ends by os._exit, without reporting co
 
 
 def answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
-    """Import the target of *request*, try each clause that is not known, and *tell* the results.
+    """Import the target of *request*, try its clauses unless known, and *tell* the results.
 
     Raises :class:`CouldNotCheckError` if the target cannot be imported or configured.
     """
@@ -70,7 +70,7 @@ def answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
     subject = Subject(make=cls, config=read_configuration(request["config"]))
     with Kit(subject, known, lambda clause: tell(trying=clause)) as kit:
         for clause in in_layer("B"):
-            if clause.id not in known:
+            if clause.id in request["clauses"] and clause.id not in known:
                 tell(finding=as_document(kit.finding(clause)))
     for note in dict.fromkeys(kit.notes):
         tell(note=note)
@@ -129,6 +129,7 @@ def as_document(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "found": finding.found,
         "because": finding.because,
+        "advice": finding.advice,
         "layer": finding.layer,
         "checked_by": finding.checked_by,
     }
@@ -143,6 +144,7 @@ def as_finding(document: Mapping[str, Any]) -> Finding:
         line=document["line"],
         found=document["found"],
         because=tuple(document["because"]),
+        advice=document["advice"],
         layer=document["layer"],
         checked_by=document["checked_by"],
     )

@@ -20,7 +20,17 @@ __all__ = ["ExpectedViolation", "Settings", "read_settings"]
 Table: TypeAlias = "dict[str, object]"
 
 _FILE = "pyproject.toml"
-_KEYS = ("targets", "checkers", "strict", "expected-violations")
+_KEYS = (
+    "targets",
+    "checkers",
+    "select",
+    "ignore",
+    "lenient",
+    "error-on-warning",
+    "expected-violations",
+)
+_HINTS = {"strict": "unchecked clauses fail by default; see `lenient`"}
+"""What to know about keys that no longer exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +50,10 @@ class Settings:
     """The directory that paths and module names are relative to."""
     targets: tuple[str, ...] = ()
     checkers: tuple[str, ...] = ()
-    strict: bool = False
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    lenient: bool = False
+    error_on_warning: bool = False
     expected_violations: tuple[ExpectedViolation, ...] = ()
 
 
@@ -57,9 +70,6 @@ def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
     table = _read_table(file)
     where = f"{file}: [tool.backend-contract]"
     _reject_unknown(table, _KEYS, where)
-    strict = table.get("strict", False)
-    if not isinstance(strict, bool):
-        raise CouldNotCheckError(f"{where}: strict must be true or false, got {strict!r}")
     names = _strings(table, "checkers", where)
     for name in names:
         if name not in checkers:
@@ -69,7 +79,10 @@ def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
         directory=file.parent,
         targets=_strings(table, "targets", where),
         checkers=names,
-        strict=strict,
+        select=_strings(table, "select", where),
+        ignore=_strings(table, "ignore", where),
+        lenient=_boolean(table, "lenient", where),
+        error_on_warning=_boolean(table, "error-on-warning", where),
         expected_violations=tuple(_expected_violations(table, where)),
     )
 
@@ -99,9 +112,15 @@ def _read_table(file: Path) -> Table:
 def _reject_unknown(table: Table, known: tuple[str, ...], where: str) -> None:
     for key in table:
         if key not in known:
-            raise CouldNotCheckError(
-                f"{where}: unknown key {key!r}; expected one of {', '.join(known)}"
-            )
+            hint = _HINTS.get(key, f"expected one of {', '.join(known)}")
+            raise CouldNotCheckError(f"{where}: unknown key {key!r}; {hint}")
+
+
+def _boolean(table: Table, key: str, where: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise CouldNotCheckError(f"{where}: {key} must be true or false, got {value!r}")
+    return value
 
 
 def _strings(table: Table, key: str, where: str) -> tuple[str, ...]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from backend_contract._conformance.results import Finding, Outcome, Verdict
+from backend_contract._conformance.results import Finding, Outcome, Verdict, count_verdicts
 
 __all__ = [
     "STALE",
+    "caveats",
+    "count",
     "disagreement",
     "findings_to_report",
     "printable",
     "relative",
     "severity",
+    "sources",
+    "sum_up",
     "summarize",
 ]
 
@@ -32,7 +36,7 @@ def severity(finding: Finding, outcome: Outcome) -> str:
 
     A note needs no attention: the violation is expected, or nothing was found to be wrong.
     """
-    if finding.fails(outcome.strict):
+    if outcome.is_failure(finding):
         return "error"
     if finding.verdict in (Verdict.VIOLATED, Verdict.UNCHECKED) and not finding.is_expected:
         return "warning"
@@ -40,8 +44,8 @@ def severity(finding: Finding, outcome: Outcome) -> str:
 
 
 def summarize(finding: Finding) -> str:
-    """Return a finding, its reasons and the verdicts of disagreeing sources on one line."""
-    parts = [_statement(finding), *disagreement(finding)]
+    """Return a finding, its reasons, advice and verdicts of disagreeing sources on one line."""
+    parts = [*filter(None, (_statement(finding), finding.advice)), *disagreement(finding)]
     if finding.expected_because:
         parts.append(f"expected violation: {finding.expected_because}")
     return "; ".join(parts)
@@ -66,6 +70,62 @@ def disagreement(finding: Finding) -> list[str]:
     if len({part.verdict for part in finding.parts}) < 2:
         return []
     return [f"{part.checked_by}: {part.verdict.value}" for part in finding.parts]
+
+
+def sum_up(outcome: Outcome) -> str:
+    """Return the last line of a report: what was found, by what, and what was opened by hand."""
+    parts = [f"{count(outcome.findings)} ({sources(outcome.findings)})"] if outcome.findings else []
+    checked = sum(bool(report.findings) for report in outcome.reports)
+    head = f"{checked} targets: " if checked > 1 else ""
+    return head + "; ".join([*parts, *caveats(outcome)])
+
+
+def count(findings: Sequence[Finding]) -> str:
+    """Return the number of findings per verdict, and of those that are special in another way."""
+    special = (
+        _number(sum(f.is_warning for f in findings), "of them a warning", "of them warnings"),
+        _number(sum(f.is_expected for f in findings), "expected violation"),
+        _number(sum(f.is_stale for f in findings), "stale expected violation"),
+    )
+    return ", ".join([count_verdicts(findings), *filter(None, special)])
+
+
+def sources(findings: Sequence[Finding]) -> str:
+    """Return the layers of the findings, each with the checkers that decided it."""
+    layers: dict[str, list[str]] = {}
+    for source in dict.fromkeys(source for finding in findings for source in finding.sources):
+        layers.setdefault(source.layer, []).append(source.checked_by)
+    return "; ".join(f"layer {layer}, by {', '.join(names)}" for layer, names in layers.items())
+
+
+def caveats(outcome: Outcome) -> list[str]:
+    """Return what a reader has to know before trusting a green result, each on one line.
+
+    Expected violations are counted with the findings.
+    """
+    not_checked = _number(len(outcome.not_checked), "class not checked", "classes not checked")
+    lenient = "lenient: unchecked clauses do not fail" if outcome.lenient else ""
+    return [
+        *filter(None, (not_checked, lenient)),
+        *_listed("excluded", outcome.excluded),
+        *_listed("not selected", outcome.not_selected),
+    ]
+
+
+def _number(number: int, one: str, many: str = "") -> str:
+    """Return *number* with what it counts, or an empty string for 0."""
+    return f"{number} {one if number == 1 else many or one + 's'}" if number else ""
+
+
+_LISTED = 6
+"""The number of names that are listed in full."""
+
+
+def _listed(label: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return [f"{label}: {', '.join(names[:_LISTED])}{more}"]
 
 
 def relative(path: Path) -> Path:

@@ -27,24 +27,38 @@ def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
         "reports": [
             {
                 "target": report.target,
-                "findings": [_document(finding, outcome.strict) for finding in report.findings],
+                "findings": [_document(finding, outcome) for finding in report.findings],
                 "notes": list(report.notes),
             }
             for report in outcome.reports
             if report.findings
         ],
+        "not_checked": [
+            {
+                "name": each.name,
+                "path": str(relative(each.path)),
+                "line": each.line,
+                "because": each.because,
+            }
+            for each in outcome.not_checked
+        ],
+        "notes": list(outcome.notes),
+        "lenient": outcome.lenient,
+        "error_on_warning": outcome.error_on_warning,
+        "excluded": list(outcome.excluded),
+        "not_selected": list(outcome.not_selected),
         "errors": [{"target": target, "message": text} for target, text in outcome.errors],
     }
     yield json.dumps(document, indent=2)
 
 
-def _document(finding: Finding, strict: bool) -> dict[str, Any]:
+def _document(finding: Finding, outcome: Outcome) -> dict[str, Any]:
     return {
         "clause": finding.clause.id,
         "level": finding.clause.level.value,
         "text": finding.clause.text,
         "verdict": finding.verdict.value,
-        "fails": finding.fails(strict),
+        "fails": outcome.is_failure(finding),
         "layers": sorted({source.layer for source in finding.sources}),
         "path": str(relative(finding.path)),
         "line": finding.line,
@@ -52,6 +66,7 @@ def _document(finding: Finding, strict: bool) -> dict[str, Any]:
         "because": list(finding.because),
         "expected": finding.clause.expected,
         "fix": finding.clause.fix,
+        "advice": finding.advice or None,
         "expected_because": finding.expected_because or None,
         "parts": [
             {

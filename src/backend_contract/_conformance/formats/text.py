@@ -6,18 +6,21 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 
 from backend_contract._conformance.formats.common import (
     STALE,
+    count,
     disagreement,
     findings_to_report,
     printable,
     relative,
+    sources,
+    sum_up,
     summarize,
 )
-from backend_contract._conformance.results import Finding, Outcome, Verdict, count_verdicts
+from backend_contract._conformance.results import Finding, Outcome, Verdict
 
 __all__ = ["concise", "full", "wants_color"]
 
@@ -45,19 +48,37 @@ def wants_color(choice: str) -> bool:
 
 
 def full(outcome: Outcome, color: bool) -> Iterator[str]:
-    """Yield one block per target: every clause, with details unless it is ok."""
+    """Yield one block per target: every clause, with details unless it is ok. Ends with a sum."""
     # Python 3.10 returns 0 for a terminal of unknown width.
     width = (sys.stdout.isatty() and shutil.get_terminal_size((100, 0)).columns) or 100
-    for report in outcome.reports:
-        if not report.findings:
-            continue
+    reports = [report for report in outcome.reports if report.findings]
+    for report in reports:
         yield _styled(printable(report.target), _BOLD, color)
         for finding in report.findings:
             yield from _block(finding, width, color)
-        yield from _wrapped(f"{_count(report.findings)} ({_sources(report.findings)})", width)
         for note in report.notes:
             yield from _wrapped(f"note: {printable(note)}", width)
-        yield ""
+        if len(reports) > 1:
+            yield from _wrapped(f"{count(report.findings)} ({sources(report.findings)})", width)
+            yield ""
+    for note in _notes(outcome):
+        yield from _wrapped(note, width)
+    yield from _last_line(outcome)
+
+
+def _notes(outcome: Outcome) -> Iterator[str]:
+    """Yield the observations about the whole run, and the classes that were not checked."""
+    for each in outcome.not_checked:
+        place = f"{printable(relative(each.path))}:{each.line}"
+        yield f"{place}: {printable(each.name)} not checked: {printable(each.because)}"
+    for note in outcome.notes:
+        yield f"note: {printable(note)}"
+
+
+def _last_line(outcome: Outcome) -> Iterator[str]:
+    text = printable(sum_up(outcome))
+    if text:
+        yield text
 
 
 def _block(finding: Finding, width: int, color: bool) -> Iterator[str]:
@@ -69,11 +90,13 @@ def _block(finding: Finding, width: int, color: bool) -> Iterator[str]:
 
 
 def concise(outcome: Outcome, color: bool) -> Iterator[str]:
-    """Yield ``file:line: BCnnn verdict: message`` for every finding that is not ok."""
+    """Yield ``file:line: BCnnn verdict: message`` for every finding that is not ok, and a sum."""
     for finding in findings_to_report(outcome):
         verdict = _styled(_label(finding), _style(finding), color)
         message = printable(summarize(finding))
         yield f"{_location(finding)}: {finding.clause.id} {verdict}: {message}"
+    yield from _notes(outcome)
+    yield from _last_line(outcome)
 
 
 def _location(finding: Finding) -> str:
@@ -109,35 +132,12 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
                 ("at", _location(finding)),
                 ("found", finding.found),
                 ("why", because),
-                ("write", finding.advice),
+                ("fix", finding.advice),
             ]
     details += [("says", verdict) for verdict in disagreement(finding)]
     details.append(("known", finding.expected_because))
     details.append(("stale", STALE if finding.is_stale else ""))
     return [(label, text) for label, text in details if text]
-
-
-def _count(findings: Sequence[Finding]) -> str:
-    parts = [count_verdicts(findings)]
-    for count, one, many in (
-        (sum(f.is_warning for f in findings), "of them a warning", "of them warnings"),
-        (sum(f.is_expected for f in findings), "of them expected", "of them expected"),
-        (
-            sum(f.is_stale for f in findings),
-            "stale expected violation",
-            "stale expected violations",
-        ),
-    ):
-        if count:
-            parts.append(f"{count} {one if count == 1 else many}")
-    return ", ".join(parts)
-
-
-def _sources(findings: Sequence[Finding]) -> str:
-    layers: dict[str, list[str]] = {}
-    for source in dict.fromkeys(source for finding in findings for source in finding.sources):
-        layers.setdefault(source.layer, []).append(source.checked_by)
-    return "; ".join(f"layer {layer}, by {', '.join(names)}" for layer, names in layers.items())
 
 
 def _columns(head: str, text: str, width: int, indent: int) -> list[str]:

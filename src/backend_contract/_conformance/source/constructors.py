@@ -63,6 +63,8 @@ class Defect(NamedTuple):
 
     is_certain: bool
     reason: str
+    advice: str = ""
+    """How to fix it, if the reason does not tell."""
 
 
 def find_defect(source: ClassSource) -> Defect | None:
@@ -278,7 +280,9 @@ def _of_attributes(source: ClassSource) -> Defect | None:
     member, name = (certain or missing)[0]
     subject = "a new instance has no" if certain else "a new instance may have no"
     what = f"`{name}`" if member == name else f"`{name}`, which `{member}` uses"
-    return Defect(bool(certain), f"{subject} {what}{_why_missing(source, name)}")
+    setter = _setter(source, name)
+    why = f": `{setter.node.name}.__init__`, which sets it, is not reached" if setter else ""
+    return Defect(bool(certain), f"{subject} {what}{why}", _advice(source, setter, name))
 
 
 def _is_abbreviated(source: ClassSource) -> bool:
@@ -428,12 +432,22 @@ def _is_dataclass(decorator: ast.expr, source: ClassSource) -> bool:
     return _name_in_source(callee, source) in _DATACLASS | _ATTRS
 
 
-def _why_missing(source: ClassSource, name: str) -> str:
+def _setter(source: ClassSource, name: str) -> ClassSource | None:
+    """Return the nearest base whose constructor assigns an attribute."""
     for cls in source.known_lineage[1:]:
         statement = cls.in_body.get("__init__")
         if isinstance(statement, Function) and _sets(statement, name):
-            return f": the constructor of `{cls.node.name}`, which sets it, is not always called"
-    return ""
+            return cls
+    return None
+
+
+def _advice(source: ClassSource, setter: ClassSource | None, name: str) -> str:
+    generated = next((g for cls in source.known_lineage if (g := _generated(cls))), None)
+    method = (*generated.hooks_after, "__init__")[0] if generated is not None else "__init__"
+    if setter is None or not setter.module.name.startswith("backend_contract."):
+        return f"Assign `self.{name}` in `{method}`."
+    call = "super().__init__(config)" if generated is None else "super().__init__(...)"
+    return f"Call `{call}` in `{method}`."
 
 
 def _sets(function: Function, name: str) -> bool:

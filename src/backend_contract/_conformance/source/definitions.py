@@ -89,11 +89,13 @@ def _follow(parts: list[str], module: Module, search: _Search) -> Definition | N
 
 def _follow_unbound(parts: list[str], module: Module, search: _Search) -> Definition | None:
     """Follow a name that no statement of *module* binds: by a star import, or a builtin."""
+    if hasattr(builtins, parts[0]):  # hardly any module exports one of those names
+        return Definition(f"builtins.{'.'.join(parts)}")
     for origin in star_origins(module):
         found = _import([*origin.split("."), *parts], search)
-        if found is not None and (found.statement is not None or _is_standard(origin)):
+        if found is not None:
             return found
-    return Definition(f"builtins.{'.'.join(parts)}") if hasattr(builtins, parts[0]) else None
+    return None
 
 
 def _is_standard(name: str) -> bool:

@@ -187,6 +187,25 @@ def is_our_own(source: ClassSource, member: str) -> bool:
     return found[0] is not source and found[0].module.name.startswith("backend_contract.")
 
 
+def _comes_first(source: ClassSource, member: str, cls: ClassSource) -> bool:
+    """Return whether *cls* gets *member* from its body, or from a first base of this package.
+
+    No further base may inherit from the class that defines it: it would come first then.
+    """
+    if member in cls.in_body:
+        return cls is source or cls.module.name.startswith("backend_contract.")
+    found = source.find(member)
+    if found is None or not cls.bases:
+        return False
+    first, *others = cls.bases
+    return (
+        first is not None
+        and found[0] in first.lineage
+        and not any(other is None or found[0] in other.lineage for other in others)
+        and _comes_first(source, member, first)
+    )
+
+
 def is_guarded_and_ours(source: ClassSource, member: str) -> bool:
     """Return whether a ``try`` imports the base that gives *member*, which is one of ours."""
     return source.has_guarded_base and not source.has_unknown_base and is_our_own(source, member)
@@ -207,7 +226,7 @@ def replaces_property(source: ClassSource, member: str) -> ast.expr | None:
 def may_be_hidden(source: ClassSource, member: str) -> bool:
     """Return whether a base that cannot be read may override the *member* that was found."""
     if not source.has_unknown_base:  # only the checker fails to resolve some base
-        return member not in source.in_body and not source.has_guarded_base
+        return not source.has_guarded_base and not _comes_first(source, member, source)
     # Any base can hide an attribute of the instance: a property takes precedence.
     known = source.lineage[: source.lineage.index(None)]
     return not any(cls and member in cls.in_body for cls in known)

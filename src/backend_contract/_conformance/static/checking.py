@@ -6,6 +6,7 @@ No target is imported: the checker reads its types, and this package only parses
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ from backend_contract._conformance.static.stubs import copy_missing_stubs
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["check"]
+
+_READING = threading.Lock()
+"""Held while the source of targets is read, which checkers in several threads share."""
 
 
 def check(
@@ -93,10 +97,13 @@ def _run(targets: Sequence[Target], root: Path | None, runner: _Runner) -> dict[
     errors = _errors_by_file(diagnostics, directory)
     for canary, probe in CANARY_PROBES.items():
         require_known_verdicts(canary, errors[probe.file], runner.checked_by)
-    return {
-        target: interpret(ProbeResult(target, runner.checked_by, errors[probe.file], diagnostics))
-        for target, probe in probes.items()
-    }
+    with _READING:
+        return {
+            target: interpret(
+                ProbeResult(target, runner.checked_by, errors[probe.file], diagnostics)
+            )
+            for target, probe in probes.items()
+        }
 
 
 def _prepare(

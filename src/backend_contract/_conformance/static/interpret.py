@@ -18,6 +18,7 @@ from backend_contract._conformance.source.evaluation.opinions import (
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target
+from backend_contract._conformance.static.advice import advise, block_constructor
 from backend_contract._conformance.static.checkers.base import Diagnostic
 from backend_contract._conformance.static.probe import (
     MARKS,
@@ -66,7 +67,8 @@ def interpret(result: ProbeResult) -> Report:
         if blocking is not None:
             judgement = _Judgement(Verdict.BLOCKED, judgement.members, (blocking,))
         findings[clause.id] = _finding(clause, judgement, result)
-    return Report(target=target.text, findings=tuple(findings.values()))
+    complete = block_constructor([*findings.values()], target.source)
+    return Report(target=target.text, findings=complete)
 
 
 class _Judgement(NamedTuple):
@@ -77,6 +79,7 @@ class _Judgement(NamedTuple):
     because: Sequence[str] = ()
     opinion: Opinion | None = None
     """The opinion of the source, if that decided."""
+    advice: str = ""
 
 
 def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Finding:
@@ -91,6 +94,7 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
         line=line,
         found="; ".join(found),
         because=tuple(dict.fromkeys(judgement.because)),
+        advice=judgement.advice or advise(source, clause.id, verdict, judgement.members),
         layer="S",
         checked_by=result.checked_by,
     )
@@ -231,6 +235,8 @@ def _is_explained(mark: Mark, result: ProbeResult) -> bool:
         )
     if mark.kind == "use" and _is_taken_for_method(mark.member, result):
         return True
+    if mark.member == "__init__" and mark.part == "result" and mark.kind == "typed":
+        return has_unresolved_base(result.errors)  # what that may hide is judged by its members
     if mark.member == "__init__" and mark.kind in ("use", "doubt"):
         # mypy reports a type variable that would take every argument.
         is_untyped = mark.part == "result" and constructors.has_untyped_factory(source)
@@ -308,7 +314,7 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
     if defect is None:
         return None
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
-    return _Judgement(verdict, ["__init__"], [defect.reason])
+    return _Judgement(verdict, ["__init__"], [defect.reason], defect.advice)
 
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:

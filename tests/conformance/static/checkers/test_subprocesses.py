@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import WAIT
 
 from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.static.checkers import subprocesses
@@ -270,6 +273,52 @@ def test_signal_while_starting(
     (process,) = started
     assert process.returncode == -signal.SIGKILL
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_side_by_side() -> None:
+    """Functions run at the same time; their results have the order of the functions."""
+    everyone = threading.Barrier(3)
+
+    def numbered(number: int) -> int:
+        everyone.wait(WAIT)  # would break if they ran one after the other
+        return number
+
+    functions = [partial(numbered, number) for number in range(3)]
+    assert subprocesses.side_by_side(functions) == [0, 1, 2]
+
+
+def test_one_function() -> None:
+    """A single function is called in the same thread, where signals are handled."""
+    assert subprocesses.side_by_side([threading.current_thread]) == [threading.current_thread()]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_side_by_side_fails(error: type[BaseException]) -> None:
+    """If one function fails, the processes of the others are killed, and none is started."""
+    processes: list[subprocess.Popen[str]] = []
+    running, failed = threading.Event(), threading.Event()
+
+    def runs() -> None:
+        processes.append(subprocesses.start(HANGS))
+        running.set()
+        subprocesses.finish("ty", processes[0])
+
+    def starts_later() -> None:
+        assert failed.wait(WAIT)
+        while not processes[0].returncode:  # until the others are being stopped
+            pass
+        subprocesses.start(HANGS)
+        raise AssertionError("it was started")
+
+    def fails() -> None:
+        assert running.wait(WAIT)
+        failed.set()
+        raise error
+
+    with pytest.raises(error):
+        subprocesses.side_by_side([fails, runs, starts_later])
+    assert_killed(*processes)
+    assert subprocesses.run("ty", python("print('end')")).output == "end\n"
 
 
 def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "not_installed",
     "python_path",
     "run",
+    "side_by_side",
     "start",
     "terminate",
 ]
@@ -76,6 +77,69 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join(directories))
 
 
+class _StoppedError(Exception):
+    """Raised in a thread that starts a process after all were stopped."""
+
+
+class _Processes:
+    """The processes that run at the moment, whichever thread has started them. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def add(self, start: Callable[[], subprocess.Popen[str]]) -> subprocess.Popen[str]:
+        """Return the process that *start* starts."""
+        with self._lock:
+            if self._stopped:
+                raise _StoppedError
+            process = start()
+            self._running.add(process)
+            return process
+
+    def remove(self, process: subprocess.Popen[str]) -> None:
+        """Forget a process that has ended."""
+        with self._lock:
+            self._running.discard(process)
+
+    def stop(self) -> None:
+        """Kill all processes, and start no other until :meth:`resume`."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                _kill(process)
+
+    def resume(self) -> None:
+        """Allow processes to be started again."""
+        self._stopped = False
+
+
+_processes = _Processes()
+
+
+def side_by_side(functions: Sequence[Callable[[], T]]) -> list[T]:
+    """Call *functions* at the same time, each in a thread, and return their results in order.
+
+    If one raises, or a signal interrupts this, all processes that they have started are killed, and
+    the functions end before the exception propagates.
+    """
+    if len(functions) == 1:
+        return [functions[0]()]
+    from concurrent.futures import ThreadPoolExecutor  # seldom needed
+
+    try:
+        with ThreadPoolExecutor(len(functions)) as pool:
+            try:
+                futures = [pool.submit(function) for function in functions]
+                return [future.result() for future in futures]
+            except BaseException:
+                _processes.stop()
+                raise
+    finally:
+        _processes.resume()
+
+
 def run(
     name: str,
     command: Sequence[str],
@@ -110,16 +174,18 @@ def start(
     if "PYTHONPATH" in variables:  # may be relative to the directory of this process
         variables["PYTHONPATH"] = os.pathsep.join(python_path())
     with _deferred_signals() as arrived:
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env={**variables, **(environment or {})},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="surrogateescape",
-            start_new_session=True,  # to terminate its children with it
+        process = _processes.add(
+            lambda: subprocess.Popen(
+                command,
+                cwd=directory,
+                env={**variables, **(environment or {})},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="surrogateescape",
+                start_new_session=True,  # to terminate its children with it
+            )
         )
     if arrived:
         terminate(process)
@@ -160,11 +226,16 @@ def finish(name: str, process: subprocess.Popen[str], text: str = "") -> Complet
 def terminate(process: subprocess.Popen[str]) -> None:
     """Kill a process with its children unless it has ended, and close its pipes."""
     with process:
-        if process.poll() is None:
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
+        _kill(process)
+    _processes.remove(process)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 def python_path() -> list[str]:

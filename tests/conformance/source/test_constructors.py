@@ -1,0 +1,156 @@
+"""Constructors: whether they reach those of bases, what they return, and what is never claimed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conformance.source.support import source_of
+
+from backend_contract._conformance.source.constructors import Defect, find_defect
+
+HEAD = """\
+import functools
+from dataclasses import dataclass
+from backend_contract import BackendBase, LocalBackend
+
+class Stops:
+    def __init__(self, config=None): ...
+"""
+
+
+def defect(directory: Path, text: str) -> Defect | None:
+    (directory / "mine.py").write_text(f"{HEAD}{text}\n")
+    return find_defect(source_of(f"{directory}/mine.py:Mine"))
+
+
+def of_init(body: str, bases: str = "LocalBackend") -> str:
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    return f"class Mine({bases}):\n    def __init__(self, config=None):\n{lines}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "super().__init__(config)",
+        "super(Mine, self).__init__(config)",
+        "BackendBase.__init__(self, config)",
+        "if config: super().__init__(config)\nelse: super().__init__()",
+        "with open('x'): super().__init__(config)",
+        "try: int(config)\nfinally: super().__init__(config)",
+        "if config is None: raise ValueError\nsuper().__init__(config)",
+        "for each in (): pass\nsuper().__init__(config)",
+        "self._started, (self._start_lock, *self.config) = config",
+        "setattr(self, '_started', 0)\nobject.__setattr__(self, '_start_lock', 1)",
+    ],
+)
+def test_reached(tmp_path: Path, body: str) -> None:
+    """Each path reaches the constructor of the base, or assigns what it would."""
+    assert defect(tmp_path, of_init(body)) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "pass",
+        "...",
+        "super()",
+        "super().__init__",
+        "object.__init__(self)",
+        "super(BackendBase, self).__init__()",
+        "self.config = config",
+        "print(self)",
+        "return\nsuper().__init__(config)",
+    ],
+)
+def test_not_reached(tmp_path: Path, body: str) -> None:
+    """No path does."""
+    found = defect(tmp_path, of_init(body))
+    assert found is not None
+    assert found.is_certain
+    assert "`_started`" in found.reason or "`_start_lock`" in found.reason
+    assert found.advice == "Call `super().__init__(config)` in `__init__`."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if config: super().__init__(config)",
+        "for each in config: super().__init__(each)",
+        "try: super().__init__(config)\nexcept TypeError: pass",
+        "config and super().__init__(config)",
+        "lambda: super().__init__(config)",
+        "unknown(self)",
+        "functools.partial(BackendBase.__init__, self)()",
+        "parent = super()\nparent.__init__(config)",
+        "vars(self).update(config)",
+        "self.__dict__.update(config)",
+        "def later(): BackendBase.__init__(self)",
+        "for base in type(self).__mro__: base.__init__(self)",
+    ],
+)
+def test_unknown(tmp_path: Path, body: str) -> None:
+    """Some path may: that is a doubt, never a certainty."""
+    found = defect(tmp_path, of_init(body))
+    assert found is not None
+    assert not found.is_certain
+
+
+@pytest.mark.parametrize(
+    ("text", "is_certain"),
+    [
+        ("class Mine(Stops, LocalBackend): ...", True),
+        ("class Mine(LocalBackend, Stops): ...", None),
+        ("@dataclass\nclass Mine(LocalBackend):\n    a: int = 1", True),
+        ("@dataclass(init=False)\nclass Mine(LocalBackend):\n    a: int = 1", None),
+        ("@unheard\n" + of_init("pass"), False),
+        (of_init("super().__init__()\nself.is_started = 1"), True),
+        (of_init("super().__init__()\nself.other = 1"), None),
+        ("class Mine:\n    def __new__(cls): return 1", True),
+        ("class Mine:\n    def __new__(cls): return object.__new__(cls)", None),
+        ("class Mine:\n    def __new__(cls): return cls.made", False),
+        ("class Mine:\n    def __new__(cls): raise TypeError", True),
+        ("class Mine:\n    async def __init__(self): ...", True),
+        ("class Mine:\n    def __init__(self): yield", True),
+        ("class Mine:\n    def __init__(self): return 1", True),
+        ("class Mine:\n    def __init__(self): raise TypeError", True),
+        ("class M(type):\n    def __call__(cls): return 1\nclass Mine(metaclass=M): ...", True),
+        ("class M(type):\n    x = 1\nclass Mine(metaclass=M): ...", None),
+        ("from a import M\nclass Mine(metaclass=M): ...", False),
+        ("import enum\nclass Mine(enum.Enum):\n    A = 1", True),
+    ],
+)
+def test_kinds(tmp_path: Path, text: str, is_certain: bool | None) -> None:
+    """What a class makes depends on decorators, bases, `__new__` and metaclasses too."""
+    found = defect(tmp_path, text)
+    assert (None if found is None else found.is_certain) is is_certain
+
+
+def test_structural(tmp_path: Path) -> None:
+    """A class of its own is not told to call `super()`."""
+    text = """\
+class Mine:
+    def __init__(self, config=None): self.config = config
+    @property
+    def is_started(self): return self._on
+    def start(self): self._on = True
+"""
+    assert defect(tmp_path, text) == Defect(
+        True,
+        "a new instance has no `_on`, which `is_started` uses",
+        "Assign `self._on` in `__init__`.",
+    )
+    assert defect(tmp_path, text.replace("self._on\n", "getattr(self, '_on', 0)\n")) is None
+
+
+def test_effort(tmp_path: Path) -> None:
+    """Methods that call each other, and deep expressions, end in a doubt or a verdict."""
+    methods = "".join(
+        f"    def m{n}(self):\n        self.m{n + 1}()\n        self.m{n + 1}()\n"
+        for n in range(40)
+    )
+    found = defect(tmp_path, f"{of_init('self.m0()')}{methods}    def m40(self): ...")
+    assert found is not None
+    assert not found.is_certain
+    deep = of_init(f"self.a = {'-' * 2000}1")
+    assert defect(tmp_path, deep) is not None
