@@ -314,7 +314,7 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
     if defect is None:
         return None
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
-    return _Judgement(verdict, ["__init__"], [defect.reason], defect.advice)
+    return _Judgement(verdict, ["__init__"], [defect.reason], advice=defect.advice)
 
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:

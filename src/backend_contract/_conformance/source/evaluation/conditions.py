@@ -6,8 +6,8 @@ import ast
 import operator
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
 __all__ = ["Decide", "decides"]
 
@@ -84,8 +84,9 @@ def _combined(is_or: bool, values: list[Any]) -> Any:
 class _Version(tuple[int, ...]):
     """The first two places of ``sys.version_info``, which has more."""
 
-    def compared(self, op: ast.cmpop, other: tuple[Any, ...]) -> Any:
+    def compared(self, op: ast.cmpop, places: Sequence[Any]) -> Any:
         """Return the result of a comparison; the further places do not decide it."""
+        other = tuple(places)
         if self == other[:2] and len(other) > 2:
             return _UNKNOWN
         # A tuple is less than a longer one that starts with it.
@@ -98,7 +99,7 @@ def _compared(left: Any, op: ast.cmpop, right: Any) -> Any:
         return _UNKNOWN
     try:
         if isinstance(left, _Version) and isinstance(right, tuple):
-            return left.compared(op, cast("tuple[Any, ...]", right))
+            return left.compared(op, [*right])
         return _COMPARISONS[type(op)](left, right)
     except TypeError:
         return _UNKNOWN
