@@ -11,7 +11,6 @@ from backend_contract._conformance.results import Finding, Report, Verdict, bloc
 from backend_contract._conformance.source import constructors, members, signatures
 from backend_contract._conformance.source.evaluation.fitness import Opinion
 from backend_contract._conformance.source.evaluation.opinions import (
-    is_absent,
     name_opinion,
     opinion_on,
 )
@@ -124,16 +123,6 @@ def _judge_opinions(clause: Clause, result: ProbeResult) -> _Judgement | None:
         for member, opinion in opinions.items():
             if opinion is not None and opinion.verdict is verdict:
                 return _Judgement(verdict, [member], [opinion.reason], opinion)
-    return None
-
-
-def _judge_absent(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Judge the constructor by missing members, which are no mistake of its own."""
-    if "__init__" not in clause.members or has_unresolved_base(result.errors):
-        return None
-    for other in in_layer("S"):
-        if other is not clause and any(is_absent(result.target.source, m) for m in other.members):
-            return _Judgement(Verdict.BLOCKED, clause.members, [other.id])
     return None
 
 
@@ -400,7 +389,6 @@ def _why_untyped(mark: Mark, result: ProbeResult) -> str:
 
 _JUDGES = (
     _judge_opinions,
-    _judge_absent,
     _judge_never,
     _judge_probe,
     _judge_source,

@@ -37,7 +37,7 @@ from backend_contract._conformance.source.evaluation.scopes import Binding, Func
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
 
-__all__ = ["is_absent", "name_opinion", "opinion_on"]
+__all__ = ["name_opinion", "opinion_on"]
 
 _LAST_COUNTS = ("pyright", "pyrefly", "ty")
 """Checkers that take the last one of several methods, as Python does."""
@@ -87,20 +87,6 @@ def opinion_on(
     if on_class:
         return _with_instance_name(source, member, body, on_self)
     return _with_instance(source, member, body, on_self, values)
-
-
-def is_absent(source: ClassSource, member: str) -> bool:
-    """Return whether neither the class, nor a base, nor a method gives *member* when it runs."""
-    values, is_open = _values(source, member)
-    names = ("__getattr__", "__getattribute__")
-    return (
-        values == [None]
-        and not is_open
-        and not to_instance(source, member)
-        and not to_class(source, member)
-        and not any(name in source.known_members for name in names)
-        and not any("__slots__" in cls.in_body for cls in source.known_lineage)
-    )
 
 
 def _values(source: ClassSource, member: str) -> tuple[list[_Value | None], bool]:
