@@ -101,11 +101,11 @@ _TABLE = (
     ),
     Clause(
         id="BC103",
-        text="`backend_type` is non-empty and upper case",
+        text="`backend_type` is non-empty, upper case and without blanks around it",
         why="Names are compared as they are written: `Ray` and `RAY` would be two backends.",
         fix="Write it in upper case.",
         expected='backend_type = "MINE"',
-        layers="B",
+        layers="SB",
         members=("backend_type",),
         requires=("BC102",),
     ),

@@ -83,7 +83,7 @@ def test_name_in_report(checker: str, directory: Path, capsys: pytest.CaptureFix
     """The report names the checker and its version."""
     assert main(["check", "--checker", checker, "mine.py:Good"]) == 0
     shown = capsys.readouterr().out
-    assert f"8 ok (layer S, by {checker} {CHECKERS[checker].version()})\n" in shown
+    assert f"9 ok (layer S, by {checker} {CHECKERS[checker].version()})\n" in shown
 
 
 def test_disagreement(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,7 +137,7 @@ def test_unusual_target(
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
     assert main(["check", target]) == 0
     shown = capsys.readouterr()
-    assert "8 ok (layer S" in shown.out
+    assert "9 ok (layer S" in shown.out
     assert shown.err == ""
 
 
@@ -172,7 +172,7 @@ def test_many_classes(
     classes = "".join(f"class C{n}(LocalBackend): ...\n" for n in range(150))
     (directory / "many.py").write_text(f"from backend_contract import LocalBackend\n{classes}")
     assert main(["check", str(directory / "many.py")]) == 0
-    assert capsys.readouterr().out.count("8 ok (layer S") == 150
+    assert capsys.readouterr().out.count("9 ok (layer S") == 150
 
 
 arguments = st.text(

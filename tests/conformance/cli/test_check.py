@@ -35,7 +35,7 @@ def test_ok(project: Path, command: Command) -> None:
     run = command("check", "mine.py:Good")
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("mine.py:Good\n  BC101  ok         `backend_type` is a `str`")
-    assert re.search(r"^8 ok \(layer S, by mypy \d+\.\d+.*\)$", run.stdout, re.MULTILINE)
+    assert re.search(r"^9 ok \(layer S, by mypy \d+\.\d+.*\)$", run.stdout, re.MULTILINE)
 
 
 def test_violated(project: Path, command: Command) -> None:
@@ -52,7 +52,7 @@ def test_violated(project: Path, command: Command) -> None:
         ("fix", "Return nothing from `start`: `-> None`."),
     ]:
         assert re.search(rf"^ {{20}}{label} +{re.escape(text)}", block, re.MULTILINE)
-    assert "7 ok, 1 violated (layer S, by mypy" in run.stdout
+    assert "8 ok, 1 violated (layer S, by mypy" in run.stdout
 
 
 def test_unchecked(run_main: Main) -> None:
@@ -61,11 +61,11 @@ def test_unchecked(run_main: Main) -> None:
     assert shown.status == 1
     assert "`stop` has no return annotation" in shown.out
     last = shown.out.splitlines()[-1]
-    assert last.startswith("7 ok, 1 unchecked (layer S")
+    assert last.startswith("8 ok, 1 unchecked (layer S")
     assert "lenient" not in last
     lenient = run_main("check", "--lenient", "mine.py:Open")
     assert lenient.status == 0
-    assert lenient.out.splitlines()[-1].startswith("7 ok, 1 unchecked (layer S")
+    assert lenient.out.splitlines()[-1].startswith("8 ok, 1 unchecked (layer S")
     assert "lenient" in lenient.out.splitlines()[-1]
     assert run_main("check", "--lenient", "mine.py:Bad").status == 1
 
@@ -95,14 +95,14 @@ def test_several_targets(run_main: Main) -> None:
     shown = run_main("check", "mine.py:Good", "broken.py:X", "mine.py:Bad", "nowhere:X")
     assert shown.status == 2
     assert re.findall(r"^\S+:\w+$", shown.out, re.MULTILINE) == ["mine.py:Good", "mine.py:Bad"]
-    assert "8 ok" in shown.out
+    assert "9 ok" in shown.out
     assert "1 violated" in shown.out
     assert shown.err.count("backend-contract: error: ") == shown.err.count("\n") == 2
 
 
 def test_repeated_target(run_main: Main) -> None:
     """A target that is given twice is reported twice."""
-    assert run_main("check", "mine.py:Good", "mine.py:Good").out.count("8 ok") == 2
+    assert run_main("check", "mine.py:Good", "mine.py:Good").out.count("9 ok") == 2
 
 
 def test_backend_config_requires_run(run_main: Main) -> None:
@@ -155,7 +155,7 @@ def test_packages(project: Path, run_main: Main) -> None:
     (project / "package/inner.py").write_text(GOOD)
     shown = run_main("check", "package.inner:Good", "package:Renamed", "package/inner.py:Good")
     assert (shown.status, shown.err) == (0, "")
-    assert shown.out.count("8 ok") == 3
+    assert shown.out.count("9 ok") == 3
 
 
 def test_untyped_package(project: Path, command: Command) -> None:
@@ -167,8 +167,8 @@ def test_untyped_package(project: Path, command: Command) -> None:
     targets = ["untyped:Good", "untyped:Bad", f"{project}/mine.py:Mine"]
     run = command("check", *targets, cwd=Path("/"), PYTHONPATH=str(installed))
     assert (run.returncode, run.stderr) == (1, "")
-    assert "8 ok" in run.stdout
-    assert run.stdout.count("7 ok, 1 violated") == 2
+    assert "9 ok" in run.stdout
+    assert run.stdout.count("8 ok, 1 violated") == 2
 
 
 # Output.
@@ -244,7 +244,7 @@ def test_terminal_color(
     status, shown = on_terminal("check", "mine.py:Good", cwd=project, variables=variables)
     assert status == 0
     assert (b"\x1b[32mok" in shown) is colored
-    assert b"8 ok (layer S" in shown
+    assert b"9 ok (layer S" in shown
     assert b"\r\x1b[Kmypy: checking 1 target (0 s)" in shown
 
 
@@ -256,7 +256,7 @@ def test_should(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
         assert run_main("check", "--error-on-warning", target).status == 1
     shown = run_main("check", "mine.py:Bad")
     assert "BC309  warning" in shown.out
-    assert "7 ok, 1 violated, 1 of them a warning" in shown.out
+    assert "8 ok, 1 violated, 1 of them a warning" in shown.out
 
 
 def test_several_checkers(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ def test_several_checkers(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> No
     shown = run_main("check", "--checker=ty,mypy", "mine.py:Bad")
     assert shown.status == 2
     assert "ty is not installed" in shown.err
-    assert "7 ok, 1 violated (layer S, by mypy" in shown.out
+    assert "8 ok, 1 violated (layer S, by mypy" in shown.out
 
 
 class Rival:

@@ -94,7 +94,7 @@ def test_expected(project: Path, run_main: Main) -> None:
     shown = run_main("check")
     assert (shown.status, shown.err) == (0, "")
     assert "known     an old server waits for the number" in shown.out
-    assert shown.out.splitlines()[-1].startswith("7 ok, 1 violated, 1 expected violation (layer S")
+    assert shown.out.splitlines()[-1].startswith("8 ok, 1 violated, 1 expected violation (layer S")
 
 
 @pytest.mark.parametrize("target", ["mine:Bad", "{project}/mine.py:Bad", "mine.py"])
@@ -126,7 +126,7 @@ def test_expected_unchecked(project: Path, run_main: Main) -> None:
     write(project, 'targets = ["mine.py:Open"]\n' + EXPECTED.format(name="Open", clause="BC309"))
     shown = run_main("check")
     assert (shown.status, shown.err) == (0, "")
-    assert "7 ok, 1 unchecked, 1 expected violation (layer S" in shown.out.splitlines()[-1]
+    assert "8 ok, 1 unchecked, 1 expected violation (layer S" in shown.out.splitlines()[-1]
 
 
 def test_stale(project: Path, run_main: Main) -> None:

@@ -97,7 +97,7 @@ class NameOfBytes(Whole):  # BC101 BC102b
     backend_type: bytes = b"X"
 
 
-class NameOrNone(Whole):  # BC101 BC102b
+class NameOrNone(Whole):  # BC101 BC102b BC103b
     backend_type: str | None = "X"
 
 
@@ -172,6 +172,10 @@ class InheritsAll(LocalBackend):  # ok
 
 class InheritsTheProtocolAlone(Backend):  # BC101 BC102b BC201 BC202 BC307 BC309 BC401 BC501
     pass
+
+
+class NamedInLowerCase(Whole):  # BC103
+    backend_type = "whole"
 
 
 # ---- BC201: the constructor
@@ -358,6 +362,13 @@ class StartedByDeclaration(Whole):  # ok
 class StartedByProperty(Whole):  # ok
     @property
     def is_started(self) -> bool: ...
+    @is_started.setter
+    def is_started(self, value: bool) -> None: ...
+
+
+class StartedByPropertyWithoutSetter(Whole):  # BC201
+    @property
+    def is_started(self) -> bool: ...
 
 
 class StartedByMethod(Whole):  # BC307
@@ -397,6 +408,9 @@ class StartedWithoutAnnotation(Whole):  # BC307u
     @property
     def is_started(self):
         return False
+
+    @is_started.setter
+    def is_started(self, value): ...
 
 
 # ---- BC309: start and stop

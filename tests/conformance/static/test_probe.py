@@ -9,7 +9,7 @@ import pytest
 
 from backend_contract._conformance.results import Verdict
 from backend_contract._conformance.static import probe
-from backend_contract._conformance.static.probe import MARKS, Mark, Probe, decide
+from backend_contract._conformance.static.probe import MARKS, PROBED, Mark, Probe, decide
 from backend_contract.clauses import CLAUSES, in_layer
 
 
@@ -21,12 +21,12 @@ def test_clauses() -> None:
     """Every clause of layer S has lines that use and that type its members; no other has."""
     for kind in ("use", "typed"):
         used = {mark.clause for mark in MARKS if mark.kind == kind}
-        assert used == {clause.id for clause in in_layer("S")}
+        assert used == {clause.id for clause in in_layer("S")} - {"BC103"}
 
 
 def test_members() -> None:
     """Every member of a clause has lines."""
-    for clause in in_layer("S"):
+    for clause in PROBED:
         members = {mark.member for mark in MARKS if mark.clause == clause.id}
         assert members == set(clause.members)
 
@@ -131,5 +131,5 @@ def test_doubt() -> None:
 def test_abstract() -> None:
     """A class that can never be instantiated breaks BC201 alone."""
     errors = {mark.line: ["abstract"] for mark in MARKS if mark.kind in ("defined", "returns")}
-    violated = [c.id for c in in_layer("S") if decide(c, errors).verdict is Verdict.VIOLATED]
+    violated = [c.id for c in PROBED if decide(c, errors).verdict is Verdict.VIOLATED]
     assert violated == ["BC201"]

@@ -11,7 +11,6 @@ from backend_contract._conformance.static.self_test import (
     known_verdicts,
     require_known_verdicts,
 )
-from backend_contract.clauses import in_layer
 from backend_contract.errors import CouldNotCheckError
 
 every_canary = pytest.mark.parametrize("canary", CANARY_PROBES)
@@ -34,7 +33,7 @@ def test_unresolved_base(canary: str, lines_of_canaries: dict[str, set[int]]) ->
         require_known_verdicts(canary, errors, "mypy 2")
 
 
-@pytest.mark.parametrize("clause", [clause.id for clause in in_layer("S")])
+@pytest.mark.parametrize("clause", [clause.id for clause in probe.PROBED])
 @every_canary
 def test_single_clause(canary: str, clause: str, lines_of_canaries: dict[str, set[int]]) -> None:
     """A checker with a different verdict on one clause of one canary fails."""
@@ -52,7 +51,7 @@ def test_single_clause(canary: str, clause: str, lines_of_canaries: dict[str, se
 
 def test_known_verdicts_of_canaries() -> None:
     """Every verdict occurs, and some canaries keep one clause and not another."""
-    known = [known_verdicts(c, clause.id) for c in CANARY_PROBES for clause in in_layer("S")]
+    known = [known_verdicts(c, clause.id) for c in CANARY_PROBES for clause in probe.PROBED]
     assert (Verdict.OK,) in known
     assert (Verdict.UNCHECKED,) in known
     assert (Verdict.VIOLATED,) in known

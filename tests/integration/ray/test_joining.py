@@ -192,4 +192,4 @@ def test_valid_configuration(config: dict[str, Any]) -> None:
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     """The example passes a check with the types of Ray itself."""
     assert main(["check", f"{EXAMPLES}/ray_backend.py:RayBackend"]) == 0
-    assert "8 ok (layer S" in capsys.readouterr().out
+    assert "9 ok (layer S" in capsys.readouterr().out

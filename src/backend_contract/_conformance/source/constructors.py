@@ -310,7 +310,7 @@ def _is_read_only(source: ClassSource, name: str) -> bool:
         statement = cls.in_body.get(name)
         if isinstance(statement, Function):
             decorators = [ast.unparse(each) for each in statement.decorator_list]
-            return "property" in decorators
+            return "property" in decorators and name not in cls.with_setter
         if statement is not None and statement.value is not None:
             return False
     return False

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from backend_contract._conformance.source.environment import Environment
+from backend_contract._conformance.source.evaluation.conditions import decides
+from backend_contract._conformance.source.evaluation.scopes import Function, Scope, read_scope
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = [
@@ -35,7 +37,6 @@ _TYPE_MODULES = ("abc", "typing", "typing_extensions")
 # Cycles of aliases that grow longer, as in `x = x.y`, end here.
 _MAX_STEPS = 100
 
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Assignment: TypeAlias = ast.Assign | ast.AnnAssign
 Member: TypeAlias = Function | Assignment
 _Step: TypeAlias = tuple[Path, tuple[str, ...]]
@@ -48,6 +49,13 @@ class Module:
         self.name = name
         self.path = path
         self.tree = tree
+        self._scopes: dict[tuple[int, int], Scope] = {}
+
+    def scope(self, version: tuple[int, int]) -> Scope:
+        """Return what the module binds under Python *version*."""
+        if version not in self._scopes:
+            self._scopes[version] = read_scope(self.tree.body, decides(version))
+        return self._scopes[version]
 
     @cached_property
     def bindings(self) -> dict[str, ast.stmt]:
@@ -96,19 +104,48 @@ class ClassSource:
         """The finder of the modules that its module imports."""
 
     @cached_property
+    def scope(self) -> Scope:
+        """The names that the class body binds when it runs."""
+        return read_scope(self.node.body, decides(self.modules.version))
+
+    @cached_property
+    def scope_for_checkers(self) -> Scope:
+        """The same as type checkers see it, for which ``TYPE_CHECKING`` is true."""
+        return read_scope(self.node.body, decides(self.modules.version, type_checking=True))
+
+    @cached_property
     def in_body(self) -> dict[str, Member]:
-        """The statements that define members in the body of this class, without inherited ones."""
+        """The statements that define members in the body of this class, without inherited ones.
+
+        Of several definitions it is the one that counts: the last one, in the branches that run.
+        """
+        found: dict[str, Member] = {
+            statement.target.id: statement
+            for statement in iter_statements(self.node.body)
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+            if statement.value is None
+        }
+        for name, alternatives in self.scope.bindings.items():
+            for binding in alternatives:
+                if binding is not None and isinstance(binding.statement, Member):
+                    found[name] = binding.statement
+        return found
+
+    @cached_property
+    def with_setter(self) -> set[str]:
+        """The names of the properties of this class that have a setter."""
         return {
-            name: statement
-            for name, statement in _bindings(self.node.body).items()
-            if isinstance(statement, Member)
+            statement.name
+            for statement in iter_statements(self.node.body)
+            if isinstance(statement, Function)
+            if f"{statement.name}.setter" in map(ast.unparse, statement.decorator_list)
         }
 
     @cached_property
     def on_self(self) -> dict[str, Member]:
         """The assignments to attributes of ``self`` in the methods of this class."""
         found: dict[str, Member] = {}
-        for method in self.in_body.values():
+        for method in iter_statements(self.node.body):
             if isinstance(method, Function) and method.args.args:
                 for name, statement in _attributes_set(method, method.args.args[0].arg):
                     found.setdefault(name, statement)
@@ -139,6 +176,11 @@ class ClassSource:
         """The part of the lineage whose source was found."""
         return [source for source in self.lineage if source is not None]
 
+    @cached_property
+    def known_members(self) -> set[str]:
+        """The names that the known lineage defines in its class bodies."""
+        return {name for source in self.known_lineage for name in source.in_body}
+
     @property
     def has_unknown_base(self) -> bool:
         """Whether the source of a direct or indirect base was not found."""
@@ -163,6 +205,11 @@ class ModuleFinder:
         self._modules: dict[str, Module | None] = {}
         self._classes: dict[tuple[Path, tuple[str, ...]], ClassSource] = {}
         self._below: dict[Path, ModuleFinder] = {}
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The version of Python whose modules these are."""
+        return self._environment.version
 
     def below(self, root: Path) -> ModuleFinder:
         """Return a finder that searches *root* first, and shares the parsed files."""

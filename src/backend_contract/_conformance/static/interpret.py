@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import constructors, members, signatures
+from backend_contract._conformance.source.evaluation.fitness import Opinion
+from backend_contract._conformance.source.evaluation.opinions import (
+    name_opinion,
+    opinion_on,
+)
+from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
+from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.advice import advise, block_constructor
 from backend_contract._conformance.static.checkers.base import Diagnostic
@@ -51,7 +59,9 @@ def interpret(result: ProbeResult) -> Report:
         return Report(target=target.text, error=f"{target.text}: {result.checker}: {problem}")
     findings: dict[str, Finding] = {}
     for clause in in_layer("S"):
-        judgement = _judge(clause, result)
+        judgement = _judge(clause, result) if clause.id != "BC103" else _judge_name(result)
+        if judgement is None:
+            continue
         blocking = blocked_by(clause, findings.__getitem__)
         if blocking is not None:
             judgement = _Judgement(Verdict.BLOCKED, judgement.members, (blocking,))
@@ -66,12 +76,14 @@ class _Judgement(NamedTuple):
     verdict: Verdict
     members: Sequence[str] = ()
     because: Sequence[str] = ()
+    opinion: Opinion | None = None
+    """The opinion of the source, if that decided."""
     advice: str = ""
 
 
 def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Finding:
     source, verdict = result.target.source, judgement.verdict
-    path, line = members.location_of(source, (judgement.members or clause.members)[0])
+    path, line = _location(source, judgement, clause)
     shown = judgement.members if verdict is not Verdict.BLOCKED else ()
     found = (members.describe(source, member) for member in dict.fromkeys(shown))
     return Finding(
@@ -85,6 +97,42 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
         layer="S",
         checked_by=result.checked_by,
     )
+
+
+def _location(source: ClassSource, judgement: _Judgement, clause: Clause) -> tuple[Path, int]:
+    """Return file and line of the statement that decided, or of the member."""
+    opinion = judgement.opinion
+    path = source.module.path
+    if opinion is not None and opinion.module is not None and opinion.module.path == path:
+        return path, getattr(opinion.statement, "lineno", source.node.lineno)
+    return members.location_of(source, (judgement.members or clause.members)[0])
+
+
+def _opinion(member: str, clause: str, result: ProbeResult) -> Opinion | None:
+    """Return the opinion of the source on a member of a clause, if it has one."""
+    if member == "__init__":
+        return stub_opinion(result.target.source, member)
+    on_class = clause == "BC102"
+    return opinion_on(result.target.source, member, result.checker, on_class=on_class)
+
+
+def _judge_opinions(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a clause by the values of its members, where the checker does not see them."""
+    opinions = {member: _opinion(member, clause.id, result) for member in clause.members}
+    for verdict in (Verdict.VIOLATED, Verdict.UNCHECKED):
+        for member, opinion in opinions.items():
+            if opinion is not None and opinion.verdict is verdict:
+                return _Judgement(verdict, [member], [opinion.reason], opinion)
+    return None
+
+
+def _judge_name(result: ProbeResult) -> _Judgement | None:
+    """Judge a name by the literal in the source; ``None`` if there is none."""
+    opinion = name_opinion(result.target.source)
+    if opinion is None:
+        return None
+    because = [opinion.reason] if opinion.reason else []
+    return _Judgement(opinion.verdict, ["backend_type"], because, opinion)
 
 
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
@@ -165,6 +213,8 @@ def _decide(clause: Clause, result: ProbeResult, without: Sequence[Mark] = ()) -
 def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     """Return whether the source shows why nothing was reported at *mark*."""
     source = result.target.source
+    if _opinion(mark.member, mark.clause, result) is not None:
+        return True
     if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
         return True
     if mark.clause == "BC102" and mark.kind == "use":
@@ -195,6 +245,8 @@ def _is_explained(mark: Mark, result: ProbeResult) -> bool:
 def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause by the source of the class: checkers believe a wrong declaration."""
     for member in clause.members:
+        if _opinion(member, clause.id, result) is not None:
+            continue
         judgement = _judge_member(member, clause, result)
         if judgement is not None:
             return judgement
@@ -251,7 +303,7 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
     if defect is None:
         return None
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
-    return _Judgement(verdict, ["__init__"], [defect.reason], defect.advice)
+    return _Judgement(verdict, ["__init__"], [defect.reason], advice=defect.advice)
 
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -261,7 +313,7 @@ def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
 
 def _is_loose(mark: Mark, result: ProbeResult) -> bool:
     source, member, part = result.target.source, mark.member, mark.part
-    if signatures.is_overloaded(source, member):
+    if signatures.is_overloaded(source, member) or _opinion(member, mark.clause, result):
         return False
     if part == "arguments":
         return signatures.has_gradual_parameters(source, member)
@@ -336,6 +388,7 @@ def _why_untyped(mark: Mark, result: ProbeResult) -> str:
 
 
 _JUDGES = (
+    _judge_opinions,
     _judge_never,
     _judge_probe,
     _judge_source,

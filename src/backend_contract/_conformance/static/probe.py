@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.results import Verdict
-from backend_contract.clauses import Clause
+from backend_contract.clauses import Clause, in_layer
 
 __all__ = [
     "ALIAS_LINE",
     "IMPORT_LINE",
     "MARKS",
+    "PROBED",
     "SEEN_LINE",
     "TEMPLATE",
     "Decision",
@@ -63,7 +64,7 @@ IMPORT_LINE, ALIAS_LINE = (n for n, line in enumerate(TEMPLATE, 1) if line.endsw
 """The two lines that import the class."""
 SEEN_LINE = next(n for n, line in enumerate(TEMPLATE, 1) if line.endswith("  # seen"))
 """The line with an error unless a base of the class is ``Any``."""
-MARKS = [
+MARKS: Sequence[Mark] = [
     Mark(number, *mark)
     for number, line in enumerate(TEMPLATE, start=1)
     for mark in re.findall(
@@ -71,6 +72,8 @@ MARKS = [
     )
 ]
 """The marks of the template."""
+PROBED = tuple(clause for clause in in_layer("S") if any(m.clause == clause.id for m in MARKS))
+"""The clauses of layer S that the probe decides; the source alone decides the others."""
 _INSTANTIATED = next(m for m in MARKS if m.kind == "defined" and m.member == "__init__")
 
 

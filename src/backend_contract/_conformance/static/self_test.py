@@ -12,13 +12,13 @@ from pathlib import Path
 
 from backend_contract._conformance.results import Verdict
 from backend_contract._conformance.static.probe import (
+    PROBED,
     Errors,
     Probe,
     decide,
     has_unresolved_base,
     import_error,
 )
-from backend_contract.clauses import in_layer
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = [
@@ -40,7 +40,7 @@ CANARY_PROBES = {name: Probe(CANARY_MODULE, name) for name in _KNOWN}
 
 def require_known_verdicts(canary: str, errors: Errors, checked_by: str) -> None:
     """Raise :class:`CouldNotCheckError` if a verdict on a canary is not the known one."""
-    for clause in in_layer("S"):
+    for clause in PROBED:
         verdict, marks = decide(clause, errors)
         known = known_verdicts(canary, clause.id)
         if verdict not in known:

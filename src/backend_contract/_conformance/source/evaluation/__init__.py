@@ -1,0 +1,1 @@
+"""Evaluation of source without running it: branches, bindings and values."""

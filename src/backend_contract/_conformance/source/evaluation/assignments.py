@@ -1,0 +1,370 @@
+"""Assignments to members outside of the class body: to instances, and to the class itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from backend_contract._conformance.source.definitions import definition_of
+from backend_contract._conformance.source.evaluation.kinds import Context, kinds_of
+from backend_contract._conformance.source.evaluation.scopes import bindings_of_target
+from backend_contract._conformance.source.execution import is_stub
+from backend_contract._conformance.source.modules import (
+    ClassSource,
+    Function,
+    Module,
+    iter_statements,
+    qualified_name,
+)
+
+__all__ = ["Assigned", "to_class", "to_instance"]
+
+_OURS = "backend_contract."
+_INERT = {  # whether or not they are installed
+    "attr.attrs", "attr.s", "attr.define", "attr.frozen", "attr.mutable",
+    "attrs.define", "attrs.frozen", "attrs.mutable",
+    "pydantic.dataclasses.dataclass",
+}  # fmt: skip
+
+
+class Assigned(NamedTuple):
+    """One assignment to a member."""
+
+    member: str | None
+    """``None`` stands for any member: the source does not tell which."""
+    value: ast.expr | None
+    """``None`` if it cannot be followed."""
+    statement: ast.AST
+    at: Context
+    """The place of the value."""
+    is_certain: bool = True
+    """Whether the statement runs in any case."""
+    is_deletion: bool = False
+    why: str = ""
+    """The reason why it cannot be followed."""
+
+
+def _is_ours(cls: ClassSource) -> bool:
+    return cls.module.name.startswith(_OURS)
+
+
+# ---- instances
+
+
+def to_instance(source: ClassSource, member: str) -> list[Assigned]:
+    """Return the assignments of *member* to instances, in methods of the class and its bases."""
+    found: list[Assigned] = []
+    for cls in source.known_lineage:
+        if not _is_ours(cls):
+            found += _assigned_to_instance(cls, source)
+    return [each for each in found if each.member == member]
+
+
+@lru_cache(maxsize=1024)
+def _assigned_to_instance(cls: ClassSource, target: ClassSource) -> tuple[Assigned, ...]:
+    return tuple(
+        each
+        for method in _methods(cls)
+        if _is_reached(method, cls, target)
+        for each in _in_method(method, cls, target)
+    )
+
+
+def _is_reached(method: Function, cls: ClassSource, target: ClassSource) -> bool:
+    """Return whether instances of *target* may run a method: not if a nearer class replaces it."""
+    lineage = target.known_lineage
+    nearer = [each.in_body.get(method.name) for each in lineage[: lineage.index(cls)]]
+    return all(
+        (isinstance(each, Function) and is_stub(each))
+        or "super()" in ast.unparse(each)
+        or f".{method.name}(" in ast.unparse(each)
+        for each in nearer
+        if each is not None
+    )
+
+
+_NOT_OF_INSTANCES = {"staticmethod", "classmethod", "__init_subclass__", "__class_getitem__"}
+
+
+def _methods(cls: ClassSource) -> Iterator[Function]:
+    for statement in iter_statements(cls.node.body):
+        if isinstance(statement, Function):
+            names = {statement.name, *map(ast.unparse, statement.decorator_list)}
+            if not names & _NOT_OF_INSTANCES:
+                yield statement
+
+
+def _first_parameter(function: Function) -> str | None:
+    positional = [*function.args.posonlyargs, *function.args.args]
+    return positional[0].arg if positional else None
+
+
+def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
+    name = _first_parameter(method)
+    if name is not None:
+        at = Context(cls.module, cls.modules, cls, method, target)
+        yield from _assignments(method, {name}, at)
+
+
+def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
+    """Yield the assignments to attributes of the *subjects*, which are written as dotted names."""
+    for node in ast.walk(scope):
+        for target, value in _targets(node):
+            if isinstance(target, ast.Attribute) and ast.unparse(target.value) in subjects:
+                yield Assigned(target.attr, value, node, at)
+            elif (name := _key_of_dict(target, subjects)) is not None:
+                yield Assigned(name, value, node, at)
+        if isinstance(node, ast.Delete):
+            for target in node.targets:
+                if isinstance(target, ast.Attribute) and ast.unparse(target.value) in subjects:
+                    yield Assigned(target.attr, None, node, at, is_deletion=True)
+        if isinstance(node, ast.Call):
+            yield from _by_function(node, subjects, at)
+
+
+def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+    """Yield the targets of a statement with their values."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                yield from bindings_of_target(target, value)
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield target, value
+        case ast.AugAssign(target=target, op=op, value=value):
+            yield target, ast.BinOp(_as_read(target), op, value)
+        case ast.For(target=target) | ast.AsyncFor(target=target):
+            yield from bindings_of_target(target, None)
+        case ast.withitem(optional_vars=ast.expr() as target):
+            yield from bindings_of_target(target, None)
+        case _:
+            pass
+
+
+def _as_read(target: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(target), mode="eval").body
+
+
+def _key_of_dict(target: ast.expr, subjects: set[str]) -> str | None:
+    """Return the name that ``self.__dict__["name"]`` or ``vars(self)["name"]`` assigns."""
+    match target:
+        case ast.Subscript(value=whole, slice=ast.Constant(value=str(name))):
+            written = ast.unparse(whole)
+            if any(written in (f"{each}.__dict__", f"vars({each})") for each in subjects):
+                return name
+        case _:
+            pass
+    return None
+
+
+def _by_function(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assigned]:
+    """Yield what ``setattr``, ``__setattr__`` or ``delattr`` assigns."""
+    function = ast.unparse(node.func)
+    arguments = list(node.args)
+    if function.endswith("__setattr__") and len(arguments) == 2:
+        owner = function.removesuffix(".__setattr__")
+        arguments.insert(0, ast.Name(next(iter(subjects)) if owner == "super()" else owner))
+    is_set = function == "setattr" or function.endswith(".__setattr__")
+    match arguments:
+        case [subject, ast.Constant(value=str(name)), value] if is_set:
+            if ast.unparse(subject) in subjects:
+                yield Assigned(name, value, node, at)
+        case [subject, ast.Constant(value=str(name))] if function == "delattr":
+            if ast.unparse(subject) in subjects:
+                yield Assigned(name, None, node, at, is_deletion=True)
+        case _:
+            pass
+
+
+# ---- the class
+
+
+def to_class(source: ClassSource, member: str) -> list[Assigned]:
+    """Return the assignments of *member* to the class or its bases, outside of their bodies."""
+    found: list[Assigned] = []
+    for cls in source.known_lineage:
+        if not _is_ours(cls):
+            found += _assigned_to_class(cls, source)
+    return [each for each in found if each.member in (None, member)]
+
+
+@lru_cache(maxsize=1024)
+def _assigned_to_class(cls: ClassSource, target: ClassSource) -> tuple[Assigned, ...]:
+    return tuple(_of_class(cls, target))
+
+
+def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
+    yield from _in_module(cls)
+    yield from _in_classmethods(cls, target)
+    for decorator in cls.node.decorator_list:
+        yield from _by_decorator(decorator, cls)
+    if cls is not target:
+        hook = cls.in_body.get("__init_subclass__")
+        if isinstance(hook, Function) and (name := _first_parameter(hook)) is not None:
+            at = Context(cls.module, cls.modules, cls, hook)
+            yield from _assignments_or_any(hook, {name}, at)
+
+
+def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
+    """Yield what methods assign to the class: whether they run is not known."""
+    for method in iter_statements(cls.node.body):
+        if not isinstance(method, Function) or method.name == "__init_subclass__":
+            continue
+        name = _first_parameter(method)
+        subjects = {cls.node.name}
+        if any(ast.unparse(each) == "classmethod" for each in method.decorator_list):
+            subjects |= {name} if name else set()
+        elif name:
+            subjects |= {f"type({name})", f"{name}.__class__"}
+        at = Context(cls.module, cls.modules, cls, method, target)
+        for each in _assignments(method, subjects, at):
+            yield each._replace(is_certain=False)
+
+
+def _in_module(cls: ClassSource) -> Iterator[Assigned]:
+    """Yield what statements of the module assign to the class after its body."""
+    module, name = cls.module, cls.node.name
+    at = Context(module, cls.modules)
+    live = _aliases(module, name)
+    for statement in module.tree.body:
+        if statement is cls.node or getattr(statement, "end_lineno", 0) < cls.node.lineno:
+            continue
+        is_certain = isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Delete)
+        if isinstance(statement, ast.ClassDef):
+            continue
+        is_function = isinstance(statement, Function)
+        where = at._replace(function=statement) if isinstance(statement, Function) else at
+        subjects = live | _loop_variables(statement, live)
+        for each in _assignments(statement, subjects, where):
+            yield each._replace(is_certain=is_certain)
+        if not is_function:
+            yield from _by_calls(statement, cls, live, at)
+
+
+def _aliases(module: Module, name: str) -> set[str]:
+    """Return the names that the module has for a class, nested ones included."""
+    names = {name}
+    for statement in module.tree.body:
+        match statement:
+            case ast.Assign(targets=targets, value=ast.Name(id=original)) if original in names:
+                names |= {each.id for each in targets if isinstance(each, ast.Name)}
+            case _:
+                pass
+    nested = {
+        ast.unparse(node)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and node.attr == name
+    }
+    return names | nested
+
+
+def _loop_variables(statement: ast.stmt, names: set[str]) -> set[str]:
+    """Return the variables of loops over the class and others."""
+    return {
+        node.target.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.For) and isinstance(node.target, ast.Name)
+        if any(isinstance(each, ast.Name) and each.id in names for each in ast.walk(node.iter))
+    }
+
+
+def _by_calls(
+    statement: ast.stmt, cls: ClassSource, names: set[str], at: Context
+) -> Iterator[Assigned]:
+    """Yield what functions assign that the module passes the class to."""
+    for node in ast.walk(statement):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) in ("setattr", "delattr"):
+            continue
+        for number, argument in enumerate(node.args):
+            if isinstance(argument, ast.Name) and argument.id in names:
+                function = _function_of(node.func, at)
+                if function is not None:
+                    called, there = function
+                    positional = [*called.args.posonlyargs, *called.args.args]
+                    if number < len(positional):
+                        yield from _assignments_or_any(called, {positional[number].arg}, there)
+
+
+def _function_of(node: ast.expr, at: Context) -> tuple[Function, Context] | None:
+    kinds = kinds_of(node, at)
+    if kinds is None or len(kinds) != 1 or not isinstance(kinds[0].function, Function):
+        return None
+    function, owner = kinds[0].function, kinds[0].owner
+    if owner is not None:
+        return function, Context(owner.module, owner.modules, owner, function)
+    found = definition_of(node, at.module, at.modules)
+    module = found.module if found is not None and found.module is not None else at.module
+    return function, Context(module, at.modules, None, function)
+
+
+def _assignments_or_any(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
+    """Yield the assignments to the subjects, and one to any member if a name is computed."""
+    yield from _assignments(scope, subjects, at)
+    for node in ast.walk(scope):
+        match node:
+            case ast.Call(func=ast.Name(id="setattr"), args=[subject, name, *_]) if ast.unparse(
+                subject
+            ) in subjects and not isinstance(name, ast.Constant):
+                yield Assigned(None, None, node, at, why=f"`{ast.unparse(node)}`")
+            case _:
+                pass
+
+
+# ---- decorators of the class
+
+
+def _by_decorator(decorator: ast.expr, cls: ClassSource) -> Iterator[Assigned]:
+    at = Context(cls.module, cls.modules)
+    callee = decorator.func if isinstance(decorator, ast.Call) else decorator
+    if _is_inert(callee, at):
+        return
+    unknown = Assigned(
+        None, None, decorator, at, why=f"the class decorator `@{ast.unparse(decorator)}`"
+    )
+    found = _function_of(callee, at)
+    if found is None:
+        yield unknown
+        return
+    function, there = found
+    if there.module.name.startswith(_OURS):
+        return
+    subjects, is_followed = _subjects(function, isinstance(decorator, ast.Call))
+    if not is_followed:
+        yield unknown
+        return
+    for inner in ast.walk(function):
+        if isinstance(inner, Function):
+            for each in _own_nodes(inner):
+                yield from _assignments_or_any(each, subjects, there._replace(function=inner))
+
+
+def _own_nodes(function: Function) -> Iterable[ast.stmt]:
+    return [each for each in function.body if not isinstance(each, Function)]
+
+
+def _is_inert(callee: ast.expr, at: Context) -> bool:
+    """Return whether a decorator is known not to change the members of a class."""
+    if qualified_name(callee, at.module) in _INERT:
+        return True
+    found = definition_of(callee, at.module, at.modules)
+    if found is None:
+        return False
+    return found.module is None or found.name.startswith(_OURS)
+
+
+def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
+    """Return the names of the class in a decorator, and whether it returns the class itself."""
+    inner = [
+        each for each in ast.walk(function) if isinstance(each, Function) and each is not function
+    ]
+    decorating = inner if is_factory and inner else [function]
+    subjects = {name for each in decorating if (name := _first_parameter(each))}
+    if len(decorating) == 1 and decorating[0] is function and function.args.args:
+        names = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
+        subjects |= set(names[:1]) if function.args.args[0].arg == "self" else set()
+    allowed = subjects | {each.name for each in inner}
+    returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
+    returned = {node.value.id if isinstance(node.value, ast.Name) else None for node in returns}
+    is_followed = bool(returned & allowed) and all(name in allowed for name in returned)
+    return subjects, is_followed

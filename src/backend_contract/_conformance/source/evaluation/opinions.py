@@ -1,0 +1,399 @@
+"""Opinions on the members of a class, wherever their values are given.
+
+A type checker believes the declaration of a base, picks one of two definitions by its own rules,
+and does not see what statements outside of the class body assign. There the source decides, or
+nothing does.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import NamedTuple
+
+from backend_contract._conformance.results import Verdict
+from backend_contract._conformance.source.evaluation.assignments import (
+    Assigned,
+    to_class,
+    to_instance,
+)
+from backend_contract._conformance.source.evaluation.fields import why_not_on_class
+from backend_contract._conformance.source.evaluation.fitness import (
+    ATTRIBUTES,
+    Opinion,
+    all_of,
+    fits_attribute,
+    fits_function,
+    fits_method,
+    one_of,
+)
+from backend_contract._conformance.source.evaluation.kinds import (
+    Context,
+    kinds_of,
+    literals_of,
+    read_kinds,
+    result_of,
+)
+from backend_contract._conformance.source.evaluation.scopes import Binding, Function
+from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
+from backend_contract._conformance.source.modules import ClassSource
+
+__all__ = ["name_opinion", "opinion_on"]
+
+_LAST_COUNTS = ("pyright", "pyrefly", "ty")
+"""Checkers that take the last one of several methods, as Python does."""
+
+
+_CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__")
+
+
+class _Value(NamedTuple):
+    """A binding of a member in a class body."""
+
+    cls: ClassSource
+    binding: Binding
+
+
+def opinion_on(
+    source: ClassSource, member: str, checker: str, *, on_class: bool = False
+) -> Opinion | None:
+    """Return what the source tells of a member; ``None`` if the checker knows it better.
+
+    *on_class*: as it reads on the class, instead of on an instance.
+    """
+    if on_class and (reason := why_not_on_class(source, member)) is not None:
+        return Opinion(Verdict.VIOLATED, reason)
+    afterwards = to_class(source, member)
+    anything = next((each for each in afterwards if each.member is None), None)
+    if anything is not None:
+        return Opinion(Verdict.UNCHECKED, f"{anything.why} may change `{member}`")
+    if any(cls.scope.is_open for cls in source.known_lineage if not _is_ours(cls)):
+        reason = f"a class body that calls `locals`, `vars`, `exec` or `eval` may give `{member}`"
+        return Opinion(Verdict.UNCHECKED, reason)
+    values, is_open = _values(source, member)
+    if is_open:
+        return None
+    declared = stub_opinion(source, member)
+    if declared is not None:
+        return declared
+    on_self = to_instance(source, member)
+    if _is_property(values):
+        if on_self and not on_class and not _has_setter(values, member):
+            return _opinion_on_read_only(member, on_self)
+        on_self = []
+    if not afterwards and _is_plain(source, member):
+        body = _plain_opinion(source, member, values, on_class)
+    else:
+        body = _body_opinion(source, member, values, afterwards, checker, on_class)
+    if on_class:
+        return _with_instance_name(source, member, body, on_self)
+    return _with_instance(source, member, body, on_self, values)
+
+
+def _values(source: ClassSource, member: str) -> tuple[list[_Value | None], bool]:
+    """Return the bindings of which one counts, and whether others may hide them.
+
+    ``None`` among them stands for no value.
+    """
+    found: list[_Value | None] = []
+    for cls in source.lineage:
+        if cls is None:
+            return found, True
+        alternatives = cls.scope.bindings.get(member)
+        if alternatives is not None:
+            found += [_Value(cls, each) for each in alternatives if each is not None]
+            if None not in alternatives:
+                return found, False
+    return [*found, None], False
+
+
+def _is_ours(cls: ClassSource) -> bool:
+    return cls.module.name.startswith("backend_contract.")
+
+
+def _is_property(values: list[_Value | None]) -> bool:
+    """Return whether the class may have a property, which is not abstract."""
+    return any(
+        value is not None
+        and isinstance(value.binding.statement, Function)
+        and _decorator_names(value.binding.statement) == {"property"}
+        for value in values
+    )
+
+
+def _decorator_names(function: Function) -> set[str]:
+    return {ast.unparse(each).rpartition(".")[2] for each in function.decorator_list}
+
+
+def _opinion_on_read_only(member: str, on_self: list[Assigned]) -> Opinion | None:
+    """Return the opinion on assignments to a property without a setter, which raise.
+
+    A constructor that raises breaks another clause.
+    """
+    for each in on_self:
+        opinion = _opinion_on_assigned(member, each, False, is_bound=True)
+        function = each.at.function
+        is_constructor = isinstance(function, Function) and function.name in _CONSTRUCTORS
+        if opinion.verdict is Verdict.VIOLATED:
+            return opinion
+        if not is_constructor:
+            reason = f"`self.{member}` is assigned, and the property has no setter"
+            return Opinion(Verdict.VIOLATED, reason, each.statement, each.at.module)
+    return None
+
+
+def _has_setter(values: list[_Value | None], member: str) -> bool:
+    """Return whether the property of a class has a setter, or something that may be one."""
+    return len(values) != 1 or values[0] is None or member in values[0].cls.with_setter
+
+
+def _is_plain(source: ClassSource, member: str) -> bool:
+    """Return whether every checker sees the definition that Python takes."""
+    for cls in source.known_lineage:
+        reached = cls.scope.reached.get(member, [])
+        if reached != cls.scope_for_checkers.reached.get(member, []) or len(reached) > 1:
+            return False
+        if reached:
+            return None not in cls.scope.bindings[member]
+    return True
+
+
+def _plain_opinion(
+    source: ClassSource, member: str, values: list[_Value | None], on_class: bool
+) -> Opinion | None:
+    """Return the opinion on a single value, or ``None`` if the checker infers its type."""
+    value = values[0]
+    if value is None or isinstance(value.binding.statement, Function | ast.ClassDef):
+        return None
+    opinion = _opinion_on_value(source, member, value, on_class)
+    if opinion.verdict is Verdict.OK:  # checkers take both values of a conditional expression
+        return opinion if isinstance(value.binding.value, ast.IfExp) else None
+    is_trusted = isinstance(value.binding.statement, ast.AnnAssign) or not (
+        isinstance(value.binding.value, ast.Lambda) or _is_declared_above(source, value.cls, member)
+    )
+    if opinion.verdict is Verdict.UNCHECKED and (is_trusted or _is_function(value)):
+        return None
+    return opinion
+
+
+def _is_function(value: _Value) -> bool:
+    at = Context(value.cls.module, value.cls.modules, value.cls)
+    kinds = kinds_of(value.binding.value, at) if value.binding.value is not None else None
+    return kinds is not None and all(isinstance(kind.function, Function) for kind in kinds)
+
+
+def _is_declared_above(source: ClassSource, cls: ClassSource, member: str) -> bool:
+    """Return whether a base of *cls* has *member*: checkers take its declared type."""
+    lineage = source.known_lineage
+    return any(member in each.in_body for each in lineage[lineage.index(cls) + 1 :])
+
+
+def _opinion_on_value(
+    source: ClassSource, member: str, value: _Value | None, on_class: bool
+) -> Opinion:
+    if value is None:
+        return Opinion(Verdict.VIOLATED, f"the class has no `{member}` when it runs")
+    opinion = _opinion_on_binding(source, member, value, on_class)
+    return opinion._replace(statement=value.binding.statement, module=value.cls.module)
+
+
+def _opinion_on_binding(source: ClassSource, member: str, value: _Value, on_class: bool) -> Opinion:
+    cls, (statement, expression) = value
+    at = Context(cls.module, cls.modules, cls, target=source)
+    if isinstance(statement, Function) and expression is None:
+        return _opinion_on_function(member, value, at, on_class)
+    if isinstance(statement, ast.Import):
+        return Opinion(Verdict.VIOLATED, f"`{member}` is a module")
+    if expression is None:
+        return Opinion(Verdict.UNCHECKED, f"cannot follow how `{member}` is bound")
+    kinds = kinds_of(expression, at)
+    written = ast.unparse(expression)
+    if member in ATTRIBUTES:
+        return fits_attribute(member, read_kinds(kinds, at, on_class=on_class), written)
+    return fits_method(member, kinds, written, at, is_bound=False)
+
+
+def _opinion_on_function(member: str, value: _Value, at: Context, on_class: bool) -> Opinion:
+    function = value.binding.statement
+    assert isinstance(function, Function)
+    names = _decorator_names(function)
+    if any("abstract" in name for name in names):
+        return Opinion(
+            Verdict.VIOLATED, f"`{member}` is abstract, and the class does not define it"
+        )
+    if _is_ours(value.cls) and not on_class:
+        return Opinion(Verdict.OK)
+    if member not in ATTRIBUTES:
+        return fits_function(member, function, at)
+    if not names:
+        return Opinion(Verdict.VIOLATED, f"`{member}` is a method")
+    if names & {"property", "cached_property"} and len(names) == 1:
+        if on_class:
+            return Opinion(Verdict.VIOLATED, f"`{member}` is a property, which the class lacks")
+        return fits_attribute(member, result_of(function, at), f"def {member}")
+    return Opinion(Verdict.UNCHECKED, f"cannot follow the decorators of `{member}`")
+
+
+def _body_opinion(
+    source: ClassSource,
+    member: str,
+    values: list[_Value | None],
+    afterwards: list[Assigned],
+    checker: str,
+    on_class: bool,
+) -> Opinion | None:
+    """Return the opinion on a member with several definitions, or one outside of the body."""
+    opinions = [_opinion_on_value(source, member, value, on_class) for value in values]
+    for assigned in afterwards:
+        opinion = _opinion_on_assigned(member, assigned, on_class, is_bound=False)
+        if assigned.is_deletion:
+            opinion = Opinion(Verdict.UNCHECKED, f"`{member}` is deleted after the class body")
+        opinions = [opinion] if assigned.is_certain else [*opinions, opinion]
+    opinion = one_of(opinions)
+    if opinion.verdict is Verdict.UNCHECKED and not afterwards:
+        return None if _is_seen(source, member, values, checker) else opinion
+    return opinion
+
+
+def _is_seen(source: ClassSource, member: str, values: list[_Value | None], checker: str) -> bool:
+    """Return whether *checker* takes the method that counts in spite of another definition."""
+    if len(values) != 1 or values[0] is None:
+        return False
+    cls = values[0].cls
+    reached = cls.scope.reached.get(member, [])
+    if reached != cls.scope_for_checkers.reached.get(member, []):
+        return False
+    if not all(isinstance(each, Function) for each in reached):
+        return False
+    return len(reached) == 1 or checker in _LAST_COUNTS
+
+
+def _opinion_on_assigned(
+    member: str, assigned: Assigned, on_class: bool, *, is_bound: bool
+) -> Opinion:
+    opinion = _fits_assigned(member, assigned, on_class, is_bound)
+    return opinion._replace(statement=assigned.statement, module=assigned.at.module)
+
+
+def _fits_assigned(member: str, assigned: Assigned, on_class: bool, is_bound: bool) -> Opinion:
+    if assigned.value is None:
+        return Opinion(Verdict.UNCHECKED, f"cannot follow what is assigned to `{member}`")
+    kinds = kinds_of(assigned.value, assigned.at)
+    written = ast.unparse(assigned.value)
+    if member in ATTRIBUTES:
+        kinds = kinds if is_bound else read_kinds(kinds, assigned.at, on_class=on_class)
+        return fits_attribute(member, kinds, written)
+    return fits_method(member, kinds, written, assigned.at, is_bound=is_bound)
+
+
+# ---- instances
+
+
+def _with_instance(
+    source: ClassSource,
+    member: str,
+    body: Opinion | None,
+    on_self: list[Assigned],
+    values: list[_Value | None],
+) -> Opinion | None:
+    """Return the opinion on a member that methods assign to the instance as well."""
+    given = [each for each in on_self if not each.is_deletion]
+    opinions = [_opinion_on_assigned(member, each, False, is_bound=True) for each in given]
+    worst = all_of(opinions) if opinions else None
+    if worst is None or (
+        body is not None and body.verdict is Verdict.VIOLATED and values != [None]
+    ):
+        return body
+    if worst.verdict is Verdict.VIOLATED:
+        return worst
+    if worst.verdict is Verdict.UNCHECKED and _is_inferred(source, member, given, values):
+        return None if values == [None] else body
+    if worst.verdict is Verdict.UNCHECKED or (member not in ATTRIBUTES and values == [None]):
+        return worst
+    return None if values == [None] else body
+
+
+def _is_inferred(
+    source: ClassSource, member: str, given: list[Assigned], values: list[_Value | None]
+) -> bool:
+    """Return whether a checker has a type to compare the assigned values with."""
+    is_annotated = any(isinstance(each.statement, ast.AnnAssign) for each in given) or any(
+        isinstance(cls.in_body.get(member), ast.AnnAssign) for cls in source.known_lineage
+    )
+    return is_annotated or (len(given) == 1 and values == [None] and member in ATTRIBUTES)
+
+
+def _with_instance_name(
+    source: ClassSource, member: str, body: Opinion | None, on_self: list[Assigned]
+) -> Opinion | None:
+    """Return the opinion on a name of the class, if instances are given one as well."""
+    if body is not None and body.verdict is not Verdict.OK:
+        return body
+    given = [each for each in on_self if not each.is_deletion]
+    if not given or member not in ATTRIBUTES:
+        return body
+    values, _ = _values(source, member)
+    if not any(value is not None and value.binding.value is not None for value in values):
+        return body
+    of_class = _literals(source, values)
+    for each in given:
+        own = literals_of(each.value, each.at) if each.value is not None else None
+        if own is None or of_class is None:
+            if each.value is not None and _reads_itself(each.value, member):
+                continue
+            return Opinion(Verdict.UNCHECKED, f"a method assigns another `{member}` to instances")
+        if set(own) != set(of_class):
+            reason = f"a method assigns {own[0]!r} to `{member}` of an instance"
+            return Opinion(Verdict.VIOLATED, reason, each.statement, each.at.module)
+    return body
+
+
+def _reads_itself(value: ast.expr, member: str) -> bool:
+    """Return whether a value is the member of the class, such as ``type(self).backend_type``."""
+    return isinstance(value, ast.Attribute) and value.attr == member
+
+
+def _literals(source: ClassSource, values: list[_Value | None]) -> tuple[object, ...] | None:
+    found: tuple[object, ...] = ()
+    for value in values:
+        if value is None or value.binding.value is None:
+            return None
+        at = Context(value.cls.module, value.cls.modules, value.cls, target=source)
+        literals = literals_of(value.binding.value, at)
+        if literals is None:
+            return None
+        found += literals
+    return found
+
+
+def name_opinion(source: ClassSource) -> Opinion | None:
+    """Return whether the literal name of a class is well-formed; ``None`` if there is none."""
+    if any(each.value is None for each in to_class(source, "backend_type")):
+        return None
+    literals = _name_literals(source)
+    if not literals or not all(isinstance(each, str) for each in literals):
+        return None
+    return one_of([_opinion_on_name(str(each)) for each in literals])
+
+
+def _name_literals(source: ClassSource) -> tuple[object, ...] | None:
+    values, is_open = _values(source, "backend_type")
+    if is_open:
+        return None
+    afterwards = [each for each in to_class(source, "backend_type") if each.value is not None]
+    found: tuple[object, ...] | None = () if afterwards else _literals(source, values)
+    for each in afterwards:
+        literals = literals_of(each.value, each.at) if each.value is not None else None
+        found = None if found is None or literals is None else (*found, *literals)
+    return found
+
+
+def _opinion_on_name(name: str) -> Opinion:
+    if not name.strip():
+        return Opinion(Verdict.VIOLATED, "the name is empty")
+    if name != name.strip():
+        return Opinion(Verdict.VIOLATED, f"the name {name!r} has blanks around it")
+    if name != name.upper():
+        return Opinion(
+            Verdict.VIOLATED, f"the name {name!r} is not upper case; write {name.upper()!r}"
+        )
+    return Opinion(Verdict.OK)

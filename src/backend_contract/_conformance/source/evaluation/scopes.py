@@ -1,0 +1,245 @@
+"""The bindings of a scope once its statements have run, branch by branch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+from backend_contract._conformance.source.evaluation.conditions import Decide
+
+__all__ = [
+    "Alternatives",
+    "Binding",
+    "Function",
+    "Scope",
+    "bindings_of_target",
+    "is_overload",
+    "read_scope",
+]
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Binding(NamedTuple):
+    """A statement that gives a name its value."""
+
+    statement: ast.stmt
+    value: ast.expr | None = None
+    """The expression that it assigns; ``None`` for a function, a class, or an unknown value."""
+
+
+Alternatives: TypeAlias = tuple["Binding | None", ...]
+"""The bindings of which one counts; ``None`` stands for no value."""
+_State: TypeAlias = dict[str, Alternatives]
+
+
+class Scope(NamedTuple):
+    """The body of a module or class after it has run."""
+
+    bindings: dict[str, Alternatives]
+    reached: dict[str, list[ast.stmt]]
+    """The definitions of each name in branches that may run, without overloads and setters."""
+    is_open: bool
+    """Whether statements such as ``locals()[...] = ...`` may bind further names."""
+
+
+def read_scope(body: Sequence[ast.stmt], decide: Decide) -> Scope:
+    """Return what *body* binds, with the conditions that *decide* knows."""
+    flow = _Flow(decide)
+    state = flow.run(body, {})
+    return Scope(state, flow.reached, flow.is_open)
+
+
+class _Flow:
+    """Follows the statements of one scope."""
+
+    def __init__(self, decide: Decide) -> None:
+        self._decide = decide
+        self.reached: dict[str, list[ast.stmt]] = {}
+        self.is_open = False
+
+    def run(self, body: Iterable[ast.stmt], state: _State) -> _State:
+        for statement in body:
+            state = self._step(statement, state)
+        return state
+
+    def _step(self, statement: ast.stmt, state: _State) -> _State:
+        self._bind_walruses(statement, state)
+        match statement:
+            case ast.If(test=test, body=body, orelse=orelse):
+                return self._branch(self._decide(test), body, orelse, state)
+            case ast.For(target=target) | ast.AsyncFor(target=target):
+                entered = dict(state)
+                self._bind_target(statement, target, None, entered)
+                looped = self.run(statement.body, entered)
+                return self.run(statement.orelse, _join([state, looped]))
+            case ast.While(test=test, body=body, orelse=orelse):
+                if self._decide(test) is False:
+                    return self.run(orelse, state)
+                return self.run(orelse, _join([state, self.run(body, dict(state))]))
+            case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
+                for item in items:
+                    if item.optional_vars is not None:
+                        self._bind_target(statement, item.optional_vars, None, state)
+                return self.run(body, state)
+            case ast.Match(cases=cases):
+                runs = [self.run(each.body, dict(state)) for each in cases]
+                return _join([state, *runs])
+            case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
+                return self.run(finalbody, self._try(body, handlers, orelse, state))
+            case _:
+                self._bind(statement, state)
+                return state
+
+    def _branch(
+        self,
+        outcome: bool | None,
+        body: Sequence[ast.stmt],
+        orelse: Sequence[ast.stmt],
+        state: _State,
+    ) -> _State:
+        if outcome is not None:
+            return self.run(body if outcome else orelse, state)
+        return _join([self.run(body, dict(state)), self.run(orelse, dict(state))])
+
+    def _try(
+        self,
+        body: Sequence[ast.stmt],
+        handlers: Sequence[ast.ExceptHandler],
+        orelse: Sequence[ast.stmt],
+        state: _State,
+    ) -> _State:
+        # Any statement of the body may raise, and the handlers go on from there.
+        raised = [dict(state)]
+        done = dict(state)
+        for each in body:
+            done = self._step(each, done)
+            raised.append(dict(done))
+        # A single statement, such as an import, either binds its name or raises.
+        before = raised[0] if len(body) == 1 else _join(raised)
+        handled = [each for each in handlers if not isinstance(each.body[-1], ast.Raise)]
+        runs = [self.run(each.body, dict(before)) for each in handled]
+        return _join([self.run(orelse, done), *runs])
+
+    def _bind(self, statement: ast.stmt, state: _State) -> None:
+        match statement:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                if not (_is_accessor(statement) and name in state):
+                    self._set(name, Binding(statement), state, counts=not is_overload(statement))
+            case ast.ClassDef(name=name):
+                self._set(name, Binding(statement), state)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                for alias in names:
+                    bound = alias.asname or alias.name.partition(".")[0]
+                    self._set(bound, Binding(statement), state)
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._bind_target(statement, target, value, state)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._bind_target(statement, target, value, state)
+            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
+                before = state.get(name, ())
+                known = before[0].value if len(before) == 1 and before[0] is not None else None
+                whole = ast.BinOp(known, op, value) if known is not None else None
+                self._set(name, Binding(statement, whole), state)
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    for each in ast.walk(target):
+                        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Del):
+                            state[each.id] = (None,)
+                            self.reached.setdefault(each.id, []).append(statement)
+            case _:
+                pass
+
+    def _bind_target(
+        self, statement: ast.stmt, target: ast.expr, value: ast.expr | None, state: _State
+    ) -> None:
+        for each, given in bindings_of_target(target, value):
+            if isinstance(each, ast.Name):
+                self._set(each.id, Binding(statement, given), state)
+
+    def _bind_walruses(self, statement: ast.stmt, state: _State) -> None:
+        for node in _expressions(statement):
+            match node:
+                case ast.NamedExpr(target=ast.Name(id=name), value=value):
+                    self._set(name, Binding(statement, value), state)
+                case ast.Call(func=ast.Name(id="locals" | "vars" | "exec" | "eval")):
+                    self.is_open = True
+                case _:
+                    pass
+
+    def _set(self, name: str, binding: Binding, state: _State, *, counts: bool = True) -> None:
+        state[name] = (binding,)
+        if counts:
+            self.reached.setdefault(name, []).append(binding.statement)
+
+
+def _join(states: Sequence[_State]) -> _State:
+    """Return the state after one of several paths."""
+    names = dict.fromkeys(name for state in states for name in state)
+    return {
+        name: tuple(dict.fromkeys(each for state in states for each in state.get(name, (None,))))
+        for name in names
+    }
+
+
+def _is_accessor(function: Function) -> bool:
+    """Return whether a function is the setter or deleter of the property of its name."""
+    return any(
+        isinstance(decorator, ast.Attribute)
+        and decorator.attr in ("setter", "deleter")
+        and ast.unparse(decorator.value) == function.name
+        for decorator in function.decorator_list
+    )
+
+
+def is_overload(function: ast.stmt) -> bool:
+    """Return whether a statement is an overload, which only type checkers read."""
+    return isinstance(function, Function) and any(
+        ast.unparse(decorator).rpartition(".")[2] == "overload"
+        for decorator in function.decorator_list
+    )
+
+
+def bindings_of_target(
+    target: ast.expr, value: ast.expr | None
+) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+    """Yield the names and attributes that an assignment binds, each with its value if known."""
+    match target:
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            given = value.elts if isinstance(value, ast.Tuple | ast.List) else None
+            for part, each in zip(parts, _distributed(parts, given), strict=True):
+                yield from bindings_of_target(part, each)
+        case ast.Starred(value=inner):
+            yield inner, ast.List([], ast.Load())
+        case _:
+            yield target, value
+
+
+def _distributed(
+    targets: Sequence[ast.expr], values: Sequence[ast.expr] | None
+) -> Sequence[ast.expr | None]:
+    """Return the value of each of *targets*, of which one may be starred."""
+    unknown = [None] * len(targets)
+    if values is None or any(isinstance(value, ast.Starred) for value in values):
+        return unknown
+    starred = [n for n, target in enumerate(targets) if isinstance(target, ast.Starred)]
+    if not starred:
+        return values if len(values) == len(targets) else unknown
+    behind = len(targets) - starred[0] - 1
+    if len(values) < len(targets) - 1:
+        return unknown
+    return [*values[: starred[0]], None, *values[len(values) - behind :]]
+
+
+def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Yield the nodes of the expressions of a statement itself, without those in functions."""
+    waiting: list[ast.AST] = [
+        node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.expr)
+    ]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.Lambda):
+            waiting += ast.iter_child_nodes(node)

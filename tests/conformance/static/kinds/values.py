@@ -1,0 +1,483 @@
+# Values and definitions that a checker does not see, or judges by other rules than Python; nothing
+# imports this file.
+#
+# Comments on the lines of classes are as in `samples.py`; after an ` or `, checkers differ.
+
+from __future__ import annotations
+
+import enum
+import functools
+import os
+import sys
+import threading
+import typing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import aconfig
+
+from backend_contract import BackendRegistry, LocalBackend
+
+PREFIX = "GPU"
+LOW = "gpu"
+registry = BackendRegistry()
+
+
+def typed() -> str:
+    return "X"
+
+
+def untyped(x):
+    return x
+
+
+def either(x: bool) -> str | None: ...
+
+
+class Kind(enum.Enum):
+    A = "A"
+
+    def label(self) -> str:
+        return "L"
+
+
+class Sub(str): ...
+
+
+class NamedByASum(LocalBackend):  # ok
+    backend_type = PREFIX + "_X"
+
+
+class NamedByAFormat(LocalBackend):  # ok
+    backend_type = f"{PREFIX}_X"
+
+
+class NamedByAMethodOfAString(LocalBackend):  # ok
+    backend_type = LOW.upper()
+
+
+class NamedByADecidedChoice(LocalBackend):  # ok
+    backend_type = "A" if sys.version_info >= (3, 8) else 3
+
+
+class NamedByAValueOfAnEnum(LocalBackend):  # ok
+    backend_type = Kind.A.value
+
+
+class NamedByTheEnvironment(LocalBackend):  # ok
+    backend_type = os.environ["X"]
+
+
+class NamedByACall(LocalBackend):  # ok
+    backend_type = str(typed()).upper()
+
+
+class NamedByAnEnum(LocalBackend):  # ok
+    backend_type = Kind.A.name
+
+
+class NamedInATuple(LocalBackend):  # ok
+    a, (backend_type, b) = 1, ("X", 2)
+
+
+class NamedByAWalrus(LocalBackend):  # ok
+    if backend_type := "X":
+        pass
+
+
+class NamedInTwoSteps(LocalBackend):  # ok
+    backend_type: str = "X"
+    backend_type += "_Y"
+
+
+class NamedTwiceTheSame(LocalBackend):  # ok
+    backend_type = "X"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.backend_type = "X"
+
+
+class ReadsItsName(LocalBackend):  # ok
+    backend_type = "X"
+
+    def start(self) -> None:
+        self.label = self.backend_type
+        self._started = True
+
+
+@registry.register
+class Registered(LocalBackend):  # ok
+    backend_type = "X"
+
+
+@functools.total_ordering
+class TotallyOrdered(LocalBackend):  # ok
+    backend_type = "X"
+
+    def __lt__(self, o: object) -> bool:
+        return True
+
+
+class ImportsInItsBody(LocalBackend):  # ok
+    try:
+        import json
+    except ImportError:
+        json = None
+    backend_type = "X"
+
+
+class NamedByACast(LocalBackend):  # ok
+    backend_type = typing.cast(str, untyped(3))
+
+
+class NamedByASubclassOfStr(LocalBackend):  # ok
+    backend_type = Sub("X")
+
+
+class StartedByTruth(LocalBackend):  # ok
+    is_started = False
+
+    def start(self) -> None:
+        self.is_started = bool(self.config)
+
+    def stop(self) -> None:
+        self.is_started = not True
+
+
+class StartedByADeclaration(LocalBackend):  # ok
+    is_started: bool = False
+
+    def start(self) -> None:
+        self.is_started = untyped(3)
+
+
+class StartsByAnAlias(LocalBackend):  # ok
+    backend_type = "X"
+
+    def _open(self) -> None: ...
+
+    start = _open
+
+
+class NamedByItsModule(LocalBackend):  # ok
+    backend_type = __name__.upper()
+
+
+class NamedByAnotherClass(LocalBackend):  # ok
+    backend_type = NamedByASum.__name__.upper()
+
+
+class StartsOnThisSystem(LocalBackend):  # ok
+    if os.name == "posix":
+
+        def start(self) -> None: ...
+    else:
+
+        def start(self, x) -> int: ...
+
+
+class ImportsForCheckers(LocalBackend):  # ok
+    if TYPE_CHECKING:
+        from threading import Lock
+    backend_type = "X"
+
+
+ImportsForCheckers.other = 3
+for each in (StartsOnThisSystem, ImportsForCheckers):
+    each.registered = True
+
+
+class StartedByASetter(LocalBackend):  # ok
+    @property
+    def is_started(self) -> bool:
+        return self._started
+
+    @is_started.setter
+    def is_started(self, v: bool) -> None:
+        self._on = v
+
+    def start(self) -> None:
+        self.is_started = True
+
+
+class InheritsItsName(NamedByASum):  # ok
+    pass
+
+
+class NamedThenDeclared(LocalBackend):  # ok
+    backend_type = "X"
+    backend_type: str  # noqa: PIE794
+
+
+class NamedByAJoin(LocalBackend):  # ok
+    backend_type = " ".join(["A"]).strip()
+
+
+class MatchesInItsBody(LocalBackend):  # ok
+    match sys.platform:
+        case "linux":
+            x = 1
+    backend_type = "X"
+
+
+class NamedByAnOptionalCall(LocalBackend):  # BC101 BC102b
+    backend_type = either(True)
+
+
+class NamedByAMemberOfAnEnum(LocalBackend):  # BC101 BC102b
+    backend_type = Kind.A
+
+
+class NamedByAList(LocalBackend):  # BC101 BC102b
+    backend_type = ["X"]
+
+
+class NamedByAnUntypedCall(LocalBackend):  # BC101u BC102u
+    backend_type = untyped("X")
+
+
+class NamedByALength(LocalBackend):  # BC101 BC102b
+    a = backend_type = len("x")
+
+
+class NamedByAStar(LocalBackend):  # BC101 BC102b
+    *backend_type, b = "X", 2
+
+
+class NamedByAWalrusOfAnInteger(LocalBackend):  # BC101 BC102b
+    if backend_type := 3:
+        pass
+
+
+class NamedInLowerCase(LocalBackend):  # BC103
+    backend_type = LOW
+
+
+class NamedPartlyInLowerCase(LocalBackend):  # BC103
+    backend_type = "x" + PREFIX
+
+
+class StartedByAnEvent(LocalBackend):  # BC307
+    is_started = threading.Event()
+
+
+class LocksByAnInstance(LocalBackend):  # BC401
+    start_lock = threading.Lock()
+
+
+class HandlesByNone(LocalBackend):  # BC501
+    handle_runtime_context = None
+
+
+class StartsByACallOfProperty(LocalBackend):  # BC309
+    def start(self) -> None: ...
+
+    start = property(start)
+
+
+class StartsByANumberHere(LocalBackend):  # BC309
+    def start(self) -> None: ...
+
+    if sys.platform != "win32":
+        start = 3
+
+
+class StartsByANumberSomewhere(LocalBackend):  # BC309u
+    def start(self) -> None: ...
+
+    if os.environ.get("X"):
+        start = 3
+
+
+class RegistersByNoneAfterwards(LocalBackend):  # BC202
+    backend_type = "X"
+
+
+RegistersByNoneAfterwards.register_config = None
+
+
+class StartedByAnUntypedCall(LocalBackend):  # BC307u
+    is_started = False
+
+    def start(self) -> None:
+        self.is_started = untyped(3)
+
+
+class StartedBySetattr(LocalBackend):  # BC307
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        setattr(self, "is_started", None)
+
+
+def patched(cls):
+    cls.stop = None
+    return cls
+
+
+@patched
+class StopsByNoneOfADecorator(LocalBackend):  # BC309
+    pass
+
+
+def patch(cls) -> None:
+    cls.stop = None
+
+
+class StopsByNoneOfACall(LocalBackend):  # BC309
+    pass
+
+
+patch(StopsByNoneOfACall)
+
+
+def wraps(cls):
+    class Other(cls): ...
+
+    return Other
+
+
+@wraps
+class ReplacedByADecorator(LocalBackend):  # BC101u BC102u BC202u BC307u BC309u BC401u BC501u
+    pass
+
+
+class StopsLaterAtLast(LocalBackend):  # BC309
+    def stop(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class StopsByALoop(LocalBackend):  # BC309u
+    def stop(self) -> None: ...
+
+    for stop in (1, 2):
+        pass
+
+
+class NamedAnewByStart(LocalBackend):  # BC102
+    backend_type = "X"
+
+    def start(self) -> None:
+        self.backend_type = "Y"
+        self._started = True
+
+
+class NamesItsSubclasses(LocalBackend):  # ok
+    def __init_subclass__(cls) -> None:
+        cls.backend_type = cls.__name__
+
+
+class NamedByItsBase(NamesItsSubclasses):  # BC101u BC102u
+    pass
+
+
+class StartedByAPropertyOfIntegers(LocalBackend):  # BC307
+    is_started = property(lambda self: 3)
+
+
+class NamedByNoGetter(LocalBackend):  # BC101 BC102b
+    backend_type = property(fset=untyped)
+
+
+class RegistersByAFunctionWithoutParameter(LocalBackend):  # BC202
+    register_config = staticmethod(typed)
+
+
+class NamedTupleOfAName(NamedTuple):  # BC102 BC201 BC202 BC307 BC309 BC401 BC501
+    backend_type: str = "X"
+
+
+class NamedByAMethodOfAnEnum(LocalBackend):  # BC101 BC102b
+    backend_type = Kind.A.label
+
+
+class NamedByAnIgnoredInteger(LocalBackend):  # BC101 BC102b
+    backend_type: str = 3  # type: ignore
+
+
+class StartsByAModule(LocalBackend):  # BC309
+    import os as start
+
+
+class StopsByAClass(LocalBackend):  # BC309
+    class stop: ...
+
+
+class NamedWithBlanks(LocalBackend):  # BC103
+    backend_type = " X "
+
+
+class NamedByNothing(LocalBackend):  # BC103
+    backend_type = ""
+
+
+class StartsByAMethodWithAnArgument(LocalBackend):  # BC309
+    def start(self) -> None: ...
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.start = self._go
+
+    def _go(self, now: int) -> None: ...
+
+
+class StartedOverAProperty(LocalBackend):  # BC307
+    def start(self) -> None:
+        self.is_started = True
+
+
+class BoundByLocals(LocalBackend):  # BC101u BC102u BC202u BC307u BC309u BC401u BC501u
+    locals()["start"] = 3
+
+
+@dataclass
+class NamedByAFactory(LocalBackend):  # BC102 BC201
+    backend_type: str = field(default_factory=lambda: "X")
+
+
+@dataclass(slots=True)
+class NamedInASlot(LocalBackend):  # BC102 BC103b BC201
+    backend_type: str = "X"
+
+
+class HasNoStop(LocalBackend):  # BC309
+    def stop(self) -> None: ...
+
+    stop: object
+    del stop
+    if TYPE_CHECKING:
+
+        def stop(self) -> None: ...
+    else:
+        stop = None
+
+
+class StartedForCheckers(LocalBackend):  # BC307
+    if TYPE_CHECKING:
+        is_started: bool
+    else:
+        is_started = 0
+
+
+class StartsUnderATry(LocalBackend):  # BC309u
+    try:
+        import nowhere
+
+        def start(self) -> None: ...
+    except ImportError:
+
+        def start(self, wait: int) -> None: ...
+
+
+class LocksUnderACondition(LocalBackend):  # BC401
+    if os.environ.get("X"):
+        start_lock = None
+    else:
+
+        def start_lock(self) -> int: ...
+
+
+class NamedUnderACondition(LocalBackend):  # BC103u
+    if os.environ.get("X"):
+        backend_type = "x"
+    else:
+        backend_type = "X"
