@@ -21,6 +21,7 @@ from backend_contract.errors import CouldNotCheckError
 if TYPE_CHECKING:
     from backend_contract._conformance.cli.selection import Selection
     from backend_contract._conformance.cli.settings import Settings
+    from backend_contract._conformance.source.discovery import Found
     from backend_contract._conformance.source.environment import Environment
     from backend_contract._conformance.source.targets import Target
 
@@ -92,7 +93,8 @@ def _run(options: Options) -> Outcome:
         layers="SB" if options.run else "S",
     )
     environment = environment_of(options.python) if options.python else this_environment()
-    found = _find(options, settings, environment)
+    search = _find(options, settings, environment)
+    found = search.targets
     targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
     reports_of, problems = _check_types(targets, checkers, options, environment)
     if options.run:
@@ -105,6 +107,9 @@ def _run(options: Options) -> Outcome:
         reports=reports,
         problems=tuple(problems),
         not_selected=selection.not_selected,
+        notes=tuple(search.notes),
+        not_checked=search.not_checked,
+        excluded=search.excluded,
         lenient=_choose(options.lenient, settings.lenient),
         error_on_warning=_choose(options.error_on_warning, settings.error_on_warning),
     )
@@ -115,16 +120,16 @@ def _choose(option: bool | None, setting: bool) -> bool:
     return setting if option is None else option
 
 
-def _find(
-    options: Options, settings: Settings, environment: Environment
-) -> Sequence[Target | CouldNotCheckError]:
+def _find(options: Options, settings: Settings, environment: Environment) -> Found:
     """Return the targets of the command line, or else those of the settings."""
-    from backend_contract._conformance.source.discovery import find_targets
+    from backend_contract._conformance.source.discovery import search
 
+    project = settings.project
     if options.targets:
-        return find_targets(options.targets, environment, Path.cwd())
-    if settings.targets:
-        return find_targets(settings.targets, environment, settings.directory)
+        return search(options.targets, environment, Path.cwd(), project)
+    found = search(settings.targets, environment, settings.directory, project, whole_project=True)
+    if settings.targets or found.targets:
+        return found
     raise CouldNotCheckError(
         "no targets; name one, such as package.module:Class or path/to/file.py:Class, or list "
         "`targets` in [tool.backend-contract] of pyproject.toml"

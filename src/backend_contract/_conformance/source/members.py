@@ -175,10 +175,19 @@ def constant(source: ClassSource, member: str) -> ast.Constant | None:
 def may_be_hidden(source: ClassSource, member: str) -> bool:
     """Return whether a base that cannot be read may override the *member* that was found."""
     if not source.has_unknown_base:  # only the checker fails to resolve some base
-        return member not in source.in_body
+        found = source.find(member)
+        if found is None or member not in found[0].in_body:
+            return True
+        return not _is_resolved(found[0], source)
     # Any base can hide an attribute of the instance: a property takes precedence.
     known = source.lineage[: source.lineage.index(None)]
     return not any(cls and member in cls.in_body for cls in known)
+
+
+def _is_resolved(owner: ClassSource, source: ClassSource) -> bool:
+    """Return whether every checker finds *owner*, an ancestor of *source*."""
+    package = owner.module.name.partition(".")[0]
+    return package == "backend_contract" or owner.module.path == source.module.path
 
 
 def lacks_value(source: ClassSource, member: str, *, on_class: bool = False) -> bool:
