@@ -145,14 +145,14 @@ def test_unreadable_file(
     directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An error names a file that may not be read."""
-    real = Path.read_bytes
+    real = os.open
 
-    def read_bytes(path: Path) -> bytes:
-        if path.name == "mine.py":
+    def open_file(path: str | Path, flags: int) -> int:
+        if Path(path).name == "mine.py":
             raise PermissionError(13, os.strerror(13), str(path))
-        return real(path)
+        return real(path, flags)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)  # to the superuser, each file is readable
+    monkeypatch.setattr(os, "open", open_file)  # to the superuser, each file is readable
     assert main(["check", "mine.py:Mine"]) == 2
     assert capsys.readouterr().err.endswith("mine.py: Permission denied\n")
     monkeypatch.undo()

@@ -322,7 +322,7 @@ def test_report(
         {
             "module": "mine",
             "qualname": "Bad",
-            "root": str(project),
+            "roots": [str(project)],
             "config": str(project / "c.yaml"),
             "clauses": [*CLAUSES],
             "known": {},
@@ -336,7 +336,7 @@ def test_installed_target(target: Target, processes: Processes) -> None:
     report = try_target(replace(target, root=None), this_environment(), None)
     assert report == Report(target=target.text)
     (asked,) = processes.requests
-    assert (asked["root"], asked["config"]) == (None, None)
+    assert (asked["roots"], asked["config"]) == ([], None)
 
 
 def test_process_ends(target: Target, processes: Processes, project: Path) -> None:

@@ -53,7 +53,7 @@ def answers_to(request: Answer) -> list[Answer]:
 
 
 def request(**changes: object) -> Answer:
-    usual = {"module": "backend_contract.local", "qualname": "LocalBackend", "root": None}
+    usual = {"module": "backend_contract.local", "qualname": "LocalBackend", "roots": []}
     return {**usual, "config": None, "clauses": [*CLAUSES], "known": {}, **changes}
 
 
@@ -217,7 +217,7 @@ def test_output_of_target(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('imported')")
     known = {clause: as_document(ok(clause)) for clause in CLAUSES}
     status, answers, rest = run_worker(
-        request(module="prints", qualname="Mine", root=str(tmp_path / "root"), known=known),
+        request(module="prints", qualname="Mine", roots=[str(tmp_path / "root")], known=known),
         tmp_path,
         PYTHONPATH=str(tmp_path / "elsewhere"),
     )
@@ -232,7 +232,7 @@ def test_output_of_target(tmp_path: Path) -> None:
 def test_early_end(tmp_path: Path) -> None:
     """A step is announced before it is tried."""
     (tmp_path / "ends.py").write_text("import os; os._exit(7)")
-    asked = request(module="ends", qualname="Mine", root=str(tmp_path))
+    asked = request(module="ends", qualname="Mine", roots=[str(tmp_path)])
     assert run_worker(asked, tmp_path)[:2] == (7, [{"trying": "its import"}])
 
 

@@ -72,8 +72,9 @@ def function() -> None:
     "none/not-a-name.py": "import abc\nfrom zoo import Base\nclass Plain(Base): ...\n",
     "none/relative.py": "from .one import Plain\nclass Child(Plain): ...\n",
     "loose/free.py": "from backend_contract import LocalBackend\nclass Free(LocalBackend): ...\n",
-    "bad/broken.py": "def (:\n",
+    "bad/broken.py": "import backend_contract\ndef (:\n",
     "bad/bytes.py": "",
+    "bad/other.py": "def (:\n",
     "bad/fine.py": "from backend_contract import LocalBackend\nclass Fine(LocalBackend): ...\n",
     "bad/not-a-name.py": A_BACKEND,
 }
@@ -89,6 +90,7 @@ IN_BACKENDS = [
     "StructuralByModule",
     "StructuralByAnotherModule",
     "Conditional",
+    "Declared",
 ]
 
 
@@ -98,7 +100,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(text)
-    (tmp_path / "bad/bytes.py").write_bytes(b"\xff\xfe")
+    (tmp_path / "bad/bytes.py").write_bytes(b"import backend_contract\n\xff\xfe")
     (tmp_path / "package/loop").symlink_to("..")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -187,7 +189,7 @@ def test_unreadable_files(tree: Path) -> None:
     """A file that cannot be read or imported does not hide the others."""
     lines = found("bad")
     broken, not_utf8, fine, not_a_name = lines
-    assert broken == f"! {tree}/bad/broken.py:1: invalid syntax"
+    assert broken == f"! {tree}/bad/broken.py:2: invalid syntax"
     assert not_utf8.startswith(f"! {tree}/bad/bytes.py")
     assert fine == "bad/fine.py:Fine"
     assert not_a_name.startswith("! bad/not-a-name.py: 'not-a-name' is not an importable name")
@@ -283,9 +285,9 @@ class Other(LocalBackend): ...
 
 def test_broken_module(tree: Path) -> None:
     """A broken module in a package does not hide the others."""
-    (tree / "package/inner/broken.py").write_text("def (:\n")
+    (tree / "package/inner/broken.py").write_text("import backend_contract\ndef (:\n")
     broken, more = found("package.inner")
-    assert broken == f"! {tree}/package/inner/broken.py:1: invalid syntax"
+    assert broken == f"! {tree}/package/inner/broken.py:2: invalid syntax"
     assert more == "package.inner.more:More"
 
 

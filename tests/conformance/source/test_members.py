@@ -278,14 +278,18 @@ def test_constant(directory: Path, body: str, value: object) -> None:
         ("Unknown, Gives", "    pass", True),
         ("Gives, Unknown", "    pass", False),
         ("Lacks, Unknown", "    pass", True),
-        ("Gives", "    pass", True),
+        ("Gives", "    pass", False),
         ("Gives", "    member = 1", False),
+        ("Elsewhere", "    pass", True),
+        ("Elsewhere", "    member = 1", False),
         ("Lacks", "    def __init__(self): self.member = 1", True),
     ],
 )
 def test_hidden(directory: Path, bases: str, body: str, hidden: bool) -> None:
     """A base that cannot be read may hide the members of later bases."""
+    (directory / "elsewhere.py").write_text("class Elsewhere:\n    member = 1\n")
     text = "from nowhere import Unknown\nclass Gives:\n    member = 1\nclass Lacks: ...\n"
+    text += "from elsewhere import Elsewhere\n"
     source = mine(directory, f"{text}class Mine({bases}):\n{body}")
     assert members.may_be_hidden(source, "member") is hidden
 

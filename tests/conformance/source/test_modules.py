@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import sys
-from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +12,6 @@ from conformance.source.support import find, names_of, source_of
 
 from backend_contract._conformance.source import members
 from backend_contract._conformance.source.discovery import find_targets
-from backend_contract._conformance.source.environment import this_environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract.errors import CouldNotCheckError
 
@@ -61,11 +59,11 @@ def test_parser_limits(
 ) -> None:
     """A file that exceeds the limits of the parser is named."""
 
-    def parse(content: bytes) -> ast.AST:
+    def parse(*_: object) -> ast.AST:
         raise error("too deep")  # how deep that is differs from Python to Python
 
     monkeypatch.setattr(ast, "parse", parse)
-    with pytest.raises(CouldNotCheckError, match=r"inner\.py: cannot be parsed: too deep"):
+    with pytest.raises(CouldNotCheckError, match=r"inner\.py: cannot be parsed: .*deep"):
         find("package/inner.py:Direct")
 
 
@@ -231,30 +229,6 @@ def test_circular_star_imports(modules_tree: Path) -> None:
         find("package.a:Mine")
     (modules_tree / "package/c.py").write_text("class Mine: ...\n")
     assert source_of("package.a:Mine").module.name == "package.c"
-
-
-class Hook:
-    """An import hook like that of an editable install: finds `hooked` outside of any path."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
-        return spec_from_file_location(name, self.file) if name == "hooked" else None
-
-
-def test_import_hook(modules_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An import hook finds modules of this environment only."""
-    (modules_tree / "elsewhere").mkdir()
-    (modules_tree / "elsewhere/hidden.py").write_text("class Mine: ...\n")
-    monkeypatch.setattr(
-        sys, "meta_path", [*sys.meta_path, Hook(modules_tree / "elsewhere/hidden.py")]
-    )
-    assert source_of("hooked:Mine").module.path == modules_tree / "elsewhere/hidden.py"
-    other = this_environment()._replace(python="/other/python")
-    for text, environment in [("package.hooked:Mine", None), ("hooked:Mine", other)]:
-        (error,) = find_targets([text], environment)
-        assert "no Python source of a module" in str(error)
 
 
 def test_loaded_module(modules_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from backend_contract.errors import CouldNotCheckError
         ("package/__init__.py:Renamed", "package", "."),
         ("namespace/module.py:Below", "module", "namespace"),
         ("gap/none/inner/mine.py:Mine", "inner.mine", "gap/none"),
+        ("namespace/relative.py:Child", "namespace.relative", "."),
         ("backend_contract:LocalBackend", "backend_contract", None),
     ],
 )
@@ -61,7 +62,6 @@ def test_import(modules_tree: Path, text: str, module: str, root: str | None) ->
         ("package.inner:star", "no class 'star'"),
         ("package.broken:Class", "broken.py:1: "),
         ("circular:Round", "Round refers to itself"),
-        ("namespace/relative.py:Child", "name the target as package.module:Class"),
         ("pipe.py:Class", "pipe.py: not a regular file"),
     ],
 )
@@ -93,7 +93,7 @@ def test_shadowing_package(modules_tree: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mine.py", "Mine.py"])
 def test_relative_import_without_package(modules_tree: Path, name: str) -> None:
-    """A file outside of a package cannot use relative imports."""
+    """Relative imports need a module at the place where they lead."""
     for directory in ("package", "namespace"):
         (modules_tree / directory / name).write_text(
             "from . import star\nclass Mine(star.Starred): ...\n"

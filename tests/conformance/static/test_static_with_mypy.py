@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,27 @@ def test_files_of_one_name(root: Path, tmp_path: Path, cache_home: Path) -> None
     texts = (f"{root}/mine.py:X", f"{tmp_path}/mine.py:X", f"{root}/mine.py:Empty")
     reports = check(targets_of(texts), Mypy(), cache_home)
     assert [shorthand(report) for report in reports] == ["", "BC309", KNOWN["Empty"]]
+
+
+def test_same_time_and_size(root: Path, cache_home: Path) -> None:
+    """A file with another content is checked anew, even if it has the time and size it had."""
+    base = f"{WHOLE}\nclass Base(Whole):\n    def start(self) -> {{}}: ...\n"
+    mine = "from base_of import Base\nclass X(Base): ...\n"
+    for result, expected in (("None", ""), ("bool", "BC309"), ("None", "")):
+        (root / "base_of.py").write_text(base.format(result))
+        os.utime(root / "base_of.py", (0, 0))
+        assert check_files(root, cache_home, "replaced.py:X", replaced=mine) == [expected]
+
+
+def test_shadowing(tmp_path: Path, cache_home: Path) -> None:
+    """Modules that are called like standard ones change no verdict, and are not run."""
+    for name in ("types", "typing", "enum", "abc", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('executed')\n")
+    files = {
+        "base_of": f"{WHOLE}\n{RETURNS}",
+        "mine": "from base_of import X as Y\nclass X(Y): ...",
+    }
+    assert check_files(tmp_path, cache_home, "mine.py:X", **files) == ["BC309"]
 
 
 def test_user_stubs(tmp_path: Path, cache_home: Path) -> None:

@@ -109,6 +109,7 @@ def test_workflow(repository: Path) -> None:
 def test_settings(repository: Path) -> None:
     """A run with the settings shows the expected violation, and does not fail."""
     (repository / "pyproject.toml").write_text(SETTINGS)
+    (repository / "lib").mkdir()
     (repository / "src").mkdir()
     (repository / "src/mine.py").write_text(GOOD)
     (repository / "my_package").mkdir()

@@ -18,6 +18,7 @@ from backend_contract.errors import CouldNotCheckError
 if TYPE_CHECKING:
     from backend_contract._conformance.cli.selection import Selection
     from backend_contract._conformance.cli.settings import Settings
+    from backend_contract._conformance.source.discovery import Found
     from backend_contract._conformance.source.environment import Environment
     from backend_contract._conformance.source.targets import Target
 
@@ -89,7 +90,7 @@ def _fix(options: Options) -> bool:
         return False
     settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
     environment = _environment(options)
-    found = _find(options, settings, environment)
+    found = _find(options, settings, environment).targets
     targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
 
     def mark(reports: Sequence[Report]) -> Sequence[Report]:
@@ -128,7 +129,8 @@ def _run(options: Options) -> Outcome:
         layers="SB" if options.run else "S",
     )
     environment = _environment(options)
-    found = _find(options, settings, environment)
+    search = _find(options, settings, environment)
+    found = search.targets
     targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
     reports_of, problems = _check_types(targets, checkers, options, environment)
     if options.run:
@@ -143,6 +145,9 @@ def _run(options: Options) -> Outcome:
         problems=tuple(problems),
         not_selected=selection.not_selected,
         names_in_settings=names,
+        notes=tuple(search.notes),
+        not_checked=search.not_checked,
+        excluded=search.excluded,
         lenient=_choose(options.lenient, settings.lenient),
         error_on_warning=_choose(options.error_on_warning, settings.error_on_warning),
     )
@@ -153,16 +158,16 @@ def _choose(option: bool | None, setting: bool) -> bool:
     return setting if option is None else option
 
 
-def _find(
-    options: Options, settings: Settings, environment: Environment
-) -> Sequence[Target | CouldNotCheckError]:
+def _find(options: Options, settings: Settings, environment: Environment) -> Found:
     """Return the targets of the command line, or else those of the settings."""
-    from backend_contract._conformance.source.discovery import find_targets
+    from backend_contract._conformance.source.discovery import search
 
+    project = settings.project
     if options.targets:
-        return find_targets(options.targets, environment, Path.cwd())
-    if settings.targets:
-        return find_targets(settings.targets, environment, settings.directory)
+        return search(options.targets, environment, Path.cwd(), project)
+    found = search(settings.targets, environment, settings.directory, project, whole_project=True)
+    if settings.targets or found.targets:
+        return found
     raise CouldNotCheckError(
         "no targets; name one, such as package.module:Class or path/to/file.py:Class, or list "
         "`targets` in [tool.backend-contract] of pyproject.toml"

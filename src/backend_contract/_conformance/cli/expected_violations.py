@@ -32,7 +32,9 @@ def mark_expected(
     reasons: dict[tuple[Path, int], dict[str, str]] = {}
     names: dict[tuple[Path, int], str] = {}
     for expected in settings.expected_violations:
-        for found in find_targets([expected.target], environment, settings.directory):
+        for found in find_targets(
+            [expected.target], environment, settings.directory, settings.project
+        ):
             if not isinstance(found, Target):
                 raise CouldNotCheckError(f"expected-violations: {found}")
             reasons.setdefault(_identity(found), {})[expected.clause] = expected.reason

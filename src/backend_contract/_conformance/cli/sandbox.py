@@ -60,7 +60,7 @@ def try_target(
         request = {
             "module": target.module,
             "qualname": target.qualname,
-            "root": None if target.root is None else str(target.root),
+            "roots": [str(root) for root in target.roots],
             "config": None if config is None else str(config.absolute()),
             "clauses": list(clauses),
             "known": {clause: as_document(finding) for clause, finding in findings.items()},

@@ -41,8 +41,7 @@ def main() -> None:  # pragma: no cover - ends by os._exit, without reporting co
         answers.write(json.dumps(document) + "\n")
 
     try:
-        if request["root"] is not None:
-            sys.path.insert(0, request["root"])
+        sys.path[:0] = request["roots"]
         answer(request, tell)
     except CouldNotCheckError as error:
         tell(error=str(error))

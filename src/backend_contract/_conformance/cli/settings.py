@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from backend_contract._conformance.source.files import read_regular_file
+from backend_contract._conformance.source.targets import Project
 from backend_contract.clauses import CLAUSES
 from backend_contract.errors import CouldNotCheckError
 
@@ -24,6 +25,8 @@ Table: TypeAlias = "dict[str, object]"
 _FILE = "pyproject.toml"
 _KEYS = (
     "targets",
+    "exclude",
+    "search-path",
     "checkers",
     "select",
     "ignore",
@@ -51,12 +54,21 @@ class Settings:
     directory: Path
     """The directory that paths and module names are relative to."""
     targets: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    """Globs of files that a search leaves out."""
+    search_path: tuple[str, ...] = ()
+    """Directories to import modules from, before those of the environment."""
     checkers: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     lenient: bool = False
     error_on_warning: bool = False
     expected_violations: tuple[ExpectedViolation, ...] = ()
+
+    @property
+    def project(self) -> Project:
+        """The settings that finding targets needs."""
+        return Project(directory=self.directory, search_path=self.search_path, exclude=self.exclude)
 
 
 def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
@@ -80,6 +92,8 @@ def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
     return Settings(
         directory=file.parent,
         targets=_strings(table, "targets", where),
+        exclude=_non_empty_strings(table, "exclude", where),
+        search_path=_non_empty_strings(table, "search-path", where),
         checkers=names,
         select=_strings(table, "select", where),
         ignore=_strings(table, "ignore", where),
@@ -130,6 +144,14 @@ def _strings(table: Table, key: str, where: str) -> tuple[str, ...]:
         if len(strings) == len(elements):
             return strings
     raise CouldNotCheckError(f"{where}: {key} must be a list of strings, got {value!r}")
+
+
+def _non_empty_strings(table: Table, key: str, where: str) -> tuple[str, ...]:
+    strings = _strings(table, key, where)
+    for string in strings:
+        if not string.strip() or "\0" in string:
+            raise CouldNotCheckError(f"{where}: {key} must not contain {string!r}")
+    return strings
 
 
 def _expected_violations(table: Table, where: str) -> Iterator[ExpectedViolation]:

@@ -43,6 +43,21 @@ class Environment(NamedTuple):
         """The version as checkers expect it, such as ``3.11``."""
         return "{}.{}".format(*self.version)
 
+    def can_parse(self, content: bytes) -> bool:
+        """Return whether this interpreter can parse the content of a file; it runs nothing."""
+        program = "import ast, sys; ast.parse(sys.stdin.buffer.read())"
+        try:
+            done = subprocess.run(
+                [self.python, "-I", "-S", "-c", program],
+                input=content,
+                capture_output=True,
+                timeout=ANSWER_TIMEOUT,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return done.returncode == 0
+
 
 def this_environment() -> Environment:
     """Return the environment of the running interpreter."""

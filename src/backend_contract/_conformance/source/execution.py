@@ -383,7 +383,8 @@ class _Path:
             for parameter, each in zip(parameters, node.args, strict=False)
             if self._is_instance(each)
         } | {each.arg for each in node.keywords if each.arg and self._is_instance(each.value)}
-        owner = ClassSource(module, self.owner.node, (), self.owner.modules)
+        owner = ClassSource(module, self.owner.node, self.owner.modules)
+        owner.bases = ()  # their names may mean something else in that module
         after = self.walker.run(owner, function, state, names)
         return state.unknown() if after is None else after
 

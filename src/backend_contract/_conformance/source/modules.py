@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import sys
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from importlib.machinery import ModuleSpec, PathFinder
@@ -16,6 +14,13 @@ from typing import TypeAlias
 from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.evaluation.conditions import decides
 from backend_contract._conformance.source.evaluation.scopes import Function, Scope, read_scope
+from backend_contract._conformance.source.parsing import (
+    InvalidSyntaxError,
+    SourceError,
+    all_statements,
+    parse,
+)
+from backend_contract._conformance.source.roots import Roots
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = [
@@ -25,6 +30,8 @@ __all__ = [
     "Member",
     "Module",
     "ModuleFinder",
+    "ancestors_first",
+    "imported_modules",
     "iter_statements",
     "origin_of_name",
     "qualified_name",
@@ -35,7 +42,9 @@ __all__ = [
 _TYPE_MODULES = ("abc", "typing", "typing_extensions")
 
 # Cycles of aliases that grow longer, as in `x = x.y`, end here.
-_MAX_STEPS = 100
+_MAX_PARTS = 100
+
+_THIS_PACKAGE = Path(__file__).parents[2]
 
 Assignment: TypeAlias = ast.Assign | ast.AnnAssign
 Member: TypeAlias = Function | Assignment
@@ -74,6 +83,36 @@ class Module:
         return {name: statement for statement in imports for name in _bound_names(statement)}
 
     @cached_property
+    def namesakes(self) -> dict[ast.ClassDef, list[ast.ClassDef]]:
+        """The classes that share a name with each class, or with the nearest class around it."""
+        found: dict[ast.ClassDef, list[ast.ClassDef]] = {}
+        waiting = [(self.tree.body, list[ast.ClassDef]())]
+        while waiting:
+            body, around = waiting.pop()
+            classes = [s for s in iter_statements(body) if isinstance(s, ast.ClassDef)]
+            by_name: dict[str, list[ast.ClassDef]] = {}
+            for each in classes:
+                by_name.setdefault(each.name, []).append(each)
+            for each in classes:
+                same = by_name[each.name]
+                found[each] = same if len(same) > 1 else around
+                waiting.append((each.body, found[each]))
+        return found
+
+    @cached_property
+    def star_imports(self) -> list[ast.ImportFrom]:
+        """The statements ``from ... import *`` of the module."""
+        return [
+            statement
+            for statement in iter_statements(self.tree.body)
+            if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
+        ]
+
+    def exports(self, name: str) -> bool:
+        """Return whether ``from ... import *`` of this module may bind *name*."""
+        return name in self.bindings and (name[0] != "_" or "__all__" in self.bindings)
+
+    @cached_property
     def set_from_outside(self) -> set[str]:
         """The attributes that statements of the module assign, such as ``Class.member``."""
         assignments = [s for s in iter_statements(self.tree.body) if isinstance(s, Assignment)]
@@ -93,15 +132,31 @@ class ClassSource:
         self,
         module: Module,
         node: ast.ClassDef,
-        bases: Sequence[ClassSource | None],
         modules: ModuleFinder,
     ) -> None:
         self.module = module
         self.node = node
-        self.bases = bases
-        """``None`` for a base whose source was not found."""
         self.modules = modules
         """The finder of the modules that its module imports."""
+        self._lineage: list[ClassSource | None] | None = None
+
+    @cached_property
+    def written_bases(self) -> list[ast.expr]:
+        """The bases that may define a member, as they are written, without type arguments."""
+        bases = (
+            each.value if isinstance(each, ast.Subscript) else each for each in self.node.bases
+        )
+        return [base for base in bases if not _defines_no_member(base, self.module)]
+
+    @cached_property
+    def bases(self) -> Sequence[ClassSource | None]:
+        """The classes of :attr:`written_bases`; ``None`` for one whose source was not found."""
+        return [self.modules.class_named(self.module, base) for base in self.written_bases]
+
+    @cached_property
+    def decorators(self) -> list[str]:
+        """The dotted names of the decorators, where they are defined, if that was found."""
+        return [self.modules.definition(self.module, each) for each in self.node.decorator_list]
 
     @cached_property
     def scope(self) -> Scope:
@@ -151,16 +206,27 @@ class ClassSource:
                     found.setdefault(name, statement)
         return found
 
-    @cached_property
+    @property
     def lineage(self) -> list[ClassSource | None]:
-        """The class and its ancestors, nearest first; ``None`` stands for an unknown one.
+        """The class and its ancestors, nearest first; ``None`` is where an unknown one may be.
 
-        A class that is inherited more than once keeps its last place, as in Python's own order.
+        A class that is inherited more than once keeps its last place, as in Python's own order. A
+        class that inherits from itself has an unknown base.
         """
+        if self._lineage is None:
+            # In this order no call is nested in another one, however long the chain is.
+            for source in ancestors_first(self, lambda base: base._lineage is not None):
+                source._lineage = source._merge_lineages()
+        return self._lineage or []
+
+    def _merge_lineages(self) -> list[ClassSource | None]:
         whole: list[ClassSource | None] = [self]
         for base in self.bases:
-            whole += [None] if base is None else base.lineage
-        return [s for n, s in enumerate(whole, start=1) if s is None or s not in whole[n:]]
+            whole += (base and base._lineage) or [None]
+        place = {source: number for number, source in enumerate(whole)}
+        if None in place:
+            place[None] = whole.index(None)
+        return [source for number, source in enumerate(whole) if number == place[source]]
 
     @property
     def has_guarded_base(self) -> bool:
@@ -195,15 +261,41 @@ class ClassSource:
         return None
 
 
+def ancestors_first(
+    source: ClassSource, is_known: Callable[[ClassSource], bool]
+) -> Iterator[ClassSource]:
+    """Yield the ancestors that are not known yet, each after its own ones, and at last *source*.
+
+    Of classes that inherit each other, the first that is reached comes last.
+    """
+    entered = {source}
+    waiting = [(source, iter(source.bases))]
+    while waiting:
+        current, bases = waiting[-1]
+        base = next(bases, current)
+        if base is current:
+            waiting.pop()
+            yield current
+        elif base is not None and base not in entered and not is_known(base):
+            entered.add(base)
+            waiting.append((base, iter(base.bases)))
+
+
 class ModuleFinder:
     """The modules and classes that an environment can import; each file is parsed once."""
 
-    def __init__(self, environment: Environment, search_path: Iterable[str] | None = None) -> None:
+    def __init__(self, environment: Environment, roots: Roots, root: Path | None = None) -> None:
         self._environment = environment
-        self._search_path = list(environment.path if search_path is None else search_path)
-        self._trees: dict[Path, ast.Module] = {}
+        self._roots = roots
+        first = [] if root is None else [str(root), *map(str, roots.search_path)]
+        self._search_path = [*first, *environment.path]
+        self._fallbacks = [] if root is None else list(map(str, roots.fallbacks(root)))
+        self._trees: dict[Path, ast.Module | CouldNotCheckError] = {}
         self._modules: dict[str, Module | None] = {}
-        self._classes: dict[tuple[Path, tuple[str, ...]], ClassSource] = {}
+        self._ours: dict[str, Module | None] = {}
+        self._classes: dict[_Step, ClassSource | CouldNotCheckError] = {}
+        self._sources: dict[tuple[Path, int, int], ClassSource] = {}
+        self._star_imports: dict[tuple[Path, str], Module | None] = {}
         self._below: dict[Path, ModuleFinder] = {}
 
     @property
@@ -214,7 +306,7 @@ class ModuleFinder:
     def below(self, root: Path) -> ModuleFinder:
         """Return a finder that searches *root* first, and shares the parsed files."""
         if root not in self._below:
-            finder = ModuleFinder(self._environment, [str(root), *self._search_path])
+            finder = ModuleFinder(self._environment, self._roots, root)
             finder._trees = self._trees
             self._below[root] = finder
         return self._below[root]
@@ -225,87 +317,120 @@ class ModuleFinder:
         Raises :class:`CouldNotCheckError` if its source cannot be parsed.
         """
         if name not in self._modules:
-            self._modules[name] = self._find_module(name)
+            self._modules[name] = self._find_module(name, self._find_top(name.partition(".")[0]))
         return self._modules[name]
 
-    def _find_module(self, name: str) -> Module | None:
-        spec: ModuleSpec | None = None
-        for part in name.split("."):
-            spec = self._find_spec(part, spec)
-            if spec is None:
+    def _imported_module(self, name: str) -> Module | None:
+        """Return a module that another one imports: checkers get this package if it is missing."""
+        module = self.module(name)
+        if module is None and name.partition(".")[0] == _THIS_PACKAGE.name:
+            if name not in self._ours:
+                spec = PathFinder.find_spec(_THIS_PACKAGE.name, [str(_THIS_PACKAGE.parent)])
+                self._ours[name] = self._find_module(name, spec)
+            module = self._ours[name]
+        return module
+
+    def _find_module(self, name: str, spec: ModuleSpec | None) -> Module | None:
+        found, *others = name.split(".")
+        for part in others:
+            if spec is None or not part:
                 return None
+            # By its last name only: to find a dotted one, Python would import the parents. Without
+            # locations, the parent is not a package.
+            locations, found = spec.submodule_search_locations or [], f"{found}.{part}"
+            spec = PathFinder.find_spec(part, locations) or self._roots.find_editable(found)
         if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
             return None
         return Module(name, Path(spec.origin), self.parse(Path(spec.origin)))
 
-    def _find_spec(self, name: str, parent: ModuleSpec | None) -> ModuleSpec | None:
-        """Find a module in the search path, or in the package *parent*."""
-        path = self._search_path if parent is None else parent.submodule_search_locations
-        # Without a path, the parent is not a package. The name of a relative import outside of
-        # packages is empty.
-        if path is None or not name:
+    def _find_top(self, name: str) -> ModuleSpec | None:
+        if not name:  # that of a relative import outside of packages
             return None
-        # By its last name only: to find a dotted one, Python would import the parents.
-        spec = PathFinder.find_spec(name, path)
-        may_be_editable = parent is None and self._environment.is_this and name not in sys.modules
-        if spec is None and may_be_editable:
-            spec = importlib.util.find_spec(name)  # asks the hooks of editable installs
+        spec = PathFinder.find_spec(name, self._search_path) or self._roots.find_editable(name)
+        if spec is None and name not in sys.stdlib_module_names:
+            spec = PathFinder.find_spec(name, self._fallbacks)
+            if spec is not None:
+                self._roots.use(spec)
         return spec
 
     def parse(self, path: Path) -> ast.Module:
         """Return the syntax tree of a file. Raises :class:`CouldNotCheckError` if it has none."""
         if path not in self._trees:
             try:
-                if path.exists() and not (path.is_file() or path.is_dir()):
-                    raise CouldNotCheckError(f"{path}: not a regular file")
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", SyntaxWarning)
-                    self._trees[path] = ast.parse(path.read_bytes())
-            except OSError as error:
-                raise CouldNotCheckError(f"{path}: {error.strerror}") from None
-            except SyntaxError as error:
-                raise CouldNotCheckError(f"{path}:{error.lineno}: {error.msg}") from None
-            except (ValueError, RecursionError, MemoryError) as error:
-                raise CouldNotCheckError(f"{path}: cannot be parsed: {error}") from None
-        return self._trees[path]
+                self._trees[path] = parse(path)
+            except InvalidSyntaxError as error:
+                self._trees[path] = self._explain(error)
+            except CouldNotCheckError as error:
+                self._trees[path] = error
+        tree = self._trees[path]
+        if isinstance(tree, CouldNotCheckError):
+            raise tree.with_traceback(None)
+        return tree
+
+    def _explain(self, error: InvalidSyntaxError) -> CouldNotCheckError:
+        """Return *error*, or a better one if only the version of this interpreter is the reason."""
+        environment, here = self._environment, sys.version_info[:2]
+        if environment.version <= here or not environment.can_parse(error.content):
+            return error
+        version = "{}.{}".format(*here)
+        return SourceError(
+            f"{error}: this command runs on Python {version}, which cannot parse the file; Python "
+            f"{environment.written_version} can: install and run backend-contract there",
+            may_concern_us=error.may_concern_us,
+        )
 
     def find_class(self, module: Module, name: Sequence[str]) -> ClassSource:
         """Return the class that *module* defines or imports as *name*, one part per nesting.
 
         Raises :class:`CouldNotCheckError` if that is not a class, or its source is not found.
         """
-        return self._find(module, tuple(name), ())
-
-    # In the methods below, `steps` are the modules and names already followed.
-
-    def _find(self, module: Module, name: tuple[str, ...], steps: tuple[_Step, ...]) -> ClassSource:
-        step = (module.path, name)
-        if step not in self._classes:
-            if step in steps or len(steps) > _MAX_STEPS:
-                raise CouldNotCheckError(f"{module.path}: {'.'.join(name)} refers to itself")
-            self._classes[step] = self._follow(module, name, (*steps, step))
-        return self._classes[step]
+        steps: dict[_Step, None] = {}
+        result = self._follow(module, tuple(name), steps)
+        for step in steps:
+            self._classes[step] = result
+        if isinstance(result, CouldNotCheckError):
+            raise result.with_traceback(None)
+        return result
 
     def _follow(
-        self, module: Module, name: tuple[str, ...], steps: tuple[_Step, ...]
-    ) -> ClassSource:
-        """Find the class behind the statement that binds the first part of *name*."""
+        self, module: Module, name: tuple[str, ...], steps: dict[_Step, None]
+    ) -> ClassSource | CouldNotCheckError:
+        """Follow *name* through imports and aliases to a class, and add each step to *steps*."""
+        try:
+            while True:
+                step = (module.path, name)
+                if step in self._classes:
+                    return self._classes[step]
+                if step in steps or len(name) > _MAX_PARTS:
+                    return CouldNotCheckError(f"{module.path}: {'.'.join(name)} refers to itself")
+                steps[step] = None
+                following = self._step(module, name)
+                if isinstance(following, ast.ClassDef):
+                    return self.class_of(module, following)
+                module, name = following
+        except CouldNotCheckError as error:
+            return error
+
+    def _step(
+        self, module: Module, name: tuple[str, ...]
+    ) -> ast.ClassDef | tuple[Module, tuple[str, ...]]:
+        """Return the class that *name* means in *module*, or the module and name to read next."""
         first, *rest = name
         guarded = module.guarded.get(first)
         if isinstance(guarded, ast.Import | ast.ImportFrom):
-            origin, *imported = origin_of_name(module, guarded, first)
             with suppress(CouldNotCheckError):  # then Python goes on with another definition
-                return self._find_below(origin, (*imported, *rest), steps)
+                origin, following = self.imported(module, guarded, name)
+                if following[0] in origin.bindings:
+                    return origin, following
         match module.bindings.get(first):
             case ast.ClassDef() as node:
-                return self._read_class(module, _nested_class(module, node, rest), steps)
+                return _nested_class(module, node, rest)
             case ast.ImportFrom() | ast.Import() as statement:
-                origin, *imported = origin_of_name(module, statement, first)
-                return self._find_below(origin, (*imported, *rest), steps)
+                return self.imported(module, statement, name)
             case ast.Assign(value=ast.Name() | ast.Attribute() as value):
-                return self._find(module, (*ast.unparse(value).split("."), *rest), steps)
+                return module, (*ast.unparse(value).split("."), *rest)
             case None:
-                return self._find_by_star_import(module, name, steps)
+                return self._star_imported(module, name), name
             case statement:
                 kind = "a function" if isinstance(statement, Function) else "not a class"
                 raise CouldNotCheckError(
@@ -313,40 +438,107 @@ class ModuleFinder:
                     "statement"
                 )
 
-    def _find_by_star_import(
-        self, module: Module, name: tuple[str, ...], steps: tuple[_Step, ...]
-    ) -> ClassSource:
-        for statement in _star_imports(module.tree.body):
+    def imported(
+        self, module: Module, statement: ast.ImportFrom | ast.Import, name: tuple[str, ...]
+    ) -> tuple[Module, tuple[str, ...]]:
+        """Return the module and the name there of a *name* that an import binds in *module*.
+
+        Raises :class:`CouldNotCheckError` if there is no source of it.
+        """
+        first, *rest = name
+        origin, *imported = origin_of_name(module, statement, first)
+        return self._module_of(origin, (*imported, *rest))
+
+    def _module_of(self, origin: str, name: tuple[str, ...]) -> tuple[Module, tuple[str, ...]]:
+        """Return the module of *name*, whose first parts may be modules below *origin*."""
+        while name:
+            module = self._imported_module(origin)
+            if module is not None and (len(name) == 1 or name[0] in module.bindings):
+                return module, name
+            if len(name) == 1:
+                break
+            origin, name = f"{origin}.{name[0]}", name[1:]
+        raise CouldNotCheckError(f"no source of a class {'.'.join((origin, *name))!r}")
+
+    def _star_imported(self, module: Module, name: tuple[str, ...]) -> Module:
+        """Return the module that binds the first part of *name*, through star imports.
+
+        Each module is looked at once, however many ways lead to it.
+        """
+        path = (module.path, name[0])
+        if path not in self._star_imports:
+            self._star_imports[path] = self._search_star_imports(module, name[0])
+        found = self._star_imports[path]
+        if found is None:
+            raise CouldNotCheckError(f"{module.path}: no class {'.'.join(name)!r}")
+        return found
+
+    def _search_star_imports(self, module: Module, name: str) -> Module | None:
+        entered = {module.path}
+        waiting = [(module, self._star_origins(module))]
+        while waiting:
+            origin = next(waiting[-1][1], None)
+            if origin is None:
+                waiting.pop()
+            elif origin.path not in entered:
+                entered.add(origin.path)
+                key = (origin.path, name)
+                found = origin if origin.exports(name) else self._star_imports.get(key)
+                if found is not None:
+                    way = ((each.path, name) for each, _ in waiting)
+                    self._star_imports.update(dict.fromkeys(way, found))
+                    return found
+                if key not in self._star_imports:
+                    waiting.append((origin, self._star_origins(origin)))
+        # Nothing that can be reached from here binds it, and so nothing that can be reached there.
+        self._star_imports.update(dict.fromkeys(((path, name) for path in entered), None))
+        return None
+
+    def _star_origins(self, module: Module) -> Iterator[Module]:
+        for statement in reversed(module.star_imports):  # the last one wins
             try:
-                return self._find_below(_origin(module, statement), name, steps)
+                origin = self._imported_module(_origin(module, statement))
             except CouldNotCheckError:
                 continue
-        raise CouldNotCheckError(f"{module.path}: no class {'.'.join(name)!r}")
+            if origin is not None:
+                yield origin
 
-    def _find_below(
-        self, origin: str, name: tuple[str, ...], steps: tuple[_Step, ...]
-    ) -> ClassSource:
-        """Find the class *name*; its first parts may be names of modules below *origin*."""
-        module = self.module(origin)
-        if len(name) > 1 and (module is None or name[0] not in module.bindings):
-            return self._find_below(f"{origin}.{name[0]}", name[1:], steps)
-        if module is None or not name:
-            raise CouldNotCheckError(f"no source of a class {'.'.join((origin, *name))!r}")
-        return self._find(module, name, steps)
+    def class_of(self, module: Module, node: ast.ClassDef) -> ClassSource:
+        """Return the class of a class statement of *module*, wherever it stands."""
+        key = (module.path, node.lineno, node.col_offset)
+        if key not in self._sources:
+            self._sources[key] = ClassSource(module, node, self)
+        return self._sources[key]
 
-    def _read_class(
-        self, module: Module, node: ast.ClassDef, steps: tuple[_Step, ...]
-    ) -> ClassSource:
-        bases: list[ClassSource | None] = []
-        for expression in node.bases:
-            base = expression.value if isinstance(expression, ast.Subscript) else expression
-            if not _defines_no_member(base, module):
-                name = tuple(ast.unparse(base).split("."))
-                try:
-                    bases.append(self._find(module, name, steps))
-                except CouldNotCheckError:
-                    bases.append(None)
-        return ClassSource(module, node, bases, self)
+    def class_named(self, module: Module, expression: ast.expr) -> ClassSource | None:
+        """Return the class that an expression in *module* names; ``None`` if it is not found."""
+        try:
+            return self.find_class(module, ast.unparse(expression).split("."))
+        except CouldNotCheckError:
+            return None
+
+    def definition(self, module: Module, expression: ast.expr) -> str:
+        """Return the dotted name of what an expression in *module* names, where it is defined.
+
+        If its source is not found, that is the name it is imported as.
+        """
+        name = tuple(ast.unparse(expression).split("."))
+        steps: set[_Step] = set()
+        try:
+            while (module.path, name) not in steps and len(name) < _MAX_PARTS:
+                steps.add((module.path, name))
+                statement = module.bindings.get(name[0])
+                if statement is not None and not isinstance(
+                    statement, ast.Assign | ast.ImportFrom | ast.Import
+                ):
+                    break
+                following = self._step(module, name)
+                if isinstance(following, ast.ClassDef):
+                    break
+                module, name = following
+        except CouldNotCheckError:
+            return qualified_name(expression, module) or ""
+        return ".".join((module.name, *name))
 
 
 def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> ast.ClassDef:
@@ -363,11 +555,16 @@ def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> a
 
 def iter_statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
     """Yield the statements of a scope, including those below an ``if``, ``try`` or ``with``."""
-    for node in body:
+    waiting = [iter(body)]
+    while waiting:
+        node = next(waiting[-1], None)
+        if node is None:
+            waiting.pop()
+            continue
         if isinstance(node, ast.stmt):
             yield node
         if not isinstance(node, ast.ClassDef | Function | ast.expr):
-            yield from iter_statements(ast.iter_child_nodes(node))
+            waiting.append(ast.iter_child_nodes(node))
 
 
 def _assigned(statement: Assignment) -> list[ast.expr]:
@@ -418,15 +615,9 @@ def _bindings(body: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
     return others | preferred
 
 
-def _star_imports(body: Iterable[ast.stmt]) -> Iterator[ast.ImportFrom]:
-    for statement in iter_statements(body):
-        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
-            yield statement
-
-
 def star_origins(module: Module) -> list[str]:
     """Return the dotted names of the modules that *module* imports all names of."""
-    return [_origin(module, statement) for statement in _star_imports(module.tree.body)]
+    return [_origin(module, statement) for statement in module.star_imports]
 
 
 def _origin(module: Module, statement: ast.ImportFrom) -> str:
@@ -447,6 +638,18 @@ def origin_of_name(
         return _origin(module, statement), alias.name
     alias = next(each for each in statement.names if _bound_by_import(each) == name)
     return (alias.name if alias.asname else name,)
+
+
+def imported_modules(module: Module) -> set[str]:
+    """Return the dotted names of what a module imports, modules and their contents alike."""
+    names: set[str] = set()
+    for node in all_statements(module.tree):
+        if isinstance(node, ast.ImportFrom):
+            origin = _origin(module, node)
+            names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
 
 
 def qualified_name(expression: ast.expr, module: Module) -> str | None:

@@ -6,7 +6,6 @@ import ast
 import keyword
 import os
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,18 +14,27 @@ from backend_contract._conformance.source.modules import (
     ClassSource,
     Module,
     ModuleFinder,
-    iter_statements,
+    ancestors_first,
 )
+from backend_contract._conformance.source.parsing import all_statements
+from backend_contract._conformance.source.roots import Roots
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = [
     "EXPECTED_TARGET",
+    "Project",
     "SearchContext",
     "Target",
     "is_dotted_name",
     "module_by_name",
     "module_of_file",
+    "modules_for",
+    "named_module",
+    "read_module",
+    "require_importable",
     "require_one_definition",
+    "root_of",
+    "search_in",
     "target_in",
 ]
 
@@ -46,6 +54,25 @@ class Target:
     root: Path | None
     """The directory that contains the module; ``None`` if it is installed."""
     source: ClassSource
+    search_path: tuple[Path, ...] = ()
+    """Further directories to import modules from."""
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The directories to search before those of the environment."""
+        return self.search_path if self.root is None else (self.root, *self.search_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """What the settings of a project say about finding targets."""
+
+    directory: Path
+    """The directory that the rest is relative to."""
+    search_path: tuple[str, ...] = ()
+    """Directories to import modules from."""
+    exclude: tuple[str, ...] = ()
+    """Globs of the files that a search leaves out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +80,26 @@ class SearchContext:
     """The places to look for targets in."""
 
     modules: ModuleFinder
+    roots: Roots
     environment: Environment
     here: Path
     """The base of relative paths; modules are looked up here before the environment."""
+
+
+def search_in(environment: Environment, here: Path, project: Project) -> SearchContext:
+    """Return the context of a search in *here*, in *environment* and in a project.
+
+    Raises :class:`CouldNotCheckError` if an entry of its search path is not a directory.
+    """
+    search_path: list[Path] = []
+    for text in project.search_path:
+        path = Path(os.path.abspath(project.directory / text))
+        if not os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises for a name too long
+            raise CouldNotCheckError(f"search-path: {text!r} is not a directory")
+        search_path.append(path)
+    roots = Roots(environment, here, tuple(search_path))
+    modules = ModuleFinder(environment, roots)
+    return SearchContext(modules=modules, roots=roots, environment=environment, here=here)
 
 
 def target_in(module: Module, qualname: str, text: str, search: SearchContext) -> Target:
@@ -63,13 +107,21 @@ def target_in(module: Module, qualname: str, text: str, search: SearchContext) -
 
     Raises :class:`CouldNotCheckError` if there is no such class.
     """
-    levels = module.name.count(".") + (module.path.stem == "__init__")
-    root: Path | None = module.path.parents[levels]
-    if str(root) in search.environment.path:
-        root = None
-    modules = search.modules if root is None else search.modules.below(root)
-    source = modules.find_class(module, qualname.split("."))
+    root = root_of(module, search)
+    source = modules_for(root, search).find_class(module, qualname.split("."))
     return Target(text=text, module=module.name, qualname=qualname, root=root, source=source)
+
+
+def root_of(module: Module, search: SearchContext) -> Path | None:
+    """Return the directory that contains a module; ``None`` if it is installed."""
+    levels = module.name.count(".") + (module.path.stem == "__init__")
+    root = module.path.parents[levels]
+    return None if str(root) in search.environment.path else root
+
+
+def modules_for(root: Path | None, search: SearchContext) -> ModuleFinder:
+    """Return the finder of the modules that a module below *root* imports."""
+    return search.modules if root is None else search.modules.below(root)
 
 
 def require_one_definition(target: Target) -> None:
@@ -78,22 +130,12 @@ def require_one_definition(target: Target) -> None:
     A type checker may pick one of them, and Python another.
     """
     source = target.source
-    lines = [node.lineno for node in _namesakes(source.module.tree.body, source.node)]
+    lines = [node.lineno for node in source.module.namesakes.get(source.node, ())]
     if lines:
         raise CouldNotCheckError(
             f"{target.text}: defined on lines {', '.join(map(str, lines))}; type checkers may pick "
             "a different definition than Python; rename the duplicates"
         )
-
-
-def _namesakes(body: Iterable[ast.stmt], node: ast.ClassDef) -> list[ast.ClassDef]:
-    """Return the classes that share the name of *node*, or of a class around it, if several do."""
-    classes = [each for each in iter_statements(body) if isinstance(each, ast.ClassDef)]
-    for outer in classes:
-        if outer.lineno <= node.lineno <= (outer.end_lineno or 0):
-            same = [each for each in classes if each.name == outer.name]
-            return same if len(same) > 1 else _namesakes(outer.body, node)
-    return []
 
 
 def module_of_file(location: str, search: SearchContext) -> Module:
@@ -103,23 +145,46 @@ def module_of_file(location: str, search: SearchContext) -> Module:
     """
     if "\0" in location:
         raise CouldNotCheckError(f"{EXPECTED_TARGET}, got {location!r}")
-    path = Path(os.path.abspath(search.here / location))
-    module = Module(_import_name(path), path, search.modules.parse(path))
-    _require_importable(module, location)
+    module = read_module(location, search)
+    name = ""
+    while name != module.name:  # the bases of its classes may show more of the packages around it
+        name = module.name
+        _observe_bases(module, search)
+        module = named_module(module.path, module.tree, search)
+    require_importable(module, location)
     return module
 
 
-def _import_name(path: Path) -> str:
-    """Return the dotted name of a file, counted from the outermost package around it."""
-    parts = [] if path.stem == "__init__" else [path.stem]
-    folder = path.parent
-    while folder.name and (folder / "__init__.py").is_file():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    return ".".join(parts)
+def _observe_bases(module: Module, search: SearchContext) -> None:
+    finder = modules_for(root_of(module, search), search)
+    seen: set[ClassSource] = set()
+    for node in all_statements(module.tree):
+        if isinstance(node, ast.ClassDef):
+            for base in ancestors_first(finder.class_of(module, node), seen.__contains__):
+                seen.add(base)
+                if root_of(base.module, search) is not None:
+                    search.roots.observe(base.module.path, base.module.tree)
 
 
-def _require_importable(module: Module, location: str) -> None:
+def read_module(location: str, search: SearchContext) -> Module:
+    """Return the module in the file at *location*, even if it cannot be imported by its name.
+
+    Raises :class:`CouldNotCheckError` if the file cannot be read.
+    """
+    path = Path(os.path.abspath(search.here / location))
+    tree = search.modules.parse(path)
+    search.roots.observe(path, tree)
+    return named_module(path, tree, search)
+
+
+def named_module(path: Path, tree: ast.Module, search: SearchContext) -> Module:
+    """Return the module in a file, under the name that the imports seen so far give it."""
+    relative = path.relative_to(search.roots.root_of(path)).with_suffix("")
+    parts = relative.parts[:-1] if relative.name == "__init__" else relative.parts
+    return Module(".".join(parts), path, tree)
+
+
+def require_importable(module: Module, location: str) -> None:
     """Raise :class:`CouldNotCheckError` if *module* cannot be imported by its name."""
     name = module.name
     if not is_dotted_name(name):
@@ -128,7 +193,7 @@ def _require_importable(module: Module, location: str) -> None:
         )
     is_in_package = "." in name or module.path.stem == "__init__"
     if not is_in_package and any(
-        isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(module.tree)
+        isinstance(node, ast.ImportFrom) and node.level for node in all_statements(module.tree)
     ):
         raise CouldNotCheckError(
             f"{location}: uses relative imports, but its folder has no __init__.py; name the "

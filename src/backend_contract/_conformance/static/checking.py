@@ -24,6 +24,7 @@ from backend_contract._conformance.static.self_test import (
     CANARY_PROBES,
     require_known_verdicts,
 )
+from backend_contract._conformance.static.shadowing import without_shadowing
 from backend_contract._conformance.static.stubs import copy_missing_stubs
 from backend_contract.errors import CouldNotCheckError
 
@@ -48,12 +49,12 @@ def check(
     """
     runner = _Runner(checker, checker.version(), cache, environment or this_environment())
     # One run per root: under another root, the name of a module may mean a different one.
-    by_root: dict[Path | None, list[Target]] = {}
+    by_roots: dict[tuple[Path, ...], list[Target]] = {}
     for target in targets:
-        by_root.setdefault(target.root, []).append(target)
+        by_roots.setdefault(target.roots, []).append(target)
     reports: dict[Target, Report] = {}
-    for root, together in by_root.items():
-        reports.update(_check_together(together, root, runner))
+    for roots, together in by_roots.items():
+        reports.update(_check_together(together, roots, runner))
     return [reports[target] for target in targets]
 
 
@@ -72,26 +73,26 @@ class _Runner(NamedTuple):
 
 
 def _check_together(
-    targets: Sequence[Target], root: Path | None, runner: _Runner
+    targets: Sequence[Target], roots: Sequence[Path], runner: _Runner
 ) -> dict[Target, Report]:
     try:
-        return _run(targets, root, runner)
+        return _run(targets, roots, runner)
     except CouldNotCheckError as error:
         if len(targets) == 1:
             text = targets[0].text
             return {targets[0]: Report(target=text, error=f"{text}: {error}")}
         # One target stopped the checker: check the others without it, if the checker works at all.
-        _run([], None, runner)
+        _run([], [], runner)
         half = len(targets) // 2
-        first = _check_together(targets[:half], root, runner)
-        return first | _check_together(targets[half:], root, runner)
+        first = _check_together(targets[:half], roots, runner)
+        return first | _check_together(targets[half:], roots, runner)
 
 
-def _run(targets: Sequence[Target], root: Path | None, runner: _Runner) -> dict[Target, Report]:
-    """Check *targets*, which are all below *root*, and the canaries in one run of the checker."""
+def _run(targets: Sequence[Target], roots: Sequence[Path], runner: _Runner) -> dict[Target, Report]:
+    """Check *targets*, which all have *roots*, and the canaries in one run of the checker."""
     probes = {target: Probe(target.module, target.qualname) for target in targets}
     with temporary_directory() as directory:
-        request = _prepare([*CANARY_PROBES.values(), *probes.values()], directory, root, runner)
+        request = _prepare([*CANARY_PROBES.values(), *probes.values()], directory, roots, runner)
         diagnostics = runner.checker.check(request)
     errors = _errors_by_file(diagnostics, directory)
     for canary, probe in CANARY_PROBES.items():
@@ -106,19 +107,19 @@ def _run(targets: Sequence[Target], root: Path | None, runner: _Runner) -> dict[
 
 
 def _prepare(
-    probes: Sequence[Probe], directory: Path, root: Path | None, runner: _Runner
+    probes: Sequence[Probe], directory: Path, roots: Sequence[Path], runner: _Runner
 ) -> CheckRequest:
     """Write canaries, probes and stubs into *directory*, and return the request to check them."""
     (directory / f"{CANARY_MODULE}.py").write_text(CANARIES, encoding="utf-8")
     texts = {probe.file: probe.text for probe in probes}
     for file, text in texts.items():
         (directory / file).write_text(text, encoding="utf-8")
-    roots = [] if root is None else [root]
     stubs = copy_missing_stubs(directory / "stubs", runner.environment)
     cache = directory / "cache"
     if runner.cache is not None:
         cache = runner.cache / digest(runner.environment.python, *map(str, roots))
-    return CheckRequest([*texts], directory, [*roots, stubs], cache, runner.environment)
+    visible = without_shadowing(roots, directory)
+    return CheckRequest([*texts], directory, [*visible, stubs], cache, runner.environment)
 
 
 def _errors_by_file(

@@ -1,0 +1,422 @@
+"""Finding targets: named classes, and the backends in a file, a directory or a package.
+
+Nothing is imported; sources are only parsed.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from backend_contract._conformance.results import NotChecked
+from backend_contract._conformance.source.discovery.entry_points import declared_entry_points
+from backend_contract._conformance.source.discovery.files import Excludes, FilesBelow
+from backend_contract._conformance.source.discovery.recognition import (
+    Recognition,
+    is_abstract_class,
+)
+from backend_contract._conformance.source.discovery.registrations import registered_classes
+from backend_contract._conformance.source.environment import Environment, this_environment
+from backend_contract._conformance.source.modules import (
+    ClassSource,
+    Function,
+    Module,
+    imported_modules,
+)
+from backend_contract._conformance.source.parsing import SourceError, blocks
+from backend_contract._conformance.source.targets import (
+    EXPECTED_TARGET,
+    Project,
+    SearchContext,
+    Target,
+    is_dotted_name,
+    module_by_name,
+    module_of_file,
+    modules_for,
+    named_module,
+    read_module,
+    require_importable,
+    require_one_definition,
+    root_of,
+    search_in,
+    target_in,
+)
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["Found", "find_targets", "search"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a search found."""
+
+    targets: list[Target | CouldNotCheckError] = field(
+        default_factory=list["Target | CouldNotCheckError"]
+    )
+    """The classes to check, and the reasons why others cannot be."""
+    not_checked: list[NotChecked] = field(default_factory=list["NotChecked"])
+    """The classes that look like backends, and are not among the targets."""
+    notes: list[str] = field(default_factory=list[str])
+    """What else was left out."""
+    excluded: tuple[str, ...] = ()
+    """What the settings exclude."""
+
+
+def find_targets(
+    texts: Sequence[str],
+    environment: Environment | None = None,
+    here: Path | None = None,
+    project: Project | None = None,
+) -> list[Target | CouldNotCheckError]:
+    """Return the class that each text names, or the reason why it names none.
+
+    A text without a colon is a file, a directory, a module or a package, and stands for all
+    backends found there; see :func:`search`. The results keep the order of the texts.
+    """
+    return search(texts, environment, here, project).targets
+
+
+def search(
+    texts: Sequence[str],
+    environment: Environment | None = None,
+    here: Path | None = None,
+    project: Project | None = None,
+    *,
+    whole_project: bool = False,
+) -> Found:
+    """Return what *texts* name, and what was left out.
+
+    A text is a class, or a file, a directory, a module or a package to search. There, a backend is
+    a class that inherits ``BackendBase`` or ``Backend``, directly or not, is decorated with
+    ``@conforms``, is registered in a ``BackendRegistry``, or is an entry point of the project; and
+    a class that inherits one of these. An abstract class is named in a note.
+
+    Modules are looked up in *here* first (default: the current directory), then in *environment*
+    (default: that of this interpreter). *project* gives the settings; with *whole_project* its
+    entry points are targets wherever they are, and an exclude that matches nothing is noted.
+    """
+    environment, here = environment or this_environment(), here or Path.cwd()
+    project = project or Project(directory=here)
+    try:
+        context = search_in(environment, here, project)
+    except CouldNotCheckError as error:
+        return Found(targets=[error])
+    discovery = _Discovery(context, project)
+    for text in texts:
+        try:
+            discovery.add(text)
+        except CouldNotCheckError as error:
+            discovery.found.targets.append(error)
+    if whole_project:
+        discovery.add_entry_points(None)
+    return discovery.result(whole_project)
+
+
+class _Discovery:
+    """A search under way."""
+
+    def __init__(self, context: SearchContext, project: Project) -> None:
+        self.found = Found()
+        self._context = context
+        self._project = project
+        self._excludes = Excludes(project.directory, project.exclude)
+        self._recognition = Recognition()
+        self._further: dict[object, Target | CouldNotCheckError] = {}
+        """Registered classes and entry points outside of what was searched, so far."""
+        self._abstract: list[str] = []
+        self._private: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Add the class that *text* names, or the backends in what it names.
+
+        Raises :class:`CouldNotCheckError` if nothing of that name exists, or it has no backend.
+        """
+        if ":" in text and not _exists(self._context.here / text):
+            self.found.targets.append(_find_class(text, self._context))
+            return
+        if "\0" in text or not text:
+            raise CouldNotCheckError(f"{EXPECTED_TARGET}, got {text!r}")
+        before = self._count()
+        example = text
+        if _is_directory(self._context.here / text):
+            self._add_directory(text)
+            example = "path/to/file.py"
+        elif _is_path(text):
+            module = module_of_file(text, self._context)
+            self._add_modules({text: module})
+        else:
+            self._add_package(text)
+        if self._count() == before:
+            raise CouldNotCheckError(
+                f"{text}: found no subclass of BackendBase and no @conforms class; name any other "
+                f"class as {example}:Class"
+            )
+
+    def _count(self) -> int:
+        return len(self.found.targets) + len(self.found.not_checked) + len(self._further)
+
+    def _add_directory(self, text: str) -> None:
+        directory = Path(os.path.abspath(self._context.here / text))
+        files = FilesBelow(directory, self._excludes)
+        modules: dict[str, Module] = {}
+        for file in files:
+            location = os.path.normpath(Path(text, file.relative_to(directory)))
+            module = self._read(location)
+            if module is not None:
+                modules[location] = module
+        self.found.targets.extend(files.errors)
+        self.found.notes.extend(
+            f"{link}: a symbolic link to a directory, not searched" for link in files.links
+        )
+        # Another file may have shown that the folder of a file belongs to a namespace package.
+        self._add_modules(
+            {
+                location: named_module(module.path, module.tree, self._context)
+                for location, module in modules.items()
+            }
+        )
+        self.add_entry_points(directory)
+
+    def _add_package(self, name: str) -> None:
+        module = module_by_name(name, self._context)
+        modules = {name: module}
+        if module.path.stem == "__init__":
+            for other in self._names_below(name, module.path.parent):
+                try:
+                    found = module_by_name(other, self._context)
+                except CouldNotCheckError as error:
+                    self._add_unreadable(error)
+                else:
+                    modules[other] = found
+        public = _public(name, modules)
+        self._add_modules({other: modules[other] for other in public})
+        for other in modules:
+            if other not in public and any(True for _ in self._backends_in(modules[other])):
+                self._private.append(other)
+
+    def _names_below(self, name: str, directory: Path) -> Iterator[str]:
+        files = FilesBelow(directory, self._excludes)
+        for file in files:
+            parts = file.relative_to(directory).with_suffix("").parts
+            other = ".".join([name, *parts]).removesuffix(".__init__")
+            if other != name:
+                yield other
+        self.found.targets.extend(files.errors)
+
+    def _read(self, location: str) -> Module | None:
+        try:
+            return read_module(location, self._context)
+        except CouldNotCheckError as error:
+            self._add_unreadable(error)
+            return None
+
+    def _add_unreadable(self, error: CouldNotCheckError) -> None:
+        if isinstance(error, SourceError) and not error.may_concern_us:
+            self.found.notes.append(f"skipped {error}")
+        else:
+            self.found.targets.append(error)
+
+    def _add_modules(self, modules: dict[str, Module]) -> None:
+        """Add the backends in *modules*, whose keys are how to name them."""
+        elsewhere: dict[tuple[Path, int], ClassSource] = {}
+        paths = {module.path for module in modules.values()}
+        for module in modules.values():
+            finder = modules_for(root_of(module, self._context), self._context)
+            for source in registered_classes(module, finder):
+                self._recognition.register(source)
+                if source.module.path not in paths:
+                    elsewhere[_identity(source)] = source
+        for location, module in modules.items():
+            self._add_module(location, module)
+        for identity, source in elsewhere.items():
+            if root_of(source.module, self._context) is not None:  # not installed
+                self._add_further(identity, f"{source.module.name}:{_qualname(source)}")
+
+    def _add_further(self, key: object, text: str) -> None:
+        try:
+            self._further[key] = _find_class(text, self._context)
+        except CouldNotCheckError as error:
+            self._further[key] = error
+
+    def _add_module(self, location: str, module: Module) -> None:
+        candidates = [*self._backends_in(module)]
+        if candidates:
+            try:
+                require_importable(module, location)
+            except CouldNotCheckError as error:
+                self.found.targets.append(error)
+                return
+        for qualname, source in candidates:
+            self._add_class(location, module, source, qualname)
+
+    def _backends_in(self, module: Module) -> Iterator[tuple[str, ClassSource]]:
+        """Yield the classes of a module that are backends, or look like one, with their names."""
+        recognition = self._recognition
+        finder = modules_for(root_of(module, self._context), self._context)
+        for qualname, node in _classes(module.tree):
+            source = finder.class_of(module, node)
+            if recognition.is_backend(source) or recognition.why_it_looks_like_a_backend(source):
+                yield qualname, source
+
+    def _add_class(self, location: str, module: Module, source: ClassSource, qualname: str) -> None:
+        text = f"{location}:{qualname}"
+        if is_abstract_class(source):
+            self._abstract.append(text)
+            return
+        if not self._recognition.is_backend(source):
+            looks = self._recognition.why_it_looks_like_a_backend(source)
+            advice = "decorate it with @conforms, name it as a target, or exclude its file"
+            self._leave_out(source, qualname, f"{looks}; {advice}")
+            return
+        if "<locals>" in qualname:
+            reason = "is a backend inside a function, where no checker can import it"
+            self._leave_out(source, qualname, f"{reason}; move it to the module")
+            return
+        try:
+            target = target_in(module, qualname, text, self._context)
+        except CouldNotCheckError:
+            target = None
+        if target is None or target.source.node is not source.node:
+            reason = "is a backend whose name means something else at the end of its module"
+            self._leave_out(source, qualname, f"{reason}; give it a name of its own")
+            return
+        try:
+            require_one_definition(target)
+        except CouldNotCheckError as error:
+            self.found.targets.append(error)
+        else:
+            self.found.targets.append(target)
+
+    def _leave_out(self, source: ClassSource, qualname: str, because: str) -> None:
+        self.found.not_checked.append(
+            NotChecked(
+                name=qualname,
+                path=source.module.path,
+                line=source.node.lineno,
+                because=because,
+            )
+        )
+
+    def add_entry_points(self, below: Path | None) -> None:
+        """Add the entry points that the project declares, or those of them that are *below*."""
+        directory = self._project.directory
+        includes_project = below is None or directory.is_relative_to(below)
+        try:
+            declared = declared_entry_points(directory)
+        except CouldNotCheckError as error:
+            if includes_project:
+                self._further[str(error)] = error
+            return
+        context = replace(self._context, here=directory)
+        for text in declared:
+            try:
+                target = _find_class(text, context)
+            except CouldNotCheckError as error:
+                if includes_project:
+                    self._further[text] = CouldNotCheckError(f"entry point {error}")
+                continue
+            if below is None or target.source.module.path.is_relative_to(below):
+                self._further[_identity(target.source)] = target
+
+    def result(self, whole_project: bool) -> Found:
+        """Return what was found, each class once."""
+        targets = list(self.found.targets)
+        checked = {_identity(each.source) for each in targets if isinstance(each, Target)}
+        targets += (each for key, each in self._further.items() if key not in checked)
+        checked |= {_identity(each.source) for each in targets if isinstance(each, Target)}
+        left_out = {(each.path, each.line): each for each in self.found.not_checked}
+        notes = list(self.found.notes)
+        if self._abstract:
+            notes.append(f"abstract classes are not checked: {', '.join(self._abstract)}")
+        if self._private:
+            notes.append(
+                "private modules that no public module of the package imports are not searched: "
+                + ", ".join(self._private)
+            )
+        if whole_project:
+            notes += (f"exclude: {glob!r} excludes nothing" for glob in self._excludes.unused)
+        return Found(
+            targets=[self._complete(each) for each in targets],
+            not_checked=[each for key, each in left_out.items() if key not in checked],
+            notes=notes,
+            excluded=tuple(self._excludes.excluded),
+        )
+
+    def _complete(self, target: Target | CouldNotCheckError) -> Target | CouldNotCheckError:
+        """Return a target with all directories that modules were found in."""
+        if isinstance(target, CouldNotCheckError):
+            return target
+        roots = self._context.roots
+        others = (path for path in (*roots.search_path, *roots.used) if path != target.root)
+        return replace(target, search_path=tuple(others))
+
+
+def _public(name: str, modules: dict[str, Module]) -> dict[str, None]:
+    """Return the public modules of a package and the private ones that these import."""
+    below = {other: other.removeprefix(name).replace(".__main__", "") for other in modules}
+    public = [other for other in modules if "._" not in below[other]]
+    reached = dict.fromkeys(public)
+    waiting = list(public)
+    while waiting:
+        for other in imported_modules(modules[waiting.pop()]):
+            if other in modules and other not in reached:
+                reached[other] = None
+                waiting.append(other)
+    return {other: None for other in modules if other in reached}
+
+
+def _identity(source: ClassSource) -> tuple[Path, int]:
+    return source.module.path, source.node.lineno
+
+
+def _qualname(source: ClassSource) -> str:
+    return next(name for name, node in _classes(source.module.tree) if node is source.node)
+
+
+def _classes(tree: ast.Module) -> Iterator[tuple[str, ast.ClassDef]]:
+    """Yield all classes in source order, with their qualified names."""
+    waiting: list[tuple[ast.AST, str]] = [(tree, "")]
+    while waiting:
+        node, prefix = waiting.pop()
+        if isinstance(node, ast.ClassDef):
+            yield f"{prefix}{node.name}", node
+            prefix = f"{prefix}{node.name}."
+        elif isinstance(node, Function):
+            prefix = f"{prefix}{node.name}.<locals>."
+        waiting += ((child, prefix) for child in reversed(blocks(node)))
+
+
+def _is_path(text: str) -> bool:
+    return text.endswith(".py") or "/" in text or os.sep in text
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # not a possible file name
+        return False
+
+
+def _is_directory(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - `Path.is_dir` raises for a name too long
+
+
+def _find_class(text: str, search: SearchContext) -> Target:
+    location, _, qualname = text.rpartition(":")
+    if not location or not is_dotted_name(qualname):
+        raise CouldNotCheckError(f"{EXPECTED_TARGET}, got {text!r}")
+    module = (module_of_file if _is_path(location) else module_by_name)(location, search)
+    try:
+        target = target_in(module, qualname, text, search)
+    except CouldNotCheckError as error:
+        known = [node.name for node in module.tree.body if isinstance(node, ast.ClassDef)]
+        import difflib  # seldom needed, and slow to load
+
+        near = difflib.get_close_matches(qualname, known, n=1)
+        hint = "".join(f"; did you mean {name!r}?" for name in near)
+        raise CouldNotCheckError(f"{text}: {error}{hint}") from None
+    require_one_definition(target)
+    return target

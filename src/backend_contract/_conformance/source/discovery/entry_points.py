@@ -1,0 +1,83 @@
+"""The entry points that a project declares for its backends, read from its own files."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import cast
+
+from backend_contract._conformance.source.parsing import parse, read_source
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["declared_entry_points"]
+
+_GROUP = "backend_contract.backends"
+_TABLES = (
+    ("project", "entry-points"),
+    ("tool", "poetry", "plugins"),
+    ("tool", "flit", "entrypoints"),
+)
+
+
+def declared_entry_points(directory: Path) -> list[str]:
+    """Return the classes, as ``package.module:Class``, that the project in *directory* declares.
+
+    Reads ``pyproject.toml`` (its standard table and those of Poetry and Flit), ``setup.cfg``, and
+    literals in ``setup.py``. Raises :class:`CouldNotCheckError` if a file that mentions the group
+    cannot be read.
+    """
+    readers = {
+        "pyproject.toml": _in_pyproject,
+        "setup.cfg": _in_setup_cfg,
+        "setup.py": _in_setup_py,
+    }
+    found: dict[str, None] = {}
+    for name, read in readers.items():
+        file = directory / name
+        if file.is_file() and _GROUP.encode() in read_source(file):
+            found |= {value.partition("[")[0].strip(): None for value in read(file)}
+    return list(found)
+
+
+def _in_pyproject(file: Path) -> Iterator[str]:
+    if sys.version_info < (3, 11):
+        import tomli as tomllib
+    else:
+        import tomllib
+    try:
+        document = tomllib.loads(read_source(file).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CouldNotCheckError(f"{file}: cannot be read: {error}") from None
+    for path in _TABLES:
+        table: Mapping[str, object] = document
+        for key in (*path, _GROUP):
+            value = table.get(key)
+            table = cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
+        yield from map(str, table.values())
+
+
+def _in_setup_cfg(file: Path) -> Iterator[str]:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(read_source(file).decode("utf-8"))
+    except (ValueError, configparser.Error) as error:
+        reason = str(error).partition("\n")[0]
+        raise CouldNotCheckError(f"{file}: cannot be read: {reason}") from None
+    lines = parser.get("options.entry_points", _GROUP, fallback="").splitlines()
+    yield from (_value(line) for line in lines if "=" in line)
+
+
+def _in_setup_py(file: Path) -> Iterator[str]:
+    for node in ast.walk(parse(file)):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == _GROUP:
+                    texts = (e.value for e in ast.walk(value) if isinstance(e, ast.Constant))
+                    yield from (_value(t) for t in texts if isinstance(t, str) and "=" in t)
+
+
+def _value(line: str) -> str:
+    return line.partition("=")[2].strip()

@@ -1,0 +1,327 @@
+"""The classes that a module gives to the ``register`` of a ``BackendRegistry``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from backend_contract._conformance.source.modules import (
+    ClassSource,
+    Function,
+    Module,
+    ModuleFinder,
+    iter_statements,
+)
+from backend_contract._conformance.source.parsing import inner_nodes
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["registered_classes"]
+
+_REGISTRY_MODULE = "backend_contract.registry"
+_FUNCTIONS = {"backend_contract.integrations.caikit.register"}
+_MAX_STEPS = 20
+"""How many assignments, imports and annotations lead from a name to a registry at most."""
+
+_Binding: TypeAlias = ast.stmt | ast.arg
+
+
+def registered_classes(module: Module, finder: ModuleFinder) -> Iterator[ClassSource]:
+    """Yield the classes that *module* registers, by a decorator or by a call, in any scope.
+
+    The registry may have any name: the source has to show that it is one, by an assignment, an
+    annotation, an import or an attribute of a class.
+    """
+    search = _Search(finder)
+    for node, scope in _in_scopes(module, finder):
+        if isinstance(node, ast.ClassDef):
+            if any(search.is_register(each, scope) for each in node.decorator_list):
+                yield finder.class_of(module, node)
+        elif isinstance(node, ast.Call):
+            for given in search.registered_by(node, scope):
+                yield from search.classes_named(given, scope)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scope:
+    """The names that a module or a function binds."""
+
+    module: Module
+    names: dict[str, _Binding]
+    outer: _Scope | None = None
+    self_class: ClassSource | None = None
+    """The class that a method belongs to."""
+    loops: dict[str, list[ast.expr]] = field(default_factory=dict[str, list[ast.expr]])
+    """The values that a variable takes in a ``for`` over a display."""
+
+    def find(self, name: str) -> tuple[_Binding, _Scope] | None:
+        """Return the binding of a name, and the scope it is in."""
+        if name in self.names:
+            return self.names[name], self
+        return self.outer.find(name) if self.outer else None
+
+
+def _module_scope(module: Module) -> _Scope:
+    return _Scope(module=module, names=dict(module.bindings), loops=_loops(module.tree.body))
+
+
+def _in_scopes(module: Module, finder: ModuleFinder) -> Iterator[tuple[ast.AST, _Scope]]:
+    """Yield all classes and calls of a module, each with the scope it stands in."""
+    waiting: list[tuple[ast.AST, _Scope, ClassSource | None]]
+    waiting = [(module.tree, _module_scope(module), None)]
+    while waiting:
+        node, scope, cls = waiting.pop()
+        if isinstance(node, ast.ClassDef | ast.Call):
+            yield node, scope
+        inner = cls
+        if isinstance(node, ast.ClassDef):
+            inner = finder.class_of(module, node)
+        elif isinstance(node, Function):
+            scope, inner = _function_scope(node, scope, cls), None
+        waiting += ((child, scope, inner) for child in reversed(inner_nodes(node)))
+
+
+def _function_scope(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, outer: _Scope, cls: ClassSource | None
+) -> _Scope:
+    given = function.args
+    names: dict[str, _Binding] = {
+        each.arg: each for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)
+    }
+    for statement in iter_statements(function.body):
+        for name in _bound(statement):
+            names[name] = statement
+    return _Scope(
+        module=outer.module,
+        names=names,
+        outer=outer,
+        self_class=cls,
+        loops=_loops(function.body),
+    )
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    match statement:
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return [name]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [each.asname or each.name.partition(".")[0] for each in names]
+        case _:
+            return []
+
+
+def _loops(body: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:
+    found: dict[str, list[ast.expr]] = {}
+    for statement in iter_statements(body):
+        match statement:
+            case ast.For(target=ast.Name(id=name), iter=values):
+                found.setdefault(name, []).append(values)
+            case _:
+                pass
+    return found
+
+
+class _Search:
+    """Finds out what expressions mean, as far as the source shows it."""
+
+    def __init__(self, finder: ModuleFinder) -> None:
+        self._finder = finder
+        self._known: dict[_Binding, ClassSource | None] = {}
+        """The class of what each binding gives; ``None`` while that is being looked for."""
+
+    def registered_by(self, call: ast.Call, scope: _Scope) -> list[ast.expr]:
+        """Return the expressions that a call gives to ``register``."""
+        if self.is_register(call.func, scope):
+            named = [each.value for each in call.keywords if each.arg == "cls"]
+            return [*call.args[:1], *named]
+        match call:
+            case ast.Call(func=ast.Name(id="map"), args=[function, values]) if self.is_register(
+                function, scope
+            ):
+                return [values]
+            case _:
+                return []
+
+    def is_register(self, expression: ast.expr, scope: _Scope, steps: int = 0) -> bool:
+        """Return whether an expression is the ``register`` of a registry."""
+        match expression:
+            case ast.Attribute(value=value, attr="register") if self._is_registry(value, scope):
+                return True
+            case ast.Name() | ast.Attribute() if steps < _MAX_STEPS:
+                found = self._value(expression, scope, steps)
+            case _:
+                return False
+        match found:
+            case (ast.Assign(value=value), where):
+                return self.is_register(value, where, steps + 1)
+            case (ast.FunctionDef(name=name), where):
+                return f"{where.module.name}.{name}" in _FUNCTIONS
+            case _:
+                return False
+
+    def _is_registry(self, expression: ast.expr, scope: _Scope) -> bool:
+        cls = self._class_of(expression, scope, 0)
+        lineage = cls.known_lineage if cls else []
+        return any(each.module.name == _REGISTRY_MODULE for each in lineage)
+
+    def classes_named(
+        self, expression: ast.expr, scope: _Scope, steps: int = 0
+    ) -> Iterator[ClassSource]:
+        """Yield the classes that an expression may be: one, or the elements of a display."""
+        if steps >= _MAX_STEPS:
+            return
+        match expression:
+            case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+                values, where = elements, scope
+            case ast.Call(args=[value]):  # such as conforms(Mine)
+                values, where = [value], scope
+            case ast.Name(id=name) if name in scope.loops:
+                values, where = scope.loops[name], scope
+            case ast.Name() | ast.Attribute():
+                cls = self._class_named(expression, scope)
+                if cls is not None:
+                    yield cls
+                    return
+                match self._value(expression, scope, steps):
+                    case (ast.Assign(value=value), where):
+                        values = [value]
+                    case _:
+                        return
+            case _:
+                return
+        for value in values:
+            yield from self.classes_named(value, where, steps + 1)
+
+    def _class_of(self, expression: ast.expr, scope: _Scope, steps: int) -> ClassSource | None:
+        """Return the class whose instance an expression is, if the source shows it."""
+        if steps >= _MAX_STEPS:
+            return None
+        match expression:
+            case ast.Call(func=function):
+                return self._class_named(function, scope) or self._result(function, scope, steps)
+            case ast.BoolOp(values=parts):
+                alternatives = parts
+            case ast.IfExp(body=body, orelse=orelse):
+                alternatives = [body, orelse]
+            case ast.NamedExpr(value=value) | ast.Await(value=value):
+                alternatives = [value]
+            case ast.Name() | ast.Attribute():
+                found = self._value(expression, scope, steps)
+                if found is None:
+                    return None
+                binding, where = found
+                if binding not in self._known:
+                    self._known[binding] = None
+                    self._known[binding] = self._class_of_binding(binding, where, steps + 1)
+                return self._known[binding]
+            case _:
+                return None
+        found_classes = (self._class_of(each, scope, steps + 1) for each in alternatives)
+        return next((each for each in found_classes if each), None)
+
+    def _class_of_binding(self, binding: _Binding, scope: _Scope, steps: int) -> ClassSource | None:
+        match binding:
+            case (
+                ast.arg(annotation=ast.expr() as annotation) | ast.AnnAssign(annotation=annotation)
+            ):
+                named = self._annotated(annotation, scope)
+                value = binding.value if isinstance(binding, ast.AnnAssign) else None
+                return named or (self._class_of(value, scope, steps) if value else None)
+            case ast.arg(arg=name):
+                is_self = scope.self_class and next(iter(scope.names)) == name
+                return scope.self_class if is_self else None
+            case ast.Assign(value=value):
+                return self._class_of(value, scope, steps)
+            case ast.FunctionDef(returns=ast.expr() as returns):  # a property
+                return self._annotated(returns, scope)
+            case _:
+                return None
+
+    def _result(self, function: ast.expr, scope: _Scope, steps: int) -> ClassSource | None:
+        """Return the class that a function says to return an instance of."""
+        match self._value(function, scope, steps):
+            case (
+                ast.FunctionDef(returns=ast.expr() as returns)
+                | ast.AsyncFunctionDef(returns=ast.expr() as returns),
+                where,
+            ):
+                return self._annotated(returns, where)
+            case _:
+                return None
+
+    def _annotated(self, annotation: ast.expr, scope: _Scope) -> ClassSource | None:
+        """Return the first class that an annotation names."""
+        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+            try:
+                annotation = ast.parse(annotation.value, mode="eval").body
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                return None
+        for node in ast.walk(annotation):
+            if isinstance(node, ast.Name | ast.Attribute):
+                cls = self._class_named(node, scope)
+                if cls is not None:
+                    return cls
+        return None
+
+    def _class_named(self, expression: ast.expr, scope: _Scope) -> ClassSource | None:
+        """Return the class that a dotted name means, wherever it is imported."""
+        first, *rest = ast.unparse(expression).split(".")
+        found = scope.find(first)
+        try:
+            match found:
+                case (ast.ClassDef() as node, where) if not rest:
+                    return self._finder.class_of(where.module, node)
+                case (ast.Import() | ast.ImportFrom() as statement, where):
+                    module, name = self._finder.imported(where.module, statement, (first, *rest))
+                    return self._finder.find_class(module, name)
+                case _:
+                    return self._finder.find_class(scope.module, [first, *rest])
+        except CouldNotCheckError:
+            return None
+
+    def _value(
+        self, expression: ast.expr, scope: _Scope, steps: int
+    ) -> tuple[_Binding, _Scope] | None:
+        """Return what binds a name or an attribute, and the scope that it stands in."""
+        first, *rest = ast.unparse(expression).split(".")
+        found = scope.find(first)
+        for _ in range(_MAX_STEPS):
+            match found:
+                case (ast.Import() | ast.ImportFrom() as statement, where):
+                    try:
+                        module, name = self._finder.imported(
+                            where.module, statement, (first, *rest)
+                        )
+                    except CouldNotCheckError:
+                        return None
+                    first, *rest = name
+                    found = _module_scope(module).find(first)
+                case _:
+                    break
+        if found is None or not rest:
+            return found
+        return self._attribute(expression, scope, steps + 1)
+
+    def _attribute(
+        self, expression: ast.expr, scope: _Scope, steps: int
+    ) -> tuple[_Binding, _Scope] | None:
+        """Return the statement that gives an instance or a class its attribute."""
+        if not isinstance(expression, ast.Attribute) or steps >= _MAX_STEPS:
+            return None
+        value = expression.value
+        owner = self._class_named(value, scope) or self._class_of(value, scope, steps)
+        found = owner.find(expression.attr) if owner else None
+        if found is None:
+            return None
+        cls, statement = found
+        outer = _module_scope(cls.module)
+        methods = (each for each in cls.in_body.values() if isinstance(each, Function))
+        for method in methods:
+            if any(node is statement for node in ast.walk(method)):
+                return statement, _function_scope(method, outer, cls)
+        return statement, outer

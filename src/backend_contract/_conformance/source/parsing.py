@@ -1,0 +1,174 @@
+"""Reading and parsing source files, whatever they contain."""
+
+from __future__ import annotations
+
+import ast
+import errno
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = [
+    "InvalidSyntaxError",
+    "SourceError",
+    "all_statements",
+    "blocks",
+    "inner_nodes",
+    "parse",
+    "read_source",
+]
+
+MAX_BYTES = 16 * 2**20
+"""A longer file is not read."""
+
+MAX_DEPTH = 100
+"""Expressions that are nested deeper are cut off: functions that read them are recursive."""
+
+_PACKAGE = b"backend_contract"
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+
+
+class SourceError(CouldNotCheckError):
+    """Raised if a file has no source that can be parsed."""
+
+    def __init__(self, message: str, *, may_concern_us: bool) -> None:
+        super().__init__(message)
+        self.may_concern_us = may_concern_us
+        """Whether the file mentions this package, or may do so."""
+
+
+class InvalidSyntaxError(SourceError):
+    """Raised if this version of Python cannot parse a file."""
+
+    def __init__(self, path: Path, error: SyntaxError, content: bytes) -> None:
+        place = f"{path}:{error.lineno}" if error.lineno else path
+        super().__init__(f"{place}: {error.msg}", may_concern_us=_mentions(content))
+        self.content = content
+
+
+def read_source(path: Path) -> bytes:
+    """Return the content of a regular file.
+
+    Never waits: a FIFO, a device or another special file is not opened. Raises
+    :class:`SourceError` if the file cannot be read or is too long.
+    """
+    try:
+        if not stat.S_ISDIR(path.stat().st_mode):  # which is an error of `open`
+            _require_regular(path, path.stat().st_mode)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            _require_regular(path, os.fstat(descriptor).st_mode)
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SourceError(
+            f"{path}: {error.strerror}", may_concern_us=error.errno not in _NOT_THERE
+        ) from None
+    except ValueError:  # a null byte in the path
+        raise SourceError(f"{path}: not a file name", may_concern_us=False) from None
+    if len(content) > MAX_BYTES:
+        raise SourceError(
+            f"{path}: longer than {MAX_BYTES // 2**20} MiB", may_concern_us=_mentions(content)
+        )
+    return content
+
+
+def _require_regular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise SourceError(f"{path}: not a regular file", may_concern_us=False)
+
+
+def parse(path: Path) -> ast.Module:
+    """Return the syntax tree of a file. Raises :class:`SourceError` if it has none."""
+    content = read_source(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(content)
+    except SyntaxError as error:
+        raise InvalidSyntaxError(path, error, content) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError | MemoryError) else error
+        raise SourceError(
+            f"{path}: cannot be parsed: {reason}", may_concern_us=_mentions(content)
+        ) from None
+    _cut_off_deep_expressions(tree)
+    return tree
+
+
+def _mentions(content: bytes) -> bool:
+    return _PACKAGE in content
+
+
+def inner_nodes(node: ast.AST) -> list[ast.AST]:
+    """Return the child nodes that may have children, in source order."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value: object = getattr(node, name, None)
+        values = cast("list[object]", value) if isinstance(value, list) else [value]
+        found += [each for each in values if isinstance(each, ast.AST) and each._fields]
+    return [each for each in found if not isinstance(each, ast.Constant | ast.Name)]
+
+
+def all_statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Yield all statements below *tree*, in source order, without looking into expressions."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        waiting += reversed(blocks(node))
+
+
+def blocks(node: ast.AST) -> list[ast.AST]:
+    """Return the statements directly below a node, and its ``except`` and ``case`` clauses."""
+    if isinstance(node, ast.expr):  # a lambda has a body too
+        return []
+    parts: list[list[ast.AST]] = [getattr(node, name, []) for name in _BLOCKS]
+    return [each for part in parts for each in part]
+
+
+_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
+
+
+def _cut_off_deep_expressions(tree: ast.Module) -> None:
+    """Replace what is below :data:`MAX_DEPTH` levels of an expression by a name of no meaning."""
+    waiting: list[tuple[ast.AST, int]] = [(tree, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth == MAX_DEPTH:
+            _replace_operands(node)
+        for child in inner_nodes(node):
+            if not _is_short(child):
+                deeper = 0 if isinstance(child, ast.stmt) else min(depth + 1, MAX_DEPTH)
+                waiting.append((child, deeper))
+
+
+def _is_short(node: ast.AST) -> bool:
+    """Return whether a node is a simple statement without room for a deep expression."""
+    return (
+        isinstance(node, ast.stmt)
+        and not hasattr(node, "body")
+        and node.lineno == node.end_lineno
+        and (node.end_col_offset or MAX_DEPTH) - node.col_offset < MAX_DEPTH
+    )
+
+
+def _replace_operands(node: ast.AST) -> None:
+    if isinstance(node, ast.JoinedStr):
+        node.values = []  # may contain no names
+    for field, value in ast.iter_fields(node):
+        if isinstance(value, ast.expr):
+            setattr(node, field, _too_deep(value))
+        elif isinstance(value, list):
+            elements = cast("list[object]", value)
+            elements[:] = [_too_deep(e) if isinstance(e, ast.expr) else e for e in elements]
+
+
+def _too_deep(node: ast.expr) -> ast.expr:
+    return ast.copy_location(ast.Name(id="...", ctx=ast.Load()), node)
