@@ -119,7 +119,7 @@ def read_configuration(path: str | None) -> Mapping[str, Any] | None:
     import reprlib  # aliases of YAML may make a short file as long as one likes
 
     raise CouldNotCheckError(
-        f"--backend-config {path}: expected a mapping with string keys, got {reprlib.repr(config)}"
+        f"--backend-config {path}: expected a mapping with string keys, got {reprlib.repr(cast('object', config))}"
     )
 
 
