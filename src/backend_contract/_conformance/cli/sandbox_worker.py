@@ -119,7 +119,7 @@ def read_configuration(path: str | None) -> Mapping[str, Any] | None:
         if all(isinstance(key, str) for key in mapping):
             return cast("Mapping[str, Any]", mapping)
     raise CouldNotCheckError(
-        f"--backend-config {path}: expected a mapping with string keys, got {reprlib.repr(cast('object', config))}"
+        f"--backend-config {path}: expected a mapping with string keys, got {shown:.80}"
     )
 
 
