@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import json
 import os
+import reprlib
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -111,14 +112,13 @@ def read_configuration(path: str | None) -> Mapping[str, Any] | None:
     except (yaml.YAMLError, ValueError) as error:
         problem = " ".join(str(error).split())
         raise CouldNotCheckError(f"--backend-config {path}: not valid YAML: {problem}") from None
+    shown = reprlib.repr(config)  # bounded: aliases of YAML may make a short file very long
     if isinstance(config, Mapping):
         mapping = cast("Mapping[object, Any]", config)
         if all(isinstance(key, str) for key in mapping):
             return cast("Mapping[str, Any]", mapping)
-    import reprlib  # aliases of YAML may make a short file as long as one likes
-
     raise CouldNotCheckError(
-        f"--backend-config {path}: expected a mapping with string keys, got {reprlib.repr(config)}"
+        f"--backend-config {path}: expected a mapping with string keys, got {shown:.80}"
     )
 
 
