@@ -184,7 +184,7 @@ def test_concise(run_main: Main) -> None:
     assert "; found: def start(self) -> int; expected: def start(self) -> None" in violated
     assert unchecked.startswith("mine.py:9: BC309 unchecked: `stop` has no return annotation; ")
     assert unchecked.endswith("; Write `def stop(self) -> None`.")
-    assert last.startswith("3 targets: 22 ok, 1 violated, 1 unchecked (layer S, by mypy")
+    assert last.startswith("3 targets: 25 ok, 1 violated, 1 unchecked (layer S, by mypy")
 
 
 def test_absolute_path(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:

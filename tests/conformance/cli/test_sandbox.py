@@ -51,10 +51,9 @@ def document_of(done: subprocess.CompletedProcess[str]) -> Answer:
 
 
 WRONG_AT_RUN_TIME = """\
-    def _start(self) -> int:
-        LocalBackend.start(self)
-        return 1
-    vars()["st" + "art"] = _start
+    def start(self) -> None:
+        super().start()
+        return open  # type: ignore
 """
 
 

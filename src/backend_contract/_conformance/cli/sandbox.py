@@ -155,8 +155,9 @@ def ask(request: dict[str, Any], environment: Environment) -> Iterator[dict[str,
 
 def _read(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
+    with suppress(ValueError):  # closed: the last answer has been read
+        for line in process.stdout:
+            lines.put(line)
 
 
 def _wait(
@@ -173,5 +174,7 @@ def _wait(
 def describe_exit(status: int) -> str:
     """Describe the end of a process with this return code."""
     if status < 0:
-        return f"the process was ended by {signal.Signals(-status).name}"
+        named = -status in {each.value for each in signal.Signals}
+        name = signal.Signals(-status).name if named else f"signal {-status}"  # a real-time one
+        return f"the process was ended by {name}"
     return f"the process exited with status {status}"
