@@ -307,7 +307,7 @@ def test_merging_known_keys() -> None:
         def register_config(self, config: Mapping[str, Any]) -> None:
             if set(config) != {"host", "port"}:
                 raise ValueError("incomplete")
-            super().register_config(config)
+            super().register_config(aconfig.Config(dict(config)))
 
     verdict, why = said("BC204", Whole, config=sample)
     assert verdict is UNCHECKED

@@ -83,12 +83,12 @@ class Roots:
             self._namespaces[package] = package.parent
 
     def fallbacks(self, root: Path) -> list[Path]:
-        """Return where else a project has modules: above *root*, and in its folder ``src``."""
+        """Return where else modules may be: above *root*, and in a ``src`` of project or run."""
         above = [root, *root.parents]
         project = next((each for each in above if _is_project(each)), None)
         if project is None:
             project = self._here if self._here in above else root
-        return [*above[1 : above.index(project) + 1], project / "src"]
+        return [*above[1 : above.index(project) + 1], project / "src", self._here / "src"]
 
     def use(self, spec: ModuleSpec) -> None:
         """Note the directory that contains a top-level module: checkers have to search it."""

@@ -123,6 +123,13 @@ def test_long_names(tree: Tree, text: str) -> None:
     assert found == "one:Mine"
 
 
+def test_package_below_another_project(tmp_path: Path) -> None:
+    """The folder `src` of the current directory counts, whatever is around it."""
+    (tmp_path / "setup.cfg").touch()
+    tree = Tree(tmp_path / "inner", {"src/pkg/__init__.py": BACKEND})
+    assert tree.found("pkg") == ["pkg:Mine"]
+
+
 def test_private_modules(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package includes the private modules that its public ones import; others are noted."""
     tree.add({"src/pkg/__init__.py": "from pkg._used import Mine\n"})
