@@ -194,7 +194,8 @@ def distribution(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", str(output), ".")
     (wheel,), (source,) = output.glob("*.whl"), output.glob("*.tar.gz")
     session.run("twine", "check", "--strict", str(wheel), str(source))
-    session.run("check-wheel-contents", str(wheel))
+    # aconfig's stubs stand twice on purpose: for every checker, and for `check` and `stubs`.
+    session.run("check-wheel-contents", "--ignore=W002,W009", str(wheel))
     size = wheel.stat().st_size
     session.log(f"{wheel.name}: {size:,} bytes")
     if size > 250_000:

@@ -28,8 +28,8 @@ from typing import Any as _Any
 
 def __getattr__(name: str) -> _Any: ...
 """
-# Without a file of their own, pyrefly and ty cannot import these modules beside a stub of grpc.
-_UNDESCRIBED = {"grpc": ("grpc/aio/__init__.pyi", "grpc/experimental/__init__.pyi")}
+# Without a file of its own, pyrefly and ty cannot import this module beside a stub of grpc.
+_UNDESCRIBED = {"grpc": ("grpc/experimental/__init__.pyi",)}
 
 _SETTINGS = """
 With these settings in pyproject.toml, type checkers read {directory}:
@@ -102,7 +102,8 @@ def _existing_or_new(text: str) -> Path:
 def _files(name: str) -> Iterator[tuple[str, str]]:
     """Yield path and text of each file that is written for a package."""
     for path, text in read_stubs(name).items():
-        yield path, _with_marker(f"{_NOTICE}\n{text}{_ANY_OTHER_NAME}")
+        others = "" if "def __getattr__(" in text else _ANY_OTHER_NAME
+        yield path, _with_marker(f"{_NOTICE}\n{text}{others}")
     for path in _UNDESCRIBED.get(name, ()):
         yield path, _with_marker(f"{_NOTICE}{_ANY_OTHER_NAME}")
 
