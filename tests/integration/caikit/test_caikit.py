@@ -53,6 +53,7 @@ def test_local_backend(target: str, tmp_path: Path) -> None:
     assert verdicts(run.stdout) == {
         "BC101": "ok",
         "BC102": "ok",
+        "BC103": "ok",
         "BC201": "ok",
         "BC202": "unchecked",
         "BC307": "unchecked",

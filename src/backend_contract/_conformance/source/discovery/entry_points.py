@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -60,6 +59,8 @@ def _in_pyproject(file: Path) -> Iterator[str]:
 
 
 def _in_setup_cfg(file: Path) -> Iterator[str]:
+    import configparser  # seldom needed
+
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(read_source(file).decode("utf-8"))
