@@ -712,8 +712,8 @@ def test_create_all_invalid(install: Install) -> None:
         ("[1] type: ", "did you mean 'LOCAL'?"),
         ("[1] config: ", "got builtins.list"),
         ("[2] ", "`type` is missing"),
-        ("[3] ", "'LOCAL'"),
-        ("[4] type: ", "got 7"),
+        ("[3] ", "got builtins.str"),
+        ("[4] type: ", "got builtins.int"),
         ("[5] confg: ", "unknown key"),
         ("[6] type: ", "ZeroDivisionError"),
         ("[7] config: ", "got 1 (int)"),
@@ -828,3 +828,83 @@ def test_names_while_registering() -> None:
     assert len(registry) == 8 * 50 + 1
     registry.register(Mine)
     assert len(registry) == 8 * 50 + 2
+
+
+# What is registered and what is installed.
+
+
+def test_registered_wins_over_loaded(install: Install) -> None:
+    """A registered class wins over an installed one that was loaded before."""
+    install("plugin", {"CLUSTER": "plugin_wins:Cluster"}, plugin_wins=PLUGIN)
+    registry = BackendRegistry()
+    installed = registry.get("CLUSTER")
+
+    class Own(LocalBackend):
+        backend_type = "CLUSTER"
+
+    registry.register(Own)
+    assert registry.get("CLUSTER") is Own
+    registry.unregister("CLUSTER")
+    assert registry.get("CLUSTER") is installed
+
+
+def test_unregister_unknown() -> None:
+    """A name that is not registered, though it is installed, cannot be unregistered."""
+    registry = registry_with(Structural)
+    with pytest.raises(RegistryError, match="registered: STRUCTURAL"):
+        registry.unregister("LOCAL")
+    registry.unregister("STRUCTURAL")
+    assert "STRUCTURAL" not in registry
+
+
+@pytest.mark.parametrize("raised", ["SystemExit(1)", "BaseException('panic')", "GeneratorExit()"])
+def test_entry_point_raises_anything(install: Install, raised: str) -> None:
+    """Whatever an entry point raises is one entry of the one error."""
+    install("plugin", {"BROKEN": "plugin_raises:Broken"}, plugin_raises=f"raise {raised}")
+    registry = BackendRegistry()
+    with pytest.raises(RegistryError, match="BROKEN"):
+        registry.get("BROKEN")
+    with pytest.raises(RegistryError) as caught:
+        registry.create_all([{"type": "BROKEN"}, {"type": "NONE"}])
+    assert "[0] type: " in str(caught.value)
+    assert "[1] type: " in str(caught.value)
+
+
+def test_entry_point_interrupted(install: Install) -> None:
+    """Ctrl-C while an entry point is loaded propagates."""
+    install("plugin", {"SLOW": "plugin_slow:Slow"}, plugin_slow="raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        BackendRegistry().get("SLOW")
+
+
+def test_clause_of_single_problem(install: Install) -> None:
+    """The clause of a single problem of a list is kept; of several there is none."""
+    wrong = PLUGIN.replace('"CLUSTER"', '"cluster"')
+    install("plugin", {"CLUSTER": "plugin_lower:Cluster"}, plugin_lower=wrong)
+    with pytest.raises(RegistryError) as caught:
+        BackendRegistry().create_all([{"type": "CLUSTER"}])
+    assert caught.value.clause is not None
+    assert caught.value.clause.id == "BC103"
+    with pytest.raises(RegistryError) as caught:
+        BackendRegistry().create_all([{"type": "CLUSTER"}, {"type": "NONE"}])
+    assert caught.value.clause is None
+
+
+@pytest.mark.parametrize("element", ["secret", {"type": ["secret"]}, {"config": ["secret"]}])
+def test_no_values_in_messages(element: Any) -> None:
+    """No message about a list of backends shows its values."""
+    with pytest.raises(RegistryError) as caught:
+        BackendRegistry().create_all([element])
+    assert "secret" not in str(caught.value)
+
+
+def test_configuration_that_cannot_be_copied() -> None:
+    """A configuration that contains itself, or a value that cannot be copied, names its key."""
+    cyclic: dict[str, Any] = {"inner": {}}
+    cyclic["inner"]["outer"] = cyclic
+    with pytest.raises(TypeError, match=r"configuration\.inner\.outer contains itself"):
+        BackendRegistry().create("LOCAL", cyclic)
+    with pytest.raises(TypeError, match=r"configuration\.lock, .* cannot be copied"):
+        BackendRegistry().create("LOCAL", {"lock": threading.Lock()})
+    shared = {"a": 1}
+    assert BackendRegistry().create("LOCAL", {"x": shared, "y": shared}) is not None

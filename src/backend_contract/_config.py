@@ -44,8 +44,11 @@ def merged(earlier: Mapping[str, Any], later: object) -> ConfigType:
     return aconfig.Config(result, override_env_vars=False)
 
 
-def _plain_copy(value: Any, place: str = "the configuration") -> Any:
+def _plain_copy(value: Any, place: str = "the configuration", around: tuple[int, ...] = ()) -> Any:
     """Copy *value* into plain dicts and lists: an immutable configuration cannot be merged into."""
+    if id(value) in around:
+        raise TypeError(f"{place} contains itself; a configuration must be a tree")
+    around = (*around, id(value))
     if isinstance(value, Mapping):
         mapping = cast("Mapping[object, Any]", value)
         for key in mapping:
@@ -54,11 +57,18 @@ def _plain_copy(value: Any, place: str = "the configuration") -> Any:
                     f"keys of a configuration must be strings, got {key!r} "
                     f"({type(key).__name__}) in {place}; quote the key in YAML"
                 )
-        return {key: _plain_copy(item, f"{place}.{key}") for key, item in mapping.items()}
+        return {key: _plain_copy(item, f"{place}.{key}", around) for key, item in mapping.items()}
     if isinstance(value, list):
         elements = cast("Sequence[Any]", value)
-        return [_plain_copy(item, f"{place}[{index}]") for index, item in enumerate(elements)]
-    return copy.deepcopy(value)
+        return [
+            _plain_copy(item, f"{place}[{index}]", around) for index, item in enumerate(elements)
+        ]
+    try:
+        return copy.deepcopy(value)
+    except Exception as error:  # whatever the value's own methods raise
+        raise TypeError(
+            f"{place}, of type {class_name(type(value))}, cannot be copied: {type(error).__name__}"
+        ) from error
 
 
 def _merge_into(result: dict[str, Any], later: dict[str, Any]) -> None:

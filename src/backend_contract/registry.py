@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from backend_contract._compat import TypeAliasType, add_note
 from backend_contract._config import as_config
-from backend_contract.errors import RegistryError, class_name
+from backend_contract.errors import ClauseType, RegistryError, class_name
 from backend_contract.protocol import Backend, BackendFactory, FactoryT
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ class BackendRegistry:
         [project.entry-points."backend_contract.backends"]
         CLUSTER = "my_package.backends:Cluster"
 
-    An entry point is loaded when its name is first asked for; one that cannot be loaded affects no
-    other. A registered class takes precedence over an entry point of the same name. This package
-    declares ``LOCAL`` in this way.
+    An entry point is loaded when its name is first asked for; one that cannot be loaded, whatever
+    it raises except ``KeyboardInterrupt``, affects no other. A registered class takes precedence
+    over an installed one of the same name, whichever was asked for first. This package declares
+    ``LOCAL`` in this way. No message shows values of a configuration.
 
     ``in``, ``len`` and iteration are over the known names, sorted, loaded or not.
 
@@ -41,7 +42,8 @@ class BackendRegistry:
     """The group of the entry points."""
 
     def __init__(self) -> None:
-        self._classes: dict[str, BackendFactory] = {}
+        self._registered: dict[str, BackendFactory] = {}
+        self._loaded: dict[str, BackendFactory] = {}
         self._lock = threading.Lock()
         self._installed: dict[str, list[EntryPointType]] | None = None
 
@@ -58,15 +60,35 @@ class BackendRegistry:
         Only what the class definition shows is checked: nothing is instantiated, no property is
         read and no annotation is evaluated.
         """
-        self._add(usable_name(cls), cls)
+        name = usable_name(cls)
+        with self._lock:
+            present = self._registered.setdefault(name, cls)
+        if present is not cls:
+            raise RegistryError(
+                f"two classes have the backend_type {name!r}: "
+                f"{class_name(cast('type', present))} is registered already, "
+                f"{class_name(cast('type', cls))} is not; give one of them another backend_type"
+            )
         return cls
+
+    def unregister(self, name: str) -> None:
+        """Forget the class registered as *name*. An installed one of that name counts again.
+
+        Raises :class:`RegistryError` if no class is registered as *name*.
+        """
+        with self._lock:
+            if self._registered.pop(name, None) is None:
+                raise RegistryError(
+                    f"no class is registered as {name!r}; registered: "
+                    f"{', '.join(sorted(self._registered)) or 'none'}"
+                )
 
     def names(self) -> tuple[str, ...]:
         """Return the known names, sorted: registered and installed ones, loaded or not."""
-        return tuple(sorted({*tuple(self._classes), *self._entry_points()}))
+        return tuple(sorted({*tuple(self._registered), *self._entry_points()}))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._classes or name in self._entry_points()
+        return name in self._registered or name in self._entry_points()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
@@ -85,8 +107,8 @@ class BackendRegistry:
         named differently from its class, and if :meth:`register` would reject what it loads.
         Raises :class:`TypeError` if *name* is not a string.
         """
-        found = self._classes.get(name)
-        return self._load(name) if found is None else found
+        found = self._registered.get(name) or self._loaded.get(name) or self._load(name)
+        return self._registered.get(name, found)  # registered meanwhile
 
     def create(self, name: str, config: Mapping[str, Any] | None = None) -> Backend:
         """Return a new, not started backend of class *name*.
@@ -111,8 +133,9 @@ class BackendRegistry:
             - type: LOCAL
 
         The list is validated before any backend is created; all problems are reported in one
-        :class:`RegistryError`, each with its index. An exception of a constructor propagates, with
-        a note of the index. Nothing is started.
+        :class:`RegistryError`, each with its index, and with the violated clause if there is a
+        single problem that has one. An exception of a constructor propagates, with a note of the
+        index. Nothing is started.
 
         Raises :class:`TypeError` if *priority* is not a list or another sequence.
         """
@@ -123,12 +146,16 @@ class BackendRegistry:
                 f"got {class_name(type(priority))}"
             )
         problems = [
-            f"[{index}] {problem}"
+            (f"[{index}] {problem}", problem)
             for index, element in enumerate(priority)
             for problem in self._problems(element)
         ]
         if problems:
-            raise RegistryError("\n  ".join(["the list of backends is invalid:", *problems]))
+            clauses = [getattr(problem, "clause", None) for _, problem in problems]
+            raise RegistryError(
+                "\n  ".join(["the list of backends is invalid:", *(text for text, _ in problems)]),
+                clause=clauses[0] if len(clauses) == 1 else None,
+            )
         backends: list[Backend] = []
         for index, element in enumerate(priority):
             try:
@@ -138,22 +165,22 @@ class BackendRegistry:
                 raise
         return tuple(backends)
 
-    def _problems(self, element: object) -> Iterator[str]:
+    def _problems(self, element: object) -> Iterator[str | _TypeProblem]:
         """Yield the problems of one element of a list of backends."""
         if not isinstance(element, Mapping):
-            yield f"expected a mapping with a `type`, got {element!r}"
+            yield f"expected a mapping with a `type`, got {class_name(type(element))}"
             return
         entry = cast("Mapping[object, object]", element)
         name = entry.get("type")
         if "type" not in entry:
             yield "`type` is missing"
         elif not isinstance(name, str):
-            yield f"type: expected the name of a backend, got {name!r}"
+            yield f"type: expected the name of a backend, got {class_name(type(name))}"
         else:
             try:
                 self.get(name)
             except RegistryError as error:
-                yield f"type: {error}"
+                yield _TypeProblem(error)
         try:
             as_config(entry.get("config"))
         except TypeError as error:
@@ -161,16 +188,6 @@ class BackendRegistry:
         for key in entry:
             if key not in ("type", "config"):
                 yield f"{key}: unknown key; expected `type` or `config`"
-
-    def _add(self, name: str, cls: BackendFactory) -> None:
-        with self._lock:
-            present = self._classes.setdefault(name, cls)
-        if present is not cls:
-            first, second = (class_name(cast("type", each)) for each in (present, cls))
-            raise RegistryError(
-                f"two classes have the backend_type {name!r}: {first} is registered already, "
-                f"{second} is not; give one of them another backend_type"
-            )
 
     def _load(self, name: str) -> BackendFactory:
         """Load the entry point *name*. Does not hold the lock: imports have their own."""
@@ -185,7 +202,9 @@ class BackendRegistry:
         place = _describe_entry_point(candidates[0])
         try:
             cls = candidates[0].load()
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a native extension may raise its own kind
             raise RegistryError(
                 f"the backend {name!r} cannot be loaded from {place}: "
                 f"{type(error).__name__}: {error}"
@@ -199,8 +218,7 @@ class BackendRegistry:
                 f"{place} is named {name!r}, but {class_name(cls)} has the backend_type "
                 f"{own_name!r}; use the same name for both"
             )
-        self._add(name, cls)
-        return cast("BackendFactory", cls)
+        return self._loaded.setdefault(name, cast("BackendFactory", cls))
 
     def _entry_points(self) -> dict[str, list[EntryPointType]]:
         """Return the installed entry points by name; they are looked up once."""
@@ -220,6 +238,19 @@ class BackendRegistry:
         nearest = get_close_matches(name.upper(), known, n=1)
         hint = f"did you mean {nearest[0]!r}? " if nearest else ""
         return f"no backend is named {name!r}; {hint}known names: {', '.join(known) or 'none'}"
+
+
+class _TypeProblem(NamedTuple):
+    """Why the class of an element of a list of backends cannot be had."""
+
+    error: RegistryError
+
+    @property
+    def clause(self) -> ClauseType | None:
+        return self.error.clause
+
+    def __str__(self) -> str:
+        return f"type: {self.error}"
 
 
 def usable_name(cls: object) -> str:
