@@ -160,9 +160,10 @@ class TextGenerationBackend(BackendBase):
             call: grpc.UnaryUnaryMultiCallable[bytes, bytes]
             call = channel.unary_unary(f"/{model_id}/Generate")
             try:
-                return call(request, timeout=connection.timeout).decode()
+                response = call(request, timeout=connection.timeout)
             except ValueError as error:  # `stop` has closed the channel meanwhile
                 raise RuntimeError(NOT_STARTED) from error
+        return response.decode()
 
     def _route_for(self, model_id: str) -> str | None:
         model, route = self._route.get() or (None, None)
