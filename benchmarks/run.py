@@ -8,19 +8,24 @@ is asserted, because figures depend on the machine.
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import timeit
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import beartype.door
 import grpc
@@ -165,11 +170,6 @@ def lifecycle(rounds: int) -> None:
 
 
 def notification(rounds: int) -> None:
-    class Silent(LocalBackend):
-        def handle_runtime_context(
-            self, model_id: str, runtime_context: RuntimeServerContextType
-        ) -> None: ...
-
     taken = statements(
         rounds,
         {"backends": [Silent() for _ in range(4)], "notify": notify, "context": object()},
@@ -391,12 +391,141 @@ def behaviour(rounds: int) -> None:
     line(f"{len(CLAUSES)} clauses (s)", taken["kit"], "at most 2")
 
 
+CALLS = 200
+"""The number of requests that are timed together."""
+
+
+class Tenant(LocalBackend):
+    """A backend that does as little as one with a request-scoped value can."""
+
+    value: ContextVar[str | None] = ContextVar("value", default=None)
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.value.set(get_metadata(runtime_context, "x-route-info"))
+
+
+class Silent(LocalBackend):
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+class EmptyInterceptor(grpc.ServerInterceptor):
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        return continuation(handler_call_details)
+
+
+@contextmanager
+def grpc_server(interceptor: grpc.ServerInterceptor) -> Iterator[Callable[..., bytes]]:
+    """Yield a client of a server that answers with the tenant of the request."""
+
+    def serve(request: bytes, context: grpc.ServicerContext) -> bytes:
+        return str(Tenant.value.get()).encode()
+
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(serve)
+    server = grpc.server(ThreadPoolExecutor(8), interceptors=[interceptor])
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("test", {"Call": handler})]
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test/Call")
+        yield lambda route: call(b"", metadata=(("mm-model-id", "m"), ("x-route-info", route)))
+    server.stop(None).wait()
+
+
+@contextmanager
+def http_server(dependency: Callable[..., Any]) -> Iterator[int]:
+    """Yield the port of a server that answers with the tenant of the request."""
+    import fastapi
+    import uvicorn
+
+    app = fastapi.FastAPI(openapi_url=None)
+
+    @app.get("/{model_id}", dependencies=[fastapi.Depends(dependency)])
+    async def answer(model_id: str) -> str | None:
+        return Tenant.value.get()
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", http="h11"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+@contextmanager
+def http_client(port: int) -> Iterator[Callable[[str], str]]:
+    """Yield a function that sends a request with a route over a connection that is kept alive."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+
+    def ask(route: str) -> str:
+        connection.request("GET", "/m", headers={"x-route-info": route})
+        return connection.getresponse().read().decode()
+
+    yield ask
+    connection.close()
+
+
+def a_request(client: Callable[[str], object]) -> Callable[[], float]:
+    """Return a measurement of the microseconds that a request takes."""
+
+    def measure() -> float:
+        return seconds(lambda: [client("here") for _ in range(CALLS)]) / CALLS * 1e6
+
+    return measure
+
+
+def integrations(rounds: int) -> None:
+    from backend_contract.integrations.fastapi import notify_backends
+    from backend_contract.integrations.grpc import BackendInterceptor
+
+    async def empty() -> None: ...
+
+    silent = (Silent(), Silent())
+    print("a request that notifies two backends that do nothing (microseconds)")
+    with grpc_server(EmptyInterceptor()) as plain, grpc_server(BackendInterceptor(silent)) as ours:
+        taken = in_turns(rounds, {"plain": a_request(plain), "ours": a_request(ours)})
+    line("grpcio, an empty interceptor", taken["plain"])
+    line("grpcio, BackendInterceptor", taken["ours"])
+    with (
+        http_server(empty) as plain_port,
+        http_server(notify_backends(silent)) as our_port,
+        http_client(plain_port) as plain_client,
+        http_client(our_port) as our_client,
+    ):
+        taken = in_turns(rounds, {"plain": a_request(plain_client), "ours": a_request(our_client)})
+    line("FastAPI, an empty async dependency", taken["plain"])
+    line("FastAPI, notify_backends", taken["ours"])
+    line("ratio", taken["ours"] / taken["plain"], "at most 2")
+    print("64 concurrent requests for one model with different routes")
+    routes = [f"route-{number}" for number in range(5000)]
+    with grpc_server(BackendInterceptor([Tenant()])) as ask, ThreadPoolExecutor(64) as pool:
+        answers = [answer.decode() for answer in pool.map(ask, routes)]
+
+    def over_http(route: str) -> str:
+        with http_client(port) as ask:
+            return ask(route).strip('"')
+
+    with http_server(notify_backends([Tenant()])) as port, ThreadPoolExecutor(64) as pool:
+        answers += pool.map(over_http, routes)
+    mixed = sum(answer != route for answer, route in zip(answers, 2 * routes, strict=True))
+    line(f"mixed, of {len(answers)}", mixed, "0")
+
+
 PARTS = (
     imports,
     lock,
     lifecycle,
     notification,
     metadata,
+    integrations,
     registration,
     behaviour,
     start_up,

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 ROUTE_KEY = "x-route-info"
 OLDEST_RAY = (2, 60)  # the oldest tested version
+REMEMBERED = 1000  # models with a placement: clients can make up any number of ids
 CHECKS_BEFORE_LOST = 2  # few: Ray exits the process when its cluster is gone for 60 seconds
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class RayBackend(BackendBase):
         super().__init__(config)
         self._settings: Settings | None = None
         self._routes: dict[str, str] = {}
+        self._routes_lock = threading.Lock()
 
     def register_config(self, config: aconfig.Config) -> None:
         """Merge ``config``, which takes effect at the next ``start``."""
@@ -97,12 +99,19 @@ class RayBackend(BackendBase):
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        """Store the placement that the request names; a request without one changes nothing."""
+        """Store the placement that the request names; a request without one changes nothing.
+
+        The last :data:`REMEMBERED` models with a placement are remembered.
+        """
         route = get_metadata(runtime_context, ROUTE_KEY)
         if route is None:
             return
         if route in (self.config.get("placements") or {}):
-            self._routes[model_id] = route
+            with self._routes_lock:
+                self._routes.pop(model_id, None)
+                self._routes[model_id] = route  # as the last one
+                if len(self._routes) > REMEMBERED:
+                    del self._routes[next(iter(self._routes))]
         else:  # one client's mistake must not fail the requests of others
             log.warning("%s: no placement %r for model %r", self.backend_type, route, model_id)
 

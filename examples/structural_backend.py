@@ -6,6 +6,7 @@ It imports the frameworks for type annotations only.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     import fastapi
     import grpc
 
+REMEMBERED = 100
+"""The number of requests that a backend remembers. Clients can make up any number of model ids."""
+
 
 class EchoBackend:
-    """Echoes requests in this process, and keeps the last context of every model."""
+    """Echoes requests in this process, and remembers the routes that the last of them asked for."""
 
     backend_type = "ECHO"
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         self.config: dict[str, Any] = dict(config or {})
         self.is_started = False
-        self.callers: dict[str, grpc.ServicerContext | fastapi.Request] = {}
+        self.callers: deque[tuple[str, str | None]] = deque(maxlen=REMEMBERED)  # model id, route
         self._lock = threading.RLock()
 
     def register_config(self, config: Mapping[str, Any]) -> None:
@@ -42,7 +46,13 @@ class EchoBackend:
     def handle_runtime_context(
         self, model_id: str, runtime_context: grpc.ServicerContext | fastapi.Request
     ) -> None:
-        self.callers[model_id] = runtime_context
+        # The context is valid only while the request is answered: copy what is needed.
+        if hasattr(runtime_context, "headers"):
+            route = runtime_context.headers.get("x-route-info")
+        else:
+            metadata = dict(runtime_context.invocation_metadata())
+            route = metadata.get("x-route-info")
+        self.callers.append((model_id, route))
 
     def echo(self, text: str) -> str:
         """Return ``text``, in upper case if configured as ``loud``."""

@@ -3,7 +3,7 @@
 Requires grpcio to run, but not to be checked. Configuration, all optional::
 
     connection:                  # the default connection
-      address: localhost:8033    # host:port; {model_id} is replaced by the model's id
+      address: localhost:8033    # host:port, or {model_id}.example:port, see below
       timeout: 5                 # seconds to wait for the server, in `start` and per request
       ca_cert_file: ca.pem       # enables TLS
       client_cert_file: me.pem   # enables mutual TLS, together with the key
@@ -13,10 +13,19 @@ Requires grpcio to run, but not to be checked. Configuration, all optional::
     routes:                      # connections that requests may choose with `x-route-info`
       canary: {address: "canary.example:8033"}
 
-A client names a configured route, never an address: clients must not choose which hosts this
-process connects to. The backend reconnects to a restarted server; requests wait for it, for at most
-``timeout`` seconds. Prompts and results are sent as UTF-8 to the method ``/<model_id>/Generate``;
-replace the call in ``generate`` by the stub of your server's service.
+Clients must not choose which hosts this process connects to. Therefore a client names a configured
+route, never an address, and a model id must be a name: letters, digits, ``-``, ``_`` and ``.``. An
+id that replaces ``{model_id}`` in an address must also be a single part of a host's name. Put a
+domain behind it: with ``{model_id}:8033``, a client can name any host of this network.
+
+The backend reconnects to a restarted server; requests wait for it, for at most ``timeout`` seconds.
+Prompts and results are sent as UTF-8 to the method ``/<model_id>/Generate``; replace the call in
+``generate`` by the stub of your server's service.
+
+A route applies to the request that names it, so ``generate`` has to run in the context of that
+request (:mod:`contextvars`). The integrations of backend-contract see to that. Caikit's HTTP server
+does not: it runs models in another thread, where requests have no route. By model id nothing is
+kept but open channels: those in use, and at most 64 others.
 """
 
 from __future__ import annotations
@@ -25,8 +34,10 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +50,15 @@ if TYPE_CHECKING:
     import grpc
 
 ROUTE_KEY = "x-route-info"
+MODEL_ID = "{model_id}"
+UNUSED_CHANNELS = 64  # made-up model ids must not open any number of channels
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Neither a number nor a scheme: to gRPC, `2130706433:80` is 127.0.0.1 and `unix:80` is a file.
+PART_OF_HOST = re.compile(
+    r"(?!(\d+|0x.*|dns|google-c2p.*|ipv[46]|unix.*|vsock|xds)$)[a-z0-9][a-z0-9_-]{0,62}",
+    re.ASCII | re.IGNORECASE,
+)
+NOT_STARTED = "the backend is not started: call start() first"
 RECONNECTING = {
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.min_reconnect_backoff_ms": 100,
@@ -72,16 +92,24 @@ class TextGenerationBackend(BackendBase):
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
-        self._default = Connection()
-        self._models: dict[str, Connection] = {}
-        self._routes: dict[str, Connection] = {}
-        self._channels: dict[Connection, grpc.Channel] = {}
-        self._channels_lock = threading.Lock()
-        self._route_of: dict[str, str] = {}
+        self._connections = Connections()
+        self._channels = Channels()
+        self._route: ContextVar[tuple[str, str] | None] = ContextVar("route", default=None)
 
     def register_config(self, config: aconfig.Config) -> None:
-        """Merge ``config``, which takes effect at the next ``start``."""
-        super().register_config(config)
+        """Merge ``config``. If started, new connections are used at once, without a test.
+
+        Raises :class:`ValueError`, and changes nothing, if started and the result is invalid.
+        """
+        with self.start_lock():
+            before = self.config
+            super().register_config(config)
+            if self.is_started:
+                try:
+                    self._connections = Connections.read(self.config)
+                except ValueError:
+                    self.config = before
+                    raise
 
     def start(self) -> None:
         """Connect to the server of every model, and wait until each of them answers.
@@ -93,14 +121,13 @@ class TextGenerationBackend(BackendBase):
         with self.start_lock():
             if self.is_started:
                 return
-            self._read_config()
-            connections = {"connection": self._default} if self._needs_default() else {}
-            connections |= {f"models.{name}": value for name, value in self._models.items()}
+            self._connections = Connections.read(self.config)
             try:
-                for key, connection in connections.items():
+                self._channels.allow()
+                for key, connection in self._connections.to_test().items():
                     self._test(key, connection)
             except BaseException:
-                self._close()
+                self._channels.close()
                 raise
             self._started = True
 
@@ -108,83 +135,114 @@ class TextGenerationBackend(BackendBase):
         """Close all connections. Requests in progress are cancelled."""
         with self.start_lock():
             self._started = False
-            self._close()
+            self._channels.close()
 
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        """Store the route that the request names; a request without one changes nothing."""
+        """Remember the route that the request names, until the request is over."""
         route = get_metadata(runtime_context, ROUTE_KEY)
-        if route is None:
-            return
-        if route in (self.config.get("routes") or {}):
-            self._route_of[model_id] = route
-        else:  # one client's mistake must not fail the requests of others
-            log.warning("%s: no route %r for model %r", self.backend_type, route, model_id)
+        self._route.set(None if route is None else (model_id, route))
 
     def generate(self, model_id: str, prompt: str) -> str:
         """Return the text that the model's server generates from ``prompt``.
 
-        Raises :class:`RuntimeError` if not started, and ``grpc.RpcError`` if the server reports an
-        error or is unavailable for longer than the connection's ``timeout``.
+        A route that is not configured is logged and ignored. Raises :class:`ValueError` if
+        ``model_id`` is not a name, :class:`RuntimeError` if not started, and ``grpc.RpcError`` if
+        the server reports an error or is unavailable for longer than the connection's ``timeout``.
         """
+        require_name("model_id", model_id)
         if not self.is_started:
-            raise RuntimeError(f"{self.backend_type} is not started: call start() first")
-        connection = self._connection_of(model_id)
-        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel(connection).unary_unary(
-            f"/{model_id}/Generate"
-        )
-        return call(prompt.encode(), timeout=connection.timeout).decode()
+            raise RuntimeError(NOT_STARTED)
+        connection = self._connections.of(model_id, self._route_for(model_id))
+        request = prompt.encode()
+        with self._channels.use(connection) as channel:
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes]
+            call = channel.unary_unary(f"/{model_id}/Generate")
+            try:
+                response = call(request, timeout=connection.timeout)
+            except ValueError as error:  # `stop` has closed the channel meanwhile
+                raise RuntimeError(NOT_STARTED) from error
+        return response.decode()
 
-    def _read_config(self) -> None:
-        self._default = Connection.read("connection", self.config.get("connection"), Connection())
-        self._models = self._connections("models")
-        self._routes = self._connections("routes")
-
-    def _connections(self, key: str) -> dict[str, Connection]:
-        named = self.config.get(key) or {}
-        if not isinstance(named, Mapping):
-            raise ValueError(f"{key}: expected a mapping from names to connections, got {named!r}")
-        return {
-            name: Connection.read(f"{key}.{name}", value, self._default)
-            for name, value in named.items()
-        }
-
-    def _needs_default(self) -> bool:
-        """Return whether ``start`` can test the default connection, and a model may use it."""
-        only_models = self._models and not self.config.get("connection")
-        return not only_models and "{model_id}" not in self._default.address
-
-    def _connection_of(self, model_id: str) -> Connection:
-        route = self._routes.get(self._route_of.get(model_id, ""))
-        return (route or self._models.get(model_id) or self._default).of(model_id)
-
-    def _channel(self, connection: Connection) -> grpc.Channel:
-        with self._channels_lock:
-            if connection not in self._channels:
-                self._channels[connection] = connection.open()
-            return self._channels[connection]
+    def _route_for(self, model_id: str) -> str | None:
+        model, route = self._route.get() or (None, None)
+        if route is None or model != model_id:
+            return None
+        if route not in self._connections.routes:  # as likely a client's mistake as ours
+            log.warning("%s: no route %r for model %r", self.backend_type, route, model_id)
+            return None
+        return route
 
     def _test(self, key: str, connection: Connection) -> None:
         import grpc
 
-        if key.startswith("models."):
-            connection = connection.of(key.partition(".")[2])
-        ready = grpc.channel_ready_future(self._channel(connection))
-        try:
-            ready.result(connection.timeout)
-        except grpc.FutureTimeoutError:
-            ready.cancel()
-            raise ConnectionError(
-                f"{key}: no gRPC server answered at {connection.address} within "
-                f"{connection.timeout:g} seconds ({key}.timeout)"
-            ) from None
+        with self._channels.use(connection) as channel:
+            ready = grpc.channel_ready_future(channel)
+            try:
+                ready.result(connection.timeout)
+            except grpc.FutureTimeoutError:
+                ready.cancel()
+                raise ConnectionError(
+                    f"{key}: no gRPC server answered at {connection.address} within "
+                    f"{connection.timeout:g} seconds ({key}.timeout)"
+                ) from None
 
-    def _close(self) -> None:
-        with self._channels_lock:
-            for channel in self._channels.values():
-                channel.close()
-            self._channels = {}
+
+def require_name(key: str, model_id: str, pattern: re.Pattern[str] = NAME) -> None:
+    """Raise :class:`ValueError` if ``model_id`` is more than a name, in a path or an address."""
+    if pattern.fullmatch(model_id) is None:
+        raise ValueError(f"{key}: expected the name of a model, got {model_id!r}")
+
+
+class Channels:
+    """Open channels, at most :data:`UNUSED_CHANNELS` of which are not in use. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[Connection, OpenChannel] | None = None  # None: not allowed
+
+    def allow(self) -> None:
+        """Allow channels, until :meth:`close`."""
+        with self._lock:
+            self._open = self._open or {}
+
+    def close(self) -> None:
+        """Close all channels, and allow no new ones."""
+        with self._lock:
+            closing, self._open = self._open or {}, None
+            for each in closing.values():
+                each.channel.close()
+
+    @contextmanager
+    def use(self, connection: Connection) -> Iterator[grpc.Channel]:
+        """Yield the channel of a connection. Raises :class:`RuntimeError` if not allowed."""
+        with self._lock:
+            if self._open is None:
+                raise RuntimeError(NOT_STARTED)
+            used = self._open.pop(connection, None) or OpenChannel(connection.open())
+            self._open[connection] = used  # the last one is the one that was used last
+            used.users += 1
+            self._close_unused(self._open)
+        try:
+            yield used.channel
+        finally:
+            with self._lock:
+                used.users -= 1
+
+    @staticmethod
+    def _close_unused(channels: dict[Connection, OpenChannel]) -> None:
+        unused = [connection for connection, each in channels.items() if not each.users]
+        for connection in unused[:-UNUSED_CHANNELS]:
+            channels.pop(connection).channel.close()
+
+
+@dataclass
+class OpenChannel:
+    """A channel, and how many calls use it at the moment."""
+
+    channel: grpc.Channel
+    users: int = 0
 
 
 @dataclass(frozen=True)
@@ -221,9 +279,15 @@ class Connection:
             raise ValueError(f"{key}.ca_cert_file: missing; client_cert_file requires it")
         return connection
 
-    def of(self, model_id: str) -> Connection:
-        """Return this connection with ``{model_id}`` in its address replaced."""
-        return replace(self, address=self.address.replace("{model_id}", model_id))
+    def of(self, model_id: str, key: str = "model_id") -> Connection:
+        """Return this connection with ``{model_id}`` in its address replaced.
+
+        Raises :class:`ValueError` if the id is not a single part of a host's name.
+        """
+        if MODEL_ID not in self.address:
+            return self
+        require_name(key, model_id, PART_OF_HOST)
+        return replace(self, address=self.address.replace(MODEL_ID, model_id))
 
     def open(self) -> grpc.Channel:
         """Return a channel that connects, and reconnects, in the background."""
@@ -238,6 +302,53 @@ class Connection:
             Path(self.client_cert_file).read_bytes() if self.client_cert_file else None,
         )
         return grpc.secure_channel(self.address, credentials, options)
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The validated configuration."""
+
+    default: Connection = Connection()
+    models: Mapping[str, Connection] = field(default_factory=dict)
+    routes: Mapping[str, Connection] = field(default_factory=dict)
+    tests_default: bool = False
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> Connections:
+        """Return the connections of ``config``.
+
+        Raises :class:`ValueError`, naming the key, if ``config`` is invalid.
+        """
+        default = Connection.read("connection", config.get("connection"), Connection())
+        models = _named("models", config, default)
+        for name, connection in models.items():
+            require_name("models", name)
+            models[name] = connection.of(name, "models")
+        only_models = bool(models) and not config.get("connection")
+        return cls(
+            default,
+            models,
+            _named("routes", config, default),
+            tests_default=not only_models and MODEL_ID not in default.address,
+        )
+
+    def to_test(self) -> dict[str, Connection]:
+        """Return the connections that ``start`` tests, by key of the configuration."""
+        models = {f"models.{name}": connection for name, connection in self.models.items()}
+        return ({"connection": self.default} if self.tests_default else {}) | models
+
+    def of(self, model_id: str, route: str | None) -> Connection:
+        """Return the connection for a request; without a known route, that of the model."""
+        if route is not None and route in self.routes:
+            return self.routes[route].of(model_id)
+        return self.models.get(model_id) or self.default.of(model_id)
+
+
+def _named(key: str, config: Mapping[str, Any], default: Connection) -> dict[str, Connection]:
+    named = config.get(key) or {}
+    if not isinstance(named, Mapping):
+        raise ValueError(f"{key}: expected a mapping from names to connections, got {named!r}")
+    return {name: Connection.read(f"{key}.{name}", value, default) for name, value in named.items()}
 
 
 def _is_timeout(value: object) -> bool:

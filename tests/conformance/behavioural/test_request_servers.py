@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
+import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -76,6 +78,33 @@ def test_real_types() -> None:
         assert isinstance(context, grpc.ServicerContext)
     with http_request() as request:
         assert isinstance(request, fastapi.Request)
+
+
+def sockets() -> Iterator[socket.socket]:
+    """Yield a copy of each socket that this process has open."""
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            copied = socket.socket(fileno=os.dup(int(number)))
+        except OSError:  # not a socket, or the list itself
+            continue
+        with copied:
+            yield copied
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="lists open sockets in /proc")
+def test_small_answers_are_sent_at_once() -> None:
+    """The server's end of a connection has TCP_NODELAY: no answer waits for an acknowledgement."""
+    with http_request() as request:
+        server, client = tuple(request.scope["server"]), tuple(request.scope["client"])
+        delays = [
+            each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            for each in sockets()
+            if each.family == socket.AF_INET and each.getsockname() == server
+            if each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 0
+            if each.getpeername() == client
+        ]
+    assert len(delays) == 1
+    assert delays[0]
 
 
 def test_held_open() -> None:

@@ -20,6 +20,7 @@ PUBLIC_MODULES = (
     "backend_contract.runtime_context",
     "backend_contract.testing",
     "backend_contract.integrations.grpc",
+    "backend_contract.integrations.grpc_aio",
     "backend_contract.integrations.fastapi",
     "backend_contract.clauses",
 )
@@ -77,6 +78,7 @@ def test_names(site: Path, module: str) -> None:
     elsewhere = {  # documented once, where users import them first
         "backend_contract.runtime_context.RuntimeServerContextType",
         "backend_contract.testing.Clause",
+        "backend_contract.integrations.grpc_aio.add_health",
     }
     names = {f"{module}.{name}" for name in importlib.import_module(module).__all__}
     assert names - elsewhere <= ids

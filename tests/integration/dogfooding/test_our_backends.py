@@ -1,6 +1,6 @@
 """The conformance kit on this package's own backends and examples, as a user runs it.
 
-``nox -s frameworks`` copies this file to an empty directory, with the examples beside it.
+``nox -s kit`` copies this file to an empty directory, with the examples beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from structural_backend import EchoBackend
 from text_generation_backend import TextGenerationBackend
 
-from backend_contract import LocalBackend
+from backend_contract import LocalBackend, RuntimeServerContextType
 from backend_contract.testing import BackendConformance
 
 
@@ -40,8 +40,7 @@ class TestEchoBackend(WithWorkToDo):
     backend = EchoBackend
 
     def received_contexts(self, backend: Any) -> Mapping[str, object]:
-        callers: Mapping[str, object] = backend.callers
-        return callers
+        return dict(backend.callers)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,8 +56,25 @@ def generation_server() -> Iterator[None]:
     server.stop(None).wait(30)
 
 
+class WatchedBackend(TextGenerationBackend):
+    """Notes the route that each call has set, in the context of that call."""
+
+    backend_type = "WATCHED"
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config)
+        self.routes: dict[str, str] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        super().handle_runtime_context(model_id, runtime_context)
+        if (route := self._route.get()) is not None:
+            self.routes[route[0]] = route[1]
+
+
 class TestTextGenerationBackend(BackendConformance):
-    backend = TextGenerationBackend
+    backend = WatchedBackend
 
     def during_start(self, backend: Any, call: Callable[[], None]) -> None:
         test = backend._test
@@ -70,5 +86,5 @@ class TestTextGenerationBackend(BackendConformance):
         backend._test = call_and_test
 
     def received_contexts(self, backend: Any) -> Mapping[str, object]:
-        routes: Mapping[str, object] = backend._route_of
+        routes: Mapping[str, object] = backend.routes
         return routes

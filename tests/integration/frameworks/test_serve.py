@@ -84,6 +84,130 @@ def test_invalid_configuration(
     assert reason in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("scheme", ["tcp", "udp"])
+def test_environment_of_kubernetes(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configured ports count if Kubernetes sets the variables of services of these names."""
+    path = tmp_path / "ports.yaml"
+    path.write_text("grpc: {port: 1234}\nhttp: {port: 0}\n")
+    monkeypatch.setenv("GRPC_PORT", f"{scheme}://10.0.0.1:8085")
+    monkeypatch.setenv("HTTP_PORT", f"{scheme}://10.0.0.1:8080")
+    config = serve.read_config(path)
+    assert (config.grpc.port, config.http.port) == (1234, 0)
+
+
+def test_port_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that is set in the environment overrides the configured one."""
+    path = tmp_path / "ports.yaml"
+    path.write_text("grpc: {port: 1234}\nhttp: {port: 5678}\n")
+    monkeypatch.setenv("GRPC_PORT", "4321")
+    config = serve.read_config(path)
+    assert (config.grpc.port, config.http.port) == (4321, 5678)
+
+
+@pytest.mark.parametrize("in_environment", [False, True], ids=["file", "environment"])
+@pytest.mark.parametrize("port", ["eighty", "65536", "-1", "80.5", "true", ""])
+def test_invalid_port(
+    port: str,
+    in_environment: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A port that is not one ends with status 2 and the key, in the file and the environment."""
+    path = tmp_path / "ports.yaml"
+    path.write_text(f"backends: []\nhttp: {{port: {1234 if in_environment else repr(port)}}}\n")
+    if in_environment:
+        monkeypatch.setenv("HTTP_PORT", port)
+    with pytest.raises(SystemExit) as exit_:
+        serve.main(["--config", str(path)])
+    assert exit_.value.code == 2
+    assert "http.port: expected a number from 0 to 65535" in capsys.readouterr().err
+
+
+# request-scoped values, health, memory
+
+
+CONFIGURATION = {"grpc": {"port": 0}, "http": {"port": 0}, "grace_period": TIMEOUT}
+
+
+@contextmanager
+def serving(*backends: Any) -> Iterator[Any]:
+    config = aconfig.Config(CONFIGURATION, override_env_vars=False)
+    with running(*backends), serve.Runtime(backends, config).serving() as ports:
+        yield ports
+
+
+def get(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+    connection.request("GET", path)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_routes_of_requests() -> None:
+    """Of concurrent requests for one model, each goes its own way, and one without none."""
+    routes = [f"way-{number}" for number in range(64)]
+
+    def over_grpc(route: str | None) -> str:
+        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
+            return grpc_say(channel, "model", route)
+
+    def over_http(route: str | None) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", ports.http, timeout=TIMEOUT)
+        try:
+            return http_say(connection, "model", route)
+        finally:
+            connection.close()
+
+    with serving(serve.RouteBackend()) as ports, ThreadPoolExecutor(16) as pool:
+        for say in (over_grpc, over_http):
+            asked = [*routes, None] * 2
+            wanted = [f"hello by way of {route or 'nowhere'}" for route in asked]
+            assert list(pool.map(say, asked)) == wanted
+
+
+def test_health() -> None:
+    """Both servers are ready as long as all backends are started."""
+    backend = LocalBackend()
+    with serving(backend) as ports:
+        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
+            check: grpc.UnaryUnaryMultiCallable[bytes, bytes]
+            check = channel.unary_unary("/grpc.health.v1.Health/Check")
+            assert check(b"", timeout=TIMEOUT) == b"\x08\x01"  # SERVING
+            assert get(ports.http, "/health/ready") == 200
+            backend.stop()
+            assert check(b"", timeout=TIMEOUT) == b"\x08\x02"  # NOT_SERVING
+        assert get(ports.http, "/health/ready") == 503
+        assert get(ports.http, "/health/live") == 200
+
+
+def test_made_up_model_ids() -> None:
+    """What a backend remembers of requests is limited, whatever ids clients make up."""
+    backend = serve.EchoBackend()
+    with serving(backend, serve.RouteBackend()) as ports:
+        connection = http.client.HTTPConnection("127.0.0.1", ports.http, timeout=TIMEOUT)
+        with grpc.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
+            for number in range(100):
+                grpc_say(channel, f"grpc-{number}")
+                http_say(connection, f"http-{number}", "here")
+        connection.close()
+    assert len(backend.callers) == 100
+    assert list(backend.callers)[-2:] == [("grpc-99", None), ("http-99", "here")]
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    """Connections do not wait for acknowledgements: they have TCP_NODELAY."""
+    with (
+        serve.listen(0) as listening,
+        socket.create_connection(listening.getsockname(), timeout=TIMEOUT),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 # under load
 
 

@@ -7,6 +7,8 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ import pytest
 from example_modules import load_example
 from request_contexts import GrpcCaller, HttpCaller
 
-TextGenerationBackend = load_example("text_generation_backend").TextGenerationBackend
+example = load_example("text_generation_backend")
+TextGenerationBackend = example.TextGenerationBackend
 
 
 class Server:
@@ -35,7 +38,10 @@ class Server:
             "Generate": grpc.unary_unary_rpc_method_handler(self._generate)
         }
         self._server.add_generic_rpc_handlers(
-            [grpc.method_handlers_generic_handler(model, handlers) for model in ("one", "two")]
+            [
+                grpc.method_handlers_generic_handler(model, handlers)
+                for model in ("one", "two", "localhost")
+            ]
         )
         self._server.start()
 
@@ -118,22 +124,85 @@ def test_only_model_connections(serve: Serve) -> None:
     backend.stop()
 
 
+def request(backend: Any, model_id: str = "one") -> Callable[[Any], str]:
+    """Return what a server does with a request, given its context: notify, then generate."""
+
+    def handle(context: Any) -> str:
+        backend.handle_runtime_context(model_id, context)
+        text: str = backend.generate("one", "abc")
+        return text
+
+    return lambda context: copy_context().run(handle, context)  # as the integrations do
+
+
 def test_route(serve: Serve, make: Make, grpc_call: GrpcCaller, http_call: HttpCaller) -> None:
-    """A request's route applies to its model only, until another request names another one."""
+    """A route applies to the request that names it, and to the model of that request."""
     routes = {name: {"address": serve(name).address} for name in ("here", "there")}
     backend = make(serve("common").address, routes=routes)
-
-    def notify(context: Any) -> None:
-        backend.handle_runtime_context("one", context)
-
-    grpc_call(notify, [("x-route-info", "here")])  # before start, as a runtime may
     backend.start()
-    assert backend.generate("one", "abc") == "cba by here"
-    assert backend.generate("two", "abc") == "cba by common"
-    http_call(notify, [(b"X-Route-Info", b"there")])
-    assert backend.generate("one", "abc") == "cba by there"
-    grpc_call(notify)  # without a route
-    assert backend.generate("one", "abc") == "cba by there"
+    assert grpc_call(request(backend), [("x-route-info", "here")]) == "cba by here"
+    assert http_call(request(backend), [(b"X-Route-Info", b"there")]) == "cba by there"
+    assert grpc_call(request(backend)) == "cba by common"
+    assert grpc_call(request(backend, "two"), [("x-route-info", "here")]) == "cba by common"
+
+
+def test_request_without_route(serve: Serve, make: Make, http_call: HttpCaller) -> None:
+    """A request without a route does not see that of an earlier one in the same context."""
+    backend = make(serve("common").address, routes={"here": {"address": serve("here").address}})
+    backend.start()
+
+    contexts = [
+        http_call(lambda context: context, headers)
+        for headers in ([(b"x-route-info", b"here")], [])
+    ]
+
+    def in_one_context() -> list[str]:
+        answers = []
+        for context in contexts:
+            backend.handle_runtime_context("one", context)
+            answers.append(backend.generate("one", "abc"))
+        return answers
+
+    assert copy_context().run(in_one_context) == ["cba by here", "cba by common"]
+
+
+def test_concurrent_routes(serve: Serve, make: Make, http_call: HttpCaller) -> None:
+    """Concurrent requests for one model with different routes are not mixed."""
+    names = [f"route-{number}" for number in range(8)]
+    backend = make(
+        serve("common").address, routes={name: {"address": serve(name).address} for name in names}
+    )
+    backend.start()
+    contexts = [
+        http_call(lambda context: context, [(b"x-route-info", name.encode())]) for name in names
+    ]
+    notified = threading.Barrier(len(names))
+
+    def handle(context: Any) -> str:
+        backend.handle_runtime_context("one", context)
+        notified.wait(30)
+        text: str = backend.generate("one", "abc")
+        return text
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        answers = pool.map(lambda context: copy_context().run(handle, context), contexts)
+        assert list(answers) == [f"cba by {name}" for name in names]
+
+
+def test_two_backends(serve: Serve, make: Make, http_call: HttpCaller) -> None:
+    """A request that notifies two backends leaves each of them its own route."""
+    here = make(serve("common").address, routes={"here": {"address": serve("here").address}})
+    other = make(serve("other").address)
+    here.start()
+    other.start()
+
+    def handle(context: Any) -> list[str]:
+        here.handle_runtime_context("one", context)
+        other.handle_runtime_context("two", context)
+        return [backend.generate("one", "abc") for backend in (here, other)]
+
+    context = http_call(lambda context: context, [(b"x-route-info", b"here")])
+    assert copy_context().run(handle, context) == ["cba by here", "cba by other"]
 
 
 def test_unknown_route(
@@ -143,13 +212,216 @@ def test_unknown_route(
     elsewhere = serve("elsewhere")
     backend = make(serve("common").address)
     backend.start()
-
-    def notify(context: Any) -> None:
-        backend.handle_runtime_context("one", context)
-
-    grpc_call(notify, [("x-route-info", elsewhere.address)])
-    assert backend.generate("one", "abc") == "cba by common"
+    route = [("x-route-info", elsewhere.address)]
+    assert grpc_call(request(backend), route) == "cba by common"
     assert f"no route '{elsewhere.address}' for model 'one'" in caplog.text
+
+
+def test_late_registration(serve: Serve, make: Make, grpc_call: GrpcCaller) -> None:
+    """A route and a model that are registered after start are used."""
+    backend = make(serve("common").address)
+    backend.start()
+    backend.register_config({"routes": {"late": {"address": serve("late").address}}})
+    assert grpc_call(request(backend), [("x-route-info", "late")]) == "cba by late"
+    backend.register_config({"models": {"one": {"address": serve("own").address}}})
+    assert grpc_call(request(backend)) == "cba by own"
+
+
+def test_invalid_late_registration(serve: Serve, make: Make, grpc_call: GrpcCaller) -> None:
+    """A registration after start that is invalid is rejected and changes nothing."""
+    backend = make(serve("common").address)
+    backend.start()
+    before = dict(backend.config)
+    with pytest.raises(ValueError, match=r"^routes\.late\.address: expected host:port"):
+        backend.register_config({"routes": {"late": {"address": "late"}}})
+    assert backend.config == before
+    assert grpc_call(request(backend)) == "cba by common"
+
+
+NO_NAMES = [
+    *("", ".", "..", "-one", " ", "one two", "one ", "one\n", "one/two", "/one", "one:80", "one:"),
+    *("one?", "one#", "one@two", "one%2e", "%6fne", "one\\two", "[::1]", "ein\u0441", "one\0"),
+]
+
+
+NO_PARTS_OF_HOSTS = [
+    *("127.0.0.1", "2130706433", "0x7f000001", "example.com", "one.two", "unix", "DNS", "a" * 64),
+]
+
+
+def refuse(*arguments: object) -> None:
+    raise AssertionError(f"opened {arguments!r}")
+
+
+def test_model_id_that_is_no_name(
+    serve: Serve, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model id that is more than a name reaches neither a path nor an address."""
+    port = serve("common").port
+    for address in (f"localhost:{port}", f"{{model_id}}:{port}", "{model_id}.test:80"):
+        backend = make(address)
+        backend.start()
+        monkeypatch.setattr(backend._channels, "use", refuse)
+        for model_id in NO_NAMES:
+            with pytest.raises(ValueError, match=r"^model_id: expected the name of a model"):
+                backend.generate(model_id, "abc")
+
+
+def test_model_id_that_is_no_part_of_a_host(
+    serve: Serve, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model id that could choose any host does not become part of an address."""
+    backend = make(f"{{model_id}}:{serve('common').port}")
+    backend.start()
+    monkeypatch.setattr(backend._channels, "use", refuse)
+    for model_id in NO_PARTS_OF_HOSTS:
+        with pytest.raises(ValueError, match=r"^model_id: expected the name of a model"):
+            backend.generate(model_id, "abc")
+
+
+def test_model_id_in_address(serve: Serve, make: Make) -> None:
+    """A name becomes part of the address, in the connections of routes too."""
+    server = serve("common")
+    backend = make(f"{{model_id}}:{server.port}")
+    backend.start()
+    assert backend.generate("localhost", "abc") == "cba by common"
+    connections = example.Connections.read(
+        {
+            "connection": {"address": "{model_id}.models:80"},
+            "routes": {"canary": {"address": "{model_id}.canary:80"}},
+        }
+    )
+    assert connections.of("llama-3_8b", None).address == "llama-3_8b.models:80"
+    assert connections.of("llama-3_8b", "canary").address == "llama-3_8b.canary:80"
+
+
+def test_model_id_with_dots(make: Make, serve: Serve) -> None:
+    """A name with dots is part of a path: the server answers that it does not know the model."""
+    backend = make(serve("common").address)
+    backend.start()
+    with pytest.raises(grpc.RpcError) as failed:
+        backend.generate("llama-3.1", "abc")
+    assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+# stopping
+
+
+class Watched:
+    """Counts the channels that are open."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.open: list[str] = []
+        self.opened = 0
+        self._real = grpc.insecure_channel
+        monkeypatch.setattr(grpc, "insecure_channel", self._channel)
+
+    def _channel(self, address: str, options: Any) -> Any:
+        channel: Any = self._real(address, options)
+        close = channel.close
+
+        def closing() -> None:
+            if address in self.open:
+                self.open.remove(address)
+            close()
+
+        channel.close = closing
+        self.open.append(address)
+        self.opened += 1
+        return channel
+
+
+def test_stop_between_check_and_use(
+    serve: Serve, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop after `generate` has seen a started backend leaves no channel."""
+    watched = Watched(monkeypatch)
+    backend = make(serve("common").address)
+    backend.start()
+    find = backend._route_for
+
+    def find_and_stop(model_id: str) -> object:
+        backend.stop()
+        return find(model_id)
+
+    monkeypatch.setattr(backend, "_route_for", find_and_stop)
+    with pytest.raises(RuntimeError, match=r"call start\(\) first"):
+        backend.generate("one", "abc")
+    assert (watched.opened, watched.open) == (1, [])
+
+
+def test_stop_before_the_call(serve: Serve, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that a stop has closed before it was used is a RuntimeError."""
+    watched = Watched(monkeypatch)
+    backend = make(serve("common").address)
+    backend.start()
+
+    use = backend._channels.use
+
+    def use_and_stop(connection: object) -> Any:
+        entered = use(connection)
+
+        class Stopping:
+            def __enter__(self) -> object:
+                channel = entered.__enter__()
+                backend.stop()
+                return channel
+
+            def __exit__(self, *error: Any) -> object:
+                return entered.__exit__(*error)
+
+        return Stopping()
+
+    monkeypatch.setattr(backend._channels, "use", use_and_stop)
+    with pytest.raises(RuntimeError, match=r"call start\(\) first"):
+        backend.generate("one", "abc")
+    assert watched.open == []
+
+
+def test_stops_under_load(serve: Serve, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever threads generate while the backend is stopped and started, no channel is left."""
+    watched = Watched(monkeypatch)
+    backend = make(serve("common").address)
+    ended = threading.Event()
+
+    def generate() -> None:
+        while not ended.is_set():
+            with suppress(RuntimeError, grpc.RpcError):  # stopped, or stopped meanwhile
+                assert backend.generate("one", "abc") == "cba by common"
+
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(generate) for _ in range(4)]
+        for _ in range(4):
+            backend.start()
+            backend.generate("one", "abc")
+            backend.stop()
+            assert watched.open == []
+        ended.set()
+        for worker in workers:
+            worker.result(60)
+    assert watched.open == []
+
+
+def test_made_up_model_ids(serve: Serve, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Channels to addresses of made-up model ids are limited; those in use are not closed."""
+    watched = Watched(monkeypatch)
+    server = serve("common")
+    backend = make(f"{{model_id}}:{server.port}")
+    backend.start()
+    server.leave.clear()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(backend.generate, "localhost", "abc")
+        assert server.entered.wait(60)
+        channels = backend._channels
+        for number in range(3 * example.UNUSED_CHANNELS):
+            with channels.use(example.Connection(address=f"made-up-{number}:80")):
+                pass
+        assert len(watched.open) <= example.UNUSED_CHANNELS + 2
+        server.leave.set()
+        assert slow.result(60) == "cba by common"
+    assert watched.opened == 3 * example.UNUSED_CHANNELS + 1
+    backend.stop()
+    assert watched.open == []
 
 
 def test_server_restart(serve: Serve, make: Make) -> None:
@@ -186,14 +458,10 @@ def test_request_timeout(serve: Serve, make: Make, grpc_call: GrpcCaller) -> Non
     """A server that stays away is an error after the timeout."""
     server = serve("first")
     backend = make(server.address, routes={"impatient": {"timeout": 0.2}})
-    grpc_call(
-        lambda context: backend.handle_runtime_context("one", context),
-        [("x-route-info", "impatient")],
-    )
     backend.start()
     server.stop()
     with pytest.raises(grpc.RpcError) as failed:
-        backend.generate("one", "abc")
+        grpc_call(request(backend), [("x-route-info", "impatient")])
     unavailable = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
     assert failed.value.code() in unavailable
 
@@ -303,6 +571,11 @@ def test_mutual_tls(serve: Serve, make: Make, certificate: tuple[Path, Path]) ->
         ),
         ({"models": ["one"]}, "models: expected a mapping"),
         ({"models": {"one": {"port": 1}}}, "models.one.port: unknown key"),
+        ({"models": {"org/one": {}}}, "models: expected the name of a model, got 'org/one'"),
+        (
+            {"models": {"one.two": {"address": "{model_id}:80"}}},
+            "models: expected the name of a model, got 'one.two'",
+        ),
         ({"routes": {"here": {"address": "a b:1"}}}, "routes.here.address: expected host:port"),
     ],
 )

@@ -112,6 +112,18 @@ def test_unknown_placement(
     assert "no placement 'nowhere' for model 'lost'" in caplog.text
 
 
+def test_made_up_models(http_call: HttpCaller) -> None:
+    """Placements of the last models are remembered, whatever ids clients make up."""
+    backend = example.RayBackend(LOCAL)
+    request = http_call(lambda context: context, [(b"x-route-info", b"left")])
+    for number in range(example.REMEMBERED + 2):
+        backend.handle_runtime_context(f"model-{number}", request)
+        backend.handle_runtime_context("model-0", request)
+    assert len(backend._routes) == example.REMEMBERED
+    assert {"model-0", f"model-{number}"} <= set(backend._routes)
+    assert "model-1" not in backend._routes
+
+
 class Witness:
     """An actor outside the tasks that tells the test which processes have run them, and when."""
 

@@ -258,6 +258,8 @@ class _HttpServer(_Server[HttpContextType]):
         app = fastapi.FastAPI(openapi_url=None)
         app.add_api_route("/{number}", hold)
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=AT_ONCE)
+        # Or every second part of an answer waits until the client has acknowledged the first one.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         configuration = uvicorn.Config(
             app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False
         )
