@@ -293,12 +293,12 @@ def _is_abbreviated(source: ClassSource) -> bool:
 
 
 def _read_only_names(source: ClassSource, state: State) -> Iterator[str]:
-    """Yield the properties that a constructor assigns although its own class cannot set them."""
+    """Yield the properties without a setter that a constructor of the lineage assigns."""
     for cls in source.known_lineage:
         method = cls.in_body.get("__init__")
         if isinstance(method, Function):
             for name in sorted(_stored(method) & state.always - {"backend_type"}):
-                if _is_read_only(source, name) and _is_read_only(cls, name):
+                if _is_read_only(source, name):
                     yield name
 
 

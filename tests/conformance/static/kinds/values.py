@@ -354,7 +354,7 @@ class StopsByALoop(LocalBackend):  # BC309u
         pass
 
 
-class NamedAnewByStart(LocalBackend):  # BC102
+class NamedAnewByStart(LocalBackend):  # BC102 BC103b
     backend_type = "X"
 
     def start(self) -> None:
@@ -383,7 +383,7 @@ class RegistersByAFunctionWithoutParameter(LocalBackend):  # BC202
     register_config = staticmethod(typed)
 
 
-class NamedTupleOfAName(NamedTuple):  # BC102 BC201 BC202 BC307 BC309 BC401 BC501
+class NamedTupleOfAName(NamedTuple):  # BC102 BC103b BC201 BC202 BC307 BC309 BC401 BC501
     backend_type: str = "X"
 
 
