@@ -58,13 +58,15 @@ class Module:
         self.name = name
         self.path = path
         self.tree = tree
-        self._scopes: dict[tuple[int, int], Scope] = {}
+        self._scopes: dict[tuple[tuple[int, int], bool], Scope] = {}
 
-    def scope(self, version: tuple[int, int]) -> Scope:
-        """Return what the module binds under Python *version*."""
-        if version not in self._scopes:
-            self._scopes[version] = read_scope(self.tree.body, decides(version))
-        return self._scopes[version]
+    def scope(self, version: tuple[int, int], *, type_checking: bool = False) -> Scope:
+        """Return what the module binds under Python *version*, or what type checkers see."""
+        key = version, type_checking
+        if key not in self._scopes:
+            decide = decides(version, type_checking=type_checking)
+            self._scopes[key] = read_scope(self.tree.body, decide)
+        return self._scopes[key]
 
     @cached_property
     def bindings(self) -> dict[str, ast.stmt]:
@@ -185,6 +187,14 @@ class ClassSource:
                 if binding is not None and isinstance(binding.statement, Member):
                     found[name] = binding.statement
         return found
+
+    @cached_property
+    def unreachable(self) -> set[str]:
+        """The names that only branches of the class body bind that never run."""
+        names = {
+            name for each in iter_statements(self.node.body) for name in _bound_names(each)
+        }
+        return names - self.scope.reached.keys() - self.in_body.keys()
 
     @cached_property
     def with_setter(self) -> set[str]:

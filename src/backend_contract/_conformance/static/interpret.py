@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import constructors, members, signatures
+from backend_contract._conformance.source.evaluation.bases import why_undecided
 from backend_contract._conformance.source.evaluation.fitness import Opinion
 from backend_contract._conformance.source.evaluation.opinions import (
+    constructor_opinion,
     name_opinion,
     opinion_on,
+    why_incomplete,
 )
-from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.advice import advise, block_constructor
@@ -111,7 +113,7 @@ def _location(source: ClassSource, judgement: _Judgement, clause: Clause) -> tup
 def _opinion(member: str, clause: str, result: ProbeResult) -> Opinion | None:
     """Return the opinion of the source on a member of a clause, if it has one."""
     if member == "__init__":
-        return stub_opinion(result.target.source, member)
+        return constructor_opinion(result.target.source, result.checker)
     on_class = clause == "BC102"
     return opinion_on(result.target.source, member, result.checker, on_class=on_class)
 
@@ -141,8 +143,26 @@ def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
     if undecidable is not None:
         return undecidable
     judgements = [found for judge in _JUDGES if (found := judge(clause, result)) is not None]
+    open_base = _judge_bases(clause, result)
+    if open_base is not None:
+        doubtful = {*open_base.members}
+        judgements = [each for each in judgements if not doubtful.issuperset(each.members)]
+        judgements.append(open_base)
     violated = (each for each in judgements if each.verdict is Verdict.VIOLATED)
     return next(violated, next(iter(judgements), _Judgement(Verdict.OK)))
+
+
+def _judge_bases(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge the members of a clause that come from a base which the source leaves open."""
+    source = result.target.source
+    undecided = {member: why_undecided(source, member) for member in clause.members}
+    if "__init__" in undecided:  # instances are complete if they have all other members
+        others = [member for each in in_layer("S") for member in each.members]
+        undecided["__init__"] = next(filter(None, (why_undecided(source, m) for m in others)), None)
+    reasons = {member: reason for member, reason in undecided.items() if reason is not None}
+    if not reasons:
+        return None
+    return _Judgement(Verdict.UNCHECKED, [*reasons], [*reasons.values()])
 
 
 def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -214,7 +234,7 @@ def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     """Return whether the source shows why nothing was reported at *mark*."""
     source = result.target.source
     if _opinion(mark.member, mark.clause, result) is not None:
-        return True
+        return mark.member != "__init__" or mark.kind != "defined"
     if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
         return True
     if mark.clause == "BC102" and mark.kind == "use":
@@ -301,7 +321,8 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
         return None
     defect = constructors.find_defect(result.target.source)
     if defect is None:
-        return None
+        reason = why_incomplete(result.target.source)
+        return reason and _Judgement(Verdict.UNCHECKED, ["__init__"], [reason]) or None
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
     return _Judgement(verdict, ["__init__"], [defect.reason], advice=defect.advice)
 

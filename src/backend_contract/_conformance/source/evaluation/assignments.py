@@ -25,7 +25,7 @@ _OURS = "backend_contract."
 _INERT = {  # whether or not they are installed
     "attr.attrs", "attr.s", "attr.define", "attr.frozen", "attr.mutable",
     "attrs.define", "attrs.frozen", "attrs.mutable",
-    "pydantic.dataclasses.dataclass",
+    "attr.dataclass", "pydantic.dataclasses.dataclass",
 }  # fmt: skip
 
 
@@ -59,7 +59,50 @@ def to_instance(source: ClassSource, member: str) -> list[Assigned]:
     for cls in source.known_lineage:
         if not _is_ours(cls):
             found += _assigned_to_instance(cls, source)
-    return [each for each in found if each.member == member]
+    return [each for each in found if each.member == member or _may_be(each, member)]
+
+
+def _may_be(assigned: Assigned, member: str) -> bool:
+    """Return whether an assignment to a computed name may be one to *member*."""
+    if assigned.member is not None:
+        return False
+    match assigned.statement:
+        case ast.Call(func=ast.Name(id="setattr"), args=[_, name, *_]):
+            return _matches(name, member, assigned.at)
+        case _:
+            return True
+
+
+def _matches(name: ast.expr, member: str, at: Context) -> bool:
+    """Return whether the value of an expression may be the name *member*."""
+    match name:
+        case ast.JoinedStr(values=[ast.Constant(value=str(start)), *_]):
+            return member.startswith(start)
+        case ast.BinOp(left=ast.Constant(value=str(start)), op=ast.Add() | ast.Mod()):
+            return member.startswith(start.partition("%")[0])
+        case ast.Name(id=variable) if at.function is not None:
+            choices = _choices(variable, at.function)
+            return choices is None or member in choices
+        case _:
+            return True
+
+
+def _choices(variable: str, function: Function | ast.Lambda) -> set[str] | None:
+    """Return the values of the variable of a loop over literals, or ``None``."""
+    found: set[str] = set()
+    for node in ast.walk(function):
+        match node:
+            case ast.For(target=ast.Name(id=name), iter=ast.Tuple(elts=parts) | ast.List(elts=parts)
+            ) if name == variable:
+                texts = [each.value for each in parts if isinstance(each, ast.Constant)]
+                if len(texts) != len(parts):
+                    return None
+                found |= {str(each) for each in texts}
+            case ast.Name(id=name, ctx=ast.Store()) if name == variable:
+                found.add("")
+            case _:
+                pass
+    return found if len(found) > 1 else None
 
 
 @lru_cache(maxsize=1024)
@@ -105,7 +148,7 @@ def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Itera
     name = _first_parameter(method)
     if name is not None:
         at = Context(cls.module, cls.modules, cls, method, target)
-        yield from _assignments(method, {name}, at)
+        yield from _assignments_or_any(method, {name}, at)
 
 
 def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
@@ -122,6 +165,35 @@ def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[As
                     yield Assigned(target.attr, None, node, at, is_deletion=True)
         if isinstance(node, ast.Call):
             yield from _by_function(node, subjects, at)
+            yield from _by_update(node, subjects, at)
+
+
+def _by_update(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assigned]:
+    """Yield what ``self.__dict__.update(...)`` or ``vars(self).update(...)`` assigns."""
+    match node.func:
+        case ast.Attribute(value=whole, attr="update"):
+            written = ast.unparse(whole)
+            if not any(written in (f"{each}.__dict__", f"vars({each})") for each in subjects):
+                return
+        case _:
+            return
+    for keyword in node.keywords:
+        if keyword.arg is not None:
+            yield Assigned(keyword.arg, keyword.value, node, at)
+    for given in (*node.args, *(each.value for each in node.keywords if each.arg is None)):
+        yield from _items(given, node, at)
+
+
+def _items(given: ast.expr, node: ast.Call, at: Context) -> Iterator[Assigned]:
+    """Yield the items of a mapping that is given to ``update``."""
+    keys = given.keys if isinstance(given, ast.Dict) else [None]
+    values = given.values if isinstance(given, ast.Dict) else [given]
+    for key, value in zip(keys, values, strict=True):
+        match key:
+            case ast.Constant(value=str(name)):
+                yield Assigned(name, value, node, at)
+            case _:
+                yield Assigned(None, None, node, at, why=f"`{ast.unparse(node)}`")
 
 
 def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
@@ -361,8 +433,8 @@ def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
     decorating = inner if is_factory and inner else [function]
     subjects = {name for each in decorating if (name := _first_parameter(each))}
     if len(decorating) == 1 and decorating[0] is function and function.args.args:
-        names = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
-        subjects |= set(names[:1]) if function.args.args[0].arg == "self" else set()
+        is_method = function.args.args[0].arg == "self"
+        subjects |= {each.arg for each in function.args.args[1:2]} if is_method else set()
     allowed = subjects | {each.name for each in inner}
     returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
     returned = {node.value.id if isinstance(node.value, ast.Name) else None for node in returns}
