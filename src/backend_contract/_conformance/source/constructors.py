@@ -77,7 +77,14 @@ class Defect(NamedTuple):
 def find_defect(source: ClassSource) -> Defect | None:
     """Return what is wrong with the instances that the class makes, if anything is."""
     try:
-        for find in (_of_enumeration, _of_abstract, _of_metaclass, _of_new, _of_init, _of_attributes):
+        for find in (
+            _of_enumeration,
+            _of_abstract,
+            _of_metaclass,
+            _of_new,
+            _of_init,
+            _of_attributes,
+        ):
             defect = find(source)
             if defect is not None:
                 return defect
@@ -221,10 +228,13 @@ def _passes_arguments_to_object(
     is_last = all(cls is not None and "__new__" not in cls.in_body for cls in behind)
     for statement in function.body:
         match statement:
-            case ast.Return(
-                value=ast.Call(func=ast.Attribute(value=base, attr="__new__"), args=arguments)
-            ) | ast.Assign(
-                value=ast.Call(func=ast.Attribute(value=base, attr="__new__"), args=arguments)
+            case (
+                ast.Return(
+                    value=ast.Call(func=ast.Attribute(value=base, attr="__new__"), args=arguments)
+                )
+                | ast.Assign(
+                    value=ast.Call(func=ast.Attribute(value=base, attr="__new__"), args=arguments)
+                )
             ):
                 is_object = ast.unparse(base) == "object" or (is_last and is_super(base))
                 if is_object and len(arguments) > 1:

@@ -191,9 +191,7 @@ class ClassSource:
     @cached_property
     def unreachable(self) -> set[str]:
         """The names that only branches of the class body bind that never run."""
-        names = {
-            name for each in iter_statements(self.node.body) for name in _bound_names(each)
-        }
+        names = {name for each in iter_statements(self.node.body) for name in _bound_names(each)}
         return names - self.scope.reached.keys() - self.in_body.keys()
 
     @cached_property

@@ -18,8 +18,8 @@ from backend_contract._conformance.source.modules import (
 )
 
 __all__ = [
-    "always_raises",
     "alternatives",
+    "always_raises",
     "has_gradual_parameters",
     "is_chosen_by_caller",
     "is_overloaded",

@@ -322,7 +322,7 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
     defect = constructors.find_defect(result.target.source)
     if defect is None:
         reason = why_incomplete(result.target.source)
-        return reason and _Judgement(Verdict.UNCHECKED, ["__init__"], [reason]) or None
+        return (reason and _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])) or None
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
     return _Judgement(verdict, ["__init__"], [defect.reason], advice=defect.advice)
 

@@ -92,7 +92,8 @@ def _choices(variable: str, function: Function | ast.Lambda) -> set[str] | None:
     found: set[str] = set()
     for node in ast.walk(function):
         match node:
-            case ast.For(target=ast.Name(id=name), iter=ast.Tuple(elts=parts) | ast.List(elts=parts)
+            case ast.For(
+                target=ast.Name(id=name), iter=ast.Tuple(elts=parts) | ast.List(elts=parts)
             ) if name == variable:
                 texts = [each.value for each in parts if isinstance(each, ast.Constant)]
                 if len(texts) != len(parts):

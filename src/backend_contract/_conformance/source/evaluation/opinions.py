@@ -245,8 +245,7 @@ def _opinion_on_binding(source: ClassSource, member: str, value: _Value, on_clas
 
 def _is_declared_as_any(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.AnnAssign) and any(
-        isinstance(each, ast.Name | ast.Attribute)
-        and ast.unparse(each).rpartition(".")[2] == "Any"
+        isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each).rpartition(".")[2] == "Any"
         for each in ast.walk(statement.annotation)
     )
 
