@@ -39,6 +39,7 @@ __all__ = [
     "Defect",
     "find_defect",
     "has_classic_fields",
+    "has_fields_with_defaults",
     "has_untyped_factory",
     "replaces_generated",
 ]
@@ -182,6 +183,18 @@ def has_classic_fields(source: ClassSource) -> bool:
         _name_in_source(each.func if isinstance(each, ast.Call) else each, cls) in _CLASSIC
         for cls in source.known_lineage
         for each in cls.node.decorator_list
+    )
+
+
+def has_fields_with_defaults(source: ClassSource) -> bool:
+    """Return whether the class is a named tuple whose fields all have defaults.
+
+    mypy forgets the defaults if the body has other assignments.
+    """
+    names = {qualified_name(each, source.module) for each in source.node.bases}
+    fields = [each for each in source.node.body if isinstance(each, ast.AnnAssign)]
+    return bool(names & {"typing.NamedTuple", "typing_extensions.NamedTuple"}) and all(
+        each.value is not None for each in fields
     )
 
 

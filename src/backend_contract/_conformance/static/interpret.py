@@ -13,8 +13,10 @@ from backend_contract._conformance.source.evaluation.bases import why_undecided
 from backend_contract._conformance.source.evaluation.fitness import Opinion
 from backend_contract._conformance.source.evaluation.opinions import (
     constructor_opinion,
+    is_chosen_at_run_time,
     name_opinion,
     opinion_on,
+    reads_other_class,
     why_incomplete,
 )
 from backend_contract._conformance.source.modules import ClassSource
@@ -60,8 +62,21 @@ def interpret(result: ProbeResult) -> Report:
     if problem is not None:
         return Report(target=target.text, error=f"{target.text}: {result.checker}: {problem}")
     findings: dict[str, Finding] = {}
+    name = target.source.node.name
+    is_open = is_chosen_at_run_time(target.source)
+    if not is_open and reads_other_class(target.source, result.checker):
+        lines = [each.lineno for each in target.source.definitions(type_checking=True)]
+        problem = (
+            f"defined on lines {', '.join(map(str, lines))}; {result.checker} may pick a different "
+            "definition than Python; rename the duplicates"
+        )
+        return Report(target=target.text, error=f"{target.text}: {problem}")
     for clause in in_layer("S"):
         judgement = _judge(clause, result) if clause.id != "BC103" else _judge_name(result)
+        if judgement is not None and is_open:
+            reason = f"`if` or `try` decides at run time which class `{name}` is"
+            advice = f"Rename the other definitions of `{name}`."
+            judgement = _Judgement(Verdict.UNCHECKED, clause.members, [reason], advice=advice)
         if judgement is None:
             continue
         blocking = blocked_by(clause, findings.__getitem__)
@@ -170,8 +185,10 @@ def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
     source = result.target.source
     if "__init__" not in clause.members or not _is_reported(clause, "__init__", result):
         return None
-    if (result.checker == "zuban" and constructors.replaces_generated(source)) or (
-        result.checker in ("ty", "zuban") and constructors.has_classic_fields(source)
+    if (
+        (result.checker == "zuban" and constructors.replaces_generated(source))
+        or (result.checker in ("ty", "zuban") and constructors.has_classic_fields(source))
+        or (result.checker == "mypy" and constructors.has_fields_with_defaults(source))
     ):
         reason = f"{result.checker} takes the constructor for a generated one with other parameters"
         return _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])
@@ -322,7 +339,7 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
     defect = constructors.find_defect(result.target.source)
     if defect is None:
         reason = why_incomplete(result.target.source)
-        return (reason and _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])) or None
+        return None if reason is None else _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
     return _Judgement(verdict, ["__init__"], [defect.reason], advice=defect.advice)
 

@@ -41,7 +41,14 @@ from backend_contract._conformance.source.evaluation.scopes import Binding, Func
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
 
-__all__ = ["constructor_opinion", "name_opinion", "opinion_on", "why_incomplete"]
+__all__ = [
+    "constructor_opinion",
+    "is_chosen_at_run_time",
+    "name_opinion",
+    "opinion_on",
+    "reads_other_class",
+    "why_incomplete",
+]
 
 _LAST_COUNTS = ("pyright", "pyrefly", "ty")
 """Checkers that take the last one of several methods, as Python does."""
@@ -355,6 +362,19 @@ def _opinion_on_constructor(value: _Value, source: ClassSource) -> Opinion:
         return Opinion(Verdict.UNCHECKED, "cannot follow the value of `__init__`")
     at = Context(cls.module, cls.modules, cls, target=source)
     return fits_constructor(statement, at)._replace(statement=statement, module=cls.module)
+
+
+def is_chosen_at_run_time(source: ClassSource) -> bool:
+    """Return whether a class is one of several of its name, and the source does not tell which."""
+    return bool(source.module.namesakes.get(source.node)) and not source.is_decided
+
+
+def reads_other_class(source: ClassSource, checker: str) -> bool:
+    """Return whether *checker* may read another class of the same name than Python does."""
+    if not source.module.namesakes.get(source.node):
+        return False
+    seen = source.definitions(type_checking=True)
+    return seen != [source.node] and not (seen[-1:] == [source.node] and checker in _LAST_COUNTS)
 
 
 def why_incomplete(source: ClassSource) -> str | None:
