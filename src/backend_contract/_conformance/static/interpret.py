@@ -187,7 +187,9 @@ def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
         return None
     if (
         (result.checker == "zuban" and constructors.replaces_generated(source))
-        or (result.checker in ("ty", "zuban") and constructors.has_classic_fields(source))
+        or (
+            result.checker in ("pyright", "ty", "zuban") and constructors.has_classic_fields(source)
+        )
         or (result.checker == "mypy" and constructors.has_fields_with_defaults(source))
     ):
         reason = f"{result.checker} takes the constructor for a generated one with other parameters"
