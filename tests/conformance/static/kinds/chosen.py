@@ -295,3 +295,47 @@ class NamedBelowAPropertyOfAMixin(Structural):  # BC201
     @property
     def is_started(self) -> bool:
         return True
+
+
+# ---- metaclasses and decorators
+
+
+class ReplacesStart(abc.ABCMeta):
+    def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> None:
+        super().__init__(name, bases, body)
+        cls.start = None
+
+
+class Registers(abc.ABCMeta):
+    def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> None:
+        super().__init__(name, bases, body)
+        cls.registered = True
+
+
+class StartsByAMetaclass(LocalBackend, metaclass=ReplacesStart):  # BC309u or BC309
+    pass
+
+
+class RegisteredByAMetaclass(LocalBackend, metaclass=Registers):  # ok
+    pass
+
+
+class Shelf:
+    def add(self, cls: type[K]) -> type[K]:
+        return cls
+
+    def swap(self, cls: type[K]) -> Any:
+        return self
+
+
+shelf = Shelf()
+
+
+@shelf.add
+class Added(LocalBackend):  # ok
+    pass
+
+
+@shelf.swap
+class Swapped(LocalBackend):  # BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
+    pass

@@ -270,6 +270,7 @@ def _assigned_to_class(cls: ClassSource, target: ClassSource) -> tuple[Assigned,
 def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
     yield from _in_module(cls)
     yield from _in_classmethods(cls, target)
+    yield from _by_metaclass(cls)
     for decorator in cls.node.decorator_list:
         yield from _by_decorator(decorator, cls)
     if cls is not target:
@@ -293,6 +294,70 @@ def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned
         at = Context(cls.module, cls.modules, cls, method, target)
         for each in _assignments(method, subjects, at):
             yield each._replace(is_certain=False)
+
+
+def _by_metaclass(cls: ClassSource) -> Iterator[Assigned]:
+    """Yield what the metaclass assigns to the class that it makes."""
+    for keyword in cls.node.keywords:
+        if keyword.arg != "metaclass":
+            continue
+        metaclass = cls.modules.class_named(cls.module, keyword.value)
+        if metaclass is None:
+            continue
+        for each in metaclass.known_lineage:
+            if each.module.name in ("abc", "enum") or _is_ours(each):
+                continue
+            for method in each.node.body:
+                if isinstance(method, Function):
+                    at = Context(each.module, each.modules, each, method)
+                    yield from _in_metaclass(method, at)
+
+
+def _in_metaclass(method: Function, at: Context) -> Iterator[Assigned]:
+    subjects = {name for name in [_first_parameter(method)] if name}
+    if method.name == "__new__":
+        subjects = _variables(method)
+        namespaces = {each.arg for each in method.args.args[3:4]}
+        yield from _to_namespace(method, namespaces, at)
+    elif method.name == "__prepare__":
+        yield Assigned(None, None, method, at, why="`__prepare__` of the metaclass")
+    if method.name in ("__new__", "__init__"):
+        for each in _assignments_or_any(method, subjects, at):
+            yield each._replace(is_certain=False)
+
+
+def _variables(method: Function) -> set[str]:
+    """Return the variables of a method that plain assignments bind."""
+    return {
+        target.id
+        for node in ast.walk(method)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _to_namespace(method: Function, namespaces: set[str], at: Context) -> Iterator[Assigned]:
+    """Yield an assignment to any member if a metaclass changes the namespace of a class body."""
+    for node in ast.walk(method):
+        match node:
+            case (
+                ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
+                | ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Name(id=name), attr="update" | "setdefault" | "pop"
+                    )
+                )
+            ) if name in namespaces:
+                why = f"`{ast.unparse(node)}` in the metaclass"
+                yield Assigned(None, None, node, at, why=why)
+            case ast.Call(func=ast.Attribute(attr="__new__"), args=[*_, given]) if (
+                not (isinstance(given, ast.Name) and given.id in namespaces) and len(node.args) > 2
+            ):
+                why = f"`{ast.unparse(node)}` in the metaclass"
+                yield Assigned(None, None, node, at, why=why)
+            case _:
+                pass
 
 
 def _in_module(cls: ClassSource) -> Iterator[Assigned]:
@@ -434,8 +499,8 @@ def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
     decorating = inner if is_factory and inner else [function]
     subjects = {name for each in decorating if (name := _first_parameter(each))}
     if len(decorating) == 1 and decorating[0] is function and function.args.args:
-        is_method = function.args.args[0].arg == "self"
-        subjects |= {each.arg for each in function.args.args[1:2]} if is_method else set()
+        if function.args.args[0].arg == "self":  # a bound method
+            subjects = {each.arg for each in function.args.args[1:2]}
     allowed = subjects | {each.name for each in inner}
     returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
     returned = {node.value.id if isinstance(node.value, ast.Name) else None for node in returns}

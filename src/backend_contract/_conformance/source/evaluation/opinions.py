@@ -348,7 +348,7 @@ def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
         return None
     reached = cls.scope.reached.get("__init__", [])
     is_other = reached != cls.scope_for_checkers.reached.get("__init__", [])
-    is_first = len(reached) > 1 and checker not in _LAST_COUNTS
+    is_first = len(reached) > 1 and (checker not in _LAST_COUNTS or len(alternatives) > 1)
     if not is_other and not is_first and not is_inherited_by_model(source, cls):
         return None
     values = [_Value(cls, each) for each in alternatives if each is not None]
