@@ -29,6 +29,10 @@ _INERT = {  # whether or not they are installed
 }  # fmt: skip
 
 
+_KNOWN_METACLASSES = {"abc", "enum", "pydantic", "typing", "typing_extensions"}
+"""The packages whose metaclasses add no member of a backend."""
+
+
 class Assigned(NamedTuple):
     """One assignment to a member."""
 
@@ -305,7 +309,7 @@ def _by_metaclass(cls: ClassSource) -> Iterator[Assigned]:
         if metaclass is None:
             continue
         for each in metaclass.known_lineage:
-            if each.module.name in ("abc", "enum") or _is_ours(each):
+            if each.module.name.partition(".")[0] in _KNOWN_METACLASSES or _is_ours(each):
                 continue
             for method in each.node.body:
                 if isinstance(method, Function):
@@ -498,9 +502,8 @@ def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
     ]
     decorating = inner if is_factory and inner else [function]
     subjects = {name for each in decorating if (name := _first_parameter(each))}
-    if len(decorating) == 1 and decorating[0] is function and function.args.args:
-        if function.args.args[0].arg == "self":  # a bound method
-            subjects = {each.arg for each in function.args.args[1:2]}
+    if decorating == [function] and [each.arg for each in function.args.args[:1]] == ["self"]:
+        subjects = {each.arg for each in function.args.args[1:2]}
     allowed = subjects | {each.name for each in inner}
     returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
     returned = {node.value.id if isinstance(node.value, ast.Name) else None for node in returns}
