@@ -198,7 +198,7 @@ OK, VIOLATED, UNCHECKED = Verdict.OK, Verdict.VIOLATED, Verdict.UNCHECKED
             None,
         ),
         ("start", "@unknown\nclass Mine(Base): ...", UNCHECKED),
-        ("start", "class Mine(Base):\n    locals()['start'] = 3", UNCHECKED),
+        ("start", "class Mine(Base):\n    locals()['start'] = 3", VIOLATED),
     ],
 )
 def test_opinion(tmp_path: Path, member: str, text: str, expected: Verdict | None) -> None:

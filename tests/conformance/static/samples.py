@@ -375,7 +375,7 @@ class StartedByMethod(Whole):  # BC307
     def is_started(self) -> bool: ...
 
 
-class StartedLater(Whole):  # BC307
+class StartedLater(Whole):  # BC201 BC307
     @property
     async def is_started(self) -> bool: ...
 

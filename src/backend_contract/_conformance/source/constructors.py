@@ -16,6 +16,7 @@ from backend_contract._conformance.source.definitions import (
     dotted_name,
     unquoted,
 )
+from backend_contract._conformance.source.evaluation.fitness import call_problem
 from backend_contract._conformance.source.execution import (
     Generated,
     State,
@@ -24,6 +25,7 @@ from backend_contract._conformance.source.execution import (
     is_super,
     nodes_of,
 )
+from backend_contract._conformance.source.members import is_abstract
 from backend_contract._conformance.source.modules import (
     ClassSource,
     Function,
@@ -37,10 +39,15 @@ __all__ = [
     "Defect",
     "find_defect",
     "has_classic_fields",
+    "has_fields_with_defaults",
     "has_untyped_factory",
     "replaces_generated",
 ]
 
+_MEMBERS = (
+    "backend_type", "is_started", "register_config", "start", "stop", "start_lock",
+    "handle_runtime_context",
+)  # fmt: skip
 _READABLE = ("is_started", "start_lock")
 """The members that a runtime reads on a new instance."""
 _CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__")
@@ -53,6 +60,7 @@ _ATTRS = _CLASSIC | {
         for package in ("attr", "attrs")
         for name in ("define", "frozen", "mutable")
     ),
+    "attr.dataclass",
 }
 _ORDINARY_METACLASSES = {"ABCMeta", "type", "_ProtocolMeta"}
 _INERT = {"conforms", "final", "override", "register", "runtime_checkable", "total_ordering"}
@@ -70,7 +78,14 @@ class Defect(NamedTuple):
 def find_defect(source: ClassSource) -> Defect | None:
     """Return what is wrong with the instances that the class makes, if anything is."""
     try:
-        for find in (_of_enumeration, _of_metaclass, _of_new, _of_init, _of_attributes):
+        for find in (
+            _of_enumeration,
+            _of_abstract,
+            _of_metaclass,
+            _of_new,
+            _of_init,
+            _of_attributes,
+        ):
             defect = find(source)
             if defect is not None:
                 return defect
@@ -83,6 +98,37 @@ def _of_enumeration(source: ClassSource) -> Defect | None:
     if any(cls.module.name == "enum" for cls in source.known_lineage):
         return Defect(True, "the class is an enumeration, which makes no new instances")
     return None
+
+
+def _of_abstract(source: ClassSource) -> Defect | None:
+    """Judge a class with abstract members, which some checkers do not report."""
+    if source.has_unknown_base or not any(_makes_abstract(cls) for cls in source.known_lineage):
+        return None
+    for name in sorted({name for cls in source.known_lineage for name in cls.in_body}):
+        found = source.find(name)
+        if found is not None and name not in _MEMBERS and is_abstract(found[1]):
+            return Defect(True, f"`{name}` is abstract, and the class does not define it")
+        if found is not None and name in found[0].in_body and _is_abstract_value(*found):
+            return Defect(True, f"the value of `{name}` is an abstract method")
+    return None
+
+
+def _is_abstract_value(owner: ClassSource, statement: Member) -> bool:
+    """Return whether a class body assigns an abstract method of another class."""
+    if isinstance(statement, Function) or not isinstance(statement.value, ast.Attribute):
+        return False
+    cls = _class_named(statement.value.value, owner)
+    found = cls.find(statement.value.attr) if cls is not None else None
+    return found is not None and is_abstract(found[1])
+
+
+def _makes_abstract(cls: ClassSource) -> bool:
+    """Return whether the metaclass of a class is that of abstract classes."""
+    names = [qualified_name(each, cls.module) for each in cls.node.bases]
+    metaclasses = [each.value for each in cls.node.keywords if each.arg == "metaclass"]
+    return bool({"abc.ABC", "typing.Protocol"} & {*names}) or any(
+        qualified_name(each, cls.module) == "abc.ABCMeta" for each in metaclasses
+    )
 
 
 # ---- what calling the class returns
@@ -99,6 +145,9 @@ def _of_metaclass(source: ClassSource) -> Defect | None:
     call = _method(metaclass, "__call__")
     if call is None:
         return None
+    problem = call_problem("__call__", call[1].args, is_bound=False)
+    if problem is not None and not call[1].decorator_list:
+        return Defect(True, f"`{metaclass.node.name}.__call__` has other parameters: {problem}")
     return _of_factory(source, *call, f"`{metaclass.node.name}.__call__`")
 
 
@@ -137,6 +186,18 @@ def has_classic_fields(source: ClassSource) -> bool:
     )
 
 
+def has_fields_with_defaults(source: ClassSource) -> bool:
+    """Return whether the class is a named tuple whose fields all have defaults.
+
+    mypy forgets the defaults if the body has other assignments.
+    """
+    names = {qualified_name(each, source.module) for each in source.node.bases}
+    fields = [each for each in source.node.body if isinstance(each, ast.AnnAssign)]
+    return bool(names & {"typing.NamedTuple", "typing_extensions.NamedTuple"}) and all(
+        each.value is not None for each in fields
+    )
+
+
 def _metaclass(source: ClassSource) -> tuple[ast.expr, ClassSource] | None:
     """Return the metaclass of the class and the class that names it, unless it is ordinary."""
     for cls in source.known_lineage:
@@ -164,7 +225,36 @@ def _class_named(expression: ast.expr, owner: ClassSource) -> ClassSource | None
 
 def _of_new(source: ClassSource) -> Defect | None:
     new = _method(source, "__new__")
-    return new and _of_factory(source, *new, f"`{new[0].node.name}.__new__`")
+    if new is None:
+        return None
+    name = f"`{new[0].node.name}.__new__`"
+    if _passes_arguments_to_object(source, *new):
+        return Defect(True, f"{name} passes arguments to `object.__new__`, which takes none")
+    return _of_factory(source, *new, name)
+
+
+def _passes_arguments_to_object(
+    source: ClassSource, owner: ClassSource, function: Function
+) -> bool:
+    """Return whether a ``__new__`` returns ``object.__new__(cls, config)``, which raises."""
+    behind = source.lineage[source.lineage.index(owner) + 1 :]
+    is_last = all(cls is not None and "__new__" not in cls.in_body for cls in behind)
+    for statement in function.body:
+        match statement:
+            case (
+                ast.Return(
+                    value=ast.Call(func=ast.Attribute(value=base, attr="__new__"), args=arguments)
+                )
+                | ast.Assign(
+                    value=ast.Call(func=ast.Attribute(value=base, attr="__new__"), args=arguments)
+                )
+            ):
+                is_object = ast.unparse(base) == "object" or (is_last and is_super(base))
+                if is_object and len(arguments) > 1:
+                    return True
+            case _:
+                pass
+    return False
 
 
 def _of_factory(
@@ -293,12 +383,12 @@ def _is_abbreviated(source: ClassSource) -> bool:
 
 
 def _read_only_names(source: ClassSource, state: State) -> Iterator[str]:
-    """Yield the properties that a constructor assigns although its own class cannot set them."""
+    """Yield the properties without a setter that a constructor of the lineage assigns."""
     for cls in source.known_lineage:
         method = cls.in_body.get("__init__")
         if isinstance(method, Function):
             for name in sorted(_stored(method) & state.always - {"backend_type"}):
-                if _is_read_only(source, name) and _is_read_only(cls, name):
+                if _is_read_only(source, name):
                     yield name
 
 
@@ -471,7 +561,7 @@ def _needed(source: ClassSource, state: State) -> Iterator[tuple[str, str]]:
             if isinstance(statement, Function):
                 for name in _reads(source, owner, statement):
                     yield member, name
-        elif _is_set_by_constructor(source, member):
+        else:
             yield member, member
     yield from (("register_config", name) for name in _needed_to_register(source))
 

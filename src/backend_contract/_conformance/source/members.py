@@ -102,7 +102,8 @@ def contains_any(source: ClassSource, member: str, part: str) -> bool:
     annotated = annotation(source, member, part)
     if found is None or annotated is None:
         return False
-    return any(_is_any(each, found[0].module) for each in _union(annotated))
+    module = found[0].module
+    return any(_is_any(each, module) or _is_any_class(each, module) for each in _union(annotated))
 
 
 def accepts_everything(source: ClassSource, member: str, part: str) -> bool:
@@ -131,6 +132,17 @@ def _union(annotated: ast.expr) -> list[ast.expr]:
 
 def _is_any(annotated: ast.expr, module: Module) -> bool:
     return qualified_name(annotated, module) in ("typing.Any", "typing_extensions.Any")
+
+
+def _is_any_class(annotated: ast.expr, module: Module) -> bool:
+    """Return whether an annotation is ``type[Any]``, which has every attribute, or ``type``."""
+    match annotated:
+        case ast.Subscript(value=ast.Name(id="type" | "Type"), slice=inner):
+            return _is_any(inner, module)
+        case ast.Name(id="type" | "Type"):
+            return True
+        case _:
+            return False
 
 
 def missing_annotation(source: ClassSource, member: str, part: str) -> str | None:

@@ -13,7 +13,12 @@ from typing import TypeAlias
 
 from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.evaluation.conditions import decides
-from backend_contract._conformance.source.evaluation.scopes import Function, Scope, read_scope
+from backend_contract._conformance.source.evaluation.scopes import (
+    Binding,
+    Function,
+    Scope,
+    read_scope,
+)
 from backend_contract._conformance.source.parsing import (
     InvalidSyntaxError,
     SourceError,
@@ -58,13 +63,18 @@ class Module:
         self.name = name
         self.path = path
         self.tree = tree
-        self._scopes: dict[tuple[int, int], Scope] = {}
+        self._scopes: dict[tuple[tuple[int, int], bool], Scope] = {}
 
-    def scope(self, version: tuple[int, int]) -> Scope:
-        """Return what the module binds under Python *version*."""
-        if version not in self._scopes:
-            self._scopes[version] = read_scope(self.tree.body, decides(version))
-        return self._scopes[version]
+    def scope(self, version: tuple[int, int], *, type_checking: bool = False) -> Scope:
+        """Return what the module binds under Python *version*, or what type checkers see."""
+        key = version, type_checking
+        if key not in self._scopes:
+            decide = decides(version, type_checking=type_checking)
+            try:
+                self._scopes[key] = read_scope(self.tree.body, decide)
+            except RecursionError:  # an `elif` chain of hundreds of branches
+                self._scopes[key] = Scope({}, {}, is_open=True)
+        return self._scopes[key]
 
     @cached_property
     def bindings(self) -> dict[str, ast.stmt]:
@@ -185,6 +195,23 @@ class ClassSource:
                 if binding is not None and isinstance(binding.statement, Member):
                     found[name] = binding.statement
         return found
+
+    def definitions(self, *, type_checking: bool) -> list[ast.stmt]:
+        """The statements that may bind the name of the class in its module, in their order."""
+        scope = self.module.scope(self.modules.version, type_checking=type_checking)
+        return scope.reached.get(self.node.name, [])
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether Python takes this class, and no other one of its name in the module."""
+        bindings = self.module.scope(self.modules.version).bindings.get(self.node.name, ())
+        return [each and each.statement for each in bindings] == [self.node]
+
+    @cached_property
+    def unreachable(self) -> set[str]:
+        """The names that only branches of the class body bind that never run."""
+        names = {name for each in iter_statements(self.node.body) for name in _bound_names(each)}
+        return names - self.scope.reached.keys() - self.in_body.keys()
 
     @cached_property
     def with_setter(self) -> set[str]:
@@ -424,7 +451,7 @@ class ModuleFinder:
                     return origin, following
         match module.bindings.get(first):
             case ast.ClassDef() as node:
-                return _nested_class(module, node, rest)
+                return _nested_class(module, self._defined(module, node), rest)
             case ast.ImportFrom() | ast.Import() as statement:
                 return self.imported(module, statement, name)
             case ast.Assign(value=ast.Name() | ast.Attribute() as value):
@@ -437,6 +464,16 @@ class ModuleFinder:
                     f"{module.path}:{statement.lineno}: {first!r} is {kind}; expected a class "
                     "statement"
                 )
+
+    def _defined(self, module: Module, last: ast.ClassDef) -> ast.ClassDef:
+        """Return the class statement that binds the name of *last*, if conditions decide that."""
+        if len(module.namesakes.get(last, ())) < 2:
+            return last
+        match module.scope(self.version).bindings.get(last.name):
+            case (Binding(statement=ast.ClassDef() as node),):
+                return node
+            case _:
+                return last
 
     def imported(
         self, module: Module, statement: ast.ImportFrom | ast.Import, name: tuple[str, ...]

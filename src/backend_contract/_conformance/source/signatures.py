@@ -18,6 +18,7 @@ from backend_contract._conformance.source.modules import (
 )
 
 __all__ = [
+    "alternatives",
     "always_raises",
     "has_gradual_parameters",
     "is_chosen_by_caller",
@@ -250,19 +251,20 @@ def is_chosen_by_caller(source: ClassSource, member: str) -> bool:
     return any(
         name.id in _type_parameters(function)
         or (name.id not in _names_in_bases(owner) and _type_variable(name, owner) is not None)
-        for name in _alternatives(returns)
+        for name in alternatives(returns)
         if isinstance(name, ast.Name) and name.id not in given
     )
 
 
-def _alternatives(annotated: ast.expr) -> list[ast.expr]:
+def alternatives(annotated: ast.expr) -> list[ast.expr]:
     """Return the alternatives of a union, or the annotation itself."""
     match unquoted(annotated):
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _alternatives(left) + _alternatives(right)
+            return alternatives(left) + alternatives(right)
         case ast.Subscript(value=generic, slice=inner) if _last_part(generic) in _UNIONS:
             parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            return [each for part in parts for each in _alternatives(part)]
+            optional = [ast.Constant(None)] if _last_part(generic) == "Optional" else []
+            return [each for part in parts for each in alternatives(part)] + optional
         case annotation:
             return [annotation]
 

@@ -125,13 +125,13 @@ def modules_for(root: Path | None, search: SearchContext) -> ModuleFinder:
 
 
 def require_one_definition(target: Target) -> None:
-    """Raise :class:`CouldNotCheckError` if several classes share the name of the target.
+    """Raise :class:`CouldNotCheckError` if several nested classes share the name of the target.
 
     A type checker may pick one of them, and Python another.
     """
     source = target.source
     lines = [node.lineno for node in source.module.namesakes.get(source.node, ())]
-    if lines:
+    if lines and source.node not in source.definitions(type_checking=False):
         raise CouldNotCheckError(
             f"{target.text}: defined on lines {', '.join(map(str, lines))}; type checkers may pick "
             "a different definition than Python; rename the duplicates"

@@ -9,12 +9,16 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import constructors, members, signatures
+from backend_contract._conformance.source.evaluation.bases import why_undecided
 from backend_contract._conformance.source.evaluation.fitness import Opinion
 from backend_contract._conformance.source.evaluation.opinions import (
+    constructor_opinion,
+    is_chosen_at_run_time,
     name_opinion,
     opinion_on,
+    reads_other_class,
+    why_incomplete,
 )
-from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.advice import advise, block_constructor
@@ -58,8 +62,21 @@ def interpret(result: ProbeResult) -> Report:
     if problem is not None:
         return Report(target=target.text, error=f"{target.text}: {result.checker}: {problem}")
     findings: dict[str, Finding] = {}
+    name = target.source.node.name
+    is_open = is_chosen_at_run_time(target.source)
+    if not is_open and reads_other_class(target.source, result.checker):
+        lines = [each.lineno for each in target.source.definitions(type_checking=True)]
+        problem = (
+            f"defined on lines {', '.join(map(str, lines))}; {result.checker} may pick a different "
+            "definition than Python; rename the duplicates"
+        )
+        return Report(target=target.text, error=f"{target.text}: {problem}")
     for clause in in_layer("S"):
         judgement = _judge(clause, result) if clause.id != "BC103" else _judge_name(result)
+        if judgement is not None and is_open:
+            reason = f"`if` or `try` decides at run time which class `{name}` is"
+            advice = f"Rename the other definitions of `{name}`."
+            judgement = _Judgement(Verdict.UNCHECKED, clause.members, [reason], advice=advice)
         if judgement is None:
             continue
         blocking = blocked_by(clause, findings.__getitem__)
@@ -111,7 +128,7 @@ def _location(source: ClassSource, judgement: _Judgement, clause: Clause) -> tup
 def _opinion(member: str, clause: str, result: ProbeResult) -> Opinion | None:
     """Return the opinion of the source on a member of a clause, if it has one."""
     if member == "__init__":
-        return stub_opinion(result.target.source, member)
+        return constructor_opinion(result.target.source, result.checker)
     on_class = clause == "BC102"
     return opinion_on(result.target.source, member, result.checker, on_class=on_class)
 
@@ -141,8 +158,26 @@ def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
     if undecidable is not None:
         return undecidable
     judgements = [found for judge in _JUDGES if (found := judge(clause, result)) is not None]
+    open_base = _judge_bases(clause, result)
+    if open_base is not None:
+        doubtful = {*open_base.members}
+        judgements = [each for each in judgements if not doubtful.issuperset(each.members)]
+        judgements.append(open_base)
     violated = (each for each in judgements if each.verdict is Verdict.VIOLATED)
     return next(violated, next(iter(judgements), _Judgement(Verdict.OK)))
+
+
+def _judge_bases(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge the members of a clause that come from a base which the source leaves open."""
+    source = result.target.source
+    undecided = {member: why_undecided(source, member) for member in clause.members}
+    if "__init__" in undecided:  # instances are complete if they have all other members
+        others = [member for each in in_layer("S") for member in each.members]
+        undecided["__init__"] = next(filter(None, (why_undecided(source, m) for m in others)), None)
+    reasons = {member: reason for member, reason in undecided.items() if reason is not None}
+    if not reasons:
+        return None
+    return _Judgement(Verdict.UNCHECKED, [*reasons], [*reasons.values()])
 
 
 def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -150,8 +185,12 @@ def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
     source = result.target.source
     if "__init__" not in clause.members or not _is_reported(clause, "__init__", result):
         return None
-    if (result.checker == "zuban" and constructors.replaces_generated(source)) or (
-        result.checker in ("ty", "zuban") and constructors.has_classic_fields(source)
+    if (
+        (result.checker == "zuban" and constructors.replaces_generated(source))
+        or (
+            result.checker in ("pyright", "ty", "zuban") and constructors.has_classic_fields(source)
+        )
+        or (result.checker == "mypy" and constructors.has_fields_with_defaults(source))
     ):
         reason = f"{result.checker} takes the constructor for a generated one with other parameters"
         return _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])
@@ -214,7 +253,7 @@ def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     """Return whether the source shows why nothing was reported at *mark*."""
     source = result.target.source
     if _opinion(mark.member, mark.clause, result) is not None:
-        return True
+        return mark.member != "__init__" or mark.kind != "defined"
     if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
         return True
     if mark.clause == "BC102" and mark.kind == "use":
@@ -301,7 +340,8 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
         return None
     defect = constructors.find_defect(result.target.source)
     if defect is None:
-        return None
+        reason = why_incomplete(result.target.source)
+        return None if reason is None else _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
     return _Judgement(verdict, ["__init__"], [defect.reason], advice=defect.advice)
 

@@ -649,7 +649,7 @@ class AProtocol(Backend, Protocol):  # BC101 BC102b BC201 BC202 BC307 BC309 BC40
     pass
 
 
-class AnEnum(enum.Enum):  # BC101 BC102b BC201 BC307
+class AnEnum(enum.Enum):  # BC101 BC102b BC103b BC201 BC307
     A = 1
     backend_type = "X"
     is_started = False

@@ -138,7 +138,7 @@ class LockNever(Based):  # BC401
         raise NotImplementedError
 
 
-class StartedNever(Whole):  # BC307
+class StartedNever(Whole):  # BC201 BC307
     @property
     def is_started(self) -> NoReturn:
         raise NotImplementedError
@@ -277,7 +277,7 @@ class LockTypeVar(Whole):  # BC401u
     def start_lock(self) -> T: ...
 
 
-class StartedTypeVar(Whole):  # BC307u or BC307
+class StartedTypeVar(Whole):  # BC201 BC307u or BC201 BC307
     @property
     def is_started(self) -> T: ...
 
@@ -313,7 +313,7 @@ class OfBool(Generic[T], Whole):  # BC309
 
 
 # --- Any inside
-class NameMaybeAny(Whole):  # BC101 BC102b
+class NameMaybeAny(Whole):  # BC101 BC102b BC103b
     backend_type: MaybeAny = "X"
 
 
@@ -341,7 +341,7 @@ class StartedUnion(Whole):  # BC307u
     is_started: Union[bool, Any] = False
 
 
-class StartedPropAny(Whole):  # BC307u
+class StartedPropAny(Whole):  # BC201 BC307u
     @property
     def is_started(self) -> bool | Any: ...
 
@@ -901,12 +901,12 @@ class FlagLiteral(Whole):  # ok
     is_started: Literal[False] = False
 
 
-class FlagCallable(Whole):  # BC307
+class FlagCallable(Whole):  # BC201 BC307
     @property
     def is_started(self) -> Callable[[], bool]: ...
 
 
-class FlagT(Generic[T], Whole):  # BC307u
+class FlagT(Generic[T], Whole):  # BC201 BC307u
     @property
     def is_started(self) -> T: ...
 
@@ -915,7 +915,7 @@ class NameLiteral(Whole):  # ok
     backend_type: Literal["X"] = "X"
 
 
-class NameAnyStr(Whole):  # BC101 BC102b
+class NameAnyStr(Whole):  # BC101 BC102b BC103b
     backend_type: bytes | str = "X"
 
 

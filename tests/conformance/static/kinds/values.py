@@ -338,7 +338,7 @@ def wraps(cls):
 
 
 @wraps
-class ReplacedByADecorator(LocalBackend):  # BC101u BC102u BC202u BC307u BC309u BC401u BC501u
+class ReplacedByADecorator(LocalBackend):  # BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
     pass
 
 
@@ -347,14 +347,14 @@ class StopsLaterAtLast(LocalBackend):  # BC309
     async def stop(self) -> None: ...
 
 
-class StopsByALoop(LocalBackend):  # BC309u
+class StopsByALoop(LocalBackend):  # BC309
     def stop(self) -> None: ...
 
     for stop in (1, 2):
         pass
 
 
-class NamedAnewByStart(LocalBackend):  # BC102
+class NamedAnewByStart(LocalBackend):  # BC102 BC103b
     backend_type = "X"
 
     def start(self) -> None:
@@ -383,7 +383,7 @@ class RegistersByAFunctionWithoutParameter(LocalBackend):  # BC202
     register_config = staticmethod(typed)
 
 
-class NamedTupleOfAName(NamedTuple):  # BC102 BC201 BC202 BC307 BC309 BC401 BC501
+class NamedTupleOfAName(NamedTuple):  # BC102 BC103b BC201 BC202 BC307 BC309 BC401 BC501
     backend_type: str = "X"
 
 
@@ -425,7 +425,7 @@ class StartedOverAProperty(LocalBackend):  # BC307
         self.is_started = True
 
 
-class BoundByLocals(LocalBackend):  # BC101u BC102u BC202u BC307u BC309u BC401u BC501u
+class BoundByLocals(LocalBackend):  # BC309
     locals()["start"] = 3
 
 

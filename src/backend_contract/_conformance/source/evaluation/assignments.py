@@ -25,8 +25,12 @@ _OURS = "backend_contract."
 _INERT = {  # whether or not they are installed
     "attr.attrs", "attr.s", "attr.define", "attr.frozen", "attr.mutable",
     "attrs.define", "attrs.frozen", "attrs.mutable",
-    "pydantic.dataclasses.dataclass",
+    "attr.dataclass", "pydantic.dataclasses.dataclass",
 }  # fmt: skip
+
+
+_KNOWN_METACLASSES = {"abc", "enum", "pydantic", "typing", "typing_extensions"}
+"""The packages whose metaclasses add no member of a backend."""
 
 
 class Assigned(NamedTuple):
@@ -59,7 +63,51 @@ def to_instance(source: ClassSource, member: str) -> list[Assigned]:
     for cls in source.known_lineage:
         if not _is_ours(cls):
             found += _assigned_to_instance(cls, source)
-    return [each for each in found if each.member == member]
+    return [each for each in found if each.member == member or _may_be(each, member)]
+
+
+def _may_be(assigned: Assigned, member: str) -> bool:
+    """Return whether an assignment to a computed name may be one to *member*."""
+    if assigned.member is not None:
+        return False
+    match assigned.statement:
+        case ast.Call(func=ast.Name(id="setattr"), args=[_, name, *_]):
+            return _matches(name, member, assigned.at)
+        case _:
+            return True
+
+
+def _matches(name: ast.expr, member: str, at: Context) -> bool:
+    """Return whether the value of an expression may be the name *member*."""
+    match name:
+        case ast.JoinedStr(values=[ast.Constant(value=str(start)), *_]):
+            return member.startswith(start)
+        case ast.BinOp(left=ast.Constant(value=str(start)), op=ast.Add() | ast.Mod()):
+            return member.startswith(start.partition("%")[0])
+        case ast.Name(id=variable) if at.function is not None:
+            choices = _choices(variable, at.function)
+            return choices is None or member in choices
+        case _:
+            return True
+
+
+def _choices(variable: str, function: Function | ast.Lambda) -> set[str] | None:
+    """Return the values of the variable of a loop over literals, or ``None``."""
+    found: set[str] = set()
+    for node in ast.walk(function):
+        match node:
+            case ast.For(
+                target=ast.Name(id=name), iter=ast.Tuple(elts=parts) | ast.List(elts=parts)
+            ) if name == variable:
+                texts = [each.value for each in parts if isinstance(each, ast.Constant)]
+                if len(texts) != len(parts):
+                    return None
+                found |= {str(each) for each in texts}
+            case ast.Name(id=name, ctx=ast.Store()) if name == variable:
+                found.add("")
+            case _:
+                pass
+    return found if len(found) > 1 else None
 
 
 @lru_cache(maxsize=1024)
@@ -105,7 +153,7 @@ def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Itera
     name = _first_parameter(method)
     if name is not None:
         at = Context(cls.module, cls.modules, cls, method, target)
-        yield from _assignments(method, {name}, at)
+        yield from _assignments_or_any(method, {name}, at)
 
 
 def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
@@ -122,6 +170,35 @@ def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[As
                     yield Assigned(target.attr, None, node, at, is_deletion=True)
         if isinstance(node, ast.Call):
             yield from _by_function(node, subjects, at)
+            yield from _by_update(node, subjects, at)
+
+
+def _by_update(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assigned]:
+    """Yield what ``self.__dict__.update(...)`` or ``vars(self).update(...)`` assigns."""
+    match node.func:
+        case ast.Attribute(value=whole, attr="update"):
+            written = ast.unparse(whole)
+            if not any(written in (f"{each}.__dict__", f"vars({each})") for each in subjects):
+                return
+        case _:
+            return
+    for keyword in node.keywords:
+        if keyword.arg is not None:
+            yield Assigned(keyword.arg, keyword.value, node, at)
+    for given in (*node.args, *(each.value for each in node.keywords if each.arg is None)):
+        yield from _items(given, node, at)
+
+
+def _items(given: ast.expr, node: ast.Call, at: Context) -> Iterator[Assigned]:
+    """Yield the items of a mapping that is given to ``update``."""
+    keys = given.keys if isinstance(given, ast.Dict) else [None]
+    values = given.values if isinstance(given, ast.Dict) else [given]
+    for key, value in zip(keys, values, strict=True):
+        match key:
+            case ast.Constant(value=str(name)):
+                yield Assigned(name, value, node, at)
+            case _:
+                yield Assigned(None, None, node, at, why=f"`{ast.unparse(node)}`")
 
 
 def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
@@ -197,6 +274,7 @@ def _assigned_to_class(cls: ClassSource, target: ClassSource) -> tuple[Assigned,
 def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
     yield from _in_module(cls)
     yield from _in_classmethods(cls, target)
+    yield from _by_metaclass(cls)
     for decorator in cls.node.decorator_list:
         yield from _by_decorator(decorator, cls)
     if cls is not target:
@@ -220,6 +298,70 @@ def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned
         at = Context(cls.module, cls.modules, cls, method, target)
         for each in _assignments(method, subjects, at):
             yield each._replace(is_certain=False)
+
+
+def _by_metaclass(cls: ClassSource) -> Iterator[Assigned]:
+    """Yield what the metaclass assigns to the class that it makes."""
+    for keyword in cls.node.keywords:
+        if keyword.arg != "metaclass":
+            continue
+        metaclass = cls.modules.class_named(cls.module, keyword.value)
+        if metaclass is None:
+            continue
+        for each in metaclass.known_lineage:
+            if each.module.name.partition(".")[0] in _KNOWN_METACLASSES or _is_ours(each):
+                continue
+            for method in each.node.body:
+                if isinstance(method, Function):
+                    at = Context(each.module, each.modules, each, method)
+                    yield from _in_metaclass(method, at)
+
+
+def _in_metaclass(method: Function, at: Context) -> Iterator[Assigned]:
+    subjects = {name for name in [_first_parameter(method)] if name}
+    if method.name == "__new__":
+        subjects = _variables(method)
+        namespaces = {each.arg for each in method.args.args[3:4]}
+        yield from _to_namespace(method, namespaces, at)
+    elif method.name == "__prepare__":
+        yield Assigned(None, None, method, at, why="`__prepare__` of the metaclass")
+    if method.name in ("__new__", "__init__"):
+        for each in _assignments_or_any(method, subjects, at):
+            yield each._replace(is_certain=False)
+
+
+def _variables(method: Function) -> set[str]:
+    """Return the variables of a method that plain assignments bind."""
+    return {
+        target.id
+        for node in ast.walk(method)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _to_namespace(method: Function, namespaces: set[str], at: Context) -> Iterator[Assigned]:
+    """Yield an assignment to any member if a metaclass changes the namespace of a class body."""
+    for node in ast.walk(method):
+        match node:
+            case (
+                ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
+                | ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Name(id=name), attr="update" | "setdefault" | "pop"
+                    )
+                )
+            ) if name in namespaces:
+                why = f"`{ast.unparse(node)}` in the metaclass"
+                yield Assigned(None, None, node, at, why=why)
+            case ast.Call(func=ast.Attribute(attr="__new__"), args=[*_, given]) if (
+                not (isinstance(given, ast.Name) and given.id in namespaces) and len(node.args) > 2
+            ):
+                why = f"`{ast.unparse(node)}` in the metaclass"
+                yield Assigned(None, None, node, at, why=why)
+            case _:
+                pass
 
 
 def _in_module(cls: ClassSource) -> Iterator[Assigned]:
@@ -360,9 +502,8 @@ def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
     ]
     decorating = inner if is_factory and inner else [function]
     subjects = {name for each in decorating if (name := _first_parameter(each))}
-    if len(decorating) == 1 and decorating[0] is function and function.args.args:
-        names = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
-        subjects |= set(names[:1]) if function.args.args[0].arg == "self" else set()
+    if decorating == [function] and [each.arg for each in function.args.args[:1]] == ["self"]:
+        subjects = {each.arg for each in function.args.args[1:2]}
     allowed = subjects | {each.name for each in inner}
     returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
     returned = {node.value.id if isinstance(node.value, ast.Name) else None for node in returns}

@@ -8,11 +8,11 @@ from backend_contract._conformance.source.definitions import definition_of
 from backend_contract._conformance.source.evaluation.kinds import ancestor_names, is_field
 from backend_contract._conformance.source.modules import ClassSource, qualified_name
 
-__all__ = ["why_not_on_class"]
+__all__ = ["is_inherited_by_model", "why_not_on_class"]
 
 _ATTRS_BY_ANNOTATION = {
     f"{package}.{name}" for package in ("attr", "attrs") for name in ("define", "frozen", "mutable")
-}
+} | {"attr.dataclass"}
 _ATTRS_BY_CALL = {"attr.s", "attr.attrs", "attr.attributes"}
 _DATACLASSES = {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"}
 
@@ -89,8 +89,24 @@ def _is_true(decorator: ast.expr, option: str) -> bool:
 def _why_model(cls: ClassSource, member: str) -> str | None:
     """Return why a pydantic model or a named tuple has no class attribute for a field."""
     names = ancestor_names(cls)
-    if any(name.startswith("pydantic") and name.endswith("BaseModel") for name in names):
+    if _is_model(names):
         return f"pydantic takes the field `{member}` off the class"
     if names & {"typing.NamedTuple", "typing_extensions.NamedTuple"}:
         return f"a named tuple has a descriptor in the place of `{member}` on the class"
     return None
+
+
+def _is_model(names: frozenset[str]) -> bool:
+    return any(name.startswith("pydantic") and name.endswith("BaseModel") for name in names)
+
+
+def is_inherited_by_model(source: ClassSource, owner: ClassSource) -> bool:
+    """Return whether a pydantic model inherits its constructor from *owner*.
+
+    Checkers take the constructor of such a class for a generated one.
+    """
+    return (
+        owner is not source
+        and _is_model(ancestor_names(owner))
+        and not owner.module.name.startswith("pydantic")
+    )

@@ -19,8 +19,19 @@ from backend_contract._conformance.source.evaluation.kinds import (
 )
 from backend_contract._conformance.source.evaluation.scopes import Function
 from backend_contract._conformance.source.modules import ClassSource, Module
+from backend_contract._conformance.source.signatures import alternatives
 
-__all__ = ["ATTRIBUTES", "Opinion", "all_of", "fits_attribute", "fits_method", "one_of"]
+__all__ = [
+    "ATTRIBUTES",
+    "Opinion",
+    "all_of",
+    "call_problem",
+    "fits_attribute",
+    "fits_constructor",
+    "fits_function",
+    "fits_method",
+    "one_of",
+]
 
 ATTRIBUTES = {"backend_type": "str", "is_started": "bool"}
 """The members that are no methods, and the kinds of their values."""
@@ -84,6 +95,7 @@ def _is_right(member: str, kind: Kind) -> bool:
 # ---- methods
 
 _POSITIONAL = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
+_CONSTRUCTORS = ("__init__", "__new__", "__call__")
 _HANDLER = ("model_id", "runtime_context")
 _ACCEPTED: dict[str, set[str]] = {
     "register_config": {
@@ -131,6 +143,9 @@ def _fits(member: str, kind: Kind, written: str, at: Context, is_bound: bool) ->
     if kind.name in ("type", "function", "builtin_function_or_method"):
         return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
     if kind.cls is not None and kind.name != "enum" and _may_be_called(kind.cls):
+        called = _call_of_instance(kind.cls)
+        if called is not None:
+            return fits_function(member, called[1], at.of_class(called[0]))
         return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
     if kind.name.startswith(("functools.", "types.", "weakref.", "operator.")):
         return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
@@ -141,6 +156,16 @@ def _may_be_called(cls: ClassSource) -> bool:
     """Return whether an instance of a class can be called, or gives something that can."""
     names = {"__call__", "__get__", "__getattr__"}
     return cls.has_unknown_base or not names.isdisjoint(cls.known_members)
+
+
+def _call_of_instance(cls: ClassSource) -> tuple[ClassSource, Function] | None:
+    """Return the ``__call__`` of instances that are plain values, and its class."""
+    found = cls.find("__call__")
+    if cls.has_unknown_base or not {"__get__", "__getattr__"}.isdisjoint(cls.known_members):
+        return None
+    if found is None or not isinstance(found[1], Function):
+        return None
+    return found[0], found[1]
 
 
 def fits_function(
@@ -155,7 +180,7 @@ def fits_function(
         return _unknown(f"cannot follow the decorators of `{member}`")
     if isinstance(function, ast.AsyncFunctionDef):
         return _misfit(f"`{member}` is a coroutine function")
-    problem = _call_problem(member, function.args, is_bound or "staticmethod" in names)
+    problem = call_problem(member, function.args, is_bound or "staticmethod" in names)
     if problem is not None:
         return _misfit(f"`{member}` cannot be called as the contract calls it: {problem}")
     if isinstance(function, ast.Lambda):
@@ -165,7 +190,36 @@ def fits_function(
     return all_of([accepts, _returns(member, function, at, "contextmanager" in names)])
 
 
-def _call_problem(member: str, arguments: ast.arguments, is_bound: bool) -> str | None:
+def fits_constructor(function: Function, at: Context) -> Opinion:
+    """Return whether an ``__init__`` takes no argument, ``None`` and a configuration."""
+    problem = call_problem("__init__", function.args, is_bound=False)
+    if problem is not None:
+        return _misfit(f"the class cannot be called as the contract calls it: {problem}")
+    if function.decorator_list:
+        return _unknown("cannot follow the decorators of `__init__`")
+    positional = [*function.args.posonlyargs, *function.args.args][1:]
+    given = positional[0] if positional else function.args.vararg
+    if given is None or given.annotation is None:
+        return _unknown("parameter 1 of `__init__` has no annotation")
+    kinds = [_accepts_alternative(each, at) for each in alternatives(given.annotation)]
+    if "anything" in kinds or {"None", "config"} <= {*kinds}:
+        return FITS
+    return _unknown(f"cannot follow the annotation of `{given.arg}` of `__init__`")
+
+
+def _accepts_alternative(annotated: ast.expr, at: Context) -> str:
+    """Return the part of the values of a constructor's parameter that an annotation accepts."""
+    if isinstance(annotated, ast.Constant) and annotated.value is None:
+        return "None"
+    generic = annotated.value if isinstance(annotated, ast.Subscript) else annotated
+    found = definition_of(generic, at.module, at.modules)
+    name = found.name if found is not None else ""
+    if name == "builtins.object":
+        return "anything"
+    return "config" if name in _ACCEPTED["register_config"] else ""
+
+
+def call_problem(member: str, arguments: ast.arguments, is_bound: bool) -> str | None:
     """Return why the calls of the contract do not fit these parameters."""
     try:
         signature = _signature(arguments)
@@ -173,7 +227,10 @@ def _call_problem(member: str, arguments: ast.arguments, is_bound: bool) -> str 
         return None
     instance = () if is_bound else (None,)
     try:
-        if member in _POSITIONAL:
+        if member in _CONSTRUCTORS:
+            signature.bind(*instance)
+            signature.bind(*instance, None)
+        elif member in _POSITIONAL:
             signature.bind(*instance, *[None] * _POSITIONAL[member])
         else:
             signature.bind(*instance, None, None)

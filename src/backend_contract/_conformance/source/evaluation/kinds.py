@@ -226,7 +226,28 @@ def _of_subscript(node: ast.Subscript, at: Context) -> Kinds:
                 return kinds_of(node.value.elts[number], at)
             case _:
                 pass
-    return None
+    return _of_items(node.value, at)
+
+
+def _of_items(node: ast.expr, at: Context) -> Kinds:
+    """Return the kinds of the items of a list, tuple or dict that the module defines."""
+    parts = dotted_name(node)
+    if not parts or at.function is not None or _local(parts[0], at) is not None:
+        return None
+    found = definition_of(node, at.module, at.modules)
+    if found is None or found.module is None:
+        return None
+    there = Context(found.module, at.modules, depth=at.depth)
+    match found.statement:
+        case (
+            ast.Assign(value=ast.List(elts=items) | ast.Tuple(elts=items) | ast.Dict(values=items))
+            | ast.AnnAssign(
+                value=ast.List(elts=items) | ast.Tuple(elts=items) | ast.Dict(values=items)
+            )
+        ) if items:
+            return union(kinds_of(each, there) for each in items)
+        case _:
+            return None
 
 
 # ---- names
@@ -313,7 +334,7 @@ def _bound(kind: Kind) -> Kind:
 def _of_member(function: Function, owner: ClassSource, at: Context) -> Kinds:
     """Return the kinds of the value that a method or property has on an instance."""
     names = {ast.unparse(each).rpartition(".")[2] for each in function.decorator_list}
-    if names & {"property", "cached_property"}:
+    if names & {"property", "cached_property", "getter"}:
         return result_of(function, at.of_class(owner))
     return (Kind("function", function=function, owner=owner),)
 
@@ -517,8 +538,13 @@ def _of_call(node: ast.Call, at: Context) -> Kinds:
         return _of_wrapper(_WRAPPERS[name], node, at)
     if is_field(name):
         return _of_field(node, at)
-    if name in ("typing.cast", "typing_extensions.cast") and node.args:
-        return kinds_of_annotation(node.args[0], at)
+    if name.partition(".")[0] in ("attr", "attrs") and name.endswith(".Factory") and node.args:
+        made = kinds_of(node.args[0], at)
+        return union(_result(kind, at) for kind in made) if made else None
+    if name in ("typing.cast", "typing_extensions.cast") and len(node.args) == 2:
+        return kinds_of(node.args[1], at) or kinds_of_annotation(node.args[0], at)
+    if _is_new_type(node.func, at) and len(node.args) == 1:
+        return kinds_of(node.args[0], at)
     if name and (made := _of_standard_class(name)):
         return made
     if isinstance(node.func, ast.Attribute):
@@ -529,6 +555,20 @@ def _of_call(node: ast.Call, at: Context) -> Kinds:
         return None
     called = kinds_of(node.func, at)
     return union(_result(kind, at) for kind in called) if called else None
+
+
+def _is_new_type(function: ast.expr, at: Context) -> bool:
+    """Return whether a function is a ``NewType``, which returns its argument."""
+    found = definition_of(function, at.module, at.modules)
+    match found and found.statement:
+        case ast.Assign(value=ast.Call(func=made)) if found is not None and found.module:
+            origin = definition_of(made, found.module, at.modules)
+            return origin is not None and origin.name in (
+                "typing.NewType",
+                "typing_extensions.NewType",
+            )
+        case _:
+            return False
 
 
 def is_field(name: str) -> bool:

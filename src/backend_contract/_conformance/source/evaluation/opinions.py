@@ -16,12 +16,16 @@ from backend_contract._conformance.source.evaluation.assignments import (
     to_class,
     to_instance,
 )
-from backend_contract._conformance.source.evaluation.fields import why_not_on_class
+from backend_contract._conformance.source.evaluation.fields import (
+    is_inherited_by_model,
+    why_not_on_class,
+)
 from backend_contract._conformance.source.evaluation.fitness import (
     ATTRIBUTES,
     Opinion,
     all_of,
     fits_attribute,
+    fits_constructor,
     fits_function,
     fits_method,
     one_of,
@@ -37,7 +41,14 @@ from backend_contract._conformance.source.evaluation.scopes import Binding, Func
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
 
-__all__ = ["name_opinion", "opinion_on"]
+__all__ = [
+    "constructor_opinion",
+    "is_chosen_at_run_time",
+    "name_opinion",
+    "opinion_on",
+    "reads_other_class",
+    "why_incomplete",
+]
 
 _LAST_COUNTS = ("pyright", "pyrefly", "ty")
 """Checkers that take the last one of several methods, as Python does."""
@@ -76,6 +87,10 @@ def opinion_on(
     if declared is not None:
         return declared
     on_self = to_instance(source, member)
+    computed = next((each for each in on_self if each.member is None), None)
+    if computed is not None and not _is_property(values):
+        return Opinion(Verdict.UNCHECKED, f"{computed.why} may change `{member}`")
+    on_self = [each for each in on_self if each.member == member]
     if _is_property(values):
         if on_self and not on_class and not _has_setter(values, member):
             return _opinion_on_read_only(member, on_self)
@@ -115,7 +130,7 @@ def _is_property(values: list[_Value | None]) -> bool:
     return any(
         value is not None
         and isinstance(value.binding.statement, Function)
-        and _decorator_names(value.binding.statement) == {"property"}
+        and _decorator_names(value.binding.statement) in ({"property"}, {"getter"})
         for value in values
     )
 
@@ -153,8 +168,17 @@ def _is_plain(source: ClassSource, member: str) -> bool:
         if reached != cls.scope_for_checkers.reached.get(member, []) or len(reached) > 1:
             return False
         if reached:
-            return None not in cls.scope.bindings[member]
+            return None not in cls.scope.bindings[member] and not _is_in_locals(reached[0])
+        if member in cls.unreachable:
+            return False
     return True
+
+
+def _is_in_locals(statement: ast.stmt) -> bool:
+    """Return whether a statement is an assignment such as ``locals()["start"] = ...``."""
+    return isinstance(statement, ast.Assign) and any(
+        isinstance(each, ast.Subscript) for each in statement.targets
+    )
 
 
 def _plain_opinion(
@@ -166,13 +190,24 @@ def _plain_opinion(
         return None
     opinion = _opinion_on_value(source, member, value, on_class)
     if opinion.verdict is Verdict.OK:  # checkers take both values of a conditional expression
-        return opinion if isinstance(value.binding.value, ast.IfExp) else None
+        is_sure = isinstance(value.binding.value, ast.IfExp) or _is_method_of_other(source, value)
+        return opinion if is_sure else None
     is_trusted = isinstance(value.binding.statement, ast.AnnAssign) or not (
         isinstance(value.binding.value, ast.Lambda) or _is_declared_above(source, value.cls, member)
     )
     if opinion.verdict is Verdict.UNCHECKED and (is_trusted or _is_function(value)):
         return None
     return opinion
+
+
+def _is_method_of_other(source: ClassSource, value: _Value) -> bool:
+    """Return whether a value is a method of another class, whose ``self`` checkers reject."""
+    at = Context(value.cls.module, value.cls.modules, value.cls)
+    kinds = kinds_of(value.binding.value, at) if value.binding.value is not None else None
+    lineage = source.known_lineage
+    return bool(kinds) and any(
+        kind.owner is not None and kind.owner not in lineage for kind in kinds or ()
+    )
 
 
 def _is_function(value: _Value) -> bool:
@@ -208,8 +243,18 @@ def _opinion_on_binding(source: ClassSource, member: str, value: _Value, on_clas
     kinds = kinds_of(expression, at)
     written = ast.unparse(expression)
     if member in ATTRIBUTES:
-        return fits_attribute(member, read_kinds(kinds, at, on_class=on_class), written)
+        kinds = read_kinds(kinds, at, on_class=on_class)
+        if kinds is not None and len(kinds) > 1 and _is_declared_as_any(statement):
+            kinds = None
+        return fits_attribute(member, kinds, written)
     return fits_method(member, kinds, written, at, is_bound=False)
+
+
+def _is_declared_as_any(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.AnnAssign) and any(
+        isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each).rpartition(".")[2] == "Any"
+        for each in ast.walk(statement.annotation)
+    )
 
 
 def _opinion_on_function(member: str, value: _Value, at: Context, on_class: bool) -> Opinion:
@@ -226,7 +271,7 @@ def _opinion_on_function(member: str, value: _Value, at: Context, on_class: bool
         return fits_function(member, function, at)
     if not names:
         return Opinion(Verdict.VIOLATED, f"`{member}` is a method")
-    if names & {"property", "cached_property"} and len(names) == 1:
+    if names & {"property", "cached_property", "getter"} and len(names) == 1:
         if on_class:
             return Opinion(Verdict.VIOLATED, f"`{member}` is a property, which the class lacks")
         return fits_attribute(member, result_of(function, at), f"def {member}")
@@ -283,6 +328,70 @@ def _fits_assigned(member: str, assigned: Assigned, on_class: bool, is_bound: bo
         kinds = kinds if is_bound else read_kinds(kinds, assigned.at, on_class=on_class)
         return fits_attribute(member, kinds, written)
     return fits_method(member, kinds, written, assigned.at, is_bound=is_bound)
+
+
+# ---- constructors
+
+
+def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
+    """Return the opinion on ``__init__`` if *checker* takes another one than Python does."""
+    declared = stub_opinion(source, "__init__")
+    if declared is not None:
+        return declared
+    for cls in source.lineage:
+        if cls is None:
+            return None
+        alternatives = cls.scope.bindings.get("__init__")
+        if alternatives is not None:
+            break
+    else:
+        return None
+    reached = cls.scope.reached.get("__init__", [])
+    is_other = reached != cls.scope_for_checkers.reached.get("__init__", [])
+    is_first = len(reached) > 1 and (checker not in _LAST_COUNTS or len(alternatives) > 1)
+    if not is_other and not is_first and not is_inherited_by_model(source, cls):
+        return None
+    values = [_Value(cls, each) for each in alternatives if each is not None]
+    opinions = [_opinion_on_constructor(value, source) for value in values]
+    return one_of(opinions) if len(values) == len(alternatives) else None
+
+
+def _opinion_on_constructor(value: _Value, source: ClassSource) -> Opinion:
+    cls, (statement, _) = value
+    if not isinstance(statement, Function):
+        return Opinion(Verdict.UNCHECKED, "cannot follow the value of `__init__`")
+    at = Context(cls.module, cls.modules, cls, target=source)
+    return fits_constructor(statement, at)._replace(statement=statement, module=cls.module)
+
+
+def is_chosen_at_run_time(source: ClassSource) -> bool:
+    """Return whether a class is one of several of its name, and the source does not tell which."""
+    return bool(source.module.namesakes.get(source.node)) and not source.is_decided
+
+
+def reads_other_class(source: ClassSource, checker: str) -> bool:
+    """Return whether *checker* may read another class of the same name than Python does."""
+    if not source.module.namesakes.get(source.node):
+        return False
+    seen = source.definitions(type_checking=True)
+    return seen != [source.node] and not (seen[-1:] == [source.node] and checker in _LAST_COUNTS)
+
+
+def why_incomplete(source: ClassSource) -> str | None:
+    """Return why instances of a class may lack a member, or be no instances of it at all."""
+    for member in _MEMBERS:
+        for each in to_class(source, member):
+            if each.is_deletion:
+                return f"`{member}` is deleted after the class body"
+            if each.member is None and isinstance(each.statement, ast.expr):
+                return f"{each.why} may replace the class"
+    return None
+
+
+_MEMBERS = (
+    "backend_type", "is_started", "register_config", "start", "stop", "start_lock",
+    "handle_runtime_context",
+)  # fmt: skip
 
 
 # ---- instances

@@ -69,6 +69,12 @@ class _Flow:
         match statement:
             case ast.If(test=test, body=body, orelse=orelse):
                 return self._branch(self._decide(test), body, orelse, state)
+            case ast.For(
+                target=ast.Name(id=name),
+                iter=ast.Tuple(elts=[*_, last]) | ast.List(elts=[*_, last]),
+            ) if _runs_to_its_end(statement, last):
+                self._set(name, Binding(statement, last), state)
+                return self.run(statement.orelse, self.run(statement.body, state))
             case ast.For(target=target) | ast.AsyncFor(target=target):
                 entered = dict(state)
                 self._bind_target(statement, target, None, entered)
@@ -156,10 +162,13 @@ class _Flow:
         self, statement: ast.stmt, target: ast.expr, value: ast.expr | None, state: _State
     ) -> None:
         for each, given in bindings_of_target(target, value):
-            if isinstance(each, ast.Name):
-                self._set(each.id, Binding(statement, given), state)
+            name = each.id if isinstance(each, ast.Name) else _name_in_locals(each)
+            if name is not None:
+                self._set(name, Binding(statement, given), state)
 
     def _bind_walruses(self, statement: ast.stmt, state: _State) -> None:
+        if isinstance(statement, ast.Assign) and all(map(_name_in_locals, statement.targets)):
+            return
         for node in _expressions(statement):
             match node:
                 case ast.NamedExpr(target=ast.Name(id=name), value=value):
@@ -173,6 +182,25 @@ class _Flow:
         state[name] = (binding,)
         if counts:
             self.reached.setdefault(name, []).append(binding.statement)
+
+
+def _runs_to_its_end(loop: ast.For, last: ast.expr) -> bool:
+    """Return whether the last value of a loop is that of the last element."""
+    leaves = (ast.Break, ast.Continue, ast.Return, ast.If, ast.Try)
+    is_left = any(isinstance(node, leaves) for each in loop.body for node in ast.walk(each))
+    return not is_left and not isinstance(last, ast.Starred)
+
+
+def _name_in_locals(target: ast.expr) -> str | None:
+    """Return the name that ``locals()["name"]`` binds in a class body or module."""
+    match target:
+        case ast.Subscript(
+            value=ast.Call(func=ast.Name(id="locals" | "vars"), args=[]),
+            slice=ast.Constant(value=str(name)),
+        ):
+            return name
+        case _:
+            return None
 
 
 def _join(states: Sequence[_State]) -> _State:
