@@ -25,6 +25,7 @@ FILES = {
     "starlette": {
         "starlette/__init__.pyi",
         "starlette/datastructures.pyi",
+        "starlette/exceptions.pyi",
         "starlette/requests.pyi",
     },
     "aconfig": {"aconfig/__init__.pyi", "aconfig/aconfig.pyi"},

@@ -124,7 +124,7 @@ def test_any_text(target: str, reason: str) -> None:
 @settings(max_examples=40)
 def test_any_outcome(outcome: Outcome, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Any outcome is TOML; the settings accept it if targets and reasons are not blank."""
-    directory = tmp_path_factory.getbasetemp()
+    directory = tmp_path_factory.mktemp("any")
     text = baseline(outcome)
     listed = entries(text)
     (directory / "pyproject.toml").write_text(text, encoding="utf-8")
