@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import constructors, members, signatures
+from backend_contract._conformance.source.evaluation.decorators import (
+    retyping_decorator,
+    returns_nothing,
+)
 from backend_contract._conformance.source.evaluation.fitness import Opinion
 from backend_contract._conformance.source.evaluation.opinions import (
     name_opinion,
@@ -137,12 +141,35 @@ def _judge_name(result: ProbeResult) -> _Judgement | None:
 
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
     """Return the first violation, else the first doubt, else that the clause holds."""
-    undecidable = _judge_decorators(clause, result) or _judge_generated(clause, result)
+    undecidable = (
+        _judge_class_decorators(clause, result)
+        or _judge_decorators(clause, result)
+        or _judge_generated(clause, result)
+    )
     if undecidable is not None:
         return undecidable
     judgements = [found for judge in _JUDGES if (found := judge(clause, result)) is not None]
     violated = (each for each in judgements if each.verdict is Verdict.VIOLATED)
     return next(violated, next(iter(judgements), _Judgement(Verdict.OK)))
+
+
+def _judge_class_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a clause by decorators after which the name of the class means something else."""
+    source = result.target.source
+    nothing = returns_nothing(source)
+    if nothing is not None:
+        reason = f"the class decorator `@{nothing}` returns nothing"
+        verdict = Verdict.VIOLATED if "__init__" in clause.members else Verdict.UNCHECKED
+        return _Judgement(verdict, clause.members, [reason])
+    retyped = retyping_decorator(source) if result.checker in _FOLLOW_DECORATORS else None
+    if retyped is None:
+        return None
+    for judge in (_judge_opinions, _judge_never, _judge_construction):
+        judgement = judge(clause, result)
+        if judgement is not None and judgement.verdict is Verdict.VIOLATED:
+            return judgement
+    reason = f"{result.checker} sees what the class decorator `@{retyped}` declares"
+    return _Judgement(Verdict.UNCHECKED, clause.members, [reason])
 
 
 def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -397,6 +424,8 @@ _JUDGES = (
     _judge_callable_attribute,
     _judge_construction,
 )
+_FOLLOW_DECORATORS = ("pyright", "ty")
+"""Checkers for which the name of a decorated class means the result of the decorator."""
 _PARAMETERS = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
 """The number of positional arguments that the contract passes to a member."""
 _RESULTS = {"start_lock": ("AbstractContextManager", "ContextManager")}
