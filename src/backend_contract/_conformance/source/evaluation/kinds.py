@@ -518,7 +518,9 @@ def _of_call(node: ast.Call, at: Context) -> Kinds:
     if is_field(name):
         return _of_field(node, at)
     if name in ("typing.cast", "typing_extensions.cast") and node.args:
-        return kinds_of_annotation(node.args[0], at)
+        return _of_cast(node, at)
+    if name == "functools.partial":
+        return _known(name)
     if name and (made := _of_standard_class(name)):
         return made
     if isinstance(node.func, ast.Attribute):
@@ -529,6 +531,14 @@ def _of_call(node: ast.Call, at: Context) -> Kinds:
         return None
     called = kinds_of(node.func, at)
     return union(_result(kind, at) for kind in called) if called else None
+
+
+def _of_cast(node: ast.Call, at: Context) -> Kinds:
+    """Return the kinds that a cast promises, or those of a literal: a cast changes no value."""
+    literals = literals_of(node.args[1], at) if len(node.args) > 1 else None
+    if literals:
+        return _known(*(type(each).__name__ for each in literals))
+    return kinds_of_annotation(node.args[0], at)
 
 
 def is_field(name: str) -> bool:

@@ -226,7 +226,7 @@ def _opinion_on_function(member: str, value: _Value, at: Context, on_class: bool
         return fits_function(member, function, at)
     if not names:
         return Opinion(Verdict.VIOLATED, f"`{member}` is a method")
-    if names & {"property", "cached_property"} and len(names) == 1:
+    if names & {"property", "cached_property", "getter"} and len(names) == 1:
         if on_class:
             return Opinion(Verdict.VIOLATED, f"`{member}` is a property, which the class lacks")
         return fits_attribute(member, result_of(function, at), f"def {member}")
@@ -262,9 +262,14 @@ def _is_seen(source: ClassSource, member: str, values: list[_Value | None], chec
     reached = cls.scope.reached.get(member, [])
     if reached != cls.scope_for_checkers.reached.get(member, []):
         return False
-    if not all(isinstance(each, Function) for each in reached):
+    if not all(isinstance(each, Function) and not _is_getter(each) for each in reached):
         return False
     return len(reached) == 1 or checker in _LAST_COUNTS
+
+
+def _is_getter(function: Function) -> bool:
+    """Return whether a function replaces the getter of a property: checkers take the first one."""
+    return "getter" in _decorator_names(function)
 
 
 def _opinion_on_assigned(
