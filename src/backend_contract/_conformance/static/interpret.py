@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import constructors, members, signatures
+from backend_contract._conformance.source.abstract import abstract_members
 from backend_contract._conformance.source.evaluation.decorators import (
     retyping_decorator,
     returns_nothing,
@@ -242,6 +243,10 @@ def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     source = result.target.source
     if _opinion(mark.member, mark.clause, result) is not None:
         return True
+    if mark.kind == "defined" and mark.member == "__init__":
+        abstract = abstract_members(source)
+        if not abstract.certain and not abstract.is_open:
+            return True
     if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
         return True
     if mark.clause == "BC102" and mark.kind == "use":
@@ -326,11 +331,26 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
     """Judge the constructor by its source: checkers believe that it makes complete instances."""
     if "__init__" not in clause.members:
         return None
+    left = sorted(abstract_members(result.target.source).certain - _MEMBERS)
+    if left:
+        reason = f"the class leaves `{left[0]}` abstract, and no instance can be made"
+        return _Judgement(Verdict.VIOLATED, ["__init__"], [reason])
     defect = constructors.find_defect(result.target.source)
     if defect is None:
         return None
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
     return _Judgement(verdict, ["__init__"], [defect.reason], advice=defect.advice)
+
+
+def _judge_missing_flag(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge the flag by the paths of the constructor: checkers believe an assignment anywhere."""
+    if clause.members != ("is_started",):
+        return None
+    defect = constructors.find_missing(result.target.source, "is_started")
+    if defect is None:
+        return None
+    verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
+    return _Judgement(verdict, ["is_started"], [defect.reason], advice=defect.advice)
 
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -423,7 +443,9 @@ _JUDGES = (
     _judge_name_on_class,
     _judge_callable_attribute,
     _judge_construction,
+    _judge_missing_flag,
 )
+_MEMBERS = frozenset(member for clause in in_layer("S") for member in clause.members)
 _FOLLOW_DECORATORS = ("pyright", "ty")
 """Checkers for which the name of a decorated class means the result of the decorator."""
 _PARAMETERS = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
