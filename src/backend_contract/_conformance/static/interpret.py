@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import constructors, members, signatures
-from backend_contract._conformance.source.abstract import abstract_members
 from backend_contract._conformance.source.evaluation.decorators import (
     retyping_decorator,
     returns_nothing,
@@ -22,6 +21,7 @@ from backend_contract._conformance.source.evaluation.opinions import (
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target
+from backend_contract._conformance.static.abstract import abstract_members
 from backend_contract._conformance.static.advice import advise, block_constructor
 from backend_contract._conformance.static.checkers.base import Diagnostic
 from backend_contract._conformance.static.probe import (
