@@ -935,7 +935,7 @@ class DataFrozen(Whole):  # ok
     is_started: bool = False
 
 
-class WholeChild(Whole):  # BC201
+class WholeChild(Whole):  # BC201 BC307
     def __init__(self, config: aconfig.Config | None = None) -> None:
         self.mine = 1
 

@@ -483,7 +483,7 @@ class NamedUnderACondition(LocalBackend):  # BC103u
         backend_type = "X"
 
 
-class NamedByACastAnew(LocalBackend):  # BC101 BC102b
+class NamedByACastOfANumber(LocalBackend):  # BC101 BC102b
     backend_type = cast(str, 7)
 
 
