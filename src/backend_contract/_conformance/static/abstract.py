@@ -111,8 +111,9 @@ def _decorated(function: Function) -> bool:
 
 def _is_abstract_binding(statement: ast.stmt | None, cls: ClassSource) -> bool | None:
     match statement:
-        case ast.FunctionDef(decorator_list=decorators) | ast.AsyncFunctionDef(
-            decorator_list=decorators
+        case (
+            ast.FunctionDef(decorator_list=decorators)
+            | ast.AsyncFunctionDef(decorator_list=decorators)
         ):
             names = {_full_name(_callee(each), cls) for each in decorators}
             if names & _DECORATORS:

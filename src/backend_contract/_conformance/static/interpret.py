@@ -10,8 +10,8 @@ from typing import NamedTuple
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import constructors, members, signatures
 from backend_contract._conformance.source.evaluation.decorators import (
-    retyping_decorator,
     returns_nothing,
+    retyping_decorator,
 )
 from backend_contract._conformance.source.evaluation.fitness import Opinion
 from backend_contract._conformance.source.evaluation.opinions import (

@@ -484,7 +484,7 @@ class NamedUnderACondition(LocalBackend):  # BC103u
 
 
 class NamedByACastOfANumber(LocalBackend):  # BC101 BC102b
-    backend_type = cast(str, 7)
+    backend_type = typing.cast(str, 7)
 
 
 class StartedByAPartial(LocalBackend):  # BC307
@@ -564,7 +564,7 @@ def forgets_to_return(cls: type[Backend]) -> None:
 
 
 @returns_backend
-class DecoratedAsBackend(LocalBackend):  # ok or BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
+class AsBackend(LocalBackend):  # ok or BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
     backend_type = "DECORATED"
 
 

@@ -15,7 +15,7 @@ from backend_contract._conformance.source.evaluation.assignments import function
 from backend_contract._conformance.source.evaluation.kinds import Context
 from backend_contract._conformance.source.modules import ClassSource, Function
 
-__all__ = ["retyping_decorator", "returns_nothing"]
+__all__ = ["returns_nothing", "retyping_decorator"]
 
 
 class _Followed(NamedTuple):
