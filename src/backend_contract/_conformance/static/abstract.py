@@ -1,7 +1,7 @@
 """Abstract members that a class leaves: those without which Python makes no instance.
 
-A type checker may miss a spelling of the decorator, and may take more for abstract than Python does:
-the body ``...`` of a method of a Protocol, or a decorated method of a class without ``ABCMeta``.
+A type checker may miss a spelling of the decorator, and may take more for abstract than Python: the
+body ``...`` of a method of a Protocol, or a decorated method of a class without ``ABCMeta``.
 """
 
 from __future__ import annotations

@@ -287,6 +287,7 @@ def _by_calls(
 
 
 def function_of(node: ast.expr, at: Context) -> tuple[Function, Context] | None:
+    """Return the function that an expression names, and its place; ``None`` if it is not found."""
     kinds = kinds_of(node, at)
     if kinds is None or len(kinds) != 1 or not isinstance(kinds[0].function, Function):
         return None

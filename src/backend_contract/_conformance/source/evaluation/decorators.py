@@ -33,9 +33,9 @@ def returns_nothing(source: ClassSource) -> str | None:
     """Return the decorator after which the name of the class is ``None``, if there is one."""
     for decorator in source.node.decorator_list:
         followed = _follow(decorator, source)
-        if followed is not None and followed.decorating is not None:
-            if _never_returns_a_value(followed.decorating):
-                return ast.unparse(decorator)
+        decorating = followed and followed.decorating
+        if decorating is not None and _never_returns_a_value(decorating):
+            return ast.unparse(decorator)
     return None
 
 
