@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import (
@@ -38,6 +38,7 @@ from backend_contract.errors import CouldNotCheckError
 __all__ = [
     "Defect",
     "find_defect",
+    "find_missing",
     "has_classic_fields",
     "has_fields_with_defaults",
     "has_untyped_factory",
@@ -358,11 +359,32 @@ def _of_attributes(source: ClassSource) -> Defect | None:
         return None
     state = _constructed(source)
     if state is None:
-        return Defect(True, "the constructor always raises")
+        return Defect(True, "the constructor always raises or exits")
     for name in _read_only_names(source, state):
         return Defect(True, f"the constructor assigns `{name}`, a property without a setter")
+    return _of_missing(source, state, _needed(source, state))
+
+
+def find_missing(source: ClassSource, member: str) -> Defect | None:
+    """Return why a new instance lacks *member*, or may lack it, if no class body defines it."""
+    found = source.find(member)
+    if found is None or source.has_unknown_base or _is_abbreviated(source):
+        return None
+    if any(isinstance(cls.in_body.get(member), Function) for cls in source.known_lineage):
+        return None
+    try:
+        state = _constructed(source)
+        return state and _of_missing(source, state, [(member, member)])
+    except RecursionError:
+        return None
+
+
+def _of_missing(
+    source: ClassSource, state: State, needed: Iterable[tuple[str, str]]
+) -> Defect | None:
+    """Return the first of the *needed* attributes that a new instance lacks, or may lack."""
     given = state.always | _given_by_classes(source)
-    missing = [(member, name) for member, name in _needed(source, state) if name not in given]
+    missing = [(member, name) for member, name in needed if name not in given]
     if not missing or _answers_for_any_attribute(source):
         return None
     is_open = state.is_unknown or source.has_unknown_base or _may_be_completed(source)

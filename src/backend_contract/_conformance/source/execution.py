@@ -19,6 +19,7 @@ _MAX_DEPTH = 20
 _MAX_CALLS = 500
 _LOGGING = {"critical", "debug", "error", "exception", "info", "log", "warning"}
 _PASSED_ON = {"builtins.vars", "builtins.map", "functools.partial", "functools.partialmethod"}
+_EXITS = {"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"}
 _DEFERRED = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
 _REPEATED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -34,6 +35,10 @@ class State(NamedTuple):
     def having(self, name: str) -> State:
         """Return the state after an assignment."""
         return State(self.always | {name}, self.maybe | {name}, self.is_unknown)
+
+    def without(self, name: str) -> State:
+        """Return the state after a deletion."""
+        return self._replace(always=self.always - {name})
 
     def unknown(self) -> State:
         """Return the state after something that cannot be followed."""
@@ -165,6 +170,8 @@ class _Path:
         """The states at each ``return``."""
         self._left: list[State | None] = []
         """The states at each ``break`` and ``continue``."""
+        self._imported: dict[str, str] = {}
+        """The full names of what the function imports."""
 
     def follow(self, body: Iterable[ast.stmt], state: State | None) -> State | None:
         for statement in body:
@@ -201,10 +208,30 @@ class _Path:
                 return self._later(node.body, state)
             case ast.ClassDef():
                 return state
+            case ast.Expr(value=ast.Call() as call) if self._exits(call):
+                return None
+            case ast.Import(names=names):
+                self._imported |= {each.asname or each.name: each.name for each in names}
+                return state
+            case ast.ImportFrom(module=module, names=names, level=0):
+                self._imported |= {
+                    each.asname or each.name: f"{module}.{each.name}" for each in names
+                }
+                return state
             case ast.Expr(value=value) if is_super(getattr(value, "value", value)):
                 return state  # named, but not called
             case _:
                 return self._simple(node, state)
+
+    def _exits(self, call: ast.Call) -> bool:
+        """Return whether a call ends the process, or raises ``SystemExit``."""
+        parts = dotted_name(call.func)
+        if not parts:
+            return False
+        if parts[0] in self._imported:
+            return ".".join([self._imported[parts[0]], *parts[1:]]) in _EXITS
+        found = definition_of(call.func, self.owner.module, self.owner.modules)
+        return found is not None and found.module is None and found.name in _EXITS
 
     def _if(
         self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], state: State
@@ -274,6 +301,10 @@ class _Path:
                     state = self._assign(target, state)
             case ast.AnnAssign(target=target, value=ast.expr()):
                 state = self._assign(target, state)
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    if isinstance(target, ast.Attribute) and self._is_instance(target.value):
+                        state = state.without(target.attr)
             case _:
                 pass
         return state

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from backend_contract._conformance.source.environment import Environment
-from backend_contract._conformance.source.evaluation.conditions import decides
+from backend_contract._conformance.source.evaluation.conditions import (
+    decides,
+    decides_as_checkers,
+)
 from backend_contract._conformance.source.evaluation.scopes import (
     Binding,
     Function,
@@ -175,8 +178,8 @@ class ClassSource:
 
     @cached_property
     def scope_for_checkers(self) -> Scope:
-        """The same as type checkers see it, for which ``TYPE_CHECKING`` is true."""
-        return read_scope(self.node.body, decides(self.modules.version, type_checking=True))
+        """The same by the conditions that all type checkers decide: ``TYPE_CHECKING`` is true."""
+        return read_scope(self.node.body, decides_as_checkers(self.modules.version))
 
     @cached_property
     def in_body(self) -> dict[str, Member]:

@@ -10,6 +10,10 @@ from typing import NamedTuple
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import constructors, members, signatures
 from backend_contract._conformance.source.evaluation.bases import why_undecided
+from backend_contract._conformance.source.evaluation.decorators import (
+    returns_nothing,
+    retyping_decorator,
+)
 from backend_contract._conformance.source.evaluation.fitness import Opinion
 from backend_contract._conformance.source.evaluation.opinions import (
     constructor_opinion,
@@ -21,6 +25,7 @@ from backend_contract._conformance.source.evaluation.opinions import (
 )
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target
+from backend_contract._conformance.static.abstract import abstract_members
 from backend_contract._conformance.static.advice import advise, block_constructor
 from backend_contract._conformance.static.checkers.base import Diagnostic
 from backend_contract._conformance.static.probe import (
@@ -154,7 +159,11 @@ def _judge_name(result: ProbeResult) -> _Judgement | None:
 
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
     """Return the first violation, else the first doubt, else that the clause holds."""
-    undecidable = _judge_decorators(clause, result) or _judge_generated(clause, result)
+    undecidable = (
+        _judge_class_decorators(clause, result)
+        or _judge_decorators(clause, result)
+        or _judge_generated(clause, result)
+    )
     if undecidable is not None:
         return undecidable
     judgements = [found for judge in _JUDGES if (found := judge(clause, result)) is not None]
@@ -178,6 +187,25 @@ def _judge_bases(clause: Clause, result: ProbeResult) -> _Judgement | None:
     if not reasons:
         return None
     return _Judgement(Verdict.UNCHECKED, [*reasons], [*reasons.values()])
+
+
+def _judge_class_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a clause by decorators after which the name of the class means something else."""
+    source = result.target.source
+    nothing = returns_nothing(source)
+    if nothing is not None:
+        reason = f"the class decorator `@{nothing}` returns nothing"
+        verdict = Verdict.VIOLATED if "__init__" in clause.members else Verdict.UNCHECKED
+        return _Judgement(verdict, clause.members, [reason])
+    retyped = retyping_decorator(source) if result.checker in _FOLLOW_DECORATORS else None
+    if retyped is None:
+        return None
+    for judge in (_judge_opinions, _judge_never, _judge_construction):
+        judgement = judge(clause, result)
+        if judgement is not None and judgement.verdict is Verdict.VIOLATED:
+            return judgement
+    reason = f"{result.checker} sees what the class decorator `@{retyped}` declares"
+    return _Judgement(Verdict.UNCHECKED, clause.members, [reason])
 
 
 def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -252,8 +280,13 @@ def _decide(clause: Clause, result: ProbeResult, without: Sequence[Mark] = ()) -
 def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     """Return whether the source shows why nothing was reported at *mark*."""
     source = result.target.source
-    if _opinion(mark.member, mark.clause, result) is not None:
-        return mark.member != "__init__" or mark.kind != "defined"
+    instantiates = mark.kind == "defined" and mark.member == "__init__"
+    if not instantiates and _opinion(mark.member, mark.clause, result) is not None:
+        return True
+    if instantiates:
+        abstract = abstract_members(source)
+        if not abstract.certain and not abstract.is_open:
+            return True
     if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
         return True
     if mark.clause == "BC102" and mark.kind == "use":
@@ -338,12 +371,27 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
     """Judge the constructor by its source: checkers believe that it makes complete instances."""
     if "__init__" not in clause.members:
         return None
+    left = sorted(abstract_members(result.target.source).certain - _MEMBERS)
+    if left:
+        reason = f"the class leaves `{left[0]}` abstract, and no instance can be made"
+        return _Judgement(Verdict.VIOLATED, ["__init__"], [reason])
     defect = constructors.find_defect(result.target.source)
     if defect is None:
-        reason = why_incomplete(result.target.source)
-        return None if reason is None else _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])
+        doubt = why_incomplete(result.target.source)
+        return None if doubt is None else _Judgement(Verdict.UNCHECKED, ["__init__"], [doubt])
     verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
     return _Judgement(verdict, ["__init__"], [defect.reason], advice=defect.advice)
+
+
+def _judge_missing_flag(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge the flag by the paths of the constructor: checkers believe an assignment anywhere."""
+    if clause.members != ("is_started",):
+        return None
+    defect = constructors.find_missing(result.target.source, "is_started")
+    if defect is None:
+        return None
+    verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
+    return _Judgement(verdict, ["is_started"], [defect.reason], advice=defect.advice)
 
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -436,7 +484,11 @@ _JUDGES = (
     _judge_name_on_class,
     _judge_callable_attribute,
     _judge_construction,
+    _judge_missing_flag,
 )
+_MEMBERS = frozenset(member for clause in in_layer("S") for member in clause.members)
+_FOLLOW_DECORATORS = ("pyright", "ty")
+"""Checkers for which the name of a decorated class means the result of the decorator."""
 _PARAMETERS = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
 """The number of positional arguments that the contract passes to a member."""
 _RESULTS = {"start_lock": ("AbstractContextManager", "ContextManager")}

@@ -935,7 +935,7 @@ class DataFrozen(Whole):  # ok
     is_started: bool = False
 
 
-class WholeChild(Whole):  # BC201
+class WholeChild(Whole):  # BC201 BC307
     def __init__(self, config: aconfig.Config | None = None) -> None:
         self.mine = 1
 
@@ -1027,3 +1027,114 @@ class OfMeta2(Whole, metaclass=Meta2):  # ok or BC201u
 
 class OfMeta3(Whole, metaclass=Meta3):  # ok
     pass
+
+
+class StructuralWithoutFlag:  # BC201 BC307
+    backend_type = "FLAG"
+
+    def register_config(self, config: aconfig.Config) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def start_lock(self) -> AbstractContextManager[object]: ...
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+class FlagOnlyInStart(StructuralWithoutFlag):  # BC201 BC307
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        self.url = "http://localhost"
+
+    def start(self) -> None:
+        self.is_started = True
+
+
+class FlagInAHelperNobodyCalls(StructuralWithoutFlag):  # BC201 BC307
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        self.url = "http://localhost"
+
+    def reset(self) -> None:
+        self.is_started = False
+
+
+class FlagInAHelper(FlagInAHelperNobodyCalls):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        self.reset()
+
+
+class FlagOnlyWithConfiguration(StructuralWithoutFlag):  # BC201u BC307u
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        if config:
+            self.is_started = False
+
+
+class FlagInBothBranches(StructuralWithoutFlag):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        if config:
+            self.is_started = False
+        else:
+            self.is_started = False
+
+
+class FlagBehindAnImport(StructuralWithoutFlag):  # BC201u BC307u
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        try:
+            import nobody_has_this
+
+            self.is_started = False
+        except ImportError:
+            self.url = "http://localhost"
+
+
+class FlagDeleted(StructuralWithoutFlag):  # BC201u BC307u
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        self.is_started = False
+        del self.is_started
+
+
+class Exits(LocalBackend):  # BC201
+    backend_type = "EXITS"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        sys.exit(3)
+
+
+class ExitsByALocalImport(LocalBackend):  # BC201
+    backend_type = "EXITS"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        import os as system
+
+        if config:
+            exit()
+        else:
+            system._exit(3)
+
+
+class ExitsSometimes(LocalBackend):  # ok
+    backend_type = "SOMETIMES"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        if not sys.argv:
+            sys.exit(1)
+
+
+class Closeable(Protocol):  # BC101 BC102b BC201 BC202 BC307 BC309 BC401 BC501
+    def close(self) -> None: ...
+
+
+class InheritsTheBodyOfAProtocol(LocalBackend, Closeable):  # ok
+    backend_type = "CLOSEABLE"
+
+
+class AbstractWithoutItsMetaclass(Whole):  # ok
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class AbstractWithItsMetaclass(Whole, ABC):  # BC201
+    @abstractmethod
+    def close(self) -> None: ...

@@ -481,3 +481,93 @@ class NamedUnderACondition(LocalBackend):  # BC103u
         backend_type = "x"
     else:
         backend_type = "X"
+
+
+class NamedByACastOfANumber(LocalBackend):  # BC101 BC102b
+    backend_type = typing.cast(str, 7)
+
+
+class StartedByAPartial(LocalBackend):  # BC307
+    backend_type = "PARTIAL"
+    is_started = functools.partial(bool, 0)
+
+
+class ToldByPrint(LocalBackend):  # BC501
+    backend_type = "PRINT"
+    handle_runtime_context = print
+
+
+class StopsInADeadBranch(LocalBackend):  # ok
+    backend_type = "DEAD"
+    if False:
+
+        def stop(self, grace: float) -> None: ...
+
+
+class StopsOnAnotherSystem(LocalBackend):  # ok
+    backend_type = "SYSTEM"
+    if os.name == "nobody":
+
+        def stop(self, grace: float) -> None: ...
+
+
+class StartsByAPartOfTheVersion(LocalBackend):  # BC309
+    backend_type = "PART"
+    if sys.version_info.major == 3:
+
+        def start(self, wait: float) -> None: ...
+    else:
+
+        def start(self) -> None: ...
+
+
+class StartsByASliceOfTheVersion(LocalBackend):  # ok
+    backend_type = "SLICE"
+    if sys.version_info[:2] >= (3, 9):
+
+        def start(self) -> None: ...
+    else:
+
+        def start(self, wait: float) -> None: ...
+
+
+class GetterReplaced(LocalBackend):  # ok
+    backend_type = "GETTER"
+
+    @property
+    def is_started(self) -> str:
+        return ""
+
+    @is_started.getter
+    def is_started(self) -> bool:
+        return self._started
+
+
+class GetterReplacedByAString(LocalBackend):  # BC307
+    backend_type = "GETTER"
+
+    @property
+    def is_started(self) -> bool:
+        return self._started
+
+    @is_started.getter
+    def is_started(self) -> str:
+        return ""
+
+
+def returns_backend(cls: type[Backend]) -> type[Backend]:
+    return cls
+
+
+def forgets_to_return(cls: type[Backend]) -> None:
+    print(cls)
+
+
+@returns_backend
+class AsBackend(LocalBackend):  # ok or BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
+    backend_type = "DECORATED"
+
+
+@forgets_to_return
+class DecoratedToNone(LocalBackend):  # BC101u BC102u BC201 BC202u BC307u BC309u BC401u BC501u
+    backend_type = "DECORATED"

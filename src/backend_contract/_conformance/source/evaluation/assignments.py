@@ -19,7 +19,7 @@ from backend_contract._conformance.source.modules import (
     qualified_name,
 )
 
-__all__ = ["Assigned", "to_class", "to_instance"]
+__all__ = ["Assigned", "function_of", "is_inert", "to_class", "to_instance"]
 
 _OURS = "backend_contract."
 _INERT = {  # whether or not they are installed
@@ -420,7 +420,7 @@ def _by_calls(
             continue
         for number, argument in enumerate(node.args):
             if isinstance(argument, ast.Name) and argument.id in names:
-                function = _function_of(node.func, at)
+                function = function_of(node.func, at)
                 if function is not None:
                     called, there = function
                     positional = [*called.args.posonlyargs, *called.args.args]
@@ -428,7 +428,8 @@ def _by_calls(
                         yield from _assignments_or_any(called, {positional[number].arg}, there)
 
 
-def _function_of(node: ast.expr, at: Context) -> tuple[Function, Context] | None:
+def function_of(node: ast.expr, at: Context) -> tuple[Function, Context] | None:
+    """Return the function that an expression names, and its place; ``None`` if it is not found."""
     kinds = kinds_of(node, at)
     if kinds is None or len(kinds) != 1 or not isinstance(kinds[0].function, Function):
         return None
@@ -459,12 +460,12 @@ def _assignments_or_any(scope: ast.AST, subjects: set[str], at: Context) -> Iter
 def _by_decorator(decorator: ast.expr, cls: ClassSource) -> Iterator[Assigned]:
     at = Context(cls.module, cls.modules)
     callee = decorator.func if isinstance(decorator, ast.Call) else decorator
-    if _is_inert(callee, at):
+    if is_inert(callee, at):
         return
     unknown = Assigned(
         None, None, decorator, at, why=f"the class decorator `@{ast.unparse(decorator)}`"
     )
-    found = _function_of(callee, at)
+    found = function_of(callee, at)
     if found is None:
         yield unknown
         return
@@ -485,7 +486,7 @@ def _own_nodes(function: Function) -> Iterable[ast.stmt]:
     return [each for each in function.body if not isinstance(each, Function)]
 
 
-def _is_inert(callee: ast.expr, at: Context) -> bool:
+def is_inert(callee: ast.expr, at: Context) -> bool:
     """Return whether a decorator is known not to change the members of a class."""
     if qualified_name(callee, at.module) in _INERT:
         return True

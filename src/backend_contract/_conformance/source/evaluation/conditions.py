@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Decide", "decides"]
+__all__ = ["Decide", "decides", "decides_as_checkers"]
 
 Decide = Callable[[ast.expr], "bool | None"]
 """Returns whether a condition holds; ``None`` if the source does not tell."""
@@ -47,6 +47,28 @@ def decides(version: tuple[int, int], *, type_checking: bool = False) -> Decide:
         return None if value is _UNKNOWN else bool(value)
 
     return decide
+
+
+def decides_as_checkers(version: tuple[int, int]) -> Decide:
+    """Return a function that decides the conditions that every type checker decides alike."""
+    decide = decides(version, type_checking=True)
+    return lambda test: decide(test) if _is_common(test) else None
+
+
+def _is_common(test: ast.expr) -> bool:
+    """Return whether every checker knows a condition: no literals, no names, no parts of tuples."""
+    match test:
+        case ast.Name() | ast.Attribute():
+            return ast.unparse(test).rpartition(".")[2] == "TYPE_CHECKING"
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _is_common(operand)
+        case ast.BoolOp(values=operands):
+            return all(map(_is_common, operands))
+        case ast.Compare(left=left, ops=[op], comparators=[ast.Tuple() | ast.Constant()]):
+            is_order = not isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot)
+            return is_order and ast.unparse(left) in ("sys.version_info", "sys.platform")
+        case _:
+            return False
 
 
 def _value(node: ast.expr, facts: dict[str, object]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -140,6 +141,8 @@ def _fits(member: str, kind: Kind, written: str, at: Context, is_bound: bool) ->
         if member == "start_lock" and made in _MANAGERS:
             return FITS
         return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
+    if kind.name == "builtin_function_or_method" and _rejects_keywords(member, written):
+        return _misfit(f"`{written}` takes no arguments with the names {' and '.join(_HANDLER)}")
     if kind.name in ("type", "function", "builtin_function_or_method"):
         return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
     if kind.cls is not None and kind.name != "enum" and _may_be_called(kind.cls):
@@ -150,6 +153,20 @@ def _fits(member: str, kind: Kind, written: str, at: Context, is_bound: bool) ->
     if kind.name.startswith(("functools.", "types.", "weakref.", "operator.")):
         return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
     return _misfit(f"`{member}` is `{written}`, of type `{kind.name}`, and cannot be called")
+
+
+def _rejects_keywords(member: str, written: str) -> bool:
+    """Return whether a builtin function cannot be called with the keywords of the contract."""
+    if member != "handle_runtime_context":
+        return False
+    try:
+        signature = inspect.signature(getattr(builtins, written, dict))
+        signature.bind(**dict.fromkeys(_HANDLER))
+    except ValueError:
+        return False
+    except TypeError:
+        return True
+    return False
 
 
 def _may_be_called(cls: ClassSource) -> bool:

@@ -545,6 +545,8 @@ def _of_call(node: ast.Call, at: Context) -> Kinds:
         return kinds_of(node.args[1], at) or kinds_of_annotation(node.args[0], at)
     if _is_new_type(node.func, at) and len(node.args) == 1:
         return kinds_of(node.args[0], at)
+    if name == "functools.partial":
+        return _known(name)
     if name and (made := _of_standard_class(name)):
         return made
     if isinstance(node.func, ast.Attribute):

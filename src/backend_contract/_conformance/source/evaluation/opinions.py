@@ -307,9 +307,14 @@ def _is_seen(source: ClassSource, member: str, values: list[_Value | None], chec
     reached = cls.scope.reached.get(member, [])
     if reached != cls.scope_for_checkers.reached.get(member, []):
         return False
-    if not all(isinstance(each, Function) for each in reached):
+    if not all(isinstance(each, Function) and not _is_getter(each) for each in reached):
         return False
     return len(reached) == 1 or checker in _LAST_COUNTS
+
+
+def _is_getter(function: Function) -> bool:
+    """Return whether a function replaces the getter of a property: checkers take the first one."""
+    return "getter" in _decorator_names(function)
 
 
 def _opinion_on_assigned(
