@@ -101,7 +101,7 @@ def test_writes_what_is_untyped(stubs: Stubs, tmp_path: Path) -> None:
     for path, text in found.items():
         assert f"wrote {path}\n" in run.out
         assert text.startswith("# Written by `backend-contract stubs`")
-        assert "\ndef __getattr__(name: str) -> _Any: ...\n" in text
+        assert "\ndef __getattr__(name: str) -> " in text
     assert "class ServicerContext(" in found["typings/grpc/__init__.pyi"]
     assert "class ServicerContext(" not in found["typings/grpc/aio/__init__.pyi"]
 

@@ -236,7 +236,7 @@ class MadeWithoutAnnotations(Whole):  # BC201u
         self.is_started = False
 
 
-class MadeWithOneMoreWithoutAnnotations(Whole):  # BC201
+class MadeWithOneMoreWithoutAnnotations(Whole):  # BC201 BC307
     def __init__(self, config, workers):
         pass
 
@@ -474,7 +474,7 @@ class StartsAsAThread(Whole, threading.Thread):  # ok
     pass
 
 
-class StartsAsAThreadFirst(threading.Thread, Whole):  # BC201
+class StartsAsAThreadFirst(threading.Thread, Whole):  # BC201 BC307u
     ...
 
 
@@ -697,7 +697,7 @@ class OfFields(Whole):  # ok
 
 
 @dataclass
-class OfARequiredField(Whole):  # BC201
+class OfARequiredField(Whole):  # BC201 BC307
     config: aconfig.Config
 
 

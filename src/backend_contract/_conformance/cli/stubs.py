@@ -102,7 +102,7 @@ def _existing_or_new(text: str) -> Path:
 def _files(name: str) -> Iterator[tuple[str, str]]:
     """Yield path and text of each file that is written for a package."""
     for path, text in read_stubs(name).items():
-        others = "" if "def __getattr__(" in text else _ANY_OTHER_NAME
+        others = "" if "\ndef __getattr__(" in text else _ANY_OTHER_NAME
         yield path, _with_marker(f"{_NOTICE}\n{text}{others}")
     for path in _UNDESCRIBED.get(name, ()):
         yield path, _with_marker(f"{_NOTICE}{_ANY_OTHER_NAME}")
