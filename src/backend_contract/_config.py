@@ -67,7 +67,7 @@ def _plain_copy(value: Any, place: str = "the configuration", around: tuple[int,
         return copy.deepcopy(value)
     except Exception as error:  # whatever the value's own methods raise
         raise TypeError(
-            f"{place}, of type {class_name(type(value))}, cannot be copied: {type(error).__name__}"
+            f"{place}, of type {type(value).__name__}, cannot be copied: {type(error).__name__}"
         ) from error
 
 
