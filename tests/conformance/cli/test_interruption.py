@@ -36,6 +36,8 @@ from pathlib import Path
 from backend_contract._conformance import cli, interruption
 from backend_contract._conformance.static.checkers import subprocesses
 subprocesses.find_program = lambda name: {programs!r} + "/" + name
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # may be ignored around the tests
+    signal.signal(number, signal.SIG_DFL)
 {patch}
 sys.argv[1:] = {arguments!r}
 sys.exit(cli.run_command())
