@@ -112,7 +112,10 @@ def bare(session: nox.Session) -> None:
 def kit(session: nox.Session) -> None:
     """Try every faulty and every unusual backend, and our own backends as a user would."""
     types = ["nox", "types-jsonschema", "types-PyYAML"]
-    kit_tests = ["tests/conformance", "tests/integration/frameworks", "tests/test_testing.py"]
+    # What the default tests leave out, or do without the other checkers.
+    folders = ("behavioural", "cli", "formats/test_documents.py", "static/checkers")
+    kit_tests = [f"tests/conformance/{name}" for name in (*folders, "test_kit_input.py")]
+    kit_tests += ["tests/integration/frameworks"]
     install(session, *TESTING, *FRAMEWORKS, *CHECKERS, "h2>=4.1", "pre-commit>=4.0", *types)
     session.run("mypy", "--config-file=tests/mypy.ini")
     session.run("pytest", "-m", "", *(session.posargs or kit_tests))
