@@ -412,7 +412,7 @@ class HandleCallable(Whole):  # BC501
         self.handle_runtime_context: Callable[[str, RuntimeServerContextType], None] = print
 
 
-class HandleCallableEllipsis(Whole):  # BC501
+class HandleCallableEllipsis(Whole):  # BC501 or BC501u
     def __init__(self, config: aconfig.Config | None = None) -> None:
         self.is_started = False
         self.handle_runtime_context: Callable[..., None] = print

@@ -492,7 +492,7 @@ class StartedByAPartial(LocalBackend):  # BC307
     is_started = functools.partial(bool, 0)
 
 
-class ToldByPrint(LocalBackend):  # BC501
+class ToldByPrint(LocalBackend):  # BC501 or BC501u
     backend_type = "PRINT"
     handle_runtime_context = print
 

@@ -162,7 +162,7 @@ def _rejects_keywords(member: str, written: str) -> bool:
     try:
         signature = inspect.signature(getattr(builtins, written, dict))
         signature.bind(**dict.fromkeys(_HANDLER))
-    except ValueError:
+    except ValueError:  # Python 3.10 does not know the signature of `print`
         return False
     except TypeError:
         return True
