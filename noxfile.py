@@ -135,7 +135,7 @@ def kit(session: nox.Session) -> None:
 
 @nox.session
 def checkers(session: nox.Session) -> None:
-    """Run five type checkers on one corpus, for every Python, with our stubs alone.
+    """Run five type checkers on one corpus, for three Pythons, with our stubs alone.
 
     Also runs them as users do, in environments with the wheel. Prints the tables that
     docs/checkers.md shows.

@@ -1,4 +1,4 @@
-"""All five checkers on the corpus and on the samples, on every Python they support."""
+"""All five checkers on the corpus and on the samples, on the first, a middle and the last Python they support."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from backend_contract._conformance.static.checkers import CHECKERS
 
-VERSIONS = range(matrix.OLDEST, matrix.NEWEST + 1)
+VERSIONS = (matrix.OLDEST, 11, matrix.NEWEST)
 every_run = pytest.mark.parametrize(
     ("checker", "minor"),
     [(checker, minor) for checker in CHECKERS for minor in VERSIONS],
