@@ -383,7 +383,7 @@ class RegistersByAFunctionWithoutParameter(LocalBackend):  # BC202
     register_config = staticmethod(typed)
 
 
-class NamedTupleOfAName(NamedTuple):  # BC102 BC103b BC201b BC202 BC307 BC309 BC401 BC501
+class NamedTupleOfAName(NamedTuple):  # BC102 BC103b BC201(b) BC202 BC307 BC309 BC401 BC501
     backend_type: str = "X"
 
 
