@@ -1,4 +1,4 @@
-"""All five checkers on the corpus and on the samples, on the first, a middle and the last Python they support."""
+"""All five checkers on the corpus and on the samples, on three of the Pythons they support."""
 
 from __future__ import annotations
 
