@@ -96,7 +96,7 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ([] if whole else core)))
 
 
-@nox.session(python=["3.10", "3.13"])
+@nox.session(python=PYTHONS[0])
 def bare(session: nox.Session) -> None:
     """Run the tests that need no framework in an environment without any."""
     install(session, *TESTING)
