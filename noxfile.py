@@ -91,7 +91,7 @@ def tests(session: nox.Session) -> None:
     """Run the default tests against the wheel on the first and the last Python, else the core's."""
     session.env["PYTHONPATH"] = ""
     session.install(".[dev]")
-    whole = session.python in ("3.10", "3.13", "3.14")
+    whole = session.python in (PYTHONS[0], PYTHONS[-1])
     core = sorted(map(str, Path("tests").glob("test_*.py")))
     session.run("pytest", *(session.posargs or ([] if whole else core)))
 
