@@ -77,7 +77,7 @@ class RouteBackend(BackendBase):
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
-        # Each request has its own value. It is set if there is no route, too: to None.
+        # Set the value in every call, to None if there is no route.
         route_of_request.set(get_metadata(runtime_context, "x-route-info"))
 
     def route(self) -> str:

@@ -54,7 +54,7 @@ def document_of(done: subprocess.CompletedProcess[str]) -> Answer:
 WRONG_AT_RUN_TIME = """\
     def start(self) -> None:
         super().start()
-        return open  # type: ignore
+        return open  # type: ignore[return-value]
 """
 
 

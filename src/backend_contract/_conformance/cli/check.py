@@ -81,6 +81,8 @@ def check(options: Options) -> int:
 
 def _fix(options: Options) -> bool:
     """Fix the targets if the options ask for it; return whether there was something to fix."""
+    if not (options.fix or options.unsafe_fixes or options.diff):  # the usual case loads nothing
+        return False
     from backend_contract._conformance.cli.expected_violations import mark_expected
     from backend_contract._conformance.cli.fix import fix, require_fix
     from backend_contract._conformance.cli.settings import read_settings

@@ -35,7 +35,7 @@ _KEYS = (
     "expected-violations",
 )
 _HINTS = {"strict": "unchecked clauses fail by default; see `lenient`"}
-"""What to know about keys that no longer exist."""
+"""Hints for keys that are not settings but might be expected."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from typing import Any as _Any
 
 def __getattr__(name: str) -> _Any: ...
 """
-# Without a file of its own, pyrefly and ty cannot import this module beside a stub of grpc.
+# pyrefly and ty cannot import this module beside a stub of grpc unless it has its own file.
 _UNDESCRIBED = {"grpc": ("grpc/experimental/__init__.pyi",)}
 
 _SETTINGS = """
@@ -52,7 +52,7 @@ _PYRIGHT = "[tool.pyright]\nstubPath = {path}"
 
 
 class _Changes(NamedTuple):
-    """What a run did, as paths relative to the directory of the stubs."""
+    """The changes of a run, as paths relative to the directory of the stubs."""
 
     written: list[str]
     removed: list[str]

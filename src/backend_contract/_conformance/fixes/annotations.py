@@ -38,7 +38,7 @@ class Annotation(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where an annotation is written."""
+    """The place of an annotation."""
 
     owner: ClassSource
     line: int

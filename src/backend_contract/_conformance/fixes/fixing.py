@@ -32,7 +32,7 @@ _MAX_ROUNDS = 6
 
 @dataclass
 class Fixed:
-    """What was fixed, and what was not."""
+    """The result of a run: edits, refusals and new contents."""
 
     edits: list[Edit] = field(default_factory=list[Edit])
     refusals: list[Refusal] = field(default_factory=list[Refusal])

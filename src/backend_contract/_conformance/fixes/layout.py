@@ -8,7 +8,7 @@ __all__ = ["fit"]
 
 
 def fit(function: cst.FunctionDef, indent: str, depth: int, width: int) -> cst.FunctionDef:
-    """Return *function*, with its parameters on lines of their own if the first line is too long.
+    """Return *function*, with one parameter per line if the first line is too long.
 
     A signature that has several lines already stays as it is.
     """

@@ -10,7 +10,7 @@ __all__ = ["Edit", "EditKind", "NewImport", "Refusal"]
 
 
 class EditKind(enum.Enum):
-    """What an edit changes. Those after ``ATTRIBUTE`` may change behaviour."""
+    """The kinds of edits. Only the first three leave the behaviour as it is."""
 
     PARAMETER = "parameter"
     """The annotation of a parameter."""
@@ -29,11 +29,6 @@ class EditKind(enum.Enum):
     SYNCHRONOUS = "synchronous"
     """``def`` instead of ``async def``."""
 
-    @property
-    def is_safe(self) -> bool:
-        """Whether the edit only concerns type checkers."""
-        return self in (EditKind.PARAMETER, EditKind.RESULT, EditKind.ATTRIBUTE)
-
 
 @dataclass(frozen=True)
 class NewImport:
@@ -43,7 +38,7 @@ class NewImport:
     name: str = ""
     """The name to import from *module*; empty to import the module itself."""
     for_types: bool = False
-    """Whether it belongs below ``if TYPE_CHECKING:``."""
+    """Whether the import belongs below ``if TYPE_CHECKING:``."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Edit:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What identifies the change, whichever lines were added above it."""
+        """The identity of the change, independent of lines added above it."""
         return (self.path, self.owner, self.member, self.kind, self.name, self.text)
 
     def at(self, path: Path) -> Edit:

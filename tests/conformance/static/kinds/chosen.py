@@ -76,7 +76,7 @@ class UpdatesAll(LocalBackend):  # BC101u BC102u BC202u BC309u BC401u BC501u
 if os.environ.get("WITH_LOCK"):
 
     class Switched(LocalBackend):
-        def start_lock(self) -> None:  # type: ignore
+        def start_lock(self) -> None:  # type: ignore[override]
             return None
 
 else:
@@ -171,12 +171,12 @@ class WithAbstractMixinDone(NeedsUrl, LocalBackend):  # ok
 
 class NoConfiguration(abc.ABCMeta):
     def __call__(cls: type[K]) -> K:
-        return super().__call__()  # type: ignore
+        return super().__call__()  # type: ignore[misc]
 
 
 class ForConfiguration(abc.ABCMeta):
     def __call__(cls: type[K], config: Mapping[str, Any] | None = None) -> K:
-        return super().__call__(config)  # type: ignore
+        return super().__call__(config)  # type: ignore[misc]
 
 
 class Structural:  # ok
@@ -206,7 +206,7 @@ class WithConfiguration(Structural, metaclass=ForConfiguration):  # ok
 
 class PassesOn(Structural):  # BC201
     def __new__(cls, config: aconfig.Config | None = None) -> PassesOn:
-        return super().__new__(cls, config)  # type: ignore
+        return super().__new__(cls, config)  # type: ignore[call-arg]
 
 
 class PassesNothingOn(Structural):  # ok
@@ -241,7 +241,7 @@ class NamedByAnItem(LocalBackend):  # ok
 
 
 class NamedByANumber(LocalBackend):  # BC101 BC102b
-    backend_type = NUMBERS["name"]  # type: ignore
+    backend_type = NUMBERS["name"]  # type: ignore[assignment]
 
 
 class Starter:
@@ -288,7 +288,7 @@ class ExtraInLocals(LocalBackend):  # ok
 
 
 class LocksByAClass(LocalBackend):  # BC401u or BC401
-    def start_lock(self) -> type[Any]: ...  # type: ignore
+    def start_lock(self) -> type[Any]: ...  # type: ignore[override, empty-body]
 
 
 class NamedBelowAPropertyOfAMixin(Structural):  # BC201

@@ -392,7 +392,7 @@ class NamedByAMethodOfAnEnum(LocalBackend):  # BC101 BC102b
 
 
 class NamedByAnIgnoredInteger(LocalBackend):  # BC101 BC102b
-    backend_type: str = 3  # type: ignore
+    backend_type: str = 3  # type: ignore[assignment, misc]
 
 
 class StartsByAModule(LocalBackend):  # BC309
