@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from conformance.behavioural import mutants
 
 from backend_contract._conformance.behavioural import BEHAVIOURS
-from backend_contract._conformance.behavioural.request_servers import RequestServers
 from backend_contract._conformance.behavioural.trial import Subject, Trial
+from backend_contract._conformance.request_servers import RequestServers
 from backend_contract._conformance.results import Verdict
 
 AT_ONCE = ("BC402", "BC403", "BC404", "BC405", "BC506")

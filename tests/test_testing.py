@@ -11,7 +11,7 @@ import pytest
 from support import Mine
 
 from backend_contract import testing
-from backend_contract._conformance.behavioural.trial import Subject
+from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.pytest_summary import failure_message
 from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES, Clause, Level

@@ -20,17 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, NoReturn
 
-from backend_contract._conformance.behavioural.request_servers import (
-    Pairs,
-    grpc_context,
-    http_request,
-)
-from backend_contract._conformance.behavioural.trial import (
+from backend_contract._conformance.behavioural.run import (
     DEFAULT_TIME_LIMIT,
     USUAL_METADATA,
     Subject,
-    is_skip,
 )
+from backend_contract._conformance.behavioural.trial import is_skip
 from backend_contract._conformance.kit import Kit, check_backend
 from backend_contract._conformance.pytest_summary import (
     DECIDED,
@@ -38,6 +33,11 @@ from backend_contract._conformance.pytest_summary import (
     UNDECIDED,
     failure_message,
     register_summary,
+)
+from backend_contract._conformance.request_servers import (
+    Pairs,
+    grpc_context,
+    http_request,
 )
 from backend_contract._conformance.results import Finding, Report, Source, Verdict
 from backend_contract.clauses import CLAUSES, Clause, in_layer

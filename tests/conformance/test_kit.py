@@ -16,13 +16,9 @@ from support import Mine, Structural
 from backend_contract import BackendBase, LocalBackend
 from backend_contract._conformance import kit as kits
 from backend_contract._conformance.behavioural import BEHAVIOURS, Behaviour
-from backend_contract._conformance.behavioural.trial import (
-    Subject,
-    Trial,
-    blocked,
-    unchecked,
-    violated,
-)
+from backend_contract._conformance.behavioural.outcomes import blocked, unchecked, violated
+from backend_contract._conformance.behavioural.run import Subject
+from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract._conformance.kit import CHECKED_BY, Kit, check_backend
 from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from conformance.behavioural.mutants import HOOKS, Inheriting, Structural
 
-from backend_contract._conformance.behavioural.trial import Subject
+from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.results import Finding, Report, Verdict
 from backend_contract.clauses import CLAUSES

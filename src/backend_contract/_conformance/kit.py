@@ -14,22 +14,22 @@ import threading
 import time
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from backend_contract._conformance.behavioural import BEHAVIOURS
-from backend_contract._conformance.behavioural.request_servers import Pairs, RequestServers, pairs
-from backend_contract._conformance.behavioural.trial import (
+from backend_contract._conformance.behavioural.outcomes import StopTrial, blocked, violated
+from backend_contract._conformance.behavioural.run import (
     DEFAULT_TIME_LIMIT,
     USUAL_METADATA,
     Received,
-    StopTrial,
+    Run,
     Subject,
-    Trial,
-    blocked,
-    violated,
 )
+from backend_contract._conformance.behavioural.trial import Trial, stop_quietly
+from backend_contract._conformance.request_servers import Pairs, RequestServers, pairs
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._structure import find_missing, find_problems
 from backend_contract.base import BackendBase
@@ -69,13 +69,18 @@ def check_backend(
     merged_config: Callable[[Any], Mapping[str, Any] | None] | None = None,
     during_start: Callable[[Any, Callable[[], None]], object] | None = None,
     received_contexts: Callable[[Any], Received | None] | None = None,
+    exclusive: bool = False,
 ) -> Report:
     """Try every clause of layer B on *backend*, and return a report with one finding per clause.
 
     *backend* is a backend class, or a factory that returns a new, not started backend at each call.
     BC201 and the constructor's half of BC205 need the class. *config* is a configuration that is
-    valid for the class, if an empty one is not; *metadata* is what a usual client sends. Each call
-    of a member may take *time_limit* seconds.
+    valid for the class, if an empty one is not; *metadata* is what a usual client sends.
+
+    The first start may take *time_limit* seconds, and each later call of a member the larger of 10
+    seconds and five times what the first start took, but never more than *time_limit*. Clauses
+    share a started backend; two are started at a time for BC312 only, and not even then if starts
+    are *exclusive*, as those of a device or a port are.
 
     Three hooks show what no member of a backend shows. Without them, the verdict on a clause is
     "needs a suite" if the members do not suffice:
@@ -86,9 +91,10 @@ def check_backend(
     - ``received_contexts(backend)`` returns what was received, as pairs of a model id and its
       context, or the ``x-route-info`` in it (BC506).
 
-    An exception of the backend is part of the report. If no backend can be created at all, the
-    ``error`` of the report says why. Every backend that was created is stopped, and every server
-    and thread ended if possible; the ``notes`` of the report name what could not be ended.
+    An exception of the backend is part of the report. If no backend can be created or started at
+    all, the ``error`` of the report says why; what was decided without is in it too. Every backend
+    that was created is stopped, and every server and thread ended if possible; the ``notes`` of the
+    report name what could not be ended.
 
     Raises :class:`TypeError` if *backend* is not callable, *config* not a mapping or *metadata* not
     pairs, and :class:`ValueError` if *time_limit* is not above 0.
@@ -101,6 +107,7 @@ def check_backend(
         merged_config=merged_config,
         during_start=during_start,
         received_contexts=received_contexts,
+        exclusive=exclusive,
     )
     with Kit(subject) as kit:
         return kit.report()
@@ -117,19 +124,30 @@ class Kit:
         subject: Subject,
         known: Mapping[str, Finding] | None = None,
         before_trial: Callable[[str], None] = lambda clause: None,
+        before_call: Callable[[str], None] = lambda what: None,
     ) -> None:
-        """*known* are findings of an earlier run; *before_trial* receives each id before its trial.
+        """*known* are findings of an earlier run.
+
+        *before_trial* receives the id of each clause before its trial, and *before_call* the
+        description of each call before it is made, such as ``start(), under the lock,``.
 
         Raises :class:`TypeError` and :class:`ValueError` as :func:`check_backend` does.
         """
         self.subject: Subject = _validated(subject)
         self.notes: list[str] = []
+        self.could_not_start: str | None = None
+        """Why no backend could be started here, if that is so."""
         self._servers = RequestServers()
         self._threads = set(threading.enumerate())
         self._findings = dict(known or {})
         self._before_trial = before_trial
-        self._seen: list[Backend] = []
         self._class: type | None = None
+        self._run = Run(
+            subject=self.subject,
+            servers=self._servers,
+            holds=self._holds,
+            before_call=before_call,
+        )
 
     def __enter__(self) -> Kit:
         return self
@@ -153,12 +171,12 @@ class Kit:
         return self._class
 
     def _first_backend(self) -> Backend:
-        trial = self._trial()
+        trial = Trial(self._run)
         outcome = trial.carry_out(Trial.new, "the factory")
-        if outcome is not None and not self._seen:  # BC201 reports a backend that is incomplete
+        if outcome is not None and not self._run.seen:  # BC201 reports an incomplete backend
             raise CouldNotCheckError("; ".join(filter(None, (outcome.found, *outcome.because))))
         self.notes += trial.clean_up()
-        return self._seen[0]
+        return self._run.seen[0]
 
     def finding(self, clause: Clause) -> Finding:
         """Return the verdict of layer B on *clause*.
@@ -176,10 +194,13 @@ class Kit:
         except CouldNotCheckError as error:
             return Report(target=self.name, error=f"{self.name}: {error}")
         self.close()
-        return Report(target=self.name, findings=findings, notes=tuple(dict.fromkeys(self.notes)))
+        problem = self.could_not_start and f"{self.name}: {self.could_not_start}"
+        notes = tuple(dict.fromkeys(self.notes))
+        return Report(target=self.name, findings=findings, error=problem, notes=notes)
 
     def close(self) -> None:
-        """Stop the servers, and note the threads that are still running. Idempotent."""
+        """Stop all backends and servers, and note the threads that still run. Idempotent."""
+        self._stop_shared()
         self._servers.close()
         until = time.monotonic() + _GRACE
         for thread in set(threading.enumerate()) - self._threads:
@@ -190,8 +211,10 @@ class Kit:
                     self.notes.append(f"still running: the {kind} thread {thread.name!r}")
         self._threads = set(threading.enumerate())
 
-    def _trial(self) -> Trial:
-        return Trial(self.subject, self._servers, self._seen, self._holds)
+    def _stop_shared(self) -> None:
+        shared, self._run.shared = self._run.shared, None
+        if shared is not None:
+            self.notes += stop_quietly(shared, self._run.pace.limit_of("stop"))
 
     def _holds(self, clause: str) -> bool:
         return self.finding(CLAUSES[clause]).verdict is Verdict.OK
@@ -213,26 +236,65 @@ class Kit:
         if clause.id in problems:
             advice = _advice_on(problems[clause.id], [m for m in clause.members if m in missing])
             return violated(problems[clause.id], advice=advice)
-        blocking = blocked_by(clause, lambda required: self.finding(CLAUSES[required]))
+        if clause.id in self._run.observed:
+            return self._run.observed[clause.id]
+        blocking = self._blocking(clause)
         if blocking is None and problems and inspect.isabstract(self.backend_class()):
             blocking = next(iter(problems))  # there is no instance to try
         if blocking is None and missing and clause.id == "BC201":
             blocking = next(iter(problems), None)  # what it makes is incomplete
-        return self._try(clause) if blocking is None else blocked(blocking)
+        if blocking is not None:
+            # What the clause requires may have shown on the way that it does not hold.
+            return self._run.observed.get(clause.id, blocked(blocking))
+        return self._try(clause)
+
+    def _blocking(self, clause: Clause) -> str | None:
+        blocking = blocked_by(clause, lambda required: self.finding(CLAUSES[required]))
+        if blocking is None and self.could_not_start and "BC302" in clause.requires:
+            return "BC302"
+        return blocking
 
     def _try(self, clause: Clause) -> StopTrial | None:
-        behaviour = BEHAVIOURS[clause.id]
-        for other in behaviour.after:
+        for other in BEHAVIOURS[clause.id].after:
             self.finding(CLAUSES[other])
         if "handle_runtime_context" in clause.members:
             self._servers.start()  # which may take longer than the time limit of a trial
             self._note_missing_kind()
         self._before_trial(clause.id)
-        trial = self._trial()
+        outcome, borrowed = self._carry_out(clause, alone=False)
+        if outcome is not None and borrowed:  # what other clauses did may be to blame
+            self._stop_shared()
+            outcome, _ = self._carry_out(clause, alone=True)
+        if outcome is not None and outcome.could_not_start and clause.id == "BC302":
+            return self._starts_in_main_thread(outcome)
+        return outcome
+
+    def _carry_out(self, clause: Clause, *, alone: bool) -> tuple[StopTrial | None, bool]:
+        """Try *clause*; return its outcome, and whether it used the backend of the run."""
+        trial = Trial(self._run, alone=alone)
         try:
-            return trial.carry_out(behaviour.function, clause.id)
+            outcome = trial.carry_out(BEHAVIOURS[clause.id].function, clause.id)
         finally:
             self.notes += trial.clean_up()
+        return outcome, trial.borrows
+
+    def _starts_in_main_thread(self, outcome: StopTrial) -> StopTrial:
+        """Return the outcome of BC302 after no start succeeded in the threads of the trials."""
+        if threading.current_thread() is threading.main_thread():
+            trial = Trial(self._run)
+            with suppress(Exception):
+                trial.start(trial.new())
+                self.notes += trial.clean_up()
+                return violated(
+                    f"in a thread other than the main one, {outcome.because[0]}; in the main "
+                    "thread it succeeds"
+                )
+        give = "config" if self.subject.config is None else "another config"
+        self.could_not_start = (
+            f"could not start here: {outcome.because[0]}; make what it needs available, or give "
+            f"{give} or make_backend"
+        )
+        return outcome
 
     def _note_missing_kind(self) -> None:
         """Note that a framework is missing, of which other clauses try half."""

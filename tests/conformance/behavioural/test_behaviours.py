@@ -16,7 +16,8 @@ import aconfig
 import pytest
 
 from backend_contract import LocalBackend
-from backend_contract._conformance.behavioural.trial import Subject, unchecked
+from backend_contract._conformance.behavioural.outcomes import unchecked
+from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES

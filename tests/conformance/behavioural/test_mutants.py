@@ -19,7 +19,7 @@ import pytest
 from conformance.behavioural.mutants import GOOD, HANGS, HOOKS, MUTANTS, Inheriting, Mutant
 
 from backend_contract._conformance.behavioural import BEHAVIOURS
-from backend_contract._conformance.behavioural.trial import Subject
+from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.results import Report, Verdict
 from backend_contract.clauses import CLAUSES, Clause

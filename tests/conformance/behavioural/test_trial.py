@@ -20,16 +20,14 @@ from backend_contract._conformance.behavioural.calls import (
     describe_exception,
     format_stack,
 )
-from backend_contract._conformance.behavioural.trial import (
+from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
-    Subject,
-    Trial,
     blocked,
-    configuration,
-    lacks_base_state,
     unchecked,
     violated,
 )
+from backend_contract._conformance.behavioural.run import Subject, configuration
+from backend_contract._conformance.behavioural.trial import Trial, lacks_base_state
 from backend_contract._conformance.results import Verdict
 
 # First: if this is wrong, any other test may end pytest with status 0.

@@ -7,16 +7,14 @@ from typing import Any, cast
 
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
 from backend_contract._conformance.behavioural.helpers import ignore_failures, require_none
-from backend_contract._conformance.behavioural.trial import (
+from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
-    Trial,
-    configuration,
-    lacks_base_state,
     needs_a_suite,
-    tries,
     unchecked,
     violated,
 )
+from backend_contract._conformance.behavioural.run import configuration
+from backend_contract._conformance.behavioural.trial import Trial, lacks_base_state, tries
 from backend_contract._conformance.results import Verdict
 from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend, ConfigType

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable
 from contextlib import suppress
 
-from backend_contract._conformance.behavioural.trial import Trial, needs_a_suite, violated
+from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
+from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract.protocol import Backend
 
 __all__ = [
@@ -25,14 +26,14 @@ class InjectedError(ConnectionError):
 
 def must_start(trial: Trial, backend: Backend, what: str) -> None:
     """Start *backend*, and require that it is started then; *what* names the call in messages."""
-    trial.call(what, backend.start)
+    trial.start(backend, what)
     if trial.is_started(backend, f"after {what}") is not True:
         raise violated(f"is_started is {backend.is_started!r} after {what} returned")
 
 
 def must_stop(trial: Trial, backend: Backend, what: str) -> None:
     """Stop *backend*, and require that it is stopped then; *what* names the call in messages."""
-    trial.call(what, backend.stop)
+    trial.stop(backend, what)
     if trial.is_started(backend, f"after {what}") is not False:
         raise violated(f"is_started is {backend.is_started!r} after {what} returned")
 

@@ -13,12 +13,8 @@ from backend_contract._conformance.behavioural.helpers import (
     must_stop,
     require_none,
 )
-from backend_contract._conformance.behavioural.trial import (
-    Trial,
-    tries,
-    unchecked,
-    violated,
-)
+from backend_contract._conformance.behavioural.outcomes import unchecked, violated
+from backend_contract._conformance.behavioural.trial import Trial, tries
 from backend_contract.protocol import Backend
 
 

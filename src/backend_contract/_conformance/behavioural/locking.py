@@ -13,14 +13,8 @@ from backend_contract._conformance.behavioural.helpers import (
     must_start,
     must_stop,
 )
-from backend_contract._conformance.behavioural.trial import (
-    WINDOW,
-    StopTrial,
-    Trial,
-    tries,
-    unchecked,
-    violated,
-)
+from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked, violated
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
 from backend_contract.protocol import Backend
 
 

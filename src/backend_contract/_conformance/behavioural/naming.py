@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend_contract._conformance.behavioural.trial import Trial, tries, violated
+from backend_contract._conformance.behavioural.outcomes import violated
+from backend_contract._conformance.behavioural.trial import Trial, tries
 from backend_contract.protocol import Backend
 
 

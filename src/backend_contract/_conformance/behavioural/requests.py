@@ -11,19 +11,17 @@ from typing import cast
 
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
 from backend_contract._conformance.behavioural.helpers import require_none
-from backend_contract._conformance.behavioural.request_servers import Pairs, meeting_at, pairs
-from backend_contract._conformance.behavioural.trial import (
-    ROUTE,
-    WINDOW,
+from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
-    Trial,
     blocked,
     needs_a_suite,
     needs_an_extra,
-    tries,
     unchecked,
     violated,
 )
+from backend_contract._conformance.behavioural.run import ROUTE
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
+from backend_contract._conformance.request_servers import Pairs, meeting_at, pairs
 from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType

@@ -1,4 +1,4 @@
-"""Trying one clause: on new backends, in separate threads, with a time limit per call.
+"""Trying one clause: on backends of its own or shared ones, with a time limit per call.
 
 This module knows no clause; those are in the modules named after what they are about.
 """
@@ -10,8 +10,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -22,150 +22,61 @@ from backend_contract._conformance.behavioural.calls import (
     describe_exception,
     end_if_forked,
     format_stack,
+    is_call_error,
 )
-from backend_contract._conformance.behavioural.request_servers import Pairs, RequestServers
+from backend_contract._conformance.behavioural.outcomes import (
+    StopTrial,
+    blocked,
+    could_not_start,
+    unchecked,
+    violated,
+)
+from backend_contract._conformance.behavioural.run import LEAST_LIMIT, Run, Subject
+from backend_contract._conformance.request_servers import Pairs
 from backend_contract._conformance.results import Verdict
 from backend_contract.base import BackendBase
-from backend_contract.protocol import Backend, ConfigType
+from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
 
 __all__ = [
     "BEHAVIOURS",
-    "DEFAULT_TIME_LIMIT",
-    "ROUTE",
-    "USUAL_METADATA",
     "WINDOW",
     "Behaviour",
-    "Received",
-    "StopTrial",
-    "Subject",
     "Trial",
-    "blocked",
-    "configuration",
     "is_skip",
     "lacks_base_state",
-    "needs_a_suite",
-    "needs_an_extra",
+    "stop_quietly",
     "tries",
-    "unchecked",
-    "violated",
 ]
 
 T = TypeVar("T")
 
-DEFAULT_TIME_LIMIT = 10.0
-"""Seconds after which a call of a member is considered to hang."""
-
 WINDOW = 0.2
 """Seconds for which the kit waits for something that must not happen."""
 
-ROUTE = "x-route-info"
-"""The key by which Caikit's clients choose a route. The kit's requests carry it."""
-
-USUAL_METADATA = ((ROUTE, "somewhere"),)
-"""The metadata of a request, unless the author gives another."""
-
-Received = Mapping[str, object] | Iterable[tuple[str, object]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """A backend class or factory, with the options for trying it; see ``check_backend``."""
-
-    make: Callable[[], Backend]
-    config: Mapping[str, Any] | None = None
-    metadata: Pairs = USUAL_METADATA
-    time_limit: float = DEFAULT_TIME_LIMIT
-    # Any: each hook takes the class that its author wrote
-    merged_config: Callable[[Any], Mapping[str, Any] | None] | None = None
-    during_start: Callable[[Any, Callable[[], None]], object] | None = None
-    received_contexts: Callable[[Any], Received | None] | None = None
-
-    @property
-    def cls(self) -> type[Backend] | None:
-        """The class, unless a factory creates the backends."""
-        return self.make if isinstance(self.make, type) else None
-
-    def create(self, *arguments: object) -> Backend:
-        """Call the class, by default with the sample configuration, or the factory."""
-        if self.cls is not None and self.config is not None and not arguments:
-            arguments = (configuration(self.config),)
-        make: Callable[..., Backend] = self.make
-        return make(*arguments)
-
-
-class StopTrial(Exception):  # noqa: N818 - an outcome, not an error
-    """Raised to end a trial with a verdict other than ok."""
-
-    def __init__(self, verdict: Verdict, found: str = "", *because: str) -> None:
-        super().__init__(verdict, found, *because)
-        self.verdict = verdict
-        self.found = found
-        self.because = because
-        self.advice = ""
-
-
-def violated(found: str, *because: str, advice: str = "") -> StopTrial:
-    """Return the outcome that the clause is violated; *found* is what was observed.
-
-    *advice* says how to fix it, if the fix of the clause does not.
-    """
-    outcome = StopTrial(Verdict.VIOLATED, found, *because)
-    outcome.advice = advice
-    return outcome
-
-
-def unchecked(because: str) -> StopTrial:
-    """Return the outcome that the clause could not be decided."""
-    return StopTrial(Verdict.UNCHECKED, "", because)
-
-
-def needs_a_suite(because: str) -> StopTrial:
-    """Return the outcome that only a hook can show whether the clause holds."""
-    return StopTrial(Verdict.NEEDS_A_SUITE, "", because)
-
-
-def needs_an_extra(because: str) -> StopTrial:
-    """Return the outcome that a framework is missing that the clause is about."""
-    return StopTrial(Verdict.NEEDS_AN_EXTRA, "", because)
-
-
-def blocked(clause: str) -> StopTrial:
-    """Return the outcome that *clause* has to hold first."""
-    return StopTrial(Verdict.BLOCKED, "", clause)
-
-
-def configuration(of: Mapping[str, Any]) -> ConfigType:
-    """Return an ``aconfig.Config`` that shares no part with *of*."""
-    import copy
-
-    import aconfig
-
-    return aconfig.Config(copy.deepcopy(dict(of)), override_env_vars=False)
-
 
 class Trial:
-    """One clause being tried: what it needs, and what has to be cleaned up afterwards."""
+    """One clause being tried: what it needs, and what has to be cleaned up afterwards.
 
-    def __init__(
-        self,
-        subject: Subject,
-        servers: RequestServers,
-        seen: list[Backend],
-        holds: Callable[[str], bool],
-    ) -> None:
-        self.subject = subject
-        self.holds = holds
-        self._servers = servers
-        self._seen = seen
+    A trial *alone* uses backends of its own only. Otherwise it may use the backend of the run, and
+    :attr:`borrows` says whether it did: if it ends badly, the clause has to be tried alone.
+    """
+
+    def __init__(self, run: Run, *, alone: bool = True) -> None:
+        self.run = run
+        self.subject: Subject = run.subject
+        self.holds: Callable[[str], bool] = run.holds
+        self.borrows = False
+        self._shares = run.subject.shares and not alone
         self._created: list[Backend] = []
         self._calls: list[WorkerCall[Any]] = []
         self._events: list[threading.Event] = []
         self._process: int = os.getpid()
         self._description, self._since = "creating a backend", time.monotonic()
+        self._limit = run.pace.limit_of("create")
         self._on_timeout = Verdict.VIOLATED
 
-    # For the functions that try a clause.
+    # For the functions that try a clause: backends.
 
     @property
     def can_start(self) -> bool:
@@ -179,8 +90,12 @@ class Trial:
         """
         of_class = self.subject.cls is not None
         on_timeout = Verdict.BLOCKED if of_class else Verdict.UNCHECKED
+        pace = self.run.pace
         try:
-            with self.doing("creating a backend", on_timeout=on_timeout):
+            with (
+                self.doing("creating a backend", "create", on_timeout=on_timeout),
+                pace.measured("create"),
+            ):
                 backend = self.subject.create(*arguments)
         except (Exception, SystemExit) as error:
             end_if_forked(self._process)
@@ -193,25 +108,122 @@ class Trial:
         problem = _problem_with(backend)
         if problem is not None:
             raise unchecked(problem)
-        if any(backend is other for other in self._seen):
+        if any(backend is other for other in self.run.seen):
+            if of_class:
+                raise blocked("BC312")
             raise unchecked("the factory returned the same backend twice; return a new one")
-        self._seen.append(backend)
+        self.run.seen.append(backend)
         if lacks_base_state(backend):  # nor can it be stopped
             raise blocked("BC201")
         self._created.append(backend)
         return backend
 
     def started(self) -> Backend:
-        """Return a new backend, started if ``start`` is known to work."""
-        backend = self.new()
-        if self.can_start:
-            with self.doing("start()"):  # BC302 reports a hang
-                self.call("start()", backend.start)
+        """Return a started backend, which others may have used and will use.
+
+        It is a new one, not started, if ``start`` is not known to work.
+        """
+        if not self.can_start:
+            return self.new()
+        backend = self._borrowed()
+        if not self._is_started(backend):
+            with self.doing("start()", "start"):  # other clauses report a failure
+                self.start(backend)
         return backend
 
-    def call(self, what: str, member: Callable[..., T], *arguments: object, **named: object) -> T:
+    def stopped(self) -> Backend:
+        """Return a backend that has been started and stopped, if that is known to work."""
+        backend = self.started()
+        if self.can_start and self.holds("BC303"):
+            with self.doing("stop()"):
+                self.stop(backend)
+        return backend
+
+    def share(self, backend: Backend) -> None:
+        """Let later trials use *backend*, which this one has created, instead of stopping it."""
+        if self._shares and self.run.shared is None:
+            self.borrows = True
+            self.run.shared = backend
+            self._created.remove(backend)
+
+    def record(self, name: str, observe: Callable[[], T]) -> T:
+        """Return what *observe* returns, which several clauses judge, or did for another trial."""
+        if not self._shares:
+            return observe()
+        self.borrows = True
+        if name not in self.run.records:
+            self.run.records[name] = observe()
+        found: T = self.run.records[name]
+        return found
+
+    def start(self, backend: Backend, what: str = "start()", *, beside: bool = False) -> object:
+        """Call ``backend.start()`` and return its result. Any exception violates the clause.
+
+        Unless it may be started *beside* others, those that the run has started are stopped first.
+        If no backend of the run has ever been started, the run could not start here.
+        """
+        if not beside:
+            self.make_room(backend)
+        self.set_description(what, "start")
+        try:
+            with self.run.pace.measured("start"):
+                returned: object = self.call(what, backend.start, limited_as="start")
+        except StopTrial as outcome:
+            self._note_failed_start(backend, outcome)
+            cause = outcome.__cause__
+            if self.run.has_started or not isinstance(cause, Exception) or is_call_error(cause):
+                raise
+            raise could_not_start(outcome.found) from cause
+        self.run.has_started = True
+        return returned
+
+    def stop(self, backend: Backend, what: str = "stop()") -> object:
+        """Call ``backend.stop()`` and return its result. Any exception violates the clause."""
+        returned: object = self.call(what, backend.stop)
+        return returned
+
+    def make_room(self, backend: Backend) -> None:
+        """Stop every backend of the run but *backend*: two may exclude each other."""
+        others = [*self._created, *filter(None, (self.run.shared,))]
+        for other in others:
+            if other is not backend:
+                with self.doing("stop(), of another backend,"), suppress(Exception):
+                    if other.is_started:
+                        other.stop()
+
+    def _borrowed(self) -> Backend:
+        """Return the backend that trials share, or a new one."""
+        if not self._shares:
+            return self.new()
+        self.borrows = True
+        if self.run.shared is None:
+            self.share(self.new())
+        assert self.run.shared is not None
+        return self.run.shared
+
+    def _is_started(self, backend: Backend) -> bool:
+        with self.doing("is_started"):
+            return self.is_started(backend, "on a backend that is used again")
+
+    def _note_failed_start(self, backend: Backend, outcome: StopTrial) -> None:
+        """Note a violation of BC308 that shows without a hook."""
+        with suppress(Exception):  # other clauses report it
+            if backend.is_started is True:
+                problem = f"is_started is True after {outcome.found}"
+                self.run.observed.setdefault("BC308", violated(problem))
+
+    # For the functions that try a clause: calls.
+
+    def call(
+        self,
+        what: str,
+        member: Callable[..., T],
+        *arguments: object,
+        limited_as: str = "",
+        **named: object,
+    ) -> T:
         """Call *member* and return its result. Any exception violates the clause."""
-        self.set_description(what)
+        self.set_description(what, limited_as)
         try:
             return member(*arguments, **named)
         except (StopTrial, AbandonedError):
@@ -225,21 +237,23 @@ class Trial:
         """Return ``backend.is_started``; *when* completes the description."""
         return self.call(f"is_started, {when},", lambda: backend.is_started)
 
-    def set_description(self, description: str) -> None:
+    def set_description(self, description: str, limited_as: str = "") -> None:
         """Describe the next call, for a report that it hangs. Restarts the time limit."""
+        self.run.before_call(description)
+        self._limit = self.run.pace.limit_of(limited_as)
         self._description, self._since = description, time.monotonic()
 
     @contextmanager
     def doing(
-        self, description: str, *, on_timeout: Verdict = Verdict.UNCHECKED
+        self, description: str, limited_as: str = "", *, on_timeout: Verdict = Verdict.UNCHECKED
     ) -> Generator[None]:
         """Do what another clause is about: if it hangs, this clause is *on_timeout*."""
-        self.set_description(description)
-        self._on_timeout = on_timeout
+        self.set_description(description, limited_as)
+        before, self._on_timeout = self._on_timeout, on_timeout
         try:
             yield
         finally:
-            self._on_timeout = Verdict.VIOLATED
+            self._on_timeout = before
 
     def hook(self, name: str, *arguments: object) -> Any:  # Any: hooks return different types
         """Call a hook of the author's, or return ``None`` without one.
@@ -272,7 +286,7 @@ class Trial:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of context that are available."""
-        return self._servers.kinds
+        return self.run.servers.kinds
 
     @contextmanager
     def context(self, kind: str, metadata: Pairs) -> Generator[RuntimeServerContextType]:
@@ -283,7 +297,7 @@ class Trial:
         with ExitStack() as stack:
             try:
                 with self.doing(f"making a request ({kind})"):
-                    context = stack.enter_context(self._servers.request(kind, metadata))
+                    context = stack.enter_context(self.run.servers.request(kind, metadata))
             except Exception as error:
                 problem = describe_exception(error)
                 raise unchecked(f"no request could be made ({kind}): {problem}") from error
@@ -313,15 +327,16 @@ class Trial:
         return None
 
     def _ends_in_time(self, driver: WorkerCall[object]) -> bool:
-        limit = self.subject.time_limit
-        while not driver.ended_within(max(self._since + limit - time.monotonic(), 0)):
-            if time.monotonic() >= self._since + limit:  # otherwise another call has begun
+        while not driver.ended_within(max(self._since + self._limit - time.monotonic(), 0)):
+            if time.monotonic() >= self._since + self._limit:  # otherwise another call has begun
                 return False
         return True
 
     def _timed_out(self, threads_before: set[threading.Thread]) -> StopTrial:
-        limit = self.subject.time_limit
-        found = f"{self._description.rstrip(',')}: it did not return within {limit:g} seconds"
+        found = (
+            f"{self._description.rstrip(',')}: it did not return within {self._limit:g} seconds "
+            f"({self.run.pace.explain(self._limit)})"
+        )
         if self._on_timeout is Verdict.BLOCKED:
             return blocked("BC201")
         if self._on_timeout is Verdict.UNCHECKED:
@@ -338,17 +353,22 @@ class Trial:
     def clean_up(self) -> list[str]:
         """Stop every backend of this trial; return one line per problem."""
         problems: list[str] = []
-        until = time.monotonic() + self.subject.time_limit
+        until = time.monotonic() + self.run.pace.limit_of("stop")
         for backend in self._created:
-            call = WorkerCall(partial(_stop, backend), "backend-contract: clean-up")
-            if not call.ended_within(max(until - time.monotonic(), 0.1)):
-                problems.append("stop() did not return in clean-up")
-                continue
-            try:
-                call.result()
-            except BaseException as error:  # is reported, and must not end the run
-                problems.append(f"stop() raised {describe_exception(error)} in clean-up")
+            problems += stop_quietly(backend, until - time.monotonic())
         return problems
+
+
+def stop_quietly(backend: Backend, seconds: float = LEAST_LIMIT) -> list[str]:
+    """Stop *backend* if it is started; return what went wrong, if anything did."""
+    call = WorkerCall(partial(_stop, backend), "backend-contract: clean-up")
+    if not call.ended_within(max(seconds, 0.1)):
+        return ["stop() did not return in clean-up"]
+    try:
+        call.result()
+    except BaseException as error:  # is reported, and must not end the run
+        return [f"stop() raised {describe_exception(error)} in clean-up"]
+    return []
 
 
 def _stop(backend: Backend) -> None:

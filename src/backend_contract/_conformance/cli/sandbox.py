@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from backend_contract._conformance import interruption
-from backend_contract._conformance.behavioural.request_servers import NO_FORK_HANDLERS
 from backend_contract._conformance.cli.sandbox_worker import as_document, as_finding
 from backend_contract._conformance.kit import CHECKED_BY
+from backend_contract._conformance.request_servers import NO_FORK_HANDLERS
 from backend_contract._conformance.results import Finding, Report, Verdict
 from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.targets import Target

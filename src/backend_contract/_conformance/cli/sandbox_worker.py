@@ -65,7 +65,7 @@ def answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
     cls = import_class(request["module"], request["qualname"])
     known = {clause: as_finding(document) for clause, document in request["known"].items()}
 
-    from backend_contract._conformance.behavioural.trial import Subject
+    from backend_contract._conformance.behavioural.run import Subject
     from backend_contract._conformance.kit import Kit
 
     subject = Subject(make=cls, config=read_configuration(request["config"]))

@@ -19,7 +19,7 @@ import grpc
 import pytest
 
 from backend_contract._conformance.behavioural import request_servers
-from backend_contract._conformance.behavioural.request_servers import (
+from backend_contract._conformance.request_servers import (
     RequestServers,
     meeting_at,
     pairs,

@@ -1,0 +1,135 @@
+"""One run of the kit: its subject, and what the trials of its clauses share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend_contract._conformance.behavioural.outcomes import StopTrial
+from backend_contract._conformance.request_servers import Pairs, RequestServers
+from backend_contract.protocol import Backend, ConfigType
+
+__all__ = [
+    "DEFAULT_TIME_LIMIT",
+    "LEAST_LIMIT",
+    "ROUTE",
+    "USUAL_METADATA",
+    "Pace",
+    "Received",
+    "Run",
+    "Subject",
+    "configuration",
+]
+
+DEFAULT_TIME_LIMIT = 300.0
+"""Seconds that the first start may take."""
+
+LEAST_LIMIT = 10.0
+"""Seconds that every later call may take at least, unless the time limit is below."""
+
+_TIMES_THE_FIRST = 5
+"""How many times as long as the first start a later call may take."""
+
+ROUTE = "x-route-info"
+"""The key by which Caikit's clients choose a route. The kit's requests carry it."""
+
+USUAL_METADATA = ((ROUTE, "somewhere"),)
+"""The metadata of a request, unless the author gives another."""
+
+Received = Mapping[str, object] | Iterable[tuple[str, object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A backend class or factory, with the options for trying it; see ``check_backend``."""
+
+    make: Callable[[], Backend]
+    config: Mapping[str, Any] | None = None
+    metadata: Pairs = USUAL_METADATA
+    time_limit: float = DEFAULT_TIME_LIMIT
+    exclusive: bool = False
+    shares: bool = True
+    """Whether what ``make`` gives outlives a trial, so that clauses may share a backend."""
+    # Any: each hook takes the class that its author wrote
+    merged_config: Callable[[Any], Mapping[str, Any] | None] | None = None
+    during_start: Callable[[Any, Callable[[], None]], object] | None = None
+    received_contexts: Callable[[Any], Received | None] | None = None
+
+    @property
+    def cls(self) -> type[Backend] | None:
+        """The class, unless a factory creates the backends."""
+        return self.make if isinstance(self.make, type) else None
+
+    def create(self, *arguments: object) -> Backend:
+        """Call the class, by default with the sample configuration, or the factory."""
+        if self.cls is not None and self.config is not None and not arguments:
+            arguments = (configuration(self.config),)
+        make: Callable[..., Backend] = self.make
+        return make(*arguments)
+
+
+def configuration(of: Mapping[str, Any]) -> ConfigType:
+    """Return an ``aconfig.Config`` that shares no part with *of*."""
+    import copy
+
+    import aconfig
+
+    return aconfig.Config(copy.deepcopy(dict(of)), override_env_vars=False)
+
+
+class Pace:
+    """How long a call may take: what the first creation and the first start took decides."""
+
+    def __init__(self, time_limit: float) -> None:
+        self.time_limit = time_limit
+        self._slowest = 0.0
+        self._measured: set[str] = set()
+
+    @contextmanager
+    def measured(self, what: str) -> Generator[None]:
+        """Measure the block, unless one called *what* has been: only the first one counts."""
+        since = time.monotonic()
+        yield  # one that raises says nothing about how long one takes
+        if what not in self._measured:
+            self._measured.add(what)
+            self._slowest = max(self._slowest, time.monotonic() - since)
+
+    def limit_of(self, what: str) -> float:
+        """Return the seconds that a call may take; *what* is its name if it is measured."""
+        if what in ("create", "start") and what not in self._measured:
+            return self.time_limit
+        return min(self.time_limit, max(LEAST_LIMIT, _TIMES_THE_FIRST * self._slowest))
+
+    def explain(self, limit: float) -> str:
+        """Return what decided *limit*, for a message."""
+        if limit == self.time_limit:
+            return "time_limit"
+        return f"{LEAST_LIMIT:g}, or five times the first start; time_limit is {self.time_limit:g}"
+
+
+@dataclass(kw_only=True)
+class Run:
+    """What the trials of one subject share. Not thread-safe."""
+
+    subject: Subject
+    servers: RequestServers
+    holds: Callable[[str], bool]
+    """Whether the clause of an id is decided, and ok."""
+    before_call: Callable[[str], None] = lambda what: None
+    """Receives the description of each call of a member before it is made."""
+    seen: list[Backend] = field(default_factory=list[Backend])
+    """Every backend that was created."""
+    shared: Backend | None = None
+    """The backend that clauses share, started or stopped."""
+    records: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What several clauses judge, by name: each was observed once."""
+    observed: dict[str, StopTrial] = field(default_factory=dict[str, StopTrial])
+    """Violations that were seen on the way, by the id of their clause."""
+    has_started: bool = False
+    """Whether any start has succeeded."""
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.subject.time_limit)
