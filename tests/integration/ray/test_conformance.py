@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,14 +12,13 @@ from backend_contract.testing import BackendConformance
 
 example = load_example("ray_backend")
 
-CPUS = {"local": {"cpus": 1}}
-CONFIG = {**CPUS, "placements": {f"route-{number}": {} for number in range(16)}}
+CONFIG = {"cpus": 1, "placements": {f"route-{number}": {} for number in range(16)}}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def shared_cluster() -> Iterator[None]:
-    """Keep one cluster running, because every clause starts backends and Ray takes seconds."""
-    keeper = example.RayBackend(CPUS)
+    """Keep one cluster running, because Ray takes seconds to start one."""
+    keeper = example.RayBackend(CONFIG)
     keeper.start()
     yield
     keeper.stop()
@@ -28,22 +27,19 @@ def shared_cluster() -> Iterator[None]:
 class TestRayBackend(BackendConformance):
     backend = example.RayBackend
     config = CONFIG
-    time_limit = 60
+
+    @pytest.fixture(autouse=True)
+    def restore_acquire(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
 
     def during_start(self, backend: Any, call: Callable[[], None]) -> None:
-        connection = example.CONNECTION
+        acquire = type(example.CONNECTION).acquire
 
-        def share(*arguments: object) -> None:
+        def acquire_after_call(connection: Any, config: Any) -> None:
             call()
-            type(connection)._share(connection, *arguments)
+            acquire(connection, config)
 
-        connection._share = share
+        self.monkeypatch.setattr(type(example.CONNECTION), "acquire", acquire_after_call)
 
-    def received_contexts(self, backend: Any) -> Mapping[str, object]:
-        routes: Mapping[str, object] = backend._routes
-        return routes
-
-    @classmethod
-    def teardown_class(cls) -> None:
-        vars(example.CONNECTION).pop("_share", None)
-        super().teardown_class()
+    def received_contexts(self, backend: Any) -> Any:
+        return backend._placement.get()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,10 +23,10 @@ from backend_contract import Backend
 example = load_example("ray_backend")
 
 LOCAL = {
-    "local": {"cpus": 2, "resources": {"left": 1, "right": 1}},
-    "task": {"max_retries": 2, "timeout": 120},
+    "cpus": 2,
+    "resources": {"left": 1, "right": 1},
+    "max_retries": 2,
     "placements": {"left": {"left": 1}, "right": {"right": 1}},
-    "connection": {"check_interval": 0.5},
 }
 
 
@@ -84,19 +85,41 @@ def test_exception_of_model(started: Any) -> None:
     assert started.run("model", shout, "text")[0] == "TEXT"
 
 
+def assigned(backend: Any, context: Any = None) -> dict[str, float]:
+    """Run a task in a request of its own, with *context*; return the resources it reserved."""
+
+    def serve() -> dict[str, float]:
+        if context is not None:
+            backend.handle_runtime_context("model", context)
+        resources: dict[str, float] = backend.run("model", shout, "")[1]
+        return resources
+
+    return contextvars.copy_context().run(serve)
+
+
 def test_placement(started: Any, grpc_call: GrpcCaller, http_call: HttpCaller) -> None:
-    """The placement that a request names applies to the tasks of its model only."""
+    """The placement that a request names applies to the tasks of that request only."""
 
-    def notify(model: str) -> Callable[[Any], None]:
-        return lambda context: started.handle_runtime_context(model, context)
+    def run(context: Any) -> dict[str, float]:
+        return assigned(started, context)
 
-    grpc_call(notify("one"), [("x-route-info", "left")])
-    http_call(notify("two"), [(b"X-Route-Info", b"right")])
-    assert started.run("one", shout, "")[1] == {"CPU": 1.0, "left": 1.0}
-    assert started.run("two", shout, "")[1] == {"CPU": 1.0, "right": 1.0}
-    assert started.run("three", shout, "")[1] == {"CPU": 1.0}
-    grpc_call(notify("one"))  # without a placement
-    assert started.run("one", shout, "")[1] == {"CPU": 1.0, "left": 1.0}
+    assert grpc_call(run, [("x-route-info", "left")]) == {"CPU": 1.0, "left": 1.0}
+    assert http_call(run, [(b"X-Route-Info", b"right")]) == {"CPU": 1.0, "right": 1.0}
+    assert grpc_call(run) == {"CPU": 1.0}
+    assert assigned(started) == {"CPU": 1.0}
+
+
+def test_placement_is_not_inherited(
+    started: Any, grpc_call: GrpcCaller, http_call: HttpCaller
+) -> None:
+    """A request without a placement on the same thread does not take that of an earlier one."""
+
+    def run(context: Any) -> dict[str, float]:
+        started.handle_runtime_context("model", left)
+        return assigned(started, context)
+
+    left = grpc_call(lambda context: context, [("x-route-info", "left")])
+    assert http_call(run) == {"CPU": 1.0}
 
 
 def test_unknown_placement(
@@ -104,24 +127,11 @@ def test_unknown_placement(
 ) -> None:
     """An unknown placement is logged and ignored."""
 
-    def notify(context: Any) -> None:
-        started.handle_runtime_context("lost", context)
+    def run(context: Any) -> dict[str, float]:
+        return assigned(started, context)
 
-    grpc_call(notify, [("x-route-info", "nowhere")])
-    assert started.run("lost", shout, "")[1] == {"CPU": 1.0}
-    assert "no placement 'nowhere' for model 'lost'" in caplog.text
-
-
-def test_made_up_models(http_call: HttpCaller) -> None:
-    """Placements of the last models are remembered, whatever ids clients make up."""
-    backend = example.RayBackend(LOCAL)
-    request = http_call(lambda context: context, [(b"x-route-info", b"left")])
-    for number in range(example.REMEMBERED + 2):
-        backend.handle_runtime_context(f"model-{number}", request)
-        backend.handle_runtime_context("model-0", request)
-    assert len(backend._routes) == example.REMEMBERED
-    assert {"model-0", f"model-{number}"} <= set(backend._routes)
-    assert "model-1" not in backend._routes
+    assert grpc_call(run, [("x-route-info", "nowhere")]) == {"CPU": 1.0}
+    assert "no placement 'nowhere' for model 'model'" in caplog.text
 
 
 class Witness:
@@ -180,7 +190,7 @@ def test_killed_worker(started: Any) -> None:
 def test_killed_worker_without_retries(started: Any) -> None:
     """Without retries, a task fails with its worker process; the next task succeeds."""
     witness = call_witness()
-    twin = example.RayBackend(LOCAL | {"task": {"max_retries": 0}})
+    twin = example.RayBackend(LOCAL | {"max_retries": 0})
     twin.start()
     try:
         with ThreadPoolExecutor(1) as pool:
@@ -192,19 +202,6 @@ def test_killed_worker_without_retries(started: Any) -> None:
         assert twin.run("model", shout, "text")[0] == "TEXT"
     finally:
         twin.stop()
-
-
-def test_timeout(started: Any) -> None:
-    """A task that exceeds its timeout is cancelled, which frees its CPUs."""
-    witness = call_witness()
-    twin = example.RayBackend(LOCAL | {"task": {"timeout": 0.1, "cpus": 2}})
-    twin.start()
-    try:
-        with pytest.raises(TimeoutError, match=r"^task\.timeout: 'model' did not finish"):
-            twin.run("model", held, witness, 9)
-    finally:
-        twin.stop()
-    assert started.run("model", shout, "text")[0] == "TEXT"
 
 
 def test_shared_cluster(started: Any) -> None:
@@ -223,8 +220,8 @@ def test_shared_cluster(started: Any) -> None:
 
 def test_second_address(started: Any) -> None:
     """A second backend with another address is a ValueError and does not disturb the first."""
-    elsewhere = example.RayBackend({"connection": {"address": "127.0.0.1:1"}})
-    with pytest.raises(ValueError, match=r"^connection\.address: .* already connected"):
+    elsewhere = example.RayBackend({"address": "127.0.0.1:1"})
+    with pytest.raises(ValueError, match=r"^address: .* already connected"):
         elsewhere.start()
     assert not elsewhere.is_started
     assert started.run("model", shout, "text")[0] == "TEXT"
