@@ -187,6 +187,16 @@ def site(session: nox.Session) -> None:
 
 
 @nox.session
+def survey(session: nox.Session) -> None:
+    """Check the backends that PyPI has, and write the page about them."""
+    session.install("build")
+    output = Path(session.create_tmp()).resolve()
+    session.run("python", "-m", "build", "--wheel", f"--outdir={output}")
+    (wheel,) = output.glob("backend_contract-*.whl")
+    session.run("python", "tools/survey.py", str(wheel))
+
+
+@nox.session
 def distribution(session: nox.Session) -> None:
     """Build the wheel and the source distribution, and test that they work alone.
 
