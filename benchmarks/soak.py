@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from conformance.behavioural import mutants
 
 from backend_contract._conformance.behavioural import BEHAVIOURS
-from backend_contract._conformance.behavioural.trial import Subject, Trial
+from backend_contract._conformance.behavioural.run import Run, Subject
+from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract._conformance.request_servers import RequestServers
 from backend_contract._conformance.results import Verdict
 
@@ -36,7 +37,8 @@ _servers = RequestServers()
 def verdict(cls: type, given: dict[str, Any], clause: str) -> Verdict:
     """Return the verdict of one trial of *clause*, as if all others held."""
     _servers.start()
-    trial = Trial(Subject(make=cls, **given), _servers, [], lambda other: True)
+    run = Run(subject=Subject(make=cls, **given), servers=_servers, holds=lambda other: True)
+    trial = Trial(run)
     ended = trial.carry_out(BEHAVIOURS[clause].function, clause)
     trial.clean_up()
     return Verdict.OK if ended is None else ended.verdict

@@ -11,7 +11,7 @@ from support import core_modules, run_python
 import backend_contract
 import backend_contract.testing as kit
 from backend_contract import clauses, errors
-from backend_contract._conformance.behavioural import request_servers
+from backend_contract._conformance import request_servers
 
 MODULES = core_modules()
 PUBLIC = [module for module in MODULES if "._" not in module.__name__]

@@ -74,16 +74,17 @@ def _is_backend(node: ast.ClassDef) -> bool:
 def survey(distribution: str, wheel: str, work: Path) -> Iterator[Surveyed]:
     """Install *distribution* and check its backends."""
     scanned = work / f"{distribution}-scanned"
-    pip = (sys.executable, "-m", "pip", "install", "-q")
-    subprocess.run([*pip, "--no-deps", "--target", scanned, distribution], check=True)
+    install = ("-m", "pip", "install", "-q")
+    scan = (sys.executable, *install, "--no-deps", "--target", str(scanned), distribution)
+    subprocess.run(scan, check=True)
     found = list(find_backends(scanned))
     if not found:
         return
     directory = work / distribution
     venv.create(directory, with_pip=True)
-    python = directory / "bin" / "python"
+    python = str(directory / "bin" / "python")
     extras = f"backend-contract[check,fix,grpc,fastapi] @ file://{wheel}"
-    subprocess.run([python, *pip[1:], distribution, extras], check=True)
+    subprocess.run([python, *install, distribution, extras], check=True)
     code = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
     version = subprocess.check_output([python, "-c", code, distribution], text=True).strip()
     for file, name in found:
@@ -99,7 +100,7 @@ def survey(distribution: str, wheel: str, work: Path) -> Iterator[Surveyed]:
         )
 
 
-def check(python: Path, target: str, directory: Path, *options: str) -> dict[str, Any]:
+def check(python: str, target: str, directory: Path, *options: str) -> dict[str, Any]:
     """Return the JSON report of ``backend-contract check``."""
     command = [python, "-m", "backend_contract", "check", "--output-format", "json"]
     done = subprocess.run(
@@ -114,7 +115,7 @@ def findings_of(report: dict[str, Any]) -> list[dict[str, Any]]:
     return [finding for each in report["reports"] for finding in each["findings"]]
 
 
-def fixed(python: Path, scanned: Path, module: str, name: str) -> list[dict[str, Any]]:
+def fixed(python: str, scanned: Path, module: str, name: str) -> list[dict[str, Any]]:
     """Return the findings of layer S on a copy of the package, fixed."""
     package = module.partition(".")[0]
     with tempfile.TemporaryDirectory() as project:

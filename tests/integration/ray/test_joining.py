@@ -82,7 +82,7 @@ def arrive(directory: str) -> str:
 
     import ray
 
-    node = ray.get_runtime_context().get_node_id()
+    node: str = ray.get_runtime_context().get_node_id()
     Path(directory, node).touch()
     if len(list(Path(directory).iterdir())) == 1:
         threading.Event().wait()
