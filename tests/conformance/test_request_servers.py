@@ -18,7 +18,7 @@ import fastapi
 import grpc
 import pytest
 
-from backend_contract._conformance.behavioural import request_servers
+from backend_contract._conformance import request_servers
 from backend_contract._conformance.request_servers import (
     RequestServers,
     meeting_at,
