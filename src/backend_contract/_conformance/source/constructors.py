@@ -32,6 +32,7 @@ from backend_contract._conformance.source.modules import (
     Member,
     qualified_name,
 )
+from backend_contract._conformance.source.parsing import unparse
 from backend_contract._conformance.source.signatures import is_type_variable
 from backend_contract.errors import CouldNotCheckError
 
@@ -142,7 +143,7 @@ def _of_metaclass(source: ClassSource) -> Defect | None:
     expression, owner = found
     metaclass = _class_named(expression, owner)
     if metaclass is None:
-        return Defect(False, f"the metaclass `{ast.unparse(expression)}` cannot be followed")
+        return Defect(False, f"the metaclass `{unparse(expression)}` cannot be followed")
     call = _method(metaclass, "__call__")
     if call is None:
         return None
@@ -250,7 +251,7 @@ def _passes_arguments_to_object(
                     value=ast.Call(func=ast.Attribute(value=base, attr="__new__"), args=arguments)
                 )
             ):
-                is_object = ast.unparse(base) == "object" or (is_last and is_super(base))
+                is_object = unparse(base) == "object" or (is_last and is_super(base))
                 if is_object and len(arguments) > 1:
                     return True
             case _:
@@ -421,7 +422,7 @@ def _is_read_only(source: ClassSource, name: str) -> bool:
             return False
         statement = cls.in_body.get(name)
         if isinstance(statement, Function):
-            decorators = [ast.unparse(each) for each in statement.decorator_list]
+            decorators = [unparse(each) for each in statement.decorator_list]
             return "property" in decorators and name not in cls.with_setter
         if statement is not None and statement.value is not None:
             return False
@@ -495,7 +496,7 @@ def _fields(source: ClassSource) -> list[str]:
 
 def _is_field(statement: Member) -> bool:
     if isinstance(statement, ast.AnnAssign):
-        annotation = ast.unparse(statement.annotation)
+        annotation = unparse(statement.annotation)
         return "ClassVar" not in annotation and "InitVar" not in annotation
     value = None if isinstance(statement, Function) else statement.value
     return isinstance(value, ast.Call) and dotted_name(value.func)[-1:] in (["ib"], ["field"])

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of, dotted_name
 from backend_contract._conformance.source.modules import ClassSource, Function, Module
+from backend_contract._conformance.source.parsing import unparse
 
 __all__ = ["State", "Walker", "is_stub", "is_super", "nodes_of"]
 
@@ -273,7 +274,7 @@ class _Path:
         for item in items:
             after = after and self._value(item.context_expr, after)
             after = after and self._assign(item.optional_vars, after)
-            may_suppress = may_suppress or "suppress" in ast.unparse(item.context_expr)
+            may_suppress = may_suppress or "suppress" in unparse(item.context_expr)
         return _join([self.follow(body, after), after if may_suppress else None])
 
     def _later(self, body: Sequence[ast.AST], state: State) -> State:

@@ -26,7 +26,10 @@ from backend_contract._conformance.source.parsing import (
     InvalidSyntaxError,
     SourceError,
     all_statements,
+    blocks,
     parse,
+    unparse,
+    walk,
 )
 from backend_contract._conformance.source.roots import Roots
 from backend_contract.errors import CouldNotCheckError
@@ -130,7 +133,7 @@ class Module:
         """The attributes that statements of the module assign, such as ``Class.member``."""
         assignments = [s for s in iter_statements(self.tree.body) if isinstance(s, Assignment)]
         targets = [target for each in assignments for target in _assigned(each)]
-        return {ast.unparse(target) for target in targets if isinstance(target, ast.Attribute)}
+        return {unparse(target) for target in targets if isinstance(target, ast.Attribute)}
 
     @property
     def package(self) -> str:
@@ -223,7 +226,7 @@ class ClassSource:
             statement.name
             for statement in iter_statements(self.node.body)
             if isinstance(statement, Function)
-            if f"{statement.name}.setter" in map(ast.unparse, statement.decorator_list)
+            if f"{statement.name}.setter" in map(unparse, statement.decorator_list)
         }
 
     @cached_property
@@ -262,7 +265,7 @@ class ClassSource:
     def has_guarded_base(self) -> bool:
         """Whether a ``try`` imports a base of the class, or of a base: checkers differ there."""
         return any(
-            ast.unparse(base).partition(".")[0] in cls.module.guarded
+            unparse(base).partition(".")[0] in cls.module.guarded
             for cls in self.known_lineage
             for base in cls.node.bases
         )
@@ -458,7 +461,7 @@ class ModuleFinder:
             case ast.ImportFrom() | ast.Import() as statement:
                 return self.imported(module, statement, name)
             case ast.Assign(value=ast.Name() | ast.Attribute() as value):
-                return module, (*ast.unparse(value).split("."), *rest)
+                return module, (*unparse(value).split("."), *rest)
             case None:
                 return self._star_imported(module, name), name
             case statement:
@@ -553,7 +556,7 @@ class ModuleFinder:
     def class_named(self, module: Module, expression: ast.expr) -> ClassSource | None:
         """Return the class that an expression in *module* names; ``None`` if it is not found."""
         try:
-            return self.find_class(module, ast.unparse(expression).split("."))
+            return self.find_class(module, unparse(expression).split("."))
         except CouldNotCheckError:
             return None
 
@@ -562,7 +565,7 @@ class ModuleFinder:
 
         If its source is not found, that is the name it is imported as.
         """
-        name = tuple(ast.unparse(expression).split("."))
+        name = tuple(unparse(expression).split("."))
         steps: set[_Step] = set()
         try:
             while (module.path, name) not in steps and len(name) < _MAX_PARTS:
@@ -595,16 +598,13 @@ def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> a
 
 def iter_statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
     """Yield the statements of a scope, including those below an ``if``, ``try`` or ``with``."""
-    waiting = [iter(body)]
+    waiting = [*body][::-1]
     while waiting:
-        node = next(waiting[-1], None)
-        if node is None:
-            waiting.pop()
-            continue
+        node = waiting.pop()
         if isinstance(node, ast.stmt):
             yield node
-        if not isinstance(node, ast.ClassDef | Function | ast.expr):
-            waiting.append(ast.iter_child_nodes(node))
+        if not isinstance(node, ast.ClassDef | Function):
+            waiting += blocks(node)[::-1]
 
 
 def _assigned(statement: Assignment) -> list[ast.expr]:
@@ -613,15 +613,15 @@ def _assigned(statement: Assignment) -> list[ast.expr]:
 
 def _attributes_set(function: Function, name: str) -> Iterator[tuple[str, Assignment]]:
     """Yield the attributes that *function* assigns to the variable *name*, with the statements."""
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, Assignment):
             for target in _assigned(node):
-                if isinstance(target, ast.Attribute) and ast.unparse(target.value) == name:
+                if isinstance(target, ast.Attribute) and unparse(target.value) == name:
                     yield target.attr, node
 
 
 def _variables_set(statement: Assignment) -> list[str]:
-    nodes = [node for target in _assigned(statement) for node in ast.walk(target)]
+    nodes = [node for target in _assigned(statement) for node in walk(target)]
     return [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
@@ -694,7 +694,7 @@ def imported_modules(module: Module) -> set[str]:
 
 def qualified_name(expression: ast.expr, module: Module) -> str | None:
     """Return the dotted name that an expression was imported as, or ``None`` if it was not."""
-    first, *rest = ast.unparse(expression).split(".")
+    first, *rest = unparse(expression).split(".")
     statement = module.bindings.get(first)
     if not isinstance(statement, ast.ImportFrom | ast.Import):
         return None
@@ -705,5 +705,5 @@ def _defines_no_member(base: ast.expr, module: Module) -> bool:
     """Return whether a base, such as ``ABC`` or ``object``, has no member of a backend."""
     name = qualified_name(base, module)
     if name is None:
-        return ast.unparse(base) == "object" and "object" not in module.bindings
+        return unparse(base) == "object" and "object" not in module.bindings
     return name.partition(".")[0] in _TYPE_MODULES

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of
 from backend_contract._conformance.source.modules import ClassSource, Function, iter_statements
+from backend_contract._conformance.source.parsing import unparse
 
 __all__ = ["Abstract", "abstract_members"]
 
@@ -100,13 +101,13 @@ def _accessors(name: str, cls: ClassSource) -> Iterator[Function]:
     """Yield the setters, deleters and getters of a property."""
     for statement in iter_statements(cls.node.body):
         if isinstance(statement, Function) and statement.name == name:
-            written = [ast.unparse(each) for each in statement.decorator_list]
+            written = [unparse(each) for each in statement.decorator_list]
             if any(each.startswith(f"{name}.") for each in written):
                 yield statement
 
 
 def _decorated(function: Function) -> bool:
-    return any("abstract" in ast.unparse(each) for each in function.decorator_list)
+    return any("abstract" in unparse(each) for each in function.decorator_list)
 
 
 def _is_abstract_binding(statement: ast.stmt | None, cls: ClassSource) -> bool | None:
@@ -118,7 +119,7 @@ def _is_abstract_binding(statement: ast.stmt | None, cls: ClassSource) -> bool |
             names = {_full_name(_callee(each), cls) for each in decorators}
             if names & _DECORATORS:
                 return True
-            is_named = any("abstract" in ast.unparse(each) for each in decorators)
+            is_named = any("abstract" in unparse(each) for each in decorators)
             return None if is_named else False
         case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
             # The function of another class keeps its mark.

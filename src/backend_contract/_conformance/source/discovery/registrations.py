@@ -14,7 +14,7 @@ from backend_contract._conformance.source.modules import (
     ModuleFinder,
     iter_statements,
 )
-from backend_contract._conformance.source.parsing import inner_nodes
+from backend_contract._conformance.source.parsing import inner_nodes, unparse, walk
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["registered_classes"]
@@ -261,7 +261,7 @@ class _Search:
                 annotation = ast.parse(annotation.value, mode="eval").body
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 return None
-        for node in ast.walk(annotation):
+        for node in walk(annotation):
             if isinstance(node, ast.Name | ast.Attribute):
                 cls = self._class_named(node, scope)
                 if cls is not None:
@@ -270,7 +270,7 @@ class _Search:
 
     def _class_named(self, expression: ast.expr, scope: _Scope) -> ClassSource | None:
         """Return the class that a dotted name means, wherever it is imported."""
-        first, *rest = ast.unparse(expression).split(".")
+        first, *rest = unparse(expression).split(".")
         found = scope.find(first)
         try:
             match found:
@@ -288,7 +288,7 @@ class _Search:
         self, expression: ast.expr, scope: _Scope, steps: int
     ) -> tuple[_Binding, _Scope] | None:
         """Return what binds a name or an attribute, and the scope that it stands in."""
-        first, *rest = ast.unparse(expression).split(".")
+        first, *rest = unparse(expression).split(".")
         found = scope.find(first)
         for _ in range(_MAX_STEPS):
             match found:
@@ -322,6 +322,6 @@ class _Search:
         outer = _module_scope(cls.module)
         methods = (each for each in cls.in_body.values() if isinstance(each, Function))
         for method in methods:
-            if any(node is statement for node in ast.walk(method)):
+            if any(node is statement for node in walk(method)):
                 return statement, _function_scope(method, outer, cls)
         return statement, outer

@@ -14,6 +14,7 @@ from backend_contract._conformance.source.modules import (
     ModuleFinder,
     origin_of_name,
 )
+from backend_contract._conformance.source.parsing import unparse
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["why_undecided"]
@@ -41,7 +42,7 @@ def _open_base(cls: ClassSource) -> str | None:
         return None
     for base in cls.node.bases:
         if _is_open(base, cls.module, cls.modules):
-            return ast.unparse(base)
+            return unparse(base)
     return None
 
 

@@ -31,6 +31,7 @@ from backend_contract._conformance.source.modules import (
     ModuleFinder,
     iter_statements,
 )
+from backend_contract._conformance.source.parsing import unparse, walk
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = [
@@ -333,7 +334,7 @@ def _bound(kind: Kind) -> Kind:
 
 def _of_member(function: Function, owner: ClassSource, at: Context) -> Kinds:
     """Return the kinds of the value that a method or property has on an instance."""
-    names = {ast.unparse(each).rpartition(".")[2] for each in function.decorator_list}
+    names = {unparse(each).rpartition(".")[2] for each in function.decorator_list}
     if names & {"property", "cached_property", "getter"}:
         return result_of(function, at.of_class(owner))
     return (Kind("function", function=function, owner=owner),)
@@ -342,10 +343,10 @@ def _of_member(function: Function, owner: ClassSource, at: Context) -> Kinds:
 def _is_bound_in(name: str, function: Function | ast.Lambda) -> bool:
     return any(
         isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        for node in ast.walk(function)
+        for node in walk(function)
     ) or any(
         isinstance(node, Function | ast.ClassDef) and node.name == name and node is not function
-        for node in ast.walk(function)
+        for node in walk(function)
     )
 
 
@@ -354,7 +355,7 @@ def _of_variable(parts: list[str], at: Context) -> Kinds:
     assert at.function is not None
     values: list[Kinds] = []
     stores = 0
-    for node in ast.walk(at.function):
+    for node in walk(at.function):
         if isinstance(node, ast.Name) and node.id == parts[0] and isinstance(node.ctx, ast.Store):
             stores += 1
         match node:
