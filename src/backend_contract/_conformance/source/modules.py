@@ -83,16 +83,19 @@ class Module:
         return self._scopes[key]
 
     @cached_property
+    def statements(self) -> Sequence[ast.stmt]:
+        """The statements of the module; see :func:`iter_statements`."""
+        return [*iter_statements(self.tree.body)]
+
+    @cached_property
     def bindings(self) -> dict[str, ast.stmt]:
         """The statement that binds each name of the module; see :func:`_bindings`."""
-        return _bindings(self.tree.body)
+        return _bindings(self.statements)
 
     @cached_property
     def guarded(self) -> dict[str, ast.stmt]:
         """The import that binds each name in the body of a ``try`` that handles its failure."""
-        tries = [
-            s for s in iter_statements(self.tree.body) if isinstance(s, ast.Try) and s.handlers
-        ]
+        tries = [s for s in self.statements if isinstance(s, ast.Try) and s.handlers]
         imports = (
             s for each in tries for s in each.body if isinstance(s, ast.Import | ast.ImportFrom)
         )
@@ -120,7 +123,7 @@ class Module:
         """The statements ``from ... import *`` of the module."""
         return [
             statement
-            for statement in iter_statements(self.tree.body)
+            for statement in self.statements
             if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
         ]
 
@@ -131,7 +134,7 @@ class Module:
     @cached_property
     def set_from_outside(self) -> set[str]:
         """The attributes that statements of the module assign, such as ``Class.member``."""
-        assignments = [s for s in iter_statements(self.tree.body) if isinstance(s, Assignment)]
+        assignments = [s for s in self.statements if isinstance(s, Assignment)]
         targets = [target for each in assignments for target in _assigned(each)]
         return {unparse(target) for target in targets if isinstance(target, ast.Attribute)}
 
@@ -155,6 +158,12 @@ class ClassSource:
         self.modules = modules
         """The finder of the modules that its module imports."""
         self._lineage: list[ClassSource | None] | None = None
+        self._found: dict[str, tuple[ClassSource, Member] | None] = {}
+
+    @cached_property
+    def statements(self) -> Sequence[ast.stmt]:
+        """The statements of the class body; see :func:`iter_statements`."""
+        return [*iter_statements(self.node.body)]
 
     @cached_property
     def written_bases(self) -> list[ast.expr]:
@@ -192,7 +201,7 @@ class ClassSource:
         """
         found: dict[str, Member] = {
             statement.target.id: statement
-            for statement in iter_statements(self.node.body)
+            for statement in self.statements
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
             if statement.value is None
         }
@@ -216,7 +225,7 @@ class ClassSource:
     @cached_property
     def unreachable(self) -> set[str]:
         """The names that only branches of the class body bind that never run."""
-        names = {name for each in iter_statements(self.node.body) for name in _bound_names(each)}
+        names = {name for each in self.statements for name in _bound_names(each)}
         return names - self.scope.reached.keys() - self.in_body.keys()
 
     @cached_property
@@ -224,7 +233,7 @@ class ClassSource:
         """The names of the properties of this class that have a setter."""
         return {
             statement.name
-            for statement in iter_statements(self.node.body)
+            for statement in self.statements
             if isinstance(statement, Function)
             if f"{statement.name}.setter" in map(unparse, statement.decorator_list)
         }
@@ -233,7 +242,7 @@ class ClassSource:
     def on_self(self) -> dict[str, Member]:
         """The assignments to attributes of ``self`` in the methods of this class."""
         found: dict[str, Member] = {}
-        for method in iter_statements(self.node.body):
+        for method in self.statements:
             if isinstance(method, Function) and method.args.args:
                 for name, statement in _attributes_set(method, method.args.args[0].arg):
                     found.setdefault(name, statement)
@@ -261,7 +270,7 @@ class ClassSource:
             place[None] = whole.index(None)
         return [source for number, source in enumerate(whole) if number == place[source]]
 
-    @property
+    @cached_property
     def has_guarded_base(self) -> bool:
         """Whether a ``try`` imports a base of the class, or of a base: checkers differ there."""
         return any(
@@ -270,7 +279,7 @@ class ClassSource:
             for base in cls.node.bases
         )
 
-    @property
+    @cached_property
     def known_lineage(self) -> list[ClassSource]:
         """The part of the lineage whose source was found."""
         return [source for source in self.lineage if source is not None]
@@ -287,6 +296,11 @@ class ClassSource:
 
     def find(self, member: str) -> tuple[ClassSource, Member] | None:
         """Return the nearest class that defines *member* and its statement, or ``None``."""
+        if member not in self._found:
+            self._found[member] = self._find(member)
+        return self._found[member]
+
+    def _find(self, member: str) -> tuple[ClassSource, Member] | None:
         for source in self.known_lineage:
             statement = source.in_body.get(member) or source.on_self.get(member)
             if statement is not None:
@@ -587,7 +601,7 @@ class ModuleFinder:
 def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> ast.ClassDef:
     """Return the class that *names* lead to inside of *node*, or *node* without any."""
     for name in names:
-        statement = _bindings(node.body).get(name)
+        statement = _bindings(iter_statements(node.body)).get(name)
         if not isinstance(statement, ast.ClassDef):
             raise CouldNotCheckError(
                 f"{module.path}:{node.lineno}: class {node.name!r} has no class {name!r}"
@@ -644,11 +658,11 @@ def _bound_names(statement: ast.stmt) -> list[str]:
             return []
 
 
-def _bindings(body: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
+def _bindings(statements: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
     """Return the statement that binds each name: the last class or import, else the last one."""
     preferred: dict[str, ast.stmt] = {}
     others: dict[str, ast.stmt] = {}
-    for statement in iter_statements(body):
+    for statement in statements:
         is_preferred = isinstance(statement, ast.ClassDef | ast.ImportFrom | ast.Import)
         for name in _bound_names(statement):
             (preferred if is_preferred else others)[name] = statement

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of
-from backend_contract._conformance.source.modules import ClassSource, Function, iter_statements
+from backend_contract._conformance.source.modules import ClassSource, Function
 from backend_contract._conformance.source.parsing import unparse
 
 __all__ = ["Abstract", "abstract_members"]
@@ -99,7 +99,7 @@ def _is_abstract(name: str, lineage: list[ClassSource]) -> bool | None:
 
 def _accessors(name: str, cls: ClassSource) -> Iterator[Function]:
     """Yield the setters, deleters and getters of a property."""
-    for statement in iter_statements(cls.node.body):
+    for statement in cls.statements:
         if isinstance(statement, Function) and statement.name == name:
             written = [unparse(each) for each in statement.decorator_list]
             if any(each.startswith(f"{name}.") for each in written):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from backend_contract._conformance.source.modules import (
@@ -62,8 +63,9 @@ class _Scope:
         return self.outer.find(name) if self.outer else None
 
 
+@lru_cache(maxsize=1024)
 def _module_scope(module: Module) -> _Scope:
-    return _Scope(module=module, names=dict(module.bindings), loops=_loops(module.tree.body))
+    return _Scope(module=module, names=dict(module.bindings), loops=_loops(module.statements))
 
 
 def _in_scopes(module: Module, finder: ModuleFinder) -> Iterator[tuple[ast.AST, _Scope]]:
@@ -89,7 +91,8 @@ def _function_scope(
     names: dict[str, _Binding] = {
         each.arg: each for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)
     }
-    for statement in iter_statements(function.body):
+    statements = [*iter_statements(function.body)]
+    for statement in statements:
         for name in _bound(statement):
             names[name] = statement
     return _Scope(
@@ -97,7 +100,7 @@ def _function_scope(
         names=names,
         outer=outer,
         self_class=cls,
-        loops=_loops(function.body),
+        loops=_loops(statements),
     )
 
 
@@ -115,9 +118,9 @@ def _bound(statement: ast.stmt) -> list[str]:
             return []
 
 
-def _loops(body: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:
+def _loops(statements: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
-    for statement in iter_statements(body):
+    for statement in statements:
         match statement:
             case ast.For(target=ast.Name(id=name), iter=values):
                 found.setdefault(name, []).append(values)
@@ -320,6 +323,8 @@ class _Search:
             return None
         cls, statement = found
         outer = _module_scope(cls.module)
+        if statement is cls.in_body.get(expression.attr):
+            return statement, outer
         methods = (each for each in cls.in_body.values() if isinstance(each, Function))
         for method in methods:
             if any(node is statement for node in walk(method)):

@@ -15,7 +15,6 @@ from backend_contract._conformance.source.modules import (
     ClassSource,
     Function,
     Module,
-    iter_statements,
     qualified_name,
 )
 from backend_contract._conformance.source.parsing import unparse, walk
@@ -138,7 +137,7 @@ _NOT_OF_INSTANCES = {"staticmethod", "classmethod", "__init_subclass__", "__clas
 
 
 def _methods(cls: ClassSource) -> Iterator[Function]:
-    for statement in iter_statements(cls.node.body):
+    for statement in cls.statements:
         if isinstance(statement, Function):
             names = {statement.name, *map(unparse, statement.decorator_list)}
             if not names & _NOT_OF_INSTANCES:
@@ -287,7 +286,7 @@ def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
 
 def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
     """Yield what methods assign to the class: whether they run is not known."""
-    for method in iter_statements(cls.node.body):
+    for method in cls.statements:
         if not isinstance(method, Function) or method.name == "__init_subclass__":
             continue
         name = _first_parameter(method)

@@ -29,7 +29,6 @@ from backend_contract._conformance.source.modules import (
     Function,
     Module,
     ModuleFinder,
-    iter_statements,
 )
 from backend_contract._conformance.source.parsing import unparse, walk
 from backend_contract.errors import CouldNotCheckError
@@ -674,7 +673,7 @@ def _read(kind: Kind, at: Context, on_class: bool) -> Kinds:
     getters = [
         statement
         for cls in kind.cls.known_lineage
-        for statement in iter_statements(cls.node.body)
+        for statement in cls.statements
         if isinstance(statement, Function) and statement.name == "__get__"
     ]
     return _of_getters(getters, at.of_class(kind.cls), on_class) if getters else (kind,)

@@ -8,6 +8,7 @@ nothing does.
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.results import Verdict
@@ -65,6 +66,7 @@ class _Value(NamedTuple):
     binding: Binding
 
 
+@lru_cache(maxsize=2**14)
 def opinion_on(
     source: ClassSource, member: str, checker: str, *, on_class: bool = False
 ) -> Opinion | None:
@@ -339,6 +341,7 @@ def _fits_assigned(member: str, assigned: Assigned, on_class: bool, is_bound: bo
 # ---- constructors
 
 
+@lru_cache(maxsize=2**12)
 def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
     """Return the opinion on ``__init__`` if *checker* takes another one than Python does."""
     declared = stub_opinion(source, "__init__")
