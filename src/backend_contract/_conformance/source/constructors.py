@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import (
@@ -263,7 +264,7 @@ def _of_factory(
     source: ClassSource, owner: ClassSource, function: Function, name: str
 ) -> Defect | None:
     """Judge a ``__new__`` or ``__call__`` by what it returns, and else by its annotation."""
-    returned = [node.value for node in nodes_of(function.body) if isinstance(node, ast.Return)]
+    returned = [node.value for node in nodes_of(function) if isinstance(node, ast.Return)]
     if not returned and not is_stub(function):
         if Walker(source, _generated).run(owner, function, State(), set()) is None:
             return Defect(True, f"{name} always raises")
@@ -296,7 +297,7 @@ def _kind(value: ast.expr | None, owner: ClassSource, function: Function) -> str
 
 def _values(variable: str, function: Function) -> Iterator[ast.expr]:
     """Yield the values that *function* assigns to a variable, unless they name variables."""
-    for node in nodes_of(function.body):
+    for node in nodes_of(function):
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
@@ -340,7 +341,7 @@ def _of_init(source: ClassSource) -> Defect | None:
     function = found[1]
     if isinstance(function, ast.AsyncFunctionDef):
         return Defect(True, "`__init__` is a coroutine function, and has to return `None`")
-    for node in nodes_of(function.body):
+    for node in nodes_of(function):
         if isinstance(node, ast.Yield | ast.YieldFrom):
             return Defect(True, "`__init__` is a generator function, and has to return `None`")
         if isinstance(node, ast.Return) and _is_not_none(node.value):
@@ -442,7 +443,7 @@ def _constructed(source: ClassSource) -> State | None:
 def _variables_of_instances(function: Function) -> set[str]:
     return {
         node.targets[0].id
-        for node in nodes_of(function.body)
+        for node in nodes_of(function)
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
         and isinstance(node.value, ast.Call)
@@ -564,10 +565,7 @@ def _advice(source: ClassSource, setter: ClassSource | None, name: str) -> str:
 
 
 def _sets(function: Function, name: str) -> bool:
-    return any(
-        isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store)
-        for node in nodes_of(function.body)
-    )
+    return name in _stored(function)
 
 
 # ---- what members read
@@ -613,12 +611,13 @@ def _needed_to_register(source: ClassSource) -> Iterator[str]:
             yield name
 
 
-def _stored(function: Function) -> set[str]:
-    return {
+@lru_cache(maxsize=2**14)
+def _stored(function: Function) -> frozenset[str]:
+    return frozenset(
         node.attr
-        for node in nodes_of(function.body)
+        for node in nodes_of(function)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    }
+    )
 
 
 def _reads(

@@ -7,7 +7,8 @@ Whatever cannot be followed, and might assign an attribute, makes the result unk
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of, dotted_name
@@ -56,12 +57,17 @@ def _join(states: Iterable[State | None]) -> State | None:
     return State(always, maybe, any(state.is_unknown for state in known))
 
 
-def nodes_of(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body, without those of functions and classes inside."""
-    for node in body:
-        yield node
+@lru_cache(maxsize=2**14)
+def nodes_of(function: Function) -> Sequence[ast.AST]:
+    """Return the nodes of a function's body, without those of functions and classes inside."""
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = [*reversed(function.body)]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
         if not isinstance(node, (*_DEFERRED, ast.ClassDef)):
-            yield from nodes_of(ast.iter_child_nodes(node))
+            waiting += [*ast.iter_child_nodes(node)][::-1]
+    return found
 
 
 def is_super(node: ast.AST) -> bool:

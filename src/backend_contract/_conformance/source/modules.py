@@ -138,6 +138,15 @@ class Module:
         targets = [target for each in assignments for target in _assigned(each)]
         return {unparse(target) for target in targets if isinstance(target, ast.Attribute)}
 
+    @cached_property
+    def attributes(self) -> dict[str, set[str]]:
+        """The expressions in the module that end in each attribute, such as ``Class.member``."""
+        found: dict[str, set[str]] = {}
+        for node in walk(self.tree):
+            if isinstance(node, ast.Attribute):
+                found.setdefault(node.attr, set()).add(unparse(node))
+        return found
+
     @property
     def package(self) -> str:
         """The package that relative imports in it start from."""

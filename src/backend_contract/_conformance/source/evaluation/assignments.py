@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.source.definitions import definition_of
 from backend_contract._conformance.source.evaluation.kinds import Context, kinds_of
@@ -22,6 +22,7 @@ from backend_contract._conformance.source.parsing import unparse, walk
 __all__ = ["Assigned", "function_of", "is_inert", "to_class", "to_instance"]
 
 _OURS = "backend_contract."
+_Target: TypeAlias = tuple[ast.expr, "ast.expr | None"]
 _INERT = {  # whether or not they are installed
     "attr.attrs", "attr.s", "attr.define", "attr.frozen", "attr.mutable",
     "attrs.define", "attrs.frozen", "attrs.mutable",
@@ -158,8 +159,8 @@ def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Itera
 
 def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
     """Yield the assignments to attributes of the *subjects*, which are written as dotted names."""
-    for node in walk(scope):
-        for target, value in _targets(node):
+    for node, targets in _statements_with_targets(scope):
+        for target, value in targets:
             if isinstance(target, ast.Attribute) and unparse(target.value) in subjects:
                 yield Assigned(target.attr, value, node, at)
             elif (name := _key_of_dict(target, subjects)) is not None:
@@ -171,6 +172,13 @@ def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[As
         if isinstance(node, ast.Call):
             yield from _by_function(node, subjects, at)
             yield from _by_update(node, subjects, at)
+
+
+@lru_cache(maxsize=2**14)
+def _statements_with_targets(scope: ast.AST) -> list[tuple[ast.AST, list[_Target]]]:
+    """Return the nodes of a scope that may assign something, with their targets."""
+    found = ((node, [*_targets(node)]) for node in walk(scope))
+    return [each for each in found if each[1] or isinstance(each[0], ast.Delete | ast.Call)]
 
 
 def _by_update(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assigned]:
@@ -201,7 +209,7 @@ def _items(given: ast.expr, node: ast.Call, at: Context) -> Iterator[Assigned]:
                 yield Assigned(None, None, node, at, why=f"`{unparse(node)}`")
 
 
-def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+def _targets(node: ast.AST) -> Iterator[_Target]:
     """Yield the targets of a statement with their values."""
     match node:
         case ast.Assign(targets=targets, value=value):
@@ -393,12 +401,7 @@ def _aliases(module: Module, name: str) -> set[str]:
                 names |= {each.id for each in targets if isinstance(each, ast.Name)}
             case _:
                 pass
-    nested = {
-        unparse(node)
-        for node in walk(module.tree)
-        if isinstance(node, ast.Attribute) and node.attr == name
-    }
-    return names | nested
+    return names | module.attributes.get(name, set())
 
 
 def _loop_variables(statement: ast.stmt, names: set[str]) -> set[str]:

@@ -24,6 +24,7 @@ from backend_contract._conformance.source.evaluation.standard_library import (
     FUNCTIONS,
     STRING_METHODS,
 )
+from backend_contract._conformance.source.execution import nodes_of
 from backend_contract._conformance.source.modules import (
     ClassSource,
     Function,
@@ -714,7 +715,7 @@ def result_of(function: Function, at: Context) -> Kinds:
 
 def _of_returned(function: Function, at: Context) -> Kinds:
     """Return the kinds of the values that an unannotated function returns."""
-    nodes = list(_nodes_of(function.body))
+    nodes = nodes_of(function)
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes):
         return _known("generator")
     inside = at._replace(function=function)
@@ -723,13 +724,6 @@ def _of_returned(function: Function, at: Context) -> Kinds:
     if not isinstance(function.body[-1], ast.Return | ast.Raise):
         return None if returns else (NONE,)
     return union(values) if values else None
-
-
-def _nodes_of(body: Iterable[ast.AST]) -> Iterable[ast.AST]:
-    for node in body:
-        yield node
-        if not isinstance(node, Function | ast.Lambda | ast.ClassDef):
-            yield from _nodes_of(ast.iter_child_nodes(node))
 
 
 # ---- annotations
