@@ -33,7 +33,7 @@ from backend_contract._conformance.source.modules import (
     Member,
     qualified_name,
 )
-from backend_contract._conformance.source.parsing import unparse
+from backend_contract._conformance.source.parsing import children, unparse
 from backend_contract._conformance.source.signatures import is_type_variable
 from backend_contract.errors import CouldNotCheckError
 
@@ -430,6 +430,7 @@ def _is_read_only(source: ClassSource, name: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=2**12)
 def _constructed(source: ClassSource) -> State | None:
     """Return the state of a new instance; ``None`` if the constructor always raises."""
     walker = Walker(source, _generated)
@@ -503,6 +504,7 @@ def _is_field(statement: Member) -> bool:
     return isinstance(value, ast.Call) and dotted_name(value.func)[-1:] in (["ib"], ["field"])
 
 
+@lru_cache(maxsize=2**12)
 def _given_by_classes(source: ClassSource) -> set[str]:
     """Return the names that instances get from their class and its bases."""
     given: set[str] = set()
@@ -681,5 +683,5 @@ def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
             pass
         case _:
             yield node
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 yield from _evaluated(child)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of, dotted_name
 from backend_contract._conformance.source.modules import ClassSource, Function, Module
-from backend_contract._conformance.source.parsing import unparse
+from backend_contract._conformance.source.parsing import children, unparse
 
 __all__ = ["State", "Walker", "is_stub", "is_super", "nodes_of"]
 
@@ -66,7 +66,7 @@ def nodes_of(function: Function) -> Sequence[ast.AST]:
         node = waiting.pop()
         found.append(node)
         if not isinstance(node, (*_DEFERRED, ast.ClassDef)):
-            waiting += [*ast.iter_child_nodes(node)][::-1]
+            waiting += children(node)[::-1]
     return found
 
 
@@ -297,7 +297,7 @@ class _Path:
         return _join([state, after, *inner.ends]) or state
 
     def _simple(self, node: ast.stmt, state: State) -> State:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr) and not _is_target(child):
                 state = self._value(child, state)
         match node:
@@ -349,9 +349,9 @@ class _Path:
             case ast.Call():
                 return self._call(node, state)
             case _ if isinstance(node, _REPEATED):
-                return self._later([*ast.iter_child_nodes(node)], state)
+                return self._later(children(node), state)
             case _:
-                for child in ast.iter_child_nodes(node):
+                for child in children(node):
                     state = self._value(child, state)
                 return state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from pathlib import Path
 
 from backend_contract._conformance.source.modules import (
@@ -46,6 +47,7 @@ def location_of(source: ClassSource, member: str) -> tuple[Path, int]:
     return source.module.path, source.node.lineno
 
 
+@lru_cache(maxsize=2**14)
 def describe(source: ClassSource, member: str) -> str:
     """Return the definition of *member* on one line, and its class if it is inherited."""
     found = source.find(member)
@@ -97,6 +99,7 @@ def _parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
     return positional[number] if number < len(positional) else function.args.vararg
 
 
+@lru_cache(maxsize=2**14)
 def contains_any(source: ClassSource, member: str, part: str) -> bool:
     """Return whether the annotation of a part of *member* is ``Any``, or a union with it."""
     found = source.find(member)
@@ -283,6 +286,7 @@ def _decorators(source: ClassSource) -> set[str]:
     return {unparse(call).rpartition(".")[2] for call in calls}
 
 
+@lru_cache(maxsize=2**14)
 def _may_be_set_elsewhere(source: ClassSource, member: str) -> bool:
     keywords = source.node.keywords
     return bool(

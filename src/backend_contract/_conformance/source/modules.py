@@ -139,13 +139,19 @@ class Module:
         return {unparse(target) for target in targets if isinstance(target, ast.Attribute)}
 
     @cached_property
-    def attributes(self) -> dict[str, set[str]]:
-        """The expressions in the module that end in each attribute, such as ``Class.member``."""
-        found: dict[str, set[str]] = {}
+    def attributes(self) -> dict[str, list[ast.Attribute]]:
+        """The attributes that the module reads or assigns, by their names."""
+        found: dict[str, list[ast.Attribute]] = {}
         for node in walk(self.tree):
             if isinstance(node, ast.Attribute):
-                found.setdefault(node.attr, set()).add(unparse(node))
+                found.setdefault(node.attr, []).append(node)
         return found
+
+    @cached_property
+    def stub(self) -> Path | None:
+        """The stub file beside the module, if there is one."""
+        path = self.path.with_suffix(".pyi")
+        return path if path.is_file() else None
 
     @property
     def package(self) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "SourceError",
     "all_statements",
     "blocks",
+    "children",
     "inner_nodes",
     "parse",
     "read_source",
@@ -108,14 +109,21 @@ def _mentions(content: bytes) -> bool:
     return _PACKAGE in content
 
 
-def inner_nodes(node: ast.AST) -> list[ast.AST]:
-    """Return the child nodes that may have children, in source order."""
+def children(node: ast.AST) -> list[ast.AST]:
+    """Return what :func:`ast.iter_child_nodes` yields, without contexts such as ``Load``."""
     found: list[ast.AST] = []
     for name in _INNER[type(node)]:
         value: object = getattr(node, name, None)
-        values = cast("list[object]", value) if isinstance(value, list) else [value]
-        found += [each for each in values if isinstance(each, ast.AST)]
-    return [each for each in found if type(each) not in _LEAVES]
+        if isinstance(value, list):
+            found += [e for e in cast("list[object]", value) if isinstance(e, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
+def inner_nodes(node: ast.AST) -> list[ast.AST]:
+    """Return the child nodes that may have children, in source order."""
+    return [each for each in children(node) if type(each) not in _LEAVES]
 
 
 def all_statements(tree: ast.AST) -> Iterator[ast.stmt]:
@@ -161,15 +169,11 @@ def walk(node: ast.AST) -> Sequence[ast.AST]:
     """
     found = [node]
     for each in found:
-        for name in _INNER[type(each)]:
-            value: object = getattr(each, name, None)
-            if isinstance(value, list):
-                found += [e for e in cast("list[object]", value) if isinstance(e, ast.AST)]
-            elif isinstance(value, ast.AST):
-                found.append(value)
-    return tuple(found)
+        found += children(each)
+    return found
 
 
+@lru_cache(maxsize=2**16)
 def unparse(expression: ast.AST) -> str:
     """Return what :func:`ast.unparse` does, faster for a dotted name."""
     parts: list[str] = []

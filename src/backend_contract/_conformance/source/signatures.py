@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from backend_contract._conformance.source.definitions import (
     Definition,
@@ -44,6 +45,7 @@ _UNIONS = ("Union", "Optional")
 _TYPE_VARIABLE = {"typing.TypeVar", "typing_extensions.TypeVar"}
 
 
+@lru_cache(maxsize=2**14)
 def is_overloaded(source: ClassSource, member: str) -> bool:
     """Return whether *member* has overloads: its last definition has no types for callers."""
     found = source.find(member)
@@ -241,6 +243,7 @@ def is_type_variable(name: ast.expr, owner: ClassSource, function: Function) -> 
     )
 
 
+@lru_cache(maxsize=2**14)
 def is_chosen_by_caller(source: ClassSource, member: str) -> bool:
     """Return whether the result of *member* has a type variable that no parameter has."""
     found = _method(source, member)
@@ -274,6 +277,7 @@ def _names_in(annotated: ast.expr) -> Iterator[ast.Name]:
     return (node for node in walk(unquoted(annotated)) if isinstance(node, ast.Name))
 
 
+@lru_cache(maxsize=2**14)
 def unknown_decorator(source: ClassSource, member: str) -> str | None:
     """Return a decorator of *member* whose result has no type, as it is written.
 
@@ -312,7 +316,7 @@ def _has_type(decorator: ast.expr, owner: ClassSource) -> bool:
 
 
 def _has_stub(found: Definition) -> bool:
-    return found.module is not None and found.module.path.with_suffix(".pyi").is_file()
+    return found.module is not None and found.module.stub is not None
 
 
 def is_plain(source: ClassSource, member: str) -> bool:

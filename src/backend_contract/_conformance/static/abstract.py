@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of
@@ -31,6 +32,7 @@ class Abstract(NamedTuple):
     """Whether others may be abstract."""
 
 
+@lru_cache(maxsize=2**12)
 def abstract_members(source: ClassSource) -> Abstract:
     """Return what the class leaves abstract, as far as the source shows it."""
     has_meta = _has_abstract_meta(source)

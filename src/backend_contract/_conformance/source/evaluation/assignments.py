@@ -401,7 +401,7 @@ def _aliases(module: Module, name: str) -> set[str]:
                 names |= {each.id for each in targets if isinstance(each, ast.Name)}
             case _:
                 pass
-    return names | module.attributes.get(name, set())
+    return names | {unparse(each) for each in module.attributes.get(name, ())}
 
 
 def _loop_variables(statement: ast.stmt, names: set[str]) -> set[str]:

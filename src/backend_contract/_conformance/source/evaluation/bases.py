@@ -24,6 +24,7 @@ _KNOWN = {_OURS, "typing_extensions", *sys.stdlib_module_names}
 _MAX_STEPS = 20
 
 
+@lru_cache(maxsize=2**14)
 def why_undecided(source: ClassSource, member: str) -> str | None:
     """Return the reason why *member* may come from another base, or ``None`` if it may not."""
     for cls in source.known_lineage:

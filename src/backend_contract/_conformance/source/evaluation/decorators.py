@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of, unquoted
 from backend_contract._conformance.source.evaluation.assignments import function_of, is_inert
 from backend_contract._conformance.source.evaluation.kinds import Context
 from backend_contract._conformance.source.modules import ClassSource, Function
-from backend_contract._conformance.source.parsing import unparse, walk
+from backend_contract._conformance.source.parsing import children, unparse, walk
 
 __all__ = ["returns_nothing", "retyping_decorator"]
 
@@ -30,6 +31,7 @@ class _Followed(NamedTuple):
     at: Context
 
 
+@lru_cache(maxsize=2**12)
 def returns_nothing(source: ClassSource) -> str | None:
     """Return the decorator after which the name of the class is ``None``, if there is one."""
     for decorator in source.node.decorator_list:
@@ -40,6 +42,7 @@ def returns_nothing(source: ClassSource) -> str | None:
     return None
 
 
+@lru_cache(maxsize=2**12)
 def retyping_decorator(source: ClassSource) -> str | None:
     """Return the decorator whose declared result may be less than the class, if there is one."""
     for decorator in source.node.decorator_list:
@@ -93,7 +96,7 @@ def _returns(body: Iterable[ast.AST]) -> Iterable[ast.Return]:
         if isinstance(node, ast.Return):
             yield node
         elif not isinstance(node, Function | ast.Lambda | ast.ClassDef):
-            yield from _returns(ast.iter_child_nodes(node))
+            yield from _returns(children(node))
 
 
 def _never_returns_a_value(function: Function) -> bool:

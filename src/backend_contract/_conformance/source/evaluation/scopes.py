@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.source.evaluation.conditions import Decide
-from backend_contract._conformance.source.parsing import unparse, walk
+from backend_contract._conformance.source.parsing import children, unparse, walk
 
 __all__ = [
     "Alternatives",
@@ -263,11 +263,9 @@ def _distributed(
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
     """Yield the nodes of the expressions of a statement itself, without those in functions."""
-    waiting: list[ast.AST] = [
-        node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.expr)
-    ]
+    waiting: list[ast.AST] = [node for node in children(statement) if isinstance(node, ast.expr)]
     while waiting:
         node = waiting.pop()
         yield node
         if not isinstance(node, ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
+            waiting += children(node)

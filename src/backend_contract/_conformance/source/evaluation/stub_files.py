@@ -32,8 +32,8 @@ def stub_opinion(source: ClassSource, member: str) -> Opinion | None:
     """
     for cls in source.known_lineage:
         in_module = cls.in_body.get(member) or cls.on_self.get(member)
-        path = cls.module.path.with_suffix(".pyi")
-        if _is_ours(cls) or not path.is_file():
+        path = None if _is_ours(cls) else cls.module.stub
+        if path is None:
             if in_module is not None:
                 return None
             continue
