@@ -126,8 +126,9 @@ def _errors_by_file(
     diagnostics: Sequence[Diagnostic], directory: Path
 ) -> defaultdict[str, dict[int, list[str]]]:
     """Group the messages about the files in *directory* by file and line."""
-    errors: defaultdict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    by_path: defaultdict[Path, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for diagnostic in diagnostics:
-        if diagnostic.path.parent == directory:
-            errors[diagnostic.path.name][diagnostic.line].append(diagnostic.message)
+        by_path[diagnostic.path][diagnostic.line].append(diagnostic.message)
+    errors: defaultdict[str, dict[int, list[str]]] = defaultdict(dict)
+    errors.update({path.name: lines for path, lines in by_path.items() if path.parent == directory})
     return errors
