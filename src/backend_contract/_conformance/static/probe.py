@@ -23,6 +23,7 @@ __all__ = [
     "PROBED",
     "SEEN_LINE",
     "TEMPLATE",
+    "WITHOUT_VIOLATION",
     "Decision",
     "Errors",
     "Mark",
@@ -77,6 +78,9 @@ _MARKS_OF = {
 }
 PROBED = tuple(clause for clause in in_layer("S") if _MARKS_OF[clause.id])
 """The clauses of layer S that the probe decides; the source alone decides the others."""
+_EXPECTED = [mark.line for mark in MARKS if mark.kind in ("typed", "returns")]
+WITHOUT_VIOLATION: Errors = {line: () for line in (SEEN_LINE, *_EXPECTED)}
+"""The errors in the probe of a class that violates nothing and hides nothing."""
 _INSTANTIATED = next(m for m in MARKS if m.kind == "defined" and m.member == "__init__")
 
 
