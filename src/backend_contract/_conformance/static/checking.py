@@ -16,8 +16,7 @@ from backend_contract._conformance.results import Report, Verdict
 from backend_contract._conformance.source.environment import Environment, this_environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers.base import Checker, CheckRequest, Diagnostic
-from backend_contract._conformance.static.interpret import ProbeResult, interpret
-from backend_contract._conformance.static.probe import WITHOUT_VIOLATION, Probe, digest
+from backend_contract._conformance.static.probe import WITHOUT_VIOLATION, Errors, Probe, digest
 from backend_contract._conformance.static.self_test import (
     CANARIES,
     CANARY_MODULE,
@@ -93,43 +92,57 @@ def _run(targets: Sequence[Target], roots: Sequence[Path], runner: _Runner) -> d
     probes = {target: Probe(target.module, target.qualname) for target in targets}
     with temporary_directory() as directory:
         request = _prepare([*CANARY_PROBES.values(), *probes.values()], directory, roots, runner)
-        diagnostics, expected = _check_and_read(request, targets, runner)
+        reading = _Reading(targets, runner.checked_by)
+        diagnostics = runner.checker.check(request)
     errors = _errors_by_file(diagnostics, directory)
     for canary, probe in CANARY_PROBES.items():
         require_known_verdicts(canary, errors[probe.file], runner.checked_by)
+    reports = reading.reports()
     with _READING:
-        return {
-            target: expected[target]
-            if target in expected and errors[probe.file].keys() == WITHOUT_VIOLATION.keys()
-            else interpret(ProbeResult(target, runner.checked_by, errors[probe.file], diagnostics))
-            for target, probe in probes.items()
-        }
+        for target, probe in probes.items():
+            found = errors[probe.file]
+            if target not in reports or found.keys() != WITHOUT_VIOLATION.keys():
+                reports[target] = _interpret(target, runner.checked_by, found, diagnostics)
+    return reports
 
 
-def _check_and_read(
-    request: CheckRequest, targets: Sequence[Target], runner: _Runner
-) -> tuple[list[Diagnostic], dict[Target, Report]]:
-    """Return the errors of the checker, and the report on each target that is ok without any.
+def _interpret(
+    target: Target, checked_by: str, errors: Errors, diagnostics: Sequence[Diagnostic]
+) -> Report:
+    from backend_contract._conformance.static.interpret import ProbeResult, interpret  # slow
 
-    The source of many targets takes as long to read as the checker takes, so both run at once.
-    """
-    if len(targets) == 1:
-        return runner.checker.check(request), {}
-    from concurrent.futures import ThreadPoolExecutor  # not needed for one
-
-    with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(_read, targets, runner.checked_by)
-        return runner.checker.check(request), reading.result()
+    return interpret(ProbeResult(target, checked_by, errors, diagnostics))
 
 
-def _read(targets: Sequence[Target], checked_by: str) -> dict[Target, Report]:
-    with _READING:
-        results = {
-            target: interpret(ProbeResult(target, checked_by, WITHOUT_VIOLATION, ()))
-            for target in targets
-        }
-    # The reasons of another verdict depend on the errors.
-    return {target: report for target, report in results.items() if _is_ok(report)}
+class _Reading(threading.Thread):
+    """Reads the source of targets while a checker runs, which takes as long."""
+
+    def __init__(self, targets: Sequence[Target], checked_by: str) -> None:
+        super().__init__(daemon=True)
+        self._targets = targets
+        self._checked_by = checked_by
+        self._reports: dict[Target, Report] = {}
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._read()
+        except BaseException as error:
+            self._error = error
+
+    def _read(self) -> None:
+        with _READING:
+            for target in self._targets:
+                report = _interpret(target, self._checked_by, WITHOUT_VIOLATION, ())
+                self._reports[target] = report
+
+    def reports(self) -> dict[Target, Report]:
+        """Return the reports on those targets that are ok without an unexpected error."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return {target: report for target, report in self._reports.items() if _is_ok(report)}
 
 
 def _is_ok(report: Report) -> bool:

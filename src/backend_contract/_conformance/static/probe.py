@@ -79,7 +79,7 @@ _MARKS_OF = {
 PROBED = tuple(clause for clause in in_layer("S") if _MARKS_OF[clause.id])
 """The clauses of layer S that the probe decides; the source alone decides the others."""
 _EXPECTED = [mark.line for mark in MARKS if mark.kind in ("typed", "returns")]
-WITHOUT_VIOLATION: Errors = {line: () for line in (SEEN_LINE, *_EXPECTED)}
+WITHOUT_VIOLATION: Errors = dict.fromkeys((SEEN_LINE, *_EXPECTED), ())
 """The errors in the probe of a class that violates nothing and hides nothing."""
 _INSTANTIATED = next(m for m in MARKS if m.kind == "defined" and m.member == "__init__")
 
