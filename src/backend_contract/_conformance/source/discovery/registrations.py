@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +15,7 @@ from backend_contract._conformance.source.modules import (
     Module,
     ModuleFinder,
     iter_statements,
+    origin_of_name,
 )
 from backend_contract._conformance.source.parsing import inner_nodes, unparse, walk
 from backend_contract.errors import CouldNotCheckError
@@ -280,12 +282,21 @@ class _Search:
                 case (ast.ClassDef() as node, where) if not rest:
                     return self._finder.class_of(where.module, node)
                 case (ast.Import() | ast.ImportFrom() as statement, where):
-                    module, name = self._finder.imported(where.module, statement, (first, *rest))
+                    module, name = self._imported(where.module, statement, (first, *rest))
                     return self._finder.find_class(module, name)
                 case _:
                     return self._finder.find_class(scope.module, [first, *rest])
         except CouldNotCheckError:
             return None
+
+    def _imported(
+        self, module: Module, statement: ast.Import | ast.ImportFrom, name: tuple[str, ...]
+    ) -> tuple[Module, tuple[str, ...]]:
+        """Return what an import means; raise for the standard library, which has no registry."""
+        origin = origin_of_name(module, statement, name[0])[0]
+        if origin.partition(".")[0] in sys.stdlib_module_names:
+            raise CouldNotCheckError(f"{origin} has no registry")
+        return self._finder.imported(module, statement, name)
 
     def _value(
         self, expression: ast.expr, scope: _Scope, steps: int
@@ -297,9 +308,7 @@ class _Search:
             match found:
                 case (ast.Import() | ast.ImportFrom() as statement, where):
                     try:
-                        module, name = self._finder.imported(
-                            where.module, statement, (first, *rest)
-                        )
+                        module, name = self._imported(where.module, statement, (first, *rest))
                     except CouldNotCheckError:
                         return None
                     first, *rest = name
