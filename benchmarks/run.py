@@ -289,6 +289,106 @@ def checks(rounds: int) -> None:
     line("100 targets / 1 target, warm", warm["hundred"] / warm["one"], "at most 1.5")
 
 
+INHERITING = """
+
+class Engine{number}(BackendBase):
+    backend_type = "ENGINE_{number}"
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__(config)
+        self.routes: dict[str, str] = {{}}
+
+    def register_config(self, config: Config) -> None:
+        super().register_config(config)
+
+    def start(self) -> None:
+        with self.start_lock():
+            if not self._started:
+                log.info("starting %s", self.config.get("host", "localhost"))
+                self._started = True
+
+    def stop(self) -> None:
+        self._started = False
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.routes[model_id] = type(runtime_context).__name__
+"""
+STRUCTURAL = """
+
+@conforms
+class Engine{number}:
+    backend_type = "ENGINE_{number}"
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = Config({{}}) if config is None else config
+        self.lock = RLock()
+        self.routes: dict[str, str] = {{}}
+        self.is_started = False
+
+    def register_config(self, config: Config) -> None:
+        self.config = Config({{**self.config, **config}})
+
+    def start(self) -> None:
+        with self.lock:
+            log.info("starting %s", self.config.get("host", "localhost"))
+            self.is_started = True
+
+    def stop(self) -> None:
+        self.is_started = False
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self.lock
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.routes[model_id] = type(runtime_context).__name__
+"""
+ENGINES = """\
+import logging
+from contextlib import AbstractContextManager
+from threading import RLock
+
+from aconfig import Config
+
+from backend_contract import BackendBase, RuntimeServerContextType, conforms
+
+log = logging.getLogger(__name__)
+"""
+
+
+def write_project(directory: Path, files: int, classes: int) -> None:
+    """Write backends that inherit and structural ones, in turns, to each of several files."""
+    directory.mkdir()
+    for file in range(files):
+        numbers = range(file * classes, (file + 1) * classes)
+        engines = ((STRUCTURAL if n % 2 else INHERITING).format(number=n) for n in numbers)
+        (directory / f"engines{file}.py").write_text("".join((ENGINES, *engines)))
+
+
+def project(rounds: int) -> None:
+    """Compare a search that finds 300 backends with one that finds a single one."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        write_project(directory / "one", 1, 1)
+        write_project(directory / "many", 30, 10)
+
+        def check(folder: str) -> float:
+            variables = {"XDG_CACHE_HOME": str(directory / f"cache of {folder}")}
+            return run(command(), "check", ".", cwd=directory / folder, **variables)
+
+        one, many = partial(check, "one"), partial(check, "many")
+        one()
+        many()
+        taken = in_turns(max(rounds // 2, 9), {"one": one, "many": many})
+    print("backend-contract check of a project, warm")
+    line("one backend (ms)", taken["one"] * 1000)
+    line("300 backends in 30 files (ms)", taken["many"] * 1000)
+    line("300 backends / one", taken["many"] / taken["one"], "goal: 2")
+
+
 STARTING = """
 import sys
 from backend_contract._conformance.cli.main import main
@@ -530,6 +630,7 @@ PARTS = (
     behaviour,
     start_up,
     checks,
+    project,
     each_checker,
 )
 

@@ -8,10 +8,8 @@ the processes, removes the directories, and ends this process.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -110,6 +108,9 @@ def terminate(process: subprocess.Popen[str], *, with_orphans: bool = False) -> 
 @contextmanager
 def temporary_directory() -> Generator[Path, None, None]:
     """Create a temporary directory, and remove it with its content after the block. Thread-safe."""
+    import shutil  # mypy starts before these two are loaded
+    import tempfile
+
     with uninterrupted():
         directory = Path(tempfile.mkdtemp(prefix="backend-contract-")).resolve()
         _directories.add(directory)
@@ -174,6 +175,8 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 def _remove(directory: Path) -> None:
     """Remove a directory in which another thread may be creating files."""
+    import shutil
+
     renamed = directory.with_name(f"{directory.name}-removed")
     with suppress(OSError):
         directory.rename(renamed)

@@ -85,7 +85,6 @@ def disagreement(finding: Finding) -> list[str]:
 def details(finding: Finding) -> list[tuple[str, str]]:
     """Return what a reader needs to know about a finding, each part with its label."""
     because = "; ".join(finding.because)
-    location = f"{relative(finding.path)}:{finding.line}"
     details: list[tuple[str, str]] = []
     match finding.verdict:
         case Verdict.OK:
@@ -94,7 +93,7 @@ def details(finding: Finding) -> list[tuple[str, str]]:
             details = [("by", f"{because}, which has to hold first")]
         case Verdict.VIOLATED:
             details = [
-                ("at", location),
+                ("at", _location(finding)),
                 ("found", finding.found),
                 ("because", because),
                 ("expected", finding.clause.expected),
@@ -103,7 +102,7 @@ def details(finding: Finding) -> list[tuple[str, str]]:
             ]
         case _:
             details = [
-                ("at", location),
+                ("at", _location(finding)),
                 ("found", finding.found),
                 ("why", because),
                 ("fix", finding.advice),
@@ -113,6 +112,10 @@ def details(finding: Finding) -> list[tuple[str, str]]:
     details.append(("known", finding.expected_because))
     details.append(("stale", STALE if finding.is_stale else ""))
     return [(label, text) for label, text in details if text]
+
+
+def _location(finding: Finding) -> str:
+    return f"{relative(finding.path)}:{finding.line}"
 
 
 def label(finding: Finding) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import (
@@ -32,6 +33,7 @@ from backend_contract._conformance.source.modules import (
     Member,
     qualified_name,
 )
+from backend_contract._conformance.source.parsing import children, unparse
 from backend_contract._conformance.source.signatures import is_type_variable
 from backend_contract.errors import CouldNotCheckError
 
@@ -142,7 +144,7 @@ def _of_metaclass(source: ClassSource) -> Defect | None:
     expression, owner = found
     metaclass = _class_named(expression, owner)
     if metaclass is None:
-        return Defect(False, f"the metaclass `{ast.unparse(expression)}` cannot be followed")
+        return Defect(False, f"the metaclass `{unparse(expression)}` cannot be followed")
     call = _method(metaclass, "__call__")
     if call is None:
         return None
@@ -250,7 +252,7 @@ def _passes_arguments_to_object(
                     value=ast.Call(func=ast.Attribute(value=base, attr="__new__"), args=arguments)
                 )
             ):
-                is_object = ast.unparse(base) == "object" or (is_last and is_super(base))
+                is_object = unparse(base) == "object" or (is_last and is_super(base))
                 if is_object and len(arguments) > 1:
                     return True
             case _:
@@ -262,7 +264,7 @@ def _of_factory(
     source: ClassSource, owner: ClassSource, function: Function, name: str
 ) -> Defect | None:
     """Judge a ``__new__`` or ``__call__`` by what it returns, and else by its annotation."""
-    returned = [node.value for node in nodes_of(function.body) if isinstance(node, ast.Return)]
+    returned = [node.value for node in nodes_of(function) if isinstance(node, ast.Return)]
     if not returned and not is_stub(function):
         if Walker(source, _generated).run(owner, function, State(), set()) is None:
             return Defect(True, f"{name} always raises")
@@ -295,7 +297,7 @@ def _kind(value: ast.expr | None, owner: ClassSource, function: Function) -> str
 
 def _values(variable: str, function: Function) -> Iterator[ast.expr]:
     """Yield the values that *function* assigns to a variable, unless they name variables."""
-    for node in nodes_of(function.body):
+    for node in nodes_of(function):
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
@@ -339,7 +341,7 @@ def _of_init(source: ClassSource) -> Defect | None:
     function = found[1]
     if isinstance(function, ast.AsyncFunctionDef):
         return Defect(True, "`__init__` is a coroutine function, and has to return `None`")
-    for node in nodes_of(function.body):
+    for node in nodes_of(function):
         if isinstance(node, ast.Yield | ast.YieldFrom):
             return Defect(True, "`__init__` is a generator function, and has to return `None`")
         if isinstance(node, ast.Return) and _is_not_none(node.value):
@@ -421,13 +423,14 @@ def _is_read_only(source: ClassSource, name: str) -> bool:
             return False
         statement = cls.in_body.get(name)
         if isinstance(statement, Function):
-            decorators = [ast.unparse(each) for each in statement.decorator_list]
+            decorators = [unparse(each) for each in statement.decorator_list]
             return "property" in decorators and name not in cls.with_setter
         if statement is not None and statement.value is not None:
             return False
     return False
 
 
+@lru_cache(maxsize=2**12)
 def _constructed(source: ClassSource) -> State | None:
     """Return the state of a new instance; ``None`` if the constructor always raises."""
     walker = Walker(source, _generated)
@@ -441,7 +444,7 @@ def _constructed(source: ClassSource) -> State | None:
 def _variables_of_instances(function: Function) -> set[str]:
     return {
         node.targets[0].id
-        for node in nodes_of(function.body)
+        for node in nodes_of(function)
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
         and isinstance(node.value, ast.Call)
@@ -495,12 +498,13 @@ def _fields(source: ClassSource) -> list[str]:
 
 def _is_field(statement: Member) -> bool:
     if isinstance(statement, ast.AnnAssign):
-        annotation = ast.unparse(statement.annotation)
+        annotation = unparse(statement.annotation)
         return "ClassVar" not in annotation and "InitVar" not in annotation
     value = None if isinstance(statement, Function) else statement.value
     return isinstance(value, ast.Call) and dotted_name(value.func)[-1:] in (["ib"], ["field"])
 
 
+@lru_cache(maxsize=2**12)
 def _given_by_classes(source: ClassSource) -> set[str]:
     """Return the names that instances get from their class and its bases."""
     given: set[str] = set()
@@ -563,10 +567,7 @@ def _advice(source: ClassSource, setter: ClassSource | None, name: str) -> str:
 
 
 def _sets(function: Function, name: str) -> bool:
-    return any(
-        isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store)
-        for node in nodes_of(function.body)
-    )
+    return name in _stored(function)
 
 
 # ---- what members read
@@ -612,12 +613,13 @@ def _needed_to_register(source: ClassSource) -> Iterator[str]:
             yield name
 
 
-def _stored(function: Function) -> set[str]:
-    return {
+@lru_cache(maxsize=2**14)
+def _stored(function: Function) -> frozenset[str]:
+    return frozenset(
         node.attr
-        for node in nodes_of(function.body)
+        for node in nodes_of(function)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    }
+    )
 
 
 def _reads(
@@ -681,5 +683,5 @@ def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
             pass
         case _:
             yield node
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 yield from _evaluated(child)

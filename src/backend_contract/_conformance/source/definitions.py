@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +48,14 @@ def unquoted(expression: ast.expr) -> ast.expr:
 def definition_of(expression: ast.expr, module: Module, modules: ModuleFinder) -> Definition | None:
     """Return the definition of a dotted name in *module*; ``None`` if it cannot be followed."""
     parts = dotted_name(unquoted(expression))
-    return _follow(parts, module, _Search(modules, set())) if parts else None
+    return _definition_of(tuple(parts), module, modules) if parts else None
+
+
+@lru_cache(maxsize=2**14)
+def _definition_of(
+    parts: tuple[str, ...], module: Module, modules: ModuleFinder
+) -> Definition | None:
+    return _follow([*parts], module, _Search(modules, set()))
 
 
 class _Search(NamedTuple):

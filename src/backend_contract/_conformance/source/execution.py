@@ -7,11 +7,13 @@ Whatever cannot be followed, and might assign an attribute, makes the result unk
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of, dotted_name
 from backend_contract._conformance.source.modules import ClassSource, Function, Module
+from backend_contract._conformance.source.parsing import children, unparse
 
 __all__ = ["State", "Walker", "is_stub", "is_super", "nodes_of"]
 
@@ -55,12 +57,17 @@ def _join(states: Iterable[State | None]) -> State | None:
     return State(always, maybe, any(state.is_unknown for state in known))
 
 
-def nodes_of(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body, without those of functions and classes inside."""
-    for node in body:
-        yield node
+@lru_cache(maxsize=2**14)
+def nodes_of(function: Function) -> Sequence[ast.AST]:
+    """Return the nodes of a function's body, without those of functions and classes inside."""
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = [*reversed(function.body)]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
         if not isinstance(node, (*_DEFERRED, ast.ClassDef)):
-            yield from nodes_of(ast.iter_child_nodes(node))
+            waiting += children(node)[::-1]
+    return found
 
 
 def is_super(node: ast.AST) -> bool:
@@ -273,7 +280,7 @@ class _Path:
         for item in items:
             after = after and self._value(item.context_expr, after)
             after = after and self._assign(item.optional_vars, after)
-            may_suppress = may_suppress or "suppress" in ast.unparse(item.context_expr)
+            may_suppress = may_suppress or "suppress" in unparse(item.context_expr)
         return _join([self.follow(body, after), after if may_suppress else None])
 
     def _later(self, body: Sequence[ast.AST], state: State) -> State:
@@ -290,7 +297,7 @@ class _Path:
         return _join([state, after, *inner.ends]) or state
 
     def _simple(self, node: ast.stmt, state: State) -> State:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr) and not _is_target(child):
                 state = self._value(child, state)
         match node:
@@ -342,9 +349,9 @@ class _Path:
             case ast.Call():
                 return self._call(node, state)
             case _ if isinstance(node, _REPEATED):
-                return self._later([*ast.iter_child_nodes(node)], state)
+                return self._later(children(node), state)
             case _:
-                for child in ast.iter_child_nodes(node):
+                for child in children(node):
                     state = self._value(child, state)
                 return state
 

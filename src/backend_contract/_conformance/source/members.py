@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from pathlib import Path
 
 from backend_contract._conformance.source.modules import (
@@ -13,6 +14,7 @@ from backend_contract._conformance.source.modules import (
     Module,
     qualified_name,
 )
+from backend_contract._conformance.source.parsing import unparse, walk
 from backend_contract._conformance.source.signatures import takes_any_type
 
 __all__ = [
@@ -45,6 +47,7 @@ def location_of(source: ClassSource, member: str) -> tuple[Path, int]:
     return source.module.path, source.node.lineno
 
 
+@lru_cache(maxsize=2**14)
 def describe(source: ClassSource, member: str) -> str:
     """Return the definition of *member* on one line, and its class if it is inherited."""
     found = source.find(member)
@@ -59,11 +62,11 @@ def describe(source: ClassSource, member: str) -> str:
 def _header(statement: Member) -> str:
     """Return an assignment, or a function without its body, on one line."""
     if not isinstance(statement, Function):
-        return ast.unparse(statement)
-    decorators = "".join(f"@{ast.unparse(decorator)} " for decorator in statement.decorator_list)
+        return unparse(statement)
+    decorators = "".join(f"@{unparse(decorator)} " for decorator in statement.decorator_list)
     keyword = "async def" if isinstance(statement, ast.AsyncFunctionDef) else "def"
-    returns = f" -> {ast.unparse(statement.returns)}" if statement.returns else ""
-    return f"{decorators}{keyword} {statement.name}({ast.unparse(statement.args)}){returns}"
+    returns = f" -> {unparse(statement.returns)}" if statement.returns else ""
+    return f"{decorators}{keyword} {statement.name}({unparse(statement.args)}){returns}"
 
 
 # The parts of a member have the names of the probe: "result", "parameter N" (from 1, without
@@ -90,12 +93,13 @@ def _parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
     if found is None or not isinstance(found[1], Function):
         return None
     function, number = found[1], int(part.removeprefix("parameter "))
-    if any(ast.unparse(decorator) == "staticmethod" for decorator in function.decorator_list):
+    if any(unparse(decorator) == "staticmethod" for decorator in function.decorator_list):
         number -= 1
     positional = [*function.args.posonlyargs, *function.args.args]
     return positional[number] if number < len(positional) else function.args.vararg
 
 
+@lru_cache(maxsize=2**14)
 def contains_any(source: ClassSource, member: str, part: str) -> bool:
     """Return whether the annotation of a part of *member* is ``Any``, or a union with it."""
     found = source.find(member)
@@ -113,7 +117,7 @@ def accepts_everything(source: ClassSource, member: str, part: str) -> bool:
     if found is None or annotated is None or not isinstance(found[1], Function):
         return False
     return any(
-        ast.unparse(each).strip("'") == "object" or takes_any_type(each, found[0], found[1])
+        unparse(each).strip("'") == "object" or takes_any_type(each, found[0], found[1])
         for each in _union(annotated)
     )
 
@@ -166,7 +170,7 @@ def imports_of_annotation(source: ClassSource, member: str, part: str) -> set[tu
     if found is None or annotated is None:
         return set()
     module = found[0].module
-    names = {node.id for node in ast.walk(annotated) if isinstance(node, ast.Name)}
+    names = {node.id for node in walk(annotated) if isinstance(node, ast.Name)}
     lines = {module.bindings[name].lineno for name in names & module.bindings.keys()}
     return {(module.path.resolve(), line) for line in lines}
 
@@ -179,7 +183,7 @@ def is_protocol(source: ClassSource) -> bool:
 def base_names(source: ClassSource) -> set[str]:
     """Return the last part of the name of each base, as it is written."""
     bases = [base.value if isinstance(base, ast.Subscript) else base for base in source.node.bases]
-    return {ast.unparse(base).rpartition(".")[2] for base in bases}
+    return {unparse(base).rpartition(".")[2] for base in bases}
 
 
 def constant(source: ClassSource, member: str) -> ast.Constant | None:
@@ -272,16 +276,17 @@ def _is_only_declared(lineage: list[ClassSource], member: str) -> bool:
 def is_abstract(statement: ast.stmt) -> bool:
     """Return whether a statement defines an abstract method."""
     return isinstance(statement, Function) and any(
-        "abstract" in ast.unparse(decorator) for decorator in statement.decorator_list
+        "abstract" in unparse(decorator) for decorator in statement.decorator_list
     )
 
 
 def _decorators(source: ClassSource) -> set[str]:
     """Return the last part of the name of each decorator of the class."""
     calls = [d.func if isinstance(d, ast.Call) else d for d in source.node.decorator_list]
-    return {ast.unparse(call).rpartition(".")[2] for call in calls}
+    return {unparse(call).rpartition(".")[2] for call in calls}
 
 
+@lru_cache(maxsize=2**14)
 def _may_be_set_elsewhere(source: ClassSource, member: str) -> bool:
     keywords = source.node.keywords
     return bool(
@@ -293,4 +298,4 @@ def _may_be_set_elsewhere(source: ClassSource, member: str) -> bool:
 
 
 def _is_abc_meta(metaclass: ast.expr) -> bool:
-    return ast.unparse(metaclass).rpartition(".")[2] == "ABCMeta"
+    return unparse(metaclass).rpartition(".")[2] == "ABCMeta"

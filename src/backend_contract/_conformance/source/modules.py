@@ -26,7 +26,10 @@ from backend_contract._conformance.source.parsing import (
     InvalidSyntaxError,
     SourceError,
     all_statements,
+    blocks,
     parse,
+    unparse,
+    walk,
 )
 from backend_contract._conformance.source.roots import Roots
 from backend_contract.errors import CouldNotCheckError
@@ -80,16 +83,19 @@ class Module:
         return self._scopes[key]
 
     @cached_property
+    def statements(self) -> Sequence[ast.stmt]:
+        """The statements of the module; see :func:`iter_statements`."""
+        return [*iter_statements(self.tree.body)]
+
+    @cached_property
     def bindings(self) -> dict[str, ast.stmt]:
         """The statement that binds each name of the module; see :func:`_bindings`."""
-        return _bindings(self.tree.body)
+        return _bindings(self.statements)
 
     @cached_property
     def guarded(self) -> dict[str, ast.stmt]:
         """The import that binds each name in the body of a ``try`` that handles its failure."""
-        tries = [
-            s for s in iter_statements(self.tree.body) if isinstance(s, ast.Try) and s.handlers
-        ]
+        tries = [s for s in self.statements if isinstance(s, ast.Try) and s.handlers]
         imports = (
             s for each in tries for s in each.body if isinstance(s, ast.Import | ast.ImportFrom)
         )
@@ -117,7 +123,7 @@ class Module:
         """The statements ``from ... import *`` of the module."""
         return [
             statement
-            for statement in iter_statements(self.tree.body)
+            for statement in self.statements
             if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
         ]
 
@@ -128,9 +134,24 @@ class Module:
     @cached_property
     def set_from_outside(self) -> set[str]:
         """The attributes that statements of the module assign, such as ``Class.member``."""
-        assignments = [s for s in iter_statements(self.tree.body) if isinstance(s, Assignment)]
+        assignments = [s for s in self.statements if isinstance(s, Assignment)]
         targets = [target for each in assignments for target in _assigned(each)]
-        return {ast.unparse(target) for target in targets if isinstance(target, ast.Attribute)}
+        return {unparse(target) for target in targets if isinstance(target, ast.Attribute)}
+
+    @cached_property
+    def attributes(self) -> dict[str, list[ast.Attribute]]:
+        """The attributes that the module reads or assigns, by their names."""
+        found: dict[str, list[ast.Attribute]] = {}
+        for node in walk(self.tree):
+            if isinstance(node, ast.Attribute):
+                found.setdefault(node.attr, []).append(node)
+        return found
+
+    @cached_property
+    def stub(self) -> Path | None:
+        """The stub file beside the module, if there is one."""
+        path = self.path.with_suffix(".pyi")
+        return path if path.is_file() else None
 
     @property
     def package(self) -> str:
@@ -152,6 +173,12 @@ class ClassSource:
         self.modules = modules
         """The finder of the modules that its module imports."""
         self._lineage: list[ClassSource | None] | None = None
+        self._found: dict[str, tuple[ClassSource, Member] | None] = {}
+
+    @cached_property
+    def statements(self) -> Sequence[ast.stmt]:
+        """The statements of the class body; see :func:`iter_statements`."""
+        return [*iter_statements(self.node.body)]
 
     @cached_property
     def written_bases(self) -> list[ast.expr]:
@@ -189,7 +216,7 @@ class ClassSource:
         """
         found: dict[str, Member] = {
             statement.target.id: statement
-            for statement in iter_statements(self.node.body)
+            for statement in self.statements
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
             if statement.value is None
         }
@@ -213,7 +240,7 @@ class ClassSource:
     @cached_property
     def unreachable(self) -> set[str]:
         """The names that only branches of the class body bind that never run."""
-        names = {name for each in iter_statements(self.node.body) for name in _bound_names(each)}
+        names = {name for each in self.statements for name in _bound_names(each)}
         return names - self.scope.reached.keys() - self.in_body.keys()
 
     @cached_property
@@ -221,16 +248,16 @@ class ClassSource:
         """The names of the properties of this class that have a setter."""
         return {
             statement.name
-            for statement in iter_statements(self.node.body)
+            for statement in self.statements
             if isinstance(statement, Function)
-            if f"{statement.name}.setter" in map(ast.unparse, statement.decorator_list)
+            if f"{statement.name}.setter" in map(unparse, statement.decorator_list)
         }
 
     @cached_property
     def on_self(self) -> dict[str, Member]:
         """The assignments to attributes of ``self`` in the methods of this class."""
         found: dict[str, Member] = {}
-        for method in iter_statements(self.node.body):
+        for method in self.statements:
             if isinstance(method, Function) and method.args.args:
                 for name, statement in _attributes_set(method, method.args.args[0].arg):
                     found.setdefault(name, statement)
@@ -258,16 +285,16 @@ class ClassSource:
             place[None] = whole.index(None)
         return [source for number, source in enumerate(whole) if number == place[source]]
 
-    @property
+    @cached_property
     def has_guarded_base(self) -> bool:
         """Whether a ``try`` imports a base of the class, or of a base: checkers differ there."""
         return any(
-            ast.unparse(base).partition(".")[0] in cls.module.guarded
+            unparse(base).partition(".")[0] in cls.module.guarded
             for cls in self.known_lineage
             for base in cls.node.bases
         )
 
-    @property
+    @cached_property
     def known_lineage(self) -> list[ClassSource]:
         """The part of the lineage whose source was found."""
         return [source for source in self.lineage if source is not None]
@@ -284,6 +311,11 @@ class ClassSource:
 
     def find(self, member: str) -> tuple[ClassSource, Member] | None:
         """Return the nearest class that defines *member* and its statement, or ``None``."""
+        if member not in self._found:
+            self._found[member] = self._find(member)
+        return self._found[member]
+
+    def _find(self, member: str) -> tuple[ClassSource, Member] | None:
         for source in self.known_lineage:
             statement = source.in_body.get(member) or source.on_self.get(member)
             if statement is not None:
@@ -458,7 +490,7 @@ class ModuleFinder:
             case ast.ImportFrom() | ast.Import() as statement:
                 return self.imported(module, statement, name)
             case ast.Assign(value=ast.Name() | ast.Attribute() as value):
-                return module, (*ast.unparse(value).split("."), *rest)
+                return module, (*unparse(value).split("."), *rest)
             case None:
                 return self._star_imported(module, name), name
             case statement:
@@ -553,7 +585,7 @@ class ModuleFinder:
     def class_named(self, module: Module, expression: ast.expr) -> ClassSource | None:
         """Return the class that an expression in *module* names; ``None`` if it is not found."""
         try:
-            return self.find_class(module, ast.unparse(expression).split("."))
+            return self.find_class(module, unparse(expression).split("."))
         except CouldNotCheckError:
             return None
 
@@ -562,7 +594,7 @@ class ModuleFinder:
 
         If its source is not found, that is the name it is imported as.
         """
-        name = tuple(ast.unparse(expression).split("."))
+        name = tuple(unparse(expression).split("."))
         steps: set[_Step] = set()
         try:
             while (module.path, name) not in steps and len(name) < _MAX_PARTS:
@@ -584,7 +616,7 @@ class ModuleFinder:
 def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> ast.ClassDef:
     """Return the class that *names* lead to inside of *node*, or *node* without any."""
     for name in names:
-        statement = _bindings(node.body).get(name)
+        statement = _bindings(iter_statements(node.body)).get(name)
         if not isinstance(statement, ast.ClassDef):
             raise CouldNotCheckError(
                 f"{module.path}:{node.lineno}: class {node.name!r} has no class {name!r}"
@@ -595,16 +627,13 @@ def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> a
 
 def iter_statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
     """Yield the statements of a scope, including those below an ``if``, ``try`` or ``with``."""
-    waiting = [iter(body)]
+    waiting = [*body][::-1]
     while waiting:
-        node = next(waiting[-1], None)
-        if node is None:
-            waiting.pop()
-            continue
+        node = waiting.pop()
         if isinstance(node, ast.stmt):
             yield node
-        if not isinstance(node, ast.ClassDef | Function | ast.expr):
-            waiting.append(ast.iter_child_nodes(node))
+        if not isinstance(node, ast.ClassDef | Function):
+            waiting += blocks(node)[::-1]
 
 
 def _assigned(statement: Assignment) -> list[ast.expr]:
@@ -613,15 +642,15 @@ def _assigned(statement: Assignment) -> list[ast.expr]:
 
 def _attributes_set(function: Function, name: str) -> Iterator[tuple[str, Assignment]]:
     """Yield the attributes that *function* assigns to the variable *name*, with the statements."""
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, Assignment):
             for target in _assigned(node):
-                if isinstance(target, ast.Attribute) and ast.unparse(target.value) == name:
+                if isinstance(target, ast.Attribute) and unparse(target.value) == name:
                     yield target.attr, node
 
 
 def _variables_set(statement: Assignment) -> list[str]:
-    nodes = [node for target in _assigned(statement) for node in ast.walk(target)]
+    nodes = [node for target in _assigned(statement) for node in walk(target)]
     return [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
@@ -644,11 +673,11 @@ def _bound_names(statement: ast.stmt) -> list[str]:
             return []
 
 
-def _bindings(body: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
+def _bindings(statements: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
     """Return the statement that binds each name: the last class or import, else the last one."""
     preferred: dict[str, ast.stmt] = {}
     others: dict[str, ast.stmt] = {}
-    for statement in iter_statements(body):
+    for statement in statements:
         is_preferred = isinstance(statement, ast.ClassDef | ast.ImportFrom | ast.Import)
         for name in _bound_names(statement):
             (preferred if is_preferred else others)[name] = statement
@@ -694,7 +723,7 @@ def imported_modules(module: Module) -> set[str]:
 
 def qualified_name(expression: ast.expr, module: Module) -> str | None:
     """Return the dotted name that an expression was imported as, or ``None`` if it was not."""
-    first, *rest = ast.unparse(expression).split(".")
+    first, *rest = unparse(expression).split(".")
     statement = module.bindings.get(first)
     if not isinstance(statement, ast.ImportFrom | ast.Import):
         return None
@@ -705,5 +734,5 @@ def _defines_no_member(base: ast.expr, module: Module) -> bool:
     """Return whether a base, such as ``ABC`` or ``object``, has no member of a backend."""
     name = qualified_name(base, module)
     if name is None:
-        return ast.unparse(base) == "object" and "object" not in module.bindings
+        return unparse(base) == "object" and "object" not in module.bindings
     return name.partition(".")[0] in _TYPE_MODULES

@@ -7,7 +7,8 @@ import errno
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -18,9 +19,12 @@ __all__ = [
     "SourceError",
     "all_statements",
     "blocks",
+    "children",
     "inner_nodes",
     "parse",
     "read_source",
+    "unparse",
+    "walk",
 ]
 
 MAX_BYTES = 16 * 2**20
@@ -105,14 +109,21 @@ def _mentions(content: bytes) -> bool:
     return _PACKAGE in content
 
 
+def children(node: ast.AST) -> list[ast.AST]:
+    """Return what :func:`ast.iter_child_nodes` yields, without contexts such as ``Load``."""
+    found: list[ast.AST] = []
+    for name in _INNER[type(node)]:
+        value: object = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [e for e in cast("list[object]", value) if isinstance(e, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
+
+
 def inner_nodes(node: ast.AST) -> list[ast.AST]:
     """Return the child nodes that may have children, in source order."""
-    found: list[ast.AST] = []
-    for name in node._fields:
-        value: object = getattr(node, name, None)
-        values = cast("list[object]", value) if isinstance(value, list) else [value]
-        found += [each for each in values if isinstance(each, ast.AST) and each._fields]
-    return [each for each in found if not isinstance(each, ast.Constant | ast.Name)]
+    return [each for each in children(node) if type(each) not in _LEAVES]
 
 
 def all_statements(tree: ast.AST) -> Iterator[ast.stmt]:
@@ -127,13 +138,52 @@ def all_statements(tree: ast.AST) -> Iterator[ast.stmt]:
 
 def blocks(node: ast.AST) -> list[ast.AST]:
     """Return the statements directly below a node, and its ``except`` and ``case`` clauses."""
-    if isinstance(node, ast.expr):  # a lambda has a body too
-        return []
-    parts: list[list[ast.AST]] = [getattr(node, name, []) for name in _BLOCKS]
+    parts: list[list[ast.AST]] = [getattr(node, name) for name in _BLOCKS[type(node)]]
     return [each for part in parts for each in part]
 
 
-_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
+_KINDS = [each for each in vars(ast).values() if isinstance(each, type)]
+_BLOCKS = {
+    kind: tuple(
+        name
+        for name in ("body", "handlers", "orelse", "finalbody", "cases")
+        if name in kind._fields and not issubclass(kind, ast.expr)  # a lambda has a body too
+    )
+    for kind in _KINDS
+    if issubclass(kind, ast.AST)
+}
+_INNER = {
+    kind: tuple(name for name in kind._fields if name not in ("ctx", "id", "attr", "arg"))
+    for kind in _BLOCKS
+}
+
+
+_LEAVES = {kind for kind in _INNER if not kind._fields} | {ast.Constant, ast.Name}
+
+
+@lru_cache(maxsize=2**16)
+def walk(node: ast.AST) -> Sequence[ast.AST]:
+    """Return what :func:`ast.walk` yields, without contexts such as ``Load``, and remember it.
+
+    The same functions are read for each member of each class that inherits them.
+    """
+    found = [node]
+    for each in found:
+        found += children(each)
+    return found
+
+
+@lru_cache(maxsize=2**16)
+def unparse(expression: ast.AST) -> str:
+    """Return what :func:`ast.unparse` does, faster for a dotted name."""
+    parts: list[str] = []
+    node = expression
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ast.unparse(expression)
+    return ".".join([node.id, *reversed(parts)])
 
 
 def _cut_off_deep_expressions(tree: ast.Module) -> None:

@@ -11,11 +11,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from backend_contract._conformance.source.environment import Environment
-from backend_contract._conformance.source.parsing import (
-    all_statements,
-    parse,
-    read_source,
-)
+from backend_contract._conformance.source.parsing import all_statements, parse, read_source, walk
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["Roots", "package_root"]
@@ -159,7 +155,7 @@ def _mapped(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
     The first two are those of setuptools, the last one that of hatchling and PDM.
     """
-    for node in ast.walk(tree):
+    for node in walk(tree):
         pairs: list[tuple[ast.expr | None, ast.expr]] = []
         if isinstance(node, ast.Dict):
             pairs = [*zip(node.keys, node.values, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from backend_contract._conformance.source.definitions import (
     Definition,
@@ -16,6 +17,7 @@ from backend_contract._conformance.source.modules import (
     Function,
     iter_statements,
 )
+from backend_contract._conformance.source.parsing import unparse, walk
 
 __all__ = [
     "alternatives",
@@ -43,6 +45,7 @@ _UNIONS = ("Union", "Optional")
 _TYPE_VARIABLE = {"typing.TypeVar", "typing_extensions.TypeVar"}
 
 
+@lru_cache(maxsize=2**14)
 def is_overloaded(source: ClassSource, member: str) -> bool:
     """Return whether *member* has overloads: its last definition has no types for callers."""
     found = source.find(member)
@@ -158,7 +161,7 @@ def result_of_attribute(source: ClassSource, member: str) -> str:
     arguments = _callable_of_attribute(source, member)
     result = unquoted(arguments[-1]) if arguments else None
     generic = result.value if isinstance(result, ast.Subscript) else result
-    return ast.unparse(generic).rpartition(".")[2] if generic is not None else ""
+    return unparse(generic).rpartition(".")[2] if generic is not None else ""
 
 
 def _callable_of_attribute(source: ClassSource, member: str) -> list[ast.expr] | None:
@@ -203,7 +206,7 @@ def _type_parameters(scope: ast.AST) -> dict[str, ast.expr | None]:
 
 def _names_in_bases(owner: ClassSource) -> set[str]:
     """Return the names in the bases of a class: its own type variables are among them."""
-    nodes = (node for base in owner.node.bases for node in ast.walk(base))
+    nodes = (node for base in owner.node.bases for node in walk(base))
     return {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
@@ -240,13 +243,14 @@ def is_type_variable(name: ast.expr, owner: ClassSource, function: Function) -> 
     )
 
 
+@lru_cache(maxsize=2**14)
 def is_chosen_by_caller(source: ClassSource, member: str) -> bool:
     """Return whether the result of *member* has a type variable that no parameter has."""
     found = _method(source, member)
     if found is None or found[1].returns is None:
         return False
     owner, function, returns = *found, found[1].returns
-    parameters = [each.annotation for each in ast.walk(function.args) if isinstance(each, ast.arg)]
+    parameters = [each.annotation for each in walk(function.args) if isinstance(each, ast.arg)]
     given = {name.id for each in parameters if each is not None for name in _names_in(each)}
     return any(
         name.id in _type_parameters(function)
@@ -270,9 +274,10 @@ def alternatives(annotated: ast.expr) -> list[ast.expr]:
 
 
 def _names_in(annotated: ast.expr) -> Iterator[ast.Name]:
-    return (node for node in ast.walk(unquoted(annotated)) if isinstance(node, ast.Name))
+    return (node for node in walk(unquoted(annotated)) if isinstance(node, ast.Name))
 
 
+@lru_cache(maxsize=2**14)
 def unknown_decorator(source: ClassSource, member: str) -> str | None:
     """Return a decorator of *member* whose result has no type, as it is written.
 
@@ -284,7 +289,7 @@ def unknown_decorator(source: ClassSource, member: str) -> str | None:
     owner, function = found
     for decorator in function.decorator_list:
         if not _has_type(decorator, owner):
-            return ast.unparse(decorator)
+            return unparse(decorator)
     return None
 
 
@@ -311,7 +316,7 @@ def _has_type(decorator: ast.expr, owner: ClassSource) -> bool:
 
 
 def _has_stub(found: Definition) -> bool:
-    return found.module is not None and found.module.path.with_suffix(".pyi").is_file()
+    return found.module is not None and found.module.stub is not None
 
 
 def is_plain(source: ClassSource, member: str) -> bool:

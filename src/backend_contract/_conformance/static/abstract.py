@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of
-from backend_contract._conformance.source.modules import ClassSource, Function, iter_statements
+from backend_contract._conformance.source.modules import ClassSource, Function
+from backend_contract._conformance.source.parsing import unparse
 
 __all__ = ["Abstract", "abstract_members"]
 
@@ -30,6 +32,7 @@ class Abstract(NamedTuple):
     """Whether others may be abstract."""
 
 
+@lru_cache(maxsize=2**12)
 def abstract_members(source: ClassSource) -> Abstract:
     """Return what the class leaves abstract, as far as the source shows it."""
     has_meta = _has_abstract_meta(source)
@@ -98,15 +101,15 @@ def _is_abstract(name: str, lineage: list[ClassSource]) -> bool | None:
 
 def _accessors(name: str, cls: ClassSource) -> Iterator[Function]:
     """Yield the setters, deleters and getters of a property."""
-    for statement in iter_statements(cls.node.body):
+    for statement in cls.statements:
         if isinstance(statement, Function) and statement.name == name:
-            written = [ast.unparse(each) for each in statement.decorator_list]
+            written = [unparse(each) for each in statement.decorator_list]
             if any(each.startswith(f"{name}.") for each in written):
                 yield statement
 
 
 def _decorated(function: Function) -> bool:
-    return any("abstract" in ast.unparse(each) for each in function.decorator_list)
+    return any("abstract" in unparse(each) for each in function.decorator_list)
 
 
 def _is_abstract_binding(statement: ast.stmt | None, cls: ClassSource) -> bool | None:
@@ -118,7 +121,7 @@ def _is_abstract_binding(statement: ast.stmt | None, cls: ClassSource) -> bool |
             names = {_full_name(_callee(each), cls) for each in decorators}
             if names & _DECORATORS:
                 return True
-            is_named = any("abstract" in ast.unparse(each) for each in decorators)
+            is_named = any("abstract" in unparse(each) for each in decorators)
             return None if is_named else False
         case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
             # The function of another class keeps its mark.

@@ -15,6 +15,7 @@ from backend_contract._conformance.source.expected_annotations import (
     ExpectedAnnotation,
 )
 from backend_contract._conformance.source.modules import Assignment, ClassSource, Function
+from backend_contract._conformance.source.parsing import unparse, walk
 
 __all__ = ["advise", "block_constructor", "is_missing"]
 
@@ -240,7 +241,7 @@ def _fixes_of_result(function: Function) -> Iterator[str]:
     elif _has_decorator(function, "contextmanager"):
         if written is not None and not {*_names(written)} & {"Iterator", "Generator", "Iterable"}:
             yield "Annotate what it yields: `-> Iterator[None]`."
-    elif any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function)):
+    elif any(isinstance(node, ast.Yield | ast.YieldFrom) for node in walk(function)):
         yield "Put `@contextmanager` above `def start_lock`."
 
 
@@ -266,16 +267,16 @@ def _is_acceptable(annotation: ast.expr, expected: str) -> bool:
 
 def _names(annotation: ast.expr) -> list[str]:
     """Return the last parts of the names in an annotation, quoted or not."""
-    return re.findall(r"(\w+)(?![\w.])", ast.unparse(annotation))
+    return re.findall(r"(\w+)(?![\w.])", unparse(annotation))
 
 
 def _last_name(annotation: ast.expr | None) -> str:
-    return ast.unparse(annotation).strip("'\"").rpartition(".")[2] if annotation else ""
+    return unparse(annotation).strip("'\"").rpartition(".")[2] if annotation else ""
 
 
 def _has_decorator(function: Function, name: str) -> bool:
     calls = [d.func if isinstance(d, ast.Call) else d for d in function.decorator_list]
-    return any(ast.unparse(call).rpartition(".")[2] == name for call in calls)
+    return any(unparse(call).rpartition(".")[2] == name for call in calls)
 
 
 # What is unchecked.
@@ -304,9 +305,9 @@ def _expected(member: str) -> dict[str, ExpectedAnnotation]:
 def _annotated_value(member: str, statement: Assignment) -> str:
     expected = EXPECTED_ANNOTATIONS[member, ""].text
     if isinstance(statement, ast.Assign):
-        target = ast.unparse(statement.targets[0])
+        target = unparse(statement.targets[0])
     else:
-        target = ast.unparse(statement.target)
+        target = unparse(statement.target)
     target = target if target.rpartition(".")[2] == member else member
     value = "" if statement.value is None else f" = {_unparsed(statement.value)}"
     return f"{target}: {expected}{value if len(value) <= 40 else ' = ...'}"
@@ -315,7 +316,7 @@ def _annotated_value(member: str, statement: Assignment) -> str:
 def _unparsed(value: ast.expr) -> str:
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         return _quoted(value.value)
-    return ast.unparse(value)
+    return unparse(value)
 
 
 def _annotated_function(source: ClassSource, member: str, function: Function) -> str:
@@ -331,7 +332,7 @@ def _annotated_function(source: ClassSource, member: str, function: Function) ->
     ]
     if not parts:
         shape = f"`{_shape(source, member)}`{_imports(source, _expected(member))}"
-        decorators = [ast.unparse(each) for each in function.decorator_list]
+        decorators = [unparse(each) for each in function.decorator_list]
         if decorators:
             return f"Annotate the decorator `@{decorators[0]}`, or write {shape} without it."
         return f"Make the modules of its annotations importable, or write {shape}."
@@ -362,9 +363,9 @@ def _header(function: Function, wanted: dict[str, str]) -> str:
         rest = [whole.args.vararg] if whole.args.vararg else []
         for parameter in positional[number : number + 1] or rest:
             parameter.annotation = annotation
-    decorators = "".join(f"@{ast.unparse(each)} " for each in whole.decorator_list)
-    returns = f" -> {ast.unparse(whole.returns)}" if whole.returns else ""
-    return f"{decorators}def {whole.name}({ast.unparse(whole.args)}){returns}"
+    decorators = "".join(f"@{unparse(each)} " for each in whole.decorator_list)
+    returns = f" -> {unparse(whole.returns)}" if whole.returns else ""
+    return f"{decorators}def {whole.name}({unparse(whole.args)}){returns}"
 
 
 def _imports(source: ClassSource, wanted: dict[str, ExpectedAnnotation]) -> str:

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend_contract._conformance.interruption import temporary_directory
-from backend_contract._conformance.results import Report
+from backend_contract._conformance.results import Report, Verdict
 from backend_contract._conformance.source.environment import Environment, this_environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers.base import Checker, CheckRequest, Diagnostic
-from backend_contract._conformance.static.interpret import ProbeResult, interpret
-from backend_contract._conformance.static.probe import Probe, digest
+from backend_contract._conformance.static.probe import WITHOUT_VIOLATION, Errors, Probe, digest
 from backend_contract._conformance.static.self_test import (
     CANARIES,
     CANARY_MODULE,
@@ -93,17 +92,61 @@ def _run(targets: Sequence[Target], roots: Sequence[Path], runner: _Runner) -> d
     probes = {target: Probe(target.module, target.qualname) for target in targets}
     with temporary_directory() as directory:
         request = _prepare([*CANARY_PROBES.values(), *probes.values()], directory, roots, runner)
+        reading = _Reading(targets, runner.checked_by)
         diagnostics = runner.checker.check(request)
     errors = _errors_by_file(diagnostics, directory)
     for canary, probe in CANARY_PROBES.items():
         require_known_verdicts(canary, errors[probe.file], runner.checked_by)
+    reports = reading.reports()
     with _READING:
-        return {
-            target: interpret(
-                ProbeResult(target, runner.checked_by, errors[probe.file], diagnostics)
-            )
-            for target, probe in probes.items()
-        }
+        for target, probe in probes.items():
+            found = errors[probe.file]
+            if target not in reports or found.keys() != WITHOUT_VIOLATION.keys():
+                reports[target] = _interpret(target, runner.checked_by, found, diagnostics)
+    return reports
+
+
+def _interpret(
+    target: Target, checked_by: str, errors: Errors, diagnostics: Sequence[Diagnostic]
+) -> Report:
+    from backend_contract._conformance.static.interpret import ProbeResult, interpret  # slow
+
+    return interpret(ProbeResult(target, checked_by, errors, diagnostics))
+
+
+class _Reading(threading.Thread):
+    """Reads the source of targets while a checker runs, which takes as long."""
+
+    def __init__(self, targets: Sequence[Target], checked_by: str) -> None:
+        super().__init__(daemon=True)
+        self._targets = targets
+        self._checked_by = checked_by
+        self._reports: dict[Target, Report] = {}
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._read()
+        except BaseException as error:
+            self._error = error
+
+    def _read(self) -> None:
+        with _READING:
+            for target in self._targets:
+                report = _interpret(target, self._checked_by, WITHOUT_VIOLATION, ())
+                self._reports[target] = report
+
+    def reports(self) -> dict[Target, Report]:
+        """Return the reports on those targets that are ok without an unexpected error."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return {target: report for target, report in self._reports.items() if _is_ok(report)}
+
+
+def _is_ok(report: Report) -> bool:
+    return report.error is None and all(f.verdict is Verdict.OK for f in report.findings)
 
 
 def _prepare(
@@ -126,8 +169,9 @@ def _errors_by_file(
     diagnostics: Sequence[Diagnostic], directory: Path
 ) -> defaultdict[str, dict[int, list[str]]]:
     """Group the messages about the files in *directory* by file and line."""
-    errors: defaultdict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    by_path: defaultdict[Path, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for diagnostic in diagnostics:
-        if diagnostic.path.parent == directory:
-            errors[diagnostic.path.name][diagnostic.line].append(diagnostic.message)
+        by_path[diagnostic.path][diagnostic.line].append(diagnostic.message)
+    errors: defaultdict[str, dict[int, list[str]]] = defaultdict(dict)
+    errors.update({path.name: lines for path, lines in by_path.items() if path.parent == directory})
     return errors

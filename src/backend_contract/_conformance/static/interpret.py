@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from backend_contract._conformance.source.evaluation.opinions import (
     why_incomplete,
 )
 from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.parsing import unparse
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.abstract import abstract_members
 from backend_contract._conformance.static.advice import advise, block_constructor
@@ -335,7 +335,7 @@ def _judge_name_on_class(clause: Clause, result: ProbeResult) -> _Judgement | No
     value = members.replaces_property(source, "backend_type")
     if value is None or members.constant(source, "backend_type") is not None:
         return None
-    reason = f"{result.checker} reads a property of a base, not `{ast.unparse(value)}`"
+    reason = f"{result.checker} reads a property of a base, not `{unparse(value)}`"
     return _Judgement(Verdict.UNCHECKED, ["backend_type"], [reason])
 
 

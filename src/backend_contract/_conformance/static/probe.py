@@ -23,6 +23,7 @@ __all__ = [
     "PROBED",
     "SEEN_LINE",
     "TEMPLATE",
+    "WITHOUT_VIOLATION",
     "Decision",
     "Errors",
     "Mark",
@@ -72,8 +73,14 @@ MARKS: Sequence[Mark] = [
     )
 ]
 """The marks of the template."""
-PROBED = tuple(clause for clause in in_layer("S") if any(m.clause == clause.id for m in MARKS))
+_MARKS_OF = {
+    clause.id: [mark for mark in MARKS if mark.clause == clause.id] for clause in in_layer("S")
+}
+PROBED = tuple(clause for clause in in_layer("S") if _MARKS_OF[clause.id])
 """The clauses of layer S that the probe decides; the source alone decides the others."""
+_EXPECTED = [mark.line for mark in MARKS if mark.kind in ("typed", "returns")]
+WITHOUT_VIOLATION: Errors = dict.fromkeys((SEEN_LINE, *_EXPECTED), ())
+"""The errors in the probe of a class that violates nothing and hides nothing."""
 _INSTANTIATED = next(m for m in MARKS if m.kind == "defined" and m.member == "__init__")
 
 
@@ -100,7 +107,7 @@ class Probe(NamedTuple):
 
 def decide(clause: Clause, errors: Errors, without: Collection[Mark] = ()) -> Decision:
     """Decide *clause* by the *errors* in a probe, *without* the marks that mean nothing there."""
-    marks = [mark for mark in MARKS if mark.clause == clause.id and mark not in without]
+    marks = [mark for mark in _MARKS_OF[clause.id] if mark not in without]
     violated = [mark for mark in marks if _is_violated(mark, errors)]
     if violated:
         return Decision(Verdict.VIOLATED, violated)
@@ -129,7 +136,7 @@ def _is_undecided(mark: Mark, errors: Errors) -> bool:
 
 def typed_marks(clause: Clause) -> list[Mark]:
     """Return the lines that show whether the members of *clause* have types at all."""
-    return [mark for mark in MARKS if mark.clause == clause.id and mark.kind == "typed"]
+    return [mark for mark in _MARKS_OF[clause.id] if mark.kind == "typed"]
 
 
 def import_error(errors: Errors) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
-from backend_contract._conformance.source.parsing import parse, read_source
+from backend_contract._conformance.source.parsing import parse, read_source, walk
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["declared_entry_points"]
@@ -72,11 +72,11 @@ def _in_setup_cfg(file: Path) -> Iterator[str]:
 
 
 def _in_setup_py(file: Path) -> Iterator[str]:
-    for node in ast.walk(parse(file)):
+    for node in walk(parse(file)):
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and key.value == _GROUP:
-                    texts = (e.value for e in ast.walk(value) if isinstance(e, ast.Constant))
+                    texts = (e.value for e in walk(value) if isinstance(e, ast.Constant))
                     yield from (_value(t) for t in texts if isinstance(t, str) and "=" in t)
 
 

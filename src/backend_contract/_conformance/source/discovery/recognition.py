@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from backend_contract._conformance.source.modules import (
     ClassSource,
     ancestors_first,
 )
+from backend_contract._conformance.source.parsing import unparse
 
 __all__ = ["Recognition", "is_abstract_class"]
 
@@ -116,5 +116,5 @@ def _unknown_base(source: ClassSource) -> str:
     for each in source.known_lineage:
         if None in each.bases:
             written = each.written_bases[each.bases.index(None)]
-            return f"its base `{ast.unparse(written)}`"
+            return f"its base `{unparse(written)}`"
     return "a base"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from backend_contract._conformance.source.modules import (
@@ -13,8 +15,9 @@ from backend_contract._conformance.source.modules import (
     Module,
     ModuleFinder,
     iter_statements,
+    origin_of_name,
 )
-from backend_contract._conformance.source.parsing import inner_nodes
+from backend_contract._conformance.source.parsing import inner_nodes, unparse, walk
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["registered_classes"]
@@ -62,8 +65,9 @@ class _Scope:
         return self.outer.find(name) if self.outer else None
 
 
+@lru_cache(maxsize=1024)
 def _module_scope(module: Module) -> _Scope:
-    return _Scope(module=module, names=dict(module.bindings), loops=_loops(module.tree.body))
+    return _Scope(module=module, names=dict(module.bindings), loops=_loops(module.statements))
 
 
 def _in_scopes(module: Module, finder: ModuleFinder) -> Iterator[tuple[ast.AST, _Scope]]:
@@ -89,7 +93,8 @@ def _function_scope(
     names: dict[str, _Binding] = {
         each.arg: each for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)
     }
-    for statement in iter_statements(function.body):
+    statements = [*iter_statements(function.body)]
+    for statement in statements:
         for name in _bound(statement):
             names[name] = statement
     return _Scope(
@@ -97,7 +102,7 @@ def _function_scope(
         names=names,
         outer=outer,
         self_class=cls,
-        loops=_loops(function.body),
+        loops=_loops(statements),
     )
 
 
@@ -115,9 +120,9 @@ def _bound(statement: ast.stmt) -> list[str]:
             return []
 
 
-def _loops(body: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:
+def _loops(statements: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
-    for statement in iter_statements(body):
+    for statement in statements:
         match statement:
             case ast.For(target=ast.Name(id=name), iter=values):
                 found.setdefault(name, []).append(values)
@@ -261,7 +266,7 @@ class _Search:
                 annotation = ast.parse(annotation.value, mode="eval").body
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 return None
-        for node in ast.walk(annotation):
+        for node in walk(annotation):
             if isinstance(node, ast.Name | ast.Attribute):
                 cls = self._class_named(node, scope)
                 if cls is not None:
@@ -270,33 +275,40 @@ class _Search:
 
     def _class_named(self, expression: ast.expr, scope: _Scope) -> ClassSource | None:
         """Return the class that a dotted name means, wherever it is imported."""
-        first, *rest = ast.unparse(expression).split(".")
+        first, *rest = unparse(expression).split(".")
         found = scope.find(first)
         try:
             match found:
                 case (ast.ClassDef() as node, where) if not rest:
                     return self._finder.class_of(where.module, node)
                 case (ast.Import() | ast.ImportFrom() as statement, where):
-                    module, name = self._finder.imported(where.module, statement, (first, *rest))
+                    module, name = self._imported(where.module, statement, (first, *rest))
                     return self._finder.find_class(module, name)
                 case _:
                     return self._finder.find_class(scope.module, [first, *rest])
         except CouldNotCheckError:
             return None
 
+    def _imported(
+        self, module: Module, statement: ast.Import | ast.ImportFrom, name: tuple[str, ...]
+    ) -> tuple[Module, tuple[str, ...]]:
+        """Return what an import means; raise for the standard library, which has no registry."""
+        origin = origin_of_name(module, statement, name[0])[0]
+        if origin.partition(".")[0] in sys.stdlib_module_names:
+            raise CouldNotCheckError(f"{origin} has no registry")
+        return self._finder.imported(module, statement, name)
+
     def _value(
         self, expression: ast.expr, scope: _Scope, steps: int
     ) -> tuple[_Binding, _Scope] | None:
         """Return what binds a name or an attribute, and the scope that it stands in."""
-        first, *rest = ast.unparse(expression).split(".")
+        first, *rest = unparse(expression).split(".")
         found = scope.find(first)
         for _ in range(_MAX_STEPS):
             match found:
                 case (ast.Import() | ast.ImportFrom() as statement, where):
                     try:
-                        module, name = self._finder.imported(
-                            where.module, statement, (first, *rest)
-                        )
+                        module, name = self._imported(where.module, statement, (first, *rest))
                     except CouldNotCheckError:
                         return None
                     first, *rest = name
@@ -320,8 +332,10 @@ class _Search:
             return None
         cls, statement = found
         outer = _module_scope(cls.module)
+        if statement is cls.in_body.get(expression.attr):
+            return statement, outer
         methods = (each for each in cls.in_body.values() if isinstance(each, Function))
         for method in methods:
-            if any(node is statement for node in ast.walk(method)):
+            if any(node is statement for node in walk(method)):
                 return statement, _function_scope(method, outer, cls)
         return statement, outer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.source.definitions import definition_of
 from backend_contract._conformance.source.evaluation.kinds import Context, kinds_of
@@ -15,13 +15,14 @@ from backend_contract._conformance.source.modules import (
     ClassSource,
     Function,
     Module,
-    iter_statements,
     qualified_name,
 )
+from backend_contract._conformance.source.parsing import unparse, walk
 
 __all__ = ["Assigned", "function_of", "is_inert", "to_class", "to_instance"]
 
 _OURS = "backend_contract."
+_Target: TypeAlias = tuple[ast.expr, "ast.expr | None"]
 _INERT = {  # whether or not they are installed
     "attr.attrs", "attr.s", "attr.define", "attr.frozen", "attr.mutable",
     "attrs.define", "attrs.frozen", "attrs.mutable",
@@ -94,7 +95,7 @@ def _matches(name: ast.expr, member: str, at: Context) -> bool:
 def _choices(variable: str, function: Function | ast.Lambda) -> set[str] | None:
     """Return the values of the variable of a loop over literals, or ``None``."""
     found: set[str] = set()
-    for node in ast.walk(function):
+    for node in walk(function):
         match node:
             case ast.For(
                 target=ast.Name(id=name), iter=ast.Tuple(elts=parts) | ast.List(elts=parts)
@@ -126,8 +127,8 @@ def _is_reached(method: Function, cls: ClassSource, target: ClassSource) -> bool
     nearer = [each.in_body.get(method.name) for each in lineage[: lineage.index(cls)]]
     return all(
         (isinstance(each, Function) and is_stub(each))
-        or "super()" in ast.unparse(each)
-        or f".{method.name}(" in ast.unparse(each)
+        or "super()" in unparse(each)
+        or f".{method.name}(" in unparse(each)
         for each in nearer
         if each is not None
     )
@@ -137,9 +138,9 @@ _NOT_OF_INSTANCES = {"staticmethod", "classmethod", "__init_subclass__", "__clas
 
 
 def _methods(cls: ClassSource) -> Iterator[Function]:
-    for statement in iter_statements(cls.node.body):
+    for statement in cls.statements:
         if isinstance(statement, Function):
-            names = {statement.name, *map(ast.unparse, statement.decorator_list)}
+            names = {statement.name, *map(unparse, statement.decorator_list)}
             if not names & _NOT_OF_INSTANCES:
                 yield statement
 
@@ -158,26 +159,33 @@ def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Itera
 
 def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
     """Yield the assignments to attributes of the *subjects*, which are written as dotted names."""
-    for node in ast.walk(scope):
-        for target, value in _targets(node):
-            if isinstance(target, ast.Attribute) and ast.unparse(target.value) in subjects:
+    for node, targets in _statements_with_targets(scope):
+        for target, value in targets:
+            if isinstance(target, ast.Attribute) and unparse(target.value) in subjects:
                 yield Assigned(target.attr, value, node, at)
             elif (name := _key_of_dict(target, subjects)) is not None:
                 yield Assigned(name, value, node, at)
         if isinstance(node, ast.Delete):
             for target in node.targets:
-                if isinstance(target, ast.Attribute) and ast.unparse(target.value) in subjects:
+                if isinstance(target, ast.Attribute) and unparse(target.value) in subjects:
                     yield Assigned(target.attr, None, node, at, is_deletion=True)
         if isinstance(node, ast.Call):
             yield from _by_function(node, subjects, at)
             yield from _by_update(node, subjects, at)
 
 
+@lru_cache(maxsize=2**14)
+def _statements_with_targets(scope: ast.AST) -> list[tuple[ast.AST, list[_Target]]]:
+    """Return the nodes of a scope that may assign something, with their targets."""
+    found = ((node, [*_targets(node)]) for node in walk(scope))
+    return [each for each in found if each[1] or isinstance(each[0], ast.Delete | ast.Call)]
+
+
 def _by_update(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assigned]:
     """Yield what ``self.__dict__.update(...)`` or ``vars(self).update(...)`` assigns."""
     match node.func:
         case ast.Attribute(value=whole, attr="update"):
-            written = ast.unparse(whole)
+            written = unparse(whole)
             if not any(written in (f"{each}.__dict__", f"vars({each})") for each in subjects):
                 return
         case _:
@@ -198,10 +206,10 @@ def _items(given: ast.expr, node: ast.Call, at: Context) -> Iterator[Assigned]:
             case ast.Constant(value=str(name)):
                 yield Assigned(name, value, node, at)
             case _:
-                yield Assigned(None, None, node, at, why=f"`{ast.unparse(node)}`")
+                yield Assigned(None, None, node, at, why=f"`{unparse(node)}`")
 
 
-def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+def _targets(node: ast.AST) -> Iterator[_Target]:
     """Yield the targets of a statement with their values."""
     match node:
         case ast.Assign(targets=targets, value=value):
@@ -220,14 +228,14 @@ def _targets(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
 
 
 def _as_read(target: ast.expr) -> ast.expr:
-    return ast.parse(ast.unparse(target), mode="eval").body
+    return ast.parse(unparse(target), mode="eval").body
 
 
 def _key_of_dict(target: ast.expr, subjects: set[str]) -> str | None:
     """Return the name that ``self.__dict__["name"]`` or ``vars(self)["name"]`` assigns."""
     match target:
         case ast.Subscript(value=whole, slice=ast.Constant(value=str(name))):
-            written = ast.unparse(whole)
+            written = unparse(whole)
             if any(written in (f"{each}.__dict__", f"vars({each})") for each in subjects):
                 return name
         case _:
@@ -237,7 +245,7 @@ def _key_of_dict(target: ast.expr, subjects: set[str]) -> str | None:
 
 def _by_function(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assigned]:
     """Yield what ``setattr``, ``__setattr__`` or ``delattr`` assigns."""
-    function = ast.unparse(node.func)
+    function = unparse(node.func)
     arguments = list(node.args)
     if function.endswith("__setattr__") and len(arguments) == 2:
         owner = function.removesuffix(".__setattr__")
@@ -245,10 +253,10 @@ def _by_function(node: ast.Call, subjects: set[str], at: Context) -> Iterator[As
     is_set = function == "setattr" or function.endswith(".__setattr__")
     match arguments:
         case [subject, ast.Constant(value=str(name)), value] if is_set:
-            if ast.unparse(subject) in subjects:
+            if unparse(subject) in subjects:
                 yield Assigned(name, value, node, at)
         case [subject, ast.Constant(value=str(name))] if function == "delattr":
-            if ast.unparse(subject) in subjects:
+            if unparse(subject) in subjects:
                 yield Assigned(name, None, node, at, is_deletion=True)
         case _:
             pass
@@ -286,12 +294,12 @@ def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
 
 def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
     """Yield what methods assign to the class: whether they run is not known."""
-    for method in iter_statements(cls.node.body):
+    for method in cls.statements:
         if not isinstance(method, Function) or method.name == "__init_subclass__":
             continue
         name = _first_parameter(method)
         subjects = {cls.node.name}
-        if any(ast.unparse(each) == "classmethod" for each in method.decorator_list):
+        if any(unparse(each) == "classmethod" for each in method.decorator_list):
             subjects |= {name} if name else set()
         elif name:
             subjects |= {f"type({name})", f"{name}.__class__"}
@@ -334,7 +342,7 @@ def _variables(method: Function) -> set[str]:
     """Return the variables of a method that plain assignments bind."""
     return {
         target.id
-        for node in ast.walk(method)
+        for node in walk(method)
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
@@ -343,7 +351,7 @@ def _variables(method: Function) -> set[str]:
 
 def _to_namespace(method: Function, namespaces: set[str], at: Context) -> Iterator[Assigned]:
     """Yield an assignment to any member if a metaclass changes the namespace of a class body."""
-    for node in ast.walk(method):
+    for node in walk(method):
         match node:
             case (
                 ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
@@ -353,12 +361,12 @@ def _to_namespace(method: Function, namespaces: set[str], at: Context) -> Iterat
                     )
                 )
             ) if name in namespaces:
-                why = f"`{ast.unparse(node)}` in the metaclass"
+                why = f"`{unparse(node)}` in the metaclass"
                 yield Assigned(None, None, node, at, why=why)
             case ast.Call(func=ast.Attribute(attr="__new__"), args=[*_, given]) if (
                 not (isinstance(given, ast.Name) and given.id in namespaces) and len(node.args) > 2
             ):
-                why = f"`{ast.unparse(node)}` in the metaclass"
+                why = f"`{unparse(node)}` in the metaclass"
                 yield Assigned(None, None, node, at, why=why)
             case _:
                 pass
@@ -393,21 +401,16 @@ def _aliases(module: Module, name: str) -> set[str]:
                 names |= {each.id for each in targets if isinstance(each, ast.Name)}
             case _:
                 pass
-    nested = {
-        ast.unparse(node)
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Attribute) and node.attr == name
-    }
-    return names | nested
+    return names | {unparse(each) for each in module.attributes.get(name, ())}
 
 
 def _loop_variables(statement: ast.stmt, names: set[str]) -> set[str]:
     """Return the variables of loops over the class and others."""
     return {
         node.target.id
-        for node in ast.walk(statement)
+        for node in walk(statement)
         if isinstance(node, ast.For) and isinstance(node.target, ast.Name)
-        if any(isinstance(each, ast.Name) and each.id in names for each in ast.walk(node.iter))
+        if any(isinstance(each, ast.Name) and each.id in names for each in walk(node.iter))
     }
 
 
@@ -415,8 +418,8 @@ def _by_calls(
     statement: ast.stmt, cls: ClassSource, names: set[str], at: Context
 ) -> Iterator[Assigned]:
     """Yield what functions assign that the module passes the class to."""
-    for node in ast.walk(statement):
-        if not isinstance(node, ast.Call) or ast.unparse(node.func) in ("setattr", "delattr"):
+    for node in walk(statement):
+        if not isinstance(node, ast.Call) or unparse(node.func) in ("setattr", "delattr"):
             continue
         for number, argument in enumerate(node.args):
             if isinstance(argument, ast.Name) and argument.id in names:
@@ -444,12 +447,12 @@ def function_of(node: ast.expr, at: Context) -> tuple[Function, Context] | None:
 def _assignments_or_any(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
     """Yield the assignments to the subjects, and one to any member if a name is computed."""
     yield from _assignments(scope, subjects, at)
-    for node in ast.walk(scope):
+    for node in walk(scope):
         match node:
-            case ast.Call(func=ast.Name(id="setattr"), args=[subject, name, *_]) if ast.unparse(
+            case ast.Call(func=ast.Name(id="setattr"), args=[subject, name, *_]) if unparse(
                 subject
             ) in subjects and not isinstance(name, ast.Constant):
-                yield Assigned(None, None, node, at, why=f"`{ast.unparse(node)}`")
+                yield Assigned(None, None, node, at, why=f"`{unparse(node)}`")
             case _:
                 pass
 
@@ -463,7 +466,7 @@ def _by_decorator(decorator: ast.expr, cls: ClassSource) -> Iterator[Assigned]:
     if is_inert(callee, at):
         return
     unknown = Assigned(
-        None, None, decorator, at, why=f"the class decorator `@{ast.unparse(decorator)}`"
+        None, None, decorator, at, why=f"the class decorator `@{unparse(decorator)}`"
     )
     found = function_of(callee, at)
     if found is None:
@@ -476,7 +479,7 @@ def _by_decorator(decorator: ast.expr, cls: ClassSource) -> Iterator[Assigned]:
     if not is_followed:
         yield unknown
         return
-    for inner in ast.walk(function):
+    for inner in walk(function):
         if isinstance(inner, Function):
             for each in _own_nodes(inner):
                 yield from _assignments_or_any(each, subjects, there._replace(function=inner))
@@ -498,15 +501,13 @@ def is_inert(callee: ast.expr, at: Context) -> bool:
 
 def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
     """Return the names of the class in a decorator, and whether it returns the class itself."""
-    inner = [
-        each for each in ast.walk(function) if isinstance(each, Function) and each is not function
-    ]
+    inner = [each for each in walk(function) if isinstance(each, Function) and each is not function]
     decorating = inner if is_factory and inner else [function]
     subjects = {name for each in decorating if (name := _first_parameter(each))}
     if decorating == [function] and [each.arg for each in function.args.args[:1]] == ["self"]:
         subjects = {each.arg for each in function.args.args[1:2]}
     allowed = subjects | {each.name for each in inner}
-    returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
+    returns = [node for node in walk(function) if isinstance(node, ast.Return)]
     returned = {node.value.id if isinstance(node.value, ast.Name) else None for node in returns}
     is_followed = bool(returned & allowed) and all(name in allowed for name in returned)
     return subjects, is_followed

@@ -14,6 +14,7 @@ from backend_contract._conformance.source.modules import (
     ModuleFinder,
     origin_of_name,
 )
+from backend_contract._conformance.source.parsing import unparse
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["why_undecided"]
@@ -23,6 +24,7 @@ _KNOWN = {_OURS, "typing_extensions", *sys.stdlib_module_names}
 _MAX_STEPS = 20
 
 
+@lru_cache(maxsize=2**14)
 def why_undecided(source: ClassSource, member: str) -> str | None:
     """Return the reason why *member* may come from another base, or ``None`` if it may not."""
     for cls in source.known_lineage:
@@ -41,7 +43,7 @@ def _open_base(cls: ClassSource) -> str | None:
         return None
     for base in cls.node.bases:
         if _is_open(base, cls.module, cls.modules):
-            return ast.unparse(base)
+            return unparse(base)
     return None
 
 

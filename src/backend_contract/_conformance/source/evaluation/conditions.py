@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from backend_contract._conformance.source.parsing import unparse
+
 __all__ = ["Decide", "decides", "decides_as_checkers"]
 
 Decide = Callable[[ast.expr], "bool | None"]
@@ -59,14 +61,14 @@ def _is_common(test: ast.expr) -> bool:
     """Return whether every checker knows a condition: no literals, no names, no parts of tuples."""
     match test:
         case ast.Name() | ast.Attribute():
-            return ast.unparse(test).rpartition(".")[2] == "TYPE_CHECKING"
+            return unparse(test).rpartition(".")[2] == "TYPE_CHECKING"
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return _is_common(operand)
         case ast.BoolOp(values=operands):
             return all(map(_is_common, operands))
         case ast.Compare(left=left, ops=[op], comparators=[ast.Tuple() | ast.Constant()]):
             is_order = not isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot)
-            return is_order and ast.unparse(left) in ("sys.version_info", "sys.platform")
+            return is_order and unparse(left) in ("sys.version_info", "sys.platform")
         case _:
             return False
 
@@ -77,7 +79,7 @@ def _value(node: ast.expr, facts: dict[str, object]) -> Any:
         case ast.Constant(value=value):
             return value
         case ast.Name() | ast.Attribute():
-            return facts.get(ast.unparse(node), _UNKNOWN)
+            return facts.get(unparse(node), _UNKNOWN)
         case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
             values = [_value(part, facts) for part in parts]
             return _UNKNOWN if _UNKNOWN in values else tuple(values)
@@ -89,7 +91,7 @@ def _value(node: ast.expr, facts: dict[str, object]) -> Any:
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             return _compared(_value(left, facts), op, _value(right, facts))
         case ast.Subscript(value=ast.Attribute() as whole, slice=index):
-            return _part(facts.get(ast.unparse(whole), _UNKNOWN), index)
+            return _part(facts.get(unparse(whole), _UNKNOWN), index)
         case ast.Call(func=ast.Attribute(value=text, attr="startswith"), args=[prefix]):
             return _starts(_value(text, facts), _value(prefix, facts))
         case _:

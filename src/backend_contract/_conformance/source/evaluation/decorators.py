@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of, unquoted
 from backend_contract._conformance.source.evaluation.assignments import function_of, is_inert
 from backend_contract._conformance.source.evaluation.kinds import Context
 from backend_contract._conformance.source.modules import ClassSource, Function
+from backend_contract._conformance.source.parsing import children, unparse, walk
 
 __all__ = ["returns_nothing", "retyping_decorator"]
 
@@ -29,16 +31,18 @@ class _Followed(NamedTuple):
     at: Context
 
 
+@lru_cache(maxsize=2**12)
 def returns_nothing(source: ClassSource) -> str | None:
     """Return the decorator after which the name of the class is ``None``, if there is one."""
     for decorator in source.node.decorator_list:
         followed = _follow(decorator, source)
         decorating = followed and followed.decorating
         if decorating is not None and _never_returns_a_value(decorating):
-            return ast.unparse(decorator)
+            return unparse(decorator)
     return None
 
 
+@lru_cache(maxsize=2**12)
 def retyping_decorator(source: ClassSource) -> str | None:
     """Return the decorator whose declared result may be less than the class, if there is one."""
     for decorator in source.node.decorator_list:
@@ -46,7 +50,7 @@ def retyping_decorator(source: ClassSource) -> str | None:
             continue
         followed = _follow(decorator, source)
         if followed is None or not _keeps_type(followed):
-            return ast.unparse(decorator)
+            return unparse(decorator)
     return None
 
 
@@ -76,7 +80,7 @@ def _follow(decorator: ast.expr, source: ClassSource) -> _Followed | None:
 
 
 def _is_static(function: Function) -> bool:
-    return any(ast.unparse(each) == "staticmethod" for each in function.decorator_list)
+    return any(unparse(each) == "staticmethod" for each in function.decorator_list)
 
 
 def _inner(outer: Function) -> Function | None:
@@ -92,7 +96,7 @@ def _returns(body: Iterable[ast.AST]) -> Iterable[ast.Return]:
         if isinstance(node, ast.Return):
             yield node
         elif not isinstance(node, Function | ast.Lambda | ast.ClassDef):
-            yield from _returns(ast.iter_child_nodes(node))
+            yield from _returns(children(node))
 
 
 def _never_returns_a_value(function: Function) -> bool:
@@ -120,7 +124,7 @@ def _is_stub(function: Function) -> bool:
 
 
 def _is_generator(function: Function) -> bool:
-    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function))
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in walk(function))
 
 
 # ---- what a decorator declares
@@ -152,13 +156,13 @@ def _maps_to_itself(annotated: ast.expr, functions: Sequence[Function], at: Cont
 
 
 def _written(annotated: ast.expr) -> str:
-    return ast.unparse(unquoted(annotated))
+    return unparse(unquoted(annotated))
 
 
 def _has_variable(annotated: ast.expr, functions: Sequence[Function], at: Context) -> bool:
     """Return whether an annotation names a type variable."""
     own = {each.name for f in functions for each in getattr(f, "type_params", ())}
-    for node in ast.walk(unquoted(annotated)):
+    for node in walk(unquoted(annotated)):
         if not isinstance(node, ast.Name):
             continue
         found = definition_of(node, at.module, at.modules)
@@ -166,7 +170,7 @@ def _has_variable(annotated: ast.expr, functions: Sequence[Function], at: Contex
         if node.id in own or (
             isinstance(statement, ast.Assign)
             and isinstance(statement.value, ast.Call)
-            and ast.unparse(statement.value.func).rpartition(".")[2] == "TypeVar"
+            and unparse(statement.value.func).rpartition(".")[2] == "TypeVar"
         ):
             return True
     return False

@@ -7,6 +7,7 @@ import ast
 from backend_contract._conformance.source.definitions import definition_of
 from backend_contract._conformance.source.evaluation.kinds import ancestor_names, is_field
 from backend_contract._conformance.source.modules import ClassSource, qualified_name
+from backend_contract._conformance.source.parsing import unparse, walk
 
 __all__ = ["is_inherited_by_model", "why_not_on_class"]
 
@@ -37,13 +38,13 @@ def _slots(cls: ClassSource) -> set[str]:
         return set()
     return {
         node.value
-        for node in ast.walk(value)
+        for node in walk(value)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 
 
 def _why_field(cls: ClassSource, member: str, statement: ast.Assign | ast.AnnAssign) -> str | None:
-    is_annotated = isinstance(statement, ast.AnnAssign) and "ClassVar" not in ast.unparse(
+    is_annotated = isinstance(statement, ast.AnnAssign) and "ClassVar" not in unparse(
         statement.annotation
     )
     maker = _field_maker(cls, statement)

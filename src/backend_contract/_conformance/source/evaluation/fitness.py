@@ -20,6 +20,7 @@ from backend_contract._conformance.source.evaluation.kinds import (
 )
 from backend_contract._conformance.source.evaluation.scopes import Function
 from backend_contract._conformance.source.modules import ClassSource, Module
+from backend_contract._conformance.source.parsing import unparse
 from backend_contract._conformance.source.signatures import alternatives
 
 __all__ = [
@@ -190,7 +191,7 @@ def fits_function(
 ) -> Opinion:
     """Return whether a function of a class body fits a method of the contract."""
     decorators = [] if isinstance(function, ast.Lambda) else function.decorator_list
-    names = {ast.unparse(each).rpartition(".")[2] for each in decorators}
+    names = {unparse(each).rpartition(".")[2] for each in decorators}
     if names - {"staticmethod", "classmethod", "override", "final", "contextmanager"}:
         if "property" in names or "cached_property" in names:
             return _misfit(f"`{member}` is a property, not a method")
@@ -309,7 +310,7 @@ def _accepts_annotation(member: str, role: str, given: ast.arg, at: Context) -> 
         kind.name in _REJECTED and not (kind.name == "dict" and role == "register_config")
         for kind in kinds
     ):
-        return _misfit(f"parameter `{given.arg}` of `{member}` is a `{ast.unparse(annotated)}`")
+        return _misfit(f"parameter `{given.arg}` of `{member}` is a `{unparse(annotated)}`")
     return _unknown(f"cannot follow the annotation of `{given.arg}` of `{member}`")
 
 

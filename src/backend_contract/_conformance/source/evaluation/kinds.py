@@ -24,13 +24,14 @@ from backend_contract._conformance.source.evaluation.standard_library import (
     FUNCTIONS,
     STRING_METHODS,
 )
+from backend_contract._conformance.source.execution import nodes_of
 from backend_contract._conformance.source.modules import (
     ClassSource,
     Function,
     Module,
     ModuleFinder,
-    iter_statements,
 )
+from backend_contract._conformance.source.parsing import unparse, walk
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = [
@@ -333,7 +334,7 @@ def _bound(kind: Kind) -> Kind:
 
 def _of_member(function: Function, owner: ClassSource, at: Context) -> Kinds:
     """Return the kinds of the value that a method or property has on an instance."""
-    names = {ast.unparse(each).rpartition(".")[2] for each in function.decorator_list}
+    names = {unparse(each).rpartition(".")[2] for each in function.decorator_list}
     if names & {"property", "cached_property", "getter"}:
         return result_of(function, at.of_class(owner))
     return (Kind("function", function=function, owner=owner),)
@@ -342,10 +343,10 @@ def _of_member(function: Function, owner: ClassSource, at: Context) -> Kinds:
 def _is_bound_in(name: str, function: Function | ast.Lambda) -> bool:
     return any(
         isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        for node in ast.walk(function)
+        for node in walk(function)
     ) or any(
         isinstance(node, Function | ast.ClassDef) and node.name == name and node is not function
-        for node in ast.walk(function)
+        for node in walk(function)
     )
 
 
@@ -354,7 +355,7 @@ def _of_variable(parts: list[str], at: Context) -> Kinds:
     assert at.function is not None
     values: list[Kinds] = []
     stores = 0
-    for node in ast.walk(at.function):
+    for node in walk(at.function):
         if isinstance(node, ast.Name) and node.id == parts[0] and isinstance(node.ctx, ast.Store):
             stores += 1
         match node:
@@ -673,7 +674,7 @@ def _read(kind: Kind, at: Context, on_class: bool) -> Kinds:
     getters = [
         statement
         for cls in kind.cls.known_lineage
-        for statement in iter_statements(cls.node.body)
+        for statement in cls.statements
         if isinstance(statement, Function) and statement.name == "__get__"
     ]
     return _of_getters(getters, at.of_class(kind.cls), on_class) if getters else (kind,)
@@ -714,7 +715,7 @@ def result_of(function: Function, at: Context) -> Kinds:
 
 def _of_returned(function: Function, at: Context) -> Kinds:
     """Return the kinds of the values that an unannotated function returns."""
-    nodes = list(_nodes_of(function.body))
+    nodes = nodes_of(function)
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes):
         return _known("generator")
     inside = at._replace(function=function)
@@ -723,13 +724,6 @@ def _of_returned(function: Function, at: Context) -> Kinds:
     if not isinstance(function.body[-1], ast.Return | ast.Raise):
         return None if returns else (NONE,)
     return union(values) if values else None
-
-
-def _nodes_of(body: Iterable[ast.AST]) -> Iterable[ast.AST]:
-    for node in body:
-        yield node
-        if not isinstance(node, Function | ast.Lambda | ast.ClassDef):
-            yield from _nodes_of(ast.iter_child_nodes(node))
 
 
 # ---- annotations

@@ -8,6 +8,7 @@ nothing does.
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.results import Verdict
@@ -40,6 +41,7 @@ from backend_contract._conformance.source.evaluation.kinds import (
 from backend_contract._conformance.source.evaluation.scopes import Binding, Function
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.parsing import unparse, walk
 
 __all__ = [
     "constructor_opinion",
@@ -64,6 +66,7 @@ class _Value(NamedTuple):
     binding: Binding
 
 
+@lru_cache(maxsize=2**14)
 def opinion_on(
     source: ClassSource, member: str, checker: str, *, on_class: bool = False
 ) -> Opinion | None:
@@ -136,7 +139,7 @@ def _is_property(values: list[_Value | None]) -> bool:
 
 
 def _decorator_names(function: Function) -> set[str]:
-    return {ast.unparse(each).rpartition(".")[2] for each in function.decorator_list}
+    return {unparse(each).rpartition(".")[2] for each in function.decorator_list}
 
 
 def _opinion_on_read_only(member: str, on_self: list[Assigned]) -> Opinion | None:
@@ -241,7 +244,7 @@ def _opinion_on_binding(source: ClassSource, member: str, value: _Value, on_clas
     if expression is None:
         return Opinion(Verdict.UNCHECKED, f"cannot follow how `{member}` is bound")
     kinds = kinds_of(expression, at)
-    written = ast.unparse(expression)
+    written = unparse(expression)
     if member in ATTRIBUTES:
         kinds = read_kinds(kinds, at, on_class=on_class)
         if kinds is not None and len(kinds) > 1 and _is_declared_as_any(statement):
@@ -252,8 +255,8 @@ def _opinion_on_binding(source: ClassSource, member: str, value: _Value, on_clas
 
 def _is_declared_as_any(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.AnnAssign) and any(
-        isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each).rpartition(".")[2] == "Any"
-        for each in ast.walk(statement.annotation)
+        isinstance(each, ast.Name | ast.Attribute) and unparse(each).rpartition(".")[2] == "Any"
+        for each in walk(statement.annotation)
     )
 
 
@@ -328,7 +331,7 @@ def _fits_assigned(member: str, assigned: Assigned, on_class: bool, is_bound: bo
     if assigned.value is None:
         return Opinion(Verdict.UNCHECKED, f"cannot follow what is assigned to `{member}`")
     kinds = kinds_of(assigned.value, assigned.at)
-    written = ast.unparse(assigned.value)
+    written = unparse(assigned.value)
     if member in ATTRIBUTES:
         kinds = kinds if is_bound else read_kinds(kinds, assigned.at, on_class=on_class)
         return fits_attribute(member, kinds, written)
@@ -338,6 +341,7 @@ def _fits_assigned(member: str, assigned: Assigned, on_class: bool, is_bound: bo
 # ---- constructors
 
 
+@lru_cache(maxsize=2**12)
 def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
     """Return the opinion on ``__init__`` if *checker* takes another one than Python does."""
     declared = stub_opinion(source, "__init__")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.source.evaluation.conditions import Decide
+from backend_contract._conformance.source.parsing import children, unparse, walk
 
 __all__ = [
     "Alternatives",
@@ -151,7 +152,7 @@ class _Flow:
                 self._set(name, Binding(statement, whole), state)
             case ast.Delete(targets=targets):
                 for target in targets:
-                    for each in ast.walk(target):
+                    for each in walk(target):
                         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Del):
                             state[each.id] = (None,)
                             self.reached.setdefault(each.id, []).append(statement)
@@ -187,7 +188,7 @@ class _Flow:
 def _runs_to_its_end(loop: ast.For, last: ast.expr) -> bool:
     """Return whether the last value of a loop is that of the last element."""
     leaves = (ast.Break, ast.Continue, ast.Return, ast.If, ast.Try)
-    is_left = any(isinstance(node, leaves) for each in loop.body for node in ast.walk(each))
+    is_left = any(isinstance(node, leaves) for each in loop.body for node in walk(each))
     return not is_left and not isinstance(last, ast.Starred)
 
 
@@ -217,7 +218,7 @@ def _is_accessor(function: Function) -> bool:
     return any(
         isinstance(decorator, ast.Attribute)
         and decorator.attr in ("setter", "deleter")
-        and ast.unparse(decorator.value) == function.name
+        and unparse(decorator.value) == function.name
         for decorator in function.decorator_list
     )
 
@@ -225,8 +226,7 @@ def _is_accessor(function: Function) -> bool:
 def is_overload(function: ast.stmt) -> bool:
     """Return whether a statement is an overload, which only type checkers read."""
     return isinstance(function, Function) and any(
-        ast.unparse(decorator).rpartition(".")[2] == "overload"
-        for decorator in function.decorator_list
+        unparse(decorator).rpartition(".")[2] == "overload" for decorator in function.decorator_list
     )
 
 
@@ -263,11 +263,9 @@ def _distributed(
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
     """Yield the nodes of the expressions of a statement itself, without those in functions."""
-    waiting: list[ast.AST] = [
-        node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.expr)
-    ]
+    waiting: list[ast.AST] = [node for node in children(statement) if isinstance(node, ast.expr)]
     while waiting:
         node = waiting.pop()
         yield node
         if not isinstance(node, ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
+            waiting += children(node)

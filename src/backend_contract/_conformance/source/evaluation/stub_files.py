@@ -19,6 +19,7 @@ from backend_contract._conformance.source.evaluation.kinds import (
     result_of,
 )
 from backend_contract._conformance.source.modules import ClassSource, Function, Member
+from backend_contract._conformance.source.parsing import unparse, walk
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["stub_opinion"]
@@ -31,8 +32,8 @@ def stub_opinion(source: ClassSource, member: str) -> Opinion | None:
     """
     for cls in source.known_lineage:
         in_module = cls.in_body.get(member) or cls.on_self.get(member)
-        path = cls.module.path.with_suffix(".pyi")
-        if _is_ours(cls) or not path.is_file():
+        path = None if _is_ours(cls) else cls.module.stub
+        if path is None:
             if in_module is not None:
                 return None
             continue
@@ -59,7 +60,7 @@ def _members_in_stub(cls: ClassSource, path: Path) -> dict[str, Member]:
     except CouldNotCheckError:
         return {}
     found: dict[str, Member] = {}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.ClassDef) and node.name == cls.node.name:
             for each in node.body:
                 if isinstance(each, Function):
@@ -87,7 +88,7 @@ def _compared(
     elif member in ATTRIBUTES:
         return _compared_attribute(member, cls, in_module, in_stub, name)
     else:
-        is_same = ast.unparse(in_module) == ast.unparse(in_stub)
+        is_same = unparse(in_module) == unparse(in_stub)
     if is_same:
         return None
     reason = f"type checkers read {name}, which declares `{member}` differently"
@@ -101,7 +102,7 @@ def _shape(function: Function) -> tuple[object, ...]:
         [each.arg for each in part] for part in (given.posonlyargs, given.args, given.kwonlyargs)
     ]
     optional = [default is not None for default in given.kw_defaults]
-    decorators = sorted(ast.unparse(each) for each in function.decorator_list)
+    decorators = sorted(unparse(each) for each in function.decorator_list)
     several = given.vararg and given.vararg.arg, given.kwarg and given.kwarg.arg
     is_async = isinstance(function, ast.AsyncFunctionDef)
     return is_async, names, len(given.defaults), optional, several, decorators
@@ -113,13 +114,13 @@ def _agree(in_module: Function, in_stub: Function) -> bool:
     for one, other in zip(_parameters(in_module), _parameters(in_stub), strict=True):
         pairs.append((one.annotation, other.annotation))
     return all(
-        one is None or (other is not None and ast.unparse(one) == ast.unparse(other))
+        one is None or (other is not None and unparse(one) == unparse(other))
         for one, other in pairs
     )
 
 
 def _parameters(function: Function) -> list[ast.arg]:
-    return [each for each in ast.walk(function.args) if isinstance(each, ast.arg)]
+    return [each for each in walk(function.args) if isinstance(each, ast.arg)]
 
 
 def _compared_attribute(
@@ -128,7 +129,7 @@ def _compared_attribute(
     """Return whether the module gives an attribute a value that fits."""
     at = Context(cls.module, cls.modules, cls if member in cls.in_body else None, target=cls)
     if isinstance(in_module, Function):
-        names = {ast.unparse(each) for each in in_module.decorator_list}
+        names = {unparse(each) for each in in_module.decorator_list}
         is_method = not isinstance(in_stub, Function)
         if names != {"property"} or is_method is (member == "backend_type"):
             reason = f"type checkers read {name}, which declares `{member}` differently"
@@ -139,7 +140,7 @@ def _compared_attribute(
     else:
         assert isinstance(in_module, ast.AnnAssign)
         kinds = kinds_of_annotation(in_module.annotation, at)
-    opinion = fits_attribute(member, kinds, ast.unparse(in_module))
+    opinion = fits_attribute(member, kinds, unparse(in_module))
     return (
         None
         if opinion.verdict is Verdict.OK

@@ -8,9 +8,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from backend_contract._conformance import interruption
 from backend_contract._conformance.static.checkers import subprocesses
@@ -133,11 +134,10 @@ def _parse(output: str, directory: Path) -> tuple[list[Diagnostic], str]:
     errors: list[Diagnostic] = []
     other_lines = ""
     paths: dict[str, Path] = {}  # to resolve each only once
-    for line in output.splitlines():
+    for line, row in _rows(output.splitlines()):
         try:
-            row = json.loads(line)
             severity = row["severity"]
-        except (ValueError, TypeError, KeyError):
+        except (TypeError, KeyError):
             other_lines += f"{line}\n"
             continue
         if severity == "error":
@@ -147,6 +147,22 @@ def _parse(output: str, directory: Path) -> tuple[list[Diagnostic], str]:
             is_import = str(row["code"]).startswith("import")
             errors.append(Diagnostic(paths[file], row["line"], row["message"], is_import))
     return errors, other_lines
+
+
+def _rows(lines: list[str]) -> Iterable[tuple[str, Any]]:
+    """Return each line with its value as JSON, or with ``None`` if it has none."""
+    try:
+        rows: list[Any] = json.loads(f"[{','.join(lines)}]")  # at once, which is faster
+    except ValueError:
+        rows = []
+    return zip(lines, rows if len(rows) == len(lines) else map(_value, lines), strict=True)
+
+
+def _value(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 def _first(errors: list[Diagnostic]) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -71,6 +70,8 @@ def find_program(name: str) -> str | None:
     # `pip install --target` puts programs below the directory of the modules.
     directories += [str(Path(entry, "bin")) for entry in this_environment().path]
     directories += filter(os.path.isabs, os.environ.get("PATH", os.defpath).split(os.pathsep))
+    import shutil  # mypy does without
+
     return shutil.which(name, path=os.pathsep.join(directories))
 
 
