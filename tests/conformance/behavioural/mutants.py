@@ -14,10 +14,14 @@ import functools
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import aconfig
 
 from backend_contract import LocalBackend
 from backend_contract.runtime_context import get_metadata, is_grpc_context, is_http_context
+
+T = TypeVar("T")
 
 HANGS = 5.0
 """The time limit for a mutant that hangs, in seconds."""
@@ -41,8 +45,17 @@ HOOKS: dict[str, Any] = {
 }
 
 
+def named(cls):
+    """Give a class a name of its own, unless it inherits none or has one."""
+    if "backend_type" not in vars(cls) and hasattr(cls, "backend_type"):
+        cls.backend_type = cls.__name__.upper()
+    return cls
+
+
 def violates(clause, hangs=False, **given):
     def add(cls):
+        if clause != "BC104":
+            named(cls)
         limit = {"time_limit": HANGS} if hangs else {}
         MUTANTS.append(Mutant(clause, cls, {**HOOKS, **limit, **given}))
         return cls
@@ -206,6 +219,39 @@ class NamedAsItsClass(Structural):
     backend_type = NameOfTheClass()
 
 
+@violates("BC103")
+class NamedWithALineBreak(Inheriting):
+    backend_type = "INHERITING\n"
+
+
+# BC104
+
+
+@violates("BC104")
+class KeepsTheNameOfItsBase(Inheriting):
+    pass
+
+
+@violates("BC104")
+class KeepsTheNameOfAStructuralBase(Structural):
+    def connect(self):
+        pass
+
+
+@violates("BC104")
+class RepeatsTheNameOfItsBase(Inheriting):
+    backend_type = "INHERITING"
+
+
+class Labelled:
+    label = "none"
+
+
+@violates("BC104")
+class NamedBelowAMixin(Labelled, Structural, Generic[T]):
+    pass
+
+
 # BC201
 
 
@@ -255,6 +301,36 @@ class ForgetsItsBase(LocalBackend):
         self.routes = []
 
 
+@violates("BC201")
+class LacksItsLockWithoutConfiguration(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        if config is None:
+            del self.lock
+
+    @property
+    def start_lock(self):
+        lock = self.lock
+        return lambda: lock
+
+
+@violates("BC201")
+class FlagComesWithItsConfiguration(Inheriting):
+    def __init__(self, config=None):
+        super().__init__(config)
+        if config is None:
+            del self._started
+
+
+@violates("BC201")
+class LacksItsFlag(Structural):
+    """Sets the flag in `start` and `stop` only."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        del self.is_started
+
+
 # BC202
 
 
@@ -280,6 +356,30 @@ class RegistersFluently(Structural):
 @violates("BC202")
 class RegistersAsynchronously(Inheriting):
     async def register_config(self, config):
+        super().register_config(config)
+
+
+@violates("BC202")
+class SaysWhetherItChanged(Structural):
+    def register_config(self, config):
+        before = self.config
+        super().register_config(config)
+        return self.config != before or None
+
+
+@violates("BC202")
+class ReturnsEarly(Inheriting):
+    def register_config(self, config):
+        if not config:
+            return self
+        super().register_config(config)
+
+
+@violates("BC202", config={"address": "here"})
+class SaysThatItRejects(Inheriting):
+    def register_config(self, config):
+        if set(config) - {"address"}:
+            return False
         super().register_config(config)
 
 
@@ -311,6 +411,17 @@ class RefusesAKeyItHas(Structural):
         for key in config:
             if key in self.config:
                 raise ValueError(f"{key} is configured already")
+        super().register_config(config)
+
+
+@violates("BC203")
+class ConfiguredTenTimes(Inheriting):
+    calls = 0
+
+    def register_config(self, config):
+        self.calls += 1
+        if self.calls > 10:
+            raise RuntimeError("too many registrations")
         super().register_config(config)
 
 
@@ -374,6 +485,130 @@ class AcceptsAndIgnores(Structural):
         pass
 
 
+def merge_to(depth, earlier, later):
+    merged = copy.deepcopy(dict(earlier))
+    for key, value in copy.deepcopy(dict(later)).items():
+        both = isinstance(merged.get(key), dict) and isinstance(value, dict)
+        merged[key] = merge_to(depth - 1, merged[key], value) if both and depth else value
+    return merged
+
+
+@violates("BC204")
+class MergesTwoLevels(Inheriting):
+    def register_config(self, config):
+        self.config = aconfig.Config(merge_to(1, self.config, config), override_env_vars=False)
+
+
+def without(value, dropped):
+    return {
+        key: without(item, dropped) if isinstance(item, dict) and item else item
+        for key, item in value.items()
+        if not dropped(item)
+    }
+
+
+@violates("BC204")
+class IgnoresNone(Structural):
+    def register_config(self, config):
+        super().register_config(without(config, lambda item: item is None))
+
+
+@violates("BC204")
+class IgnoresEmptyText(Inheriting):
+    def register_config(self, config):
+        kept = without(config, lambda item: item == "" or item == [])
+        super().register_config(aconfig.Config(kept, override_env_vars=False))
+
+
+@violates("BC204")
+class IgnoresZero(Structural):
+    def register_config(self, config):
+        super().register_config(without(config, lambda item: item == 0 and item is not False))
+
+
+@violates("BC204")
+class EmptiesSections(Structural):
+    def register_config(self, config):
+        def emptied(earlier, later):
+            merged = merge(earlier, later)
+            for key, value in later.items():
+                if value == {}:
+                    merged[key] = {}
+                elif isinstance(value, dict) and isinstance(earlier.get(key), dict):
+                    merged[key] = emptied(earlier[key], value)
+            return merged
+
+        self.config = emptied(self.config, config)
+
+
+def renamed(value, rename):
+    if not isinstance(value, dict):
+        return value
+    return {rename(key): renamed(item, rename) for key, item in value.items()}
+
+
+@violates("BC204")
+class FoldsCase(Structural):
+    def register_config(self, config):
+        super().register_config(renamed(dict(config), str.lower))
+
+
+@violates("BC204")
+class WritesUnderscores(Inheriting):
+    def register_config(self, config):
+        keys = renamed(dict(config), lambda key: key.replace(".", "_"))
+        super().register_config(aconfig.Config(keys, override_env_vars=False))
+
+
+@violates("BC204")
+class SplitsDottedKeys(Structural):
+    def register_config(self, config):
+        def split(value):
+            found = {}
+            for key, item in value.items():
+                for part in reversed(key.split(".")):
+                    item = {part: split(item) if isinstance(item, dict) else item}
+                found = merge(found, item)
+            return found
+
+        self.config = merge(self.config, split(config))
+
+
+@violates("BC204")
+class ReadsTheEnvironment(Inheriting):
+    def register_config(self, config):
+        super().register_config(config)
+        self.config = aconfig.Config(self.config)
+
+
+@violates("BC204")
+class ReadsTheEnvironmentWhenMade(Structural):
+    def __init__(self, config=None):
+        super().__init__(aconfig.Config(config or {}))
+
+
+@violates("BC204", config={"server": {"host": "here", "port": 1}})
+class ReplacesASection(Inheriting):
+    """Rejects unknown keys."""
+
+    def register_config(self, config):
+        if set(config) - {"server"}:
+            raise ValueError("not known")
+        self.config = aconfig.Config({**self.config, **copy.deepcopy(dict(config))})
+
+
+@violates("BC204")
+class MergesOnce(Structural):
+    """Adds each registration to what the constructor got, not to the earlier ones."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.given = self.config
+
+    def register_config(self, config):
+        self.config = merge(self.given, config)
+
+
 # BC205
 
 
@@ -427,6 +662,96 @@ class ForgetsItAllWhenStopped(Structural):
         super().stop()
         if self.given:
             self.given.clear()
+
+
+@violates("BC205")
+class TakesOutWhenStarted(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.registered = []
+
+    def register_config(self, config):
+        super().register_config(config)
+        self.registered.append(config)
+
+    def start(self):
+        super().start()
+        for config in self.registered:
+            config.pop("backend_contract", None)
+
+
+@violates("BC205")
+class AppendsToLists(Inheriting):
+    def register_config(self, config):
+        def append(value):
+            for item in value.values():
+                if isinstance(item, dict):
+                    append(item)
+                elif isinstance(item, list):
+                    item.append("last")
+
+        super().register_config(config)
+        append(config)
+
+
+# BC206
+
+
+@violates("BC206")
+class KeepsTheFirstMapping(Inheriting):
+    def register_config(self, config):
+        if self.config:
+            super().register_config(config)
+        else:
+            self.config = config
+
+
+@violates("BC206")
+class CopiesOneLevel(Structural):
+    def register_config(self, config):
+        def merge_shallow(earlier, later):
+            merged = {**earlier, **later}
+            for key, value in later.items():
+                if isinstance(earlier.get(key), dict) and isinstance(value, dict):
+                    merged[key] = merge_shallow(earlier[key], value)
+            return merged
+
+        self.config = merge_shallow(self.config, config)
+
+
+@violates("BC206")
+class MergesWhenAsked(Structural):
+    """Keeps what it was given, and merges it when it is read."""
+
+    def __init__(self, config=None):
+        self.given = [copy.deepcopy(dict(config or {}))]
+        super().__init__(config)
+
+    @property
+    def config(self):
+        return functools.reduce(merge, self.given)
+
+    @config.setter
+    def config(self, value):
+        pass
+
+    def register_config(self, config):
+        self.given.append(config)
+
+
+@violates("BC206")
+class SharesLists(Inheriting):
+    def register_config(self, config):
+        super().register_config(config)
+
+        def share(merged, given):
+            for key, value in given.items():
+                if isinstance(value, dict) and isinstance(merged.get(key), dict):
+                    share(merged[key], value)
+                elif isinstance(value, list):
+                    dict.__setitem__(merged, key, value)
+
+        share(self.config, config)
 
 
 # BC301

@@ -99,12 +99,14 @@ def named(name: str, by: Callable[[str], str] = str) -> type[Mine]:
 
 
 @pytest.mark.parametrize(
-    "name", ["Mine", "mine", "", "  ", "\N{MICRO SIGN}SERVICE"], ids=lambda name: ascii(name)
+    "name",
+    ["Mine", "mine", "", "  ", " MINE", "MINE\n", "\N{MICRO SIGN}SERVICE"],
+    ids=lambda name: ascii(name),
 )
 def test_name_not_upper_case(name: str) -> None:
-    """A name that is empty or not upper case violates BC103."""
+    """A name that is empty, has blanks around it or is not upper case violates BC103."""
     assert said("BC103", named(name)) == (VIOLATED, f"backend_type is {name!r}")
-    assert said("BC103", named(f"M{name}", str.upper)) == (OK, "")
+    assert said("BC103", named(f"M{name}M", str.upper)) == (OK, "")
 
 
 # BC201
@@ -195,7 +197,7 @@ def test_sample_configuration() -> None:
 
 
 def test_constructor_type_error() -> None:
-    """A TypeError violates BC201 even with a sample configuration."""
+    """With a sample configuration, only a TypeError of the call itself violates BC201."""
 
     class TakesNoNone(Mine):
         def __init__(self, *config: Any) -> None:
@@ -203,9 +205,41 @@ def test_constructor_type_error() -> None:
                 raise TypeError("no configuration")
             super().__init__(*config)
 
-    verdict, found = said("BC201", TakesNoNone, config=SAMPLE)
+    verdict, found = said("BC201", TakesNoNone)
     assert verdict is VIOLATED
     assert found.startswith(f"{TakesNoNone.__qualname__}(None) raised TypeError: no configuration")
+    assert said("BC201", TakesNoNone, config=SAMPLE) == (OK, "")
+
+
+def test_incomplete() -> None:
+    """A member that cannot be read violates BC201, and blocks the clauses that read it."""
+
+    class Incomplete(Structural):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            if config is None:
+                del self.is_started
+
+    name = Incomplete.__qualname__
+    verdict, found = said("BC201", Incomplete)
+    assert verdict is VIOLATED
+    assert found.startswith(f"{name}().is_started raised AttributeError: 'Incomplete' object has ")
+    assert said("BC307", Incomplete) == (Verdict.BLOCKED, "BC201")
+    assert said("BC201", lambda: Incomplete())[0] is VIOLATED
+    assert said("BC307", lambda: Incomplete()) == (Verdict.BLOCKED, "BC201")
+    assert said("BC201", Incomplete, config=SAMPLE)[0] is VIOLATED
+
+
+def test_raising_member() -> None:
+    """A member that raises anything but an AttributeError is there; its own clause is violated."""
+
+    class Unreadable(Mine):
+        @property
+        def is_started(self) -> bool:
+            raise OSError("no connection")
+
+    assert said("BC201", Unreadable) == (OK, "")
+    assert said("BC307", Unreadable)[0] is VIOLATED
 
 
 # BC202, BC203

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 import aconfig
-from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge
+from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge, named
 
 from backend_contract import BackendBase, LocalBackend
 from backend_contract.runtime_context import get_metadata
@@ -23,7 +23,7 @@ NO_HOOKS = {"BC308", "BC405", "BC506"}
 
 def conforms(undecided=frozenset(), **given):
     def add(cls):
-        UNUSUAL.append((cls, given, set(undecided)))
+        UNUSUAL.append((named(cls), given, set(undecided)))
         return cls
 
     return add
