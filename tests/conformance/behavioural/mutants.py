@@ -1060,6 +1060,7 @@ class StartedByMethod(Inheriting):
         return self._started
 
 
+@named
 class WithFlag(Structural):
     """Has `is_started` as a property over `self.flag`."""
 
@@ -1435,6 +1436,7 @@ class SwallowsUnderTheLock(Inheriting):
 # BC404
 
 
+@named
 class WithPlainLock(Structural):
     def __init__(self, config=None):
         super().__init__(config)

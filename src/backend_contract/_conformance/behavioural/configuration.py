@@ -26,9 +26,14 @@ from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend, ConfigType
 
 
+def _at_two_levels(settings: Mapping[str, Any]) -> dict[str, Any]:
+    top = {f"backend_contract_{key}": value for key, value in settings.items()}
+    return {"backend_contract": {**settings}, **top}
+
+
 def _first() -> dict[str, Any]:
-    return {
-        "backend_contract": {
+    return _at_two_levels(
+        {
             "kept": 1,
             "switch": True,
             "replaced": "earlier",
@@ -38,17 +43,17 @@ def _first() -> dict[str, Any]:
             "emptied": "earlier",
             "list": [1, 2],
             "Case": "earlier",
+            "first.dotted": 1,
             "mapping": {"given": 1},
             "untouched": {"kept": 1},
             "deeper": {"kept": [{"kept": 1}], "deeper": {"deepest": {"kept": 1, "replaced": 1}}},
-        },
-        "backend_contract_kept": "given",
-    }
+        }
+    )
 
 
 def _second() -> dict[str, Any]:
-    return {
-        "backend_contract": {
+    return _at_two_levels(
+        {
             "switch": False,
             "replaced": "later",
             "none": None,
@@ -57,21 +62,24 @@ def _second() -> dict[str, Any]:
             "emptied": {},
             "list": [3],
             "case": "later",
+            "CASE": "later still",
             "mapping": 0,
             "untouched": {},
-            "untouched.kept": "a key of its own",
             "deeper": {"added": {"nothing": None}, "deeper": {"deepest": {"replaced": 2}}},
-        },
-        "backend_contract_added": {"list": [], "replaced": "earlier"},
-    }
+            "added": {"list": [], "replaced": "earlier"},
+        }
+    )
 
 
 def _third() -> dict[str, Any]:
     """Return a configuration with keys of both others."""
-    return {
-        "backend_contract": {"deeper": {"kept": [], "added": {"something": 1}}},
-        "backend_contract_added": {"list": [1], "replaced": "later", "deeper": {}},
-    }
+    return _at_two_levels(
+        {
+            "untouched.kept": "a key of its own",
+            "deeper": {"kept": [], "added": {"something": 1}},
+            "added": {"list": [1], "replaced": "later", "deeper": {}},
+        }
+    )
 
 
 _NO_BASE = "`__init__` does not call `super().__init__(config)`: the lock and the state are missing"
