@@ -213,7 +213,7 @@ class NoOwnNameBelowAGenericOne(GenericWithoutOwnName[int]):  # BC104
     pass
 
 
-class NamedMixin:
+class NamedMixin:  # BC201 BC202 BC307 BC309 BC401 BC501
     backend_type = "MIXED"
 
 
@@ -221,7 +221,7 @@ class OwnNameOfAMixin(NamedMixin, LocalBackend):  # ok
     pass
 
 
-class NamedAndAbstract(BackendBase):
+class NamedAndAbstract(BackendBase):  # BC201
     backend_type = "ABSTRACT"
 
     def register_config(self, config: aconfig.Config) -> None: ...
@@ -235,10 +235,11 @@ class OwnNameOfAnAbstractBase(NamedAndAbstract):  # ok
     def connect(self) -> None: ...
 
 
-class NoOwnNameBelowAnUnknownClass(
-    Unseen, Whole
-):  # BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
-    pass
+class OwnNameUnderACondition(Whole):  # BC104u
+    if threading.active_count():
+        backend_type = "WHOLE"
+    else:
+        backend_type = "OWN"
 
 
 # ---- BC201: the constructor

@@ -121,7 +121,8 @@ def _try_class(trial: Trial, cls: type[Backend]) -> None:
             backend = trial.call(what, create, *arguments)
         except StopTrial as outcome:
             # A sample configuration means that an empty one need not be valid.
-            if shown == described or sample is None or is_call_error(outcome.__cause__):
+            may_raise = sample is not None and shown != described
+            if not may_raise or (outcome.__cause__ and is_call_error(outcome.__cause__)):
                 raise
         else:
             _require_complete(trial, backend, what)

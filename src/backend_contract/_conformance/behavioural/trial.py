@@ -321,9 +321,9 @@ class Trial:
         except BaseException as error:  # raised outside of `call`, most likely by a lock
             if is_skip(error):
                 raise
-            outcome = violated(f"{self._description.rstrip(',')}: {describe_exception(error)}")
-            outcome.__cause__ = error
-            return outcome
+            found = violated(f"{self._description.rstrip(',')}: {describe_exception(error)}")
+            found.__cause__ = error
+            return found
         finally:
             self._release()
         return None
