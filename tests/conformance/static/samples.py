@@ -236,10 +236,7 @@ class OwnNameOfAnAbstractBase(NamedAndAbstract):  # ok
 
 
 class OwnNameUnderACondition(Whole):  # BC104u
-    if threading.active_count():
-        backend_type = "WHOLE"
-    else:
-        backend_type = "OWN"
+    backend_type = "WHOLE" if threading.active_count() else "OWN"
 
 
 # ---- BC201: the constructor
