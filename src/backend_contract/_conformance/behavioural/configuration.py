@@ -343,28 +343,26 @@ def _merged_config(trial: Trial, backend: Backend, given: Configurations) -> Map
     if found is None:
         found = getattr(backend, "config", None)
         is_base = BackendBase in type(backend).__mro__
-        if not is_base and not (isinstance(found, Mapping) and _shows(found, given)):
+        if not is_base and not _shows(found, given):
             raise needs_a_suite("the merged configuration cannot be seen; define `merged_config`")
     if not isinstance(found, Mapping):
         raise violated(f"the merged configuration is {found!r}")
     return cast("Mapping[str, Any]", found)
 
 
-def _shows(found: Mapping[str, Any], given: Configurations) -> bool:
+def _shows(found: object, given: Configurations) -> bool:
     """Return whether *found* has keys that were registered after the first configuration."""
     first, *later = map(_paths, given)
     return bool((set[str]().union(*later) - first or first) & _paths(found))
 
 
-def _paths(mapping: Mapping[str, Any], above: str = "") -> set[str]:
-    """Return the paths of all keys at every depth."""
-    found: set[str] = set()
-    for key, value in mapping.items():
-        path = f"{above}/{key}"
-        found.add(path)
-        if isinstance(value, Mapping):
-            found |= _paths(cast("Mapping[str, Any]", value), path)
-    return found
+def _paths(value: object, above: str = "") -> set[str]:
+    """Return the paths of the keys at every depth, if *value* is a mapping."""
+    if not isinstance(value, Mapping):
+        return set()
+    mapping = cast("Mapping[str, object]", value)
+    deeper = (_paths(item, f"{above}/{key}") for key, item in mapping.items())
+    return {f"{above}/{key}" for key in mapping}.union(*deeper)
 
 
 class _Absent:
@@ -384,14 +382,19 @@ def _difference(found: Any, expected: Any, path: str) -> str | None:
             for key, value in mappings[1].items()
         )
         return next((each for each in differences if each is not None), None)
-    if isinstance(expected, list) and isinstance(found, tuple):  # in a frozen configuration
+    if _is_same(found, expected):
+        return None
+    return f"{path} is {found!r} in the merged configuration, expected {expected!r}"
+
+
+def _is_same(found: object, expected: object) -> bool:
+    """Return whether two values are equal, as far as values of their kind can be compared."""
+    if isinstance(found, tuple) and isinstance(expected, list):  # in a frozen configuration
         found = [*cast("tuple[object, ...]", found)]
     # True equals 1, but is another value.
     if found == expected and isinstance(found, bool) is isinstance(expected, bool):
-        return None
-    if type(found) is type(expected) and copy.deepcopy(expected) != expected:
-        return None  # its copies cannot be compared
-    return f"{path} is {found!r} in the merged configuration, expected {expected!r}"
+        return True
+    return type(found) is type(expected) and copy.deepcopy(expected) != expected
 
 
 @tries(
