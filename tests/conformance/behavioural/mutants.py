@@ -449,11 +449,16 @@ class KeepsEarlierValues(Structural):
 @violates("BC204")
 class JoinsLists(Structural):
     def register_config(self, config):
-        earlier = self.config.get("backend_contract", {}).get("list", [])
-        super().register_config(config)
-        section = self.config.get("backend_contract", {})
-        if "list" in section:
-            section["list"] = earlier + section["list"]
+        def join(earlier, later):
+            merged = merge(earlier, later)
+            for key, value in later.items():
+                if isinstance(value, list) and isinstance(earlier.get(key), list):
+                    merged[key] = earlier[key] + value
+                elif isinstance(value, dict) and isinstance(earlier.get(key), dict):
+                    merged[key] = join(earlier[key], value)
+            return merged
+
+        self.config = join(self.config, config)
 
 
 @violates("BC204")
@@ -630,11 +635,11 @@ class MergesIntoWhatItWasMadeWith(Structural):
             self.config[key] = value
 
 
-@violates("BC205", config={"timeout": 3})
+@violates("BC205", config={"a": {"timeout": 3}})
 class TakesOutWhatItKnows(Structural):
     def register_config(self, config):
-        timeout = config.pop("timeout", self.config.get("timeout"))
-        super().register_config({**config, "timeout": timeout})
+        known = {"a": config.pop("a")} if "a" in config else {}
+        super().register_config({**config, **known})
 
 
 @violates("BC205")
@@ -677,7 +682,7 @@ class TakesOutWhenStarted(Structural):
     def start(self):
         super().start()
         for config in self.registered:
-            config.pop("backend_contract", None)
+            config.clear()
 
 
 @violates("BC205")

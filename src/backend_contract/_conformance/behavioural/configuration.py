@@ -195,7 +195,7 @@ import aconfig
 backend = make()
 config = aconfig.Config({"first": 1}, override_env_vars=False)
 raised = []
-for _ in range(3):
+for _ in range(20):
     try:
         backend.register_config(config)
         raised.append(False)
@@ -258,7 +258,7 @@ except TypeError:
     backend = make()
     backend.register_config(first)
 backend.register_config(later)
-backend.register_config(config(kept={"last": 1}))
+backend.register_config(config(kept={"last": 1, "deeper": {}}))
 expected = {**later["a"], "kept": {"deeper": {"kept": 1, "later": 1}, "last": 1}}
 assert backend.config["a"] == expected, backend.config
 assert backend.config["a_kept"] == 1, backend.config""",
@@ -401,19 +401,23 @@ def _is_same(found: object, expected: object) -> bool:
     "BC205",
     """\
 import aconfig, copy
-given = [aconfig.Config({"a": {"b": [n], str(n): n}}, override_env_vars=False) for n in (1, 2, 3)]
-before = copy.deepcopy(given)
+given = [
+    aconfig.Config({key: {"list": [n], str(n): n} for key in keys}, override_env_vars=False)
+    for n, keys in enumerate(("a", "ab", "ab"))
+]
+before = copy.deepcopy([dict(config) for config in given])
 try:
     backend = make(given[0])
 except TypeError:
     backend = make()
-for config in given[1:] * 2:
+for config in given:
     try:
         backend.register_config(config)
     except NotImplementedError:
         pass
 backend.start(); backend.stop()
 assert given == before, given""",
+    after=("BC302",),
 )
 def _try_configurations_stay_unchanged(trial: Trial) -> None:
     sample = trial.subject.config or {}
