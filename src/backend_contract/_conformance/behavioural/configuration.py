@@ -390,7 +390,8 @@ def _difference(found: Any, expected: Any, path: str) -> str | None:
 def _is_same(found: object, expected: object) -> bool:
     """Return whether two values are equal, as far as values of their kind can be compared."""
     if isinstance(found, tuple) and isinstance(expected, list):  # in a frozen configuration
-        found = [*cast("tuple[object, ...]", found)]
+        elements = [*cast("tuple[object, ...]", found)]
+        return _is_same(elements, cast("list[object]", expected))
     # True equals 1, but is another value.
     if found == expected and isinstance(found, bool) is isinstance(expected, bool):
         return True
