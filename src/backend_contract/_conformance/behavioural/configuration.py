@@ -339,7 +339,7 @@ def _split(sample: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _merged_config(trial: Trial, backend: Backend, given: Configurations) -> Mapping[str, Any]:
     """Return what the hook shows, or else the backend's ``config``, if it is the merged one."""
-    found = trial.hook("merged_config", backend)
+    found: object = trial.hook("merged_config", backend)
     if found is None:
         found = getattr(backend, "config", None)
         is_base = BackendBase in type(backend).__mro__
@@ -382,16 +382,18 @@ def _difference(found: Any, expected: Any, path: str) -> str | None:
             for key, value in mappings[1].items()
         )
         return next((each for each in differences if each is not None), None)
-    if _is_same(found, expected):
+    if _is_same(_thawed(found), _thawed(expected)):
         return None
     return f"{path} is {found!r} in the merged configuration, expected {expected!r}"
 
 
+def _thawed(value: object) -> object:
+    """Return a list for a tuple, which a frozen configuration has in its place."""
+    return [*cast("tuple[object, ...]", value)] if isinstance(value, tuple) else value
+
+
 def _is_same(found: object, expected: object) -> bool:
     """Return whether two values are equal, as far as values of their kind can be compared."""
-    if isinstance(found, tuple) and isinstance(expected, list):  # in a frozen configuration
-        elements = [*cast("tuple[object, ...]", found)]
-        return _is_same(elements, cast("list[object]", expected))
     # True equals 1, but is another value.
     if found == expected and isinstance(found, bool) is isinstance(expected, bool):
         return True
