@@ -382,7 +382,7 @@ def _difference(found: Any, expected: Any, path: str) -> str | None:
             for key, value in mappings[1].items()
         )
         return next((each for each in differences if each is not None), None)
-    if _is_same(_thawed(found), _thawed(expected)):
+    if _is_same(_thawed(cast("object", found)), _thawed(cast("object", expected))):
         return None
     return f"{path} is {found!r} in the merged configuration, expected {expected!r}"
 
