@@ -103,7 +103,18 @@ _TABLE = (
         id="BC103",
         text="`backend_type` is non-empty, upper case and without blanks around it",
         why="Names are compared as they are written: `Ray` and `RAY` would be two backends.",
-        fix="Write it in upper case.",
+        fix="Write it in upper case, without blanks.",
+        expected='backend_type = "MINE"',
+        layers="SB",
+        members=("backend_type",),
+        requires=("BC102",),
+    ),
+    Clause(
+        id="BC104",
+        level=Level.SHOULD,
+        text="a class that inherits from a backend with a name gives a name of its own",
+        why="Two classes of one name shadow each other in a registry.",
+        fix='Give the class a string of its own: `backend_type = "MINE"`.',
         expected='backend_type = "MINE"',
         layers="SB",
         members=("backend_type",),
@@ -112,7 +123,8 @@ _TABLE = (
     Clause(
         id="BC201",
         text="the class can be called with no argument, with `None` and with exactly one "
-        "positional `aconfig.Config` (further parameters have defaults)",
+        "positional `aconfig.Config` (further parameters have defaults), and every member of the "
+        "new backend can be read",
         why="The runtime creates every backend in this way; it has nothing but a configuration.",
         fix="Take one optional configuration first, and give every further parameter a default.",
         expected="def __init__(self, config: aconfig.Config | None = None) -> None",
@@ -122,7 +134,7 @@ _TABLE = (
     Clause(
         id="BC202",
         text="`register_config` can be called with exactly one positional `aconfig.Config` (the "
-        "parameter's name is free) and returns `None`",
+        "parameter's name is free) and returns `None`, every time",
         why="Modules register settings with a backend that they know nothing else about.",
         fix="Define it with one parameter that takes a configuration, and return nothing.",
         expected="def register_config(self, config: aconfig.Config) -> None",
@@ -143,7 +155,9 @@ _TABLE = (
     Clause(
         id="BC204",
         text="a registration adds to the constructor's configuration and to earlier ones: mappings "
-        "merge, other values (lists too) are replaced, later values win, untouched keys stay",
+        'merge at every depth, other values (lists, `None`, `0`, `""`, `{}` over a scalar) are '
+        "replaced, later values win, untouched keys stay, keys stay as they are written, and no "
+        "environment variable replaces a value",
         why="Independent modules share one backend; none may undo the settings of another.",
         fix="Merge it into a copy of the earlier configuration, and keep the copy; the "
         "`register_config` of `BackendBase` does.",
@@ -162,6 +176,19 @@ _TABLE = (
         layers="B",
         members=("register_config", "__init__"),
         requires=("BC201",),
+    ),
+    Clause(
+        id="BC206",
+        level=Level.SHOULD,
+        text="changes that a caller makes to a mapping after `register_config` has returned do not "
+        "reach the backend",
+        why="A caller may fill the same mapping with the settings of the next backend.",
+        fix="Store a deep copy of the mapping, not the mapping or a part of it; the "
+        "`register_config` of `BackendBase` does.",
+        expected="self.config = merged(self.config, config)",
+        layers="B",
+        members=("register_config",),
+        requires=("BC204", "BC205"),
     ),
     Clause(
         id="BC301",

@@ -344,7 +344,7 @@ def test_abstract_member_of_the_author() -> None:
 )
 def test_member_without_frameworks(members: dict[str, Any], clause: str) -> None:
     """A wrong member violates its clause alone, without any framework too."""
-    report = check_backend(type("Wrong", (Mine,), members))
+    report = check_backend(type("Wrong", (Mine,), {"backend_type": "WRONG", **members}))
     violations = [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED]
     assert violations == [clause]
 
@@ -436,6 +436,8 @@ def test_factory_of_other_constructor() -> None:
     """A factory may call the class in any way, so the constructor is unchecked."""
 
     class NeedsWorkers(Mine):
+        backend_type = "WORKERS"
+
         def __init__(self, config: Any, workers: int) -> None:
             super().__init__(config)
 

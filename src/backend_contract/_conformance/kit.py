@@ -44,6 +44,7 @@ CHECKED_BY = "the conformance kit"
 _ADVICE_ON_BASE = {
     True: {
         "BC204": "Call `super().register_config(config)`, which merges.",
+        "BC206": "Call `super().register_config(config)`, which copies.",
         "BC302": "Set `self._started = True` at the end of `start`.",
         "BC303": "Set `self._started = False` in `stop`.",
         "BC405": "Set `self._started = True` at the end of `start`.",
@@ -267,7 +268,17 @@ class Kit:
             outcome, _ = self._carry_out(clause, alone=True)
         if outcome is not None and outcome.could_not_start and clause.id == "BC302":
             return self._starts_in_main_thread(outcome)
+        if outcome is not None and self._is_incomplete(clause, outcome):
+            return blocked("BC201")
         return outcome
+
+    def _is_incomplete(self, clause: Clause, outcome: StopTrial) -> bool:
+        """Return whether *outcome* shows nothing but that an instance lacks an attribute."""
+        return (
+            isinstance(outcome.__cause__, AttributeError)
+            and clause.id != "BC201"
+            and self.finding(CLAUSES["BC201"]).verdict is Verdict.VIOLATED
+        )
 
     def _carry_out(self, clause: Clause, *, alone: bool) -> tuple[StopTrial | None, bool]:
         """Try *clause*; return its outcome, and whether it used the backend of the run."""

@@ -24,18 +24,31 @@ class BC103(LocalBackend):
     backend_type = "Mine"
 
 
+class BC104(LocalBackend):
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.last_model = model_id
+
+
 class BC201(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None, workers: int) -> None:
         super().__init__(config)
         self.workers = workers
 
 
 class BC202(LocalBackend):
+    backend_type = "MINE"
+
     def register_config(self, config: aconfig.Config, overwrite: bool) -> None:
         super().register_config(config)
 
 
 class BC203(LocalBackend):
+    backend_type = "MINE"
+
     def register_config(self, config: aconfig.Config) -> None:
         if self.config:
             raise RuntimeError("already configured")
@@ -43,33 +56,55 @@ class BC203(LocalBackend):
 
 
 class BC204(LocalBackend):
+    backend_type = "MINE"
+
     def register_config(self, config: aconfig.Config) -> None:
         self.config = aconfig.Config(config, override_env_vars=False)
 
 
 class BC205(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.config.setdefault("workers", 1)
 
 
+class BC206(LocalBackend):
+    backend_type = "MINE"
+
+    def register_config(self, config: aconfig.Config) -> None:
+        if self.config:
+            super().register_config(config)
+        else:
+            self.config = config
+
+
 class BC301(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.start()
 
 
 class BC302(LocalBackend):
+    backend_type = "MINE"
+
     def start(self) -> None:
         self.connections = [object()]
 
 
 class BC303(LocalBackend):
+    backend_type = "MINE"
+
     def stop(self) -> None:
         self.connections: list[object] = []
 
 
 class BC304(LocalBackend):
+    backend_type = "MINE"
+
     def start(self) -> None:
         if self.is_started:
             raise RuntimeError("already started")
@@ -77,6 +112,8 @@ class BC304(LocalBackend):
 
 
 class BC305(LocalBackend):
+    backend_type = "MINE"
+
     def stop(self) -> None:
         if not self.is_started:
             raise RuntimeError("not started")
@@ -84,6 +121,8 @@ class BC305(LocalBackend):
 
 
 class BC306(LocalBackend):
+    backend_type = "MINE"
+
     used = False
 
     def start(self) -> None:
@@ -94,11 +133,15 @@ class BC306(LocalBackend):
 
 
 class BC307(LocalBackend):
+    backend_type = "MINE"
+
     def is_started(self) -> bool:
         return self._started
 
 
 class BC308(LocalBackend):
+    backend_type = "MINE"
+
     def connect(self) -> None: ...
 
     def start(self) -> None:
@@ -109,21 +152,29 @@ class BC308(LocalBackend):
 
 
 class BC309(LocalBackend):
+    backend_type = "MINE"
+
     async def start(self) -> None:
         self._started = True
 
 
 class BC401(LocalBackend):
+    backend_type = "MINE"
+
     def start_lock(self) -> bool:
         return self._start_lock.acquire()
 
 
 class BC402(LocalBackend):
+    backend_type = "MINE"
+
     def start_lock(self) -> AbstractContextManager[object]:
         return threading.RLock()
 
 
 class BC403(LocalBackend):
+    backend_type = "MINE"
+
     @contextmanager
     def start_lock(self) -> Generator[None, None, None]:
         self._start_lock.acquire()
@@ -132,6 +183,8 @@ class BC403(LocalBackend):
 
 
 class BC404(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.lock = threading.Lock()
@@ -145,6 +198,8 @@ class BC404(LocalBackend):
 
 
 class BC405(LocalBackend):
+    backend_type = "MINE"
+
     def connect(self) -> None: ...
 
     def start(self) -> None:
@@ -157,11 +212,15 @@ class BC405(LocalBackend):
 
 
 class BC501(LocalBackend):
+    backend_type = "MINE"
+
     def handle_runtime_context(self, model_id: str, context: RuntimeServerContextType) -> None:
         self.last_model = model_id
 
 
 class BC502(LocalBackend):
+    backend_type = "MINE"
+
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
@@ -170,6 +229,8 @@ class BC502(LocalBackend):
 
 
 class BC503(LocalBackend):
+    backend_type = "MINE"
+
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
@@ -178,6 +239,8 @@ class BC503(LocalBackend):
 
 
 class BC504(LocalBackend):
+    backend_type = "MINE"
+
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
@@ -186,6 +249,8 @@ class BC504(LocalBackend):
 
 
 class BC505(LocalBackend):
+    backend_type = "MINE"
+
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
@@ -194,6 +259,8 @@ class BC505(LocalBackend):
 
 
 class BC506(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.contexts: dict[str, str | None] = {}

@@ -24,51 +24,85 @@ class BC103(LocalBackend):
     backend_type = "MINE"
 
 
+class BC104(LocalBackend):
+    backend_type = "MINE"
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.last_model = model_id
+
+
 class BC201(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None, workers: int = 1) -> None:
         super().__init__(config)
         self.workers = workers
 
 
 class BC202(LocalBackend):
+    backend_type = "MINE"
+
     def register_config(self, config: aconfig.Config, overwrite: bool = True) -> None:
         super().register_config(config)
 
 
 class BC203(LocalBackend):
+    backend_type = "MINE"
+
     def register_config(self, config: aconfig.Config) -> None:
         super().register_config(config)
 
 
 class BC204(LocalBackend):
+    backend_type = "MINE"
+
     def register_config(self, config: aconfig.Config) -> None:
         super().register_config(config)
 
 
 class BC205(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.workers = self.config.get("workers", 1)
 
 
+class BC206(LocalBackend):
+    backend_type = "MINE"
+
+    def register_config(self, config: aconfig.Config) -> None:
+        super().register_config(config)
+
+
 class BC301(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
 
 
 class BC302(LocalBackend):
+    backend_type = "MINE"
+
     def start(self) -> None:
         self.connections = [object()]
         self._started = True
 
 
 class BC303(LocalBackend):
+    backend_type = "MINE"
+
     def stop(self) -> None:
         self._started = False
         self.connections: list[object] = []
 
 
 class BC304(LocalBackend):
+    backend_type = "MINE"
+
     def start(self) -> None:
         if self.is_started:
             return
@@ -76,6 +110,8 @@ class BC304(LocalBackend):
 
 
 class BC305(LocalBackend):
+    backend_type = "MINE"
+
     def stop(self) -> None:
         if not self.is_started:
             return
@@ -83,6 +119,8 @@ class BC305(LocalBackend):
 
 
 class BC306(LocalBackend):
+    backend_type = "MINE"
+
     starts = 0
 
     def start(self) -> None:
@@ -92,12 +130,16 @@ class BC306(LocalBackend):
 
 
 class BC307(LocalBackend):
+    backend_type = "MINE"
+
     @property
     def is_started(self) -> bool:
         return self._started
 
 
 class BC308(LocalBackend):
+    backend_type = "MINE"
+
     def connect(self) -> None: ...
 
     def start(self) -> None:
@@ -106,21 +148,29 @@ class BC308(LocalBackend):
 
 
 class BC309(LocalBackend):
+    backend_type = "MINE"
+
     def start(self) -> None:
         self._started = True
 
 
 class BC401(LocalBackend):
+    backend_type = "MINE"
+
     def start_lock(self) -> AbstractContextManager[object]:
         return self._start_lock
 
 
 class BC402(LocalBackend):
+    backend_type = "MINE"
+
     def start_lock(self) -> AbstractContextManager[object]:
         return self._start_lock
 
 
 class BC403(LocalBackend):
+    backend_type = "MINE"
+
     @contextmanager
     def start_lock(self) -> Generator[None, None, None]:
         with self._start_lock:
@@ -128,6 +178,8 @@ class BC403(LocalBackend):
 
 
 class BC404(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.lock = threading.RLock()
@@ -141,6 +193,8 @@ class BC404(LocalBackend):
 
 
 class BC405(LocalBackend):
+    backend_type = "MINE"
+
     def connect(self) -> None: ...
 
     def start(self) -> None:
@@ -149,6 +203,8 @@ class BC405(LocalBackend):
 
 
 class BC501(LocalBackend):
+    backend_type = "MINE"
+
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
@@ -156,6 +212,8 @@ class BC501(LocalBackend):
 
 
 class BC502(LocalBackend):
+    backend_type = "MINE"
+
     route: ClassVar[ContextVar[str | None]] = ContextVar("route", default=None)
 
     def handle_runtime_context(
@@ -165,6 +223,8 @@ class BC502(LocalBackend):
 
 
 class BC503(LocalBackend):
+    backend_type = "MINE"
+
     route: ClassVar[ContextVar[str | None]] = ContextVar("route", default=None)
 
     def handle_runtime_context(
@@ -174,6 +234,8 @@ class BC503(LocalBackend):
 
 
 class BC504(LocalBackend):
+    backend_type = "MINE"
+
     route: ClassVar[ContextVar[str]] = ContextVar("route")
 
     def handle_runtime_context(
@@ -183,6 +245,8 @@ class BC504(LocalBackend):
 
 
 class BC505(LocalBackend):
+    backend_type = "MINE"
+
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None:
@@ -190,6 +254,8 @@ class BC505(LocalBackend):
 
 
 class BC506(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.contexts: dict[str, str | None] = {}

@@ -14,10 +14,14 @@ import functools
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import aconfig
 
 from backend_contract import LocalBackend
 from backend_contract.runtime_context import get_metadata, is_grpc_context, is_http_context
+
+T = TypeVar("T")
 
 HANGS = 5.0
 """The time limit for a mutant that hangs, in seconds."""
@@ -41,8 +45,17 @@ HOOKS: dict[str, Any] = {
 }
 
 
+def named(cls):
+    """Give a class a name of its own, unless it inherits none or has one."""
+    if "backend_type" not in vars(cls) and hasattr(cls, "backend_type"):
+        cls.backend_type = cls.__name__.upper()
+    return cls
+
+
 def violates(clause, hangs=False, **given):
     def add(cls):
+        if clause != "BC104":
+            named(cls)
         limit = {"time_limit": HANGS} if hangs else {}
         MUTANTS.append(Mutant(clause, cls, {**HOOKS, **limit, **given}))
         return cls
@@ -206,6 +219,39 @@ class NamedAsItsClass(Structural):
     backend_type = NameOfTheClass()
 
 
+@violates("BC103")
+class NamedWithALineBreak(Inheriting):
+    backend_type = "INHERITING\n"
+
+
+# BC104
+
+
+@violates("BC104")
+class KeepsTheNameOfItsBase(Inheriting):
+    pass
+
+
+@violates("BC104")
+class KeepsTheNameOfAStructuralBase(Structural):
+    def connect(self):
+        pass
+
+
+@violates("BC104")
+class RepeatsTheNameOfItsBase(Inheriting):
+    backend_type = "INHERITING"
+
+
+class Labelled:
+    label = "none"
+
+
+@violates("BC104")
+class NamedBelowAMixin(Labelled, Structural, Generic[T]):
+    pass
+
+
 # BC201
 
 
@@ -255,6 +301,36 @@ class ForgetsItsBase(LocalBackend):
         self.routes = []
 
 
+@violates("BC201")
+class LacksItsLockWithoutConfiguration(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        if config is None:
+            del self.lock
+
+    @property
+    def start_lock(self):
+        lock = self.lock
+        return lambda: lock
+
+
+@violates("BC201")
+class FlagComesWithItsConfiguration(Inheriting):
+    def __init__(self, config=None):
+        super().__init__(config)
+        if config is None:
+            del self._started
+
+
+@violates("BC201")
+class LacksItsFlag(Structural):
+    """Sets the flag in `start` and `stop` only."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        del self.is_started
+
+
 # BC202
 
 
@@ -280,6 +356,30 @@ class RegistersFluently(Structural):
 @violates("BC202")
 class RegistersAsynchronously(Inheriting):
     async def register_config(self, config):
+        super().register_config(config)
+
+
+@violates("BC202")
+class SaysWhetherItChanged(Structural):
+    def register_config(self, config):
+        before = self.config
+        super().register_config(config)
+        return self.config != before or None
+
+
+@violates("BC202")
+class ReturnsEarly(Inheriting):
+    def register_config(self, config):
+        if not config:
+            return self
+        super().register_config(config)
+
+
+@violates("BC202", config={"address": "here"})
+class SaysThatItRejects(Inheriting):
+    def register_config(self, config):
+        if set(config) - {"address"}:
+            return False
         super().register_config(config)
 
 
@@ -314,6 +414,17 @@ class RefusesAKeyItHas(Structural):
         super().register_config(config)
 
 
+@violates("BC203")
+class ConfiguredTenTimes(Inheriting):
+    calls = 0
+
+    def register_config(self, config):
+        self.calls += 1
+        if self.calls > 10:
+            raise RuntimeError("too many registrations")
+        super().register_config(config)
+
+
 # BC204
 
 
@@ -338,11 +449,16 @@ class KeepsEarlierValues(Structural):
 @violates("BC204")
 class JoinsLists(Structural):
     def register_config(self, config):
-        earlier = self.config.get("backend_contract", {}).get("list", [])
-        super().register_config(config)
-        section = self.config.get("backend_contract", {})
-        if "list" in section:
-            section["list"] = earlier + section["list"]
+        def join(earlier, later):
+            merged = merge(earlier, later)
+            for key, value in later.items():
+                if isinstance(value, list) and isinstance(earlier.get(key), list):
+                    merged[key] = earlier[key] + value
+                elif isinstance(value, dict) and isinstance(earlier.get(key), dict):
+                    merged[key] = join(earlier[key], value)
+            return merged
+
+        self.config = join(self.config, config)
 
 
 @violates("BC204")
@@ -374,6 +490,130 @@ class AcceptsAndIgnores(Structural):
         pass
 
 
+def merge_to(depth, earlier, later):
+    merged = copy.deepcopy(dict(earlier))
+    for key, value in copy.deepcopy(dict(later)).items():
+        both = isinstance(merged.get(key), dict) and isinstance(value, dict)
+        merged[key] = merge_to(depth - 1, merged[key], value) if both and depth else value
+    return merged
+
+
+@violates("BC204")
+class MergesTwoLevels(Inheriting):
+    def register_config(self, config):
+        self.config = aconfig.Config(merge_to(1, self.config, config), override_env_vars=False)
+
+
+def without(value, dropped):
+    return {
+        key: without(item, dropped) if isinstance(item, dict) and item else item
+        for key, item in value.items()
+        if not dropped(item)
+    }
+
+
+@violates("BC204")
+class IgnoresNone(Structural):
+    def register_config(self, config):
+        super().register_config(without(config, lambda item: item is None))
+
+
+@violates("BC204")
+class IgnoresEmptyText(Inheriting):
+    def register_config(self, config):
+        kept = without(config, lambda item: item == "" or item == [])
+        super().register_config(aconfig.Config(kept, override_env_vars=False))
+
+
+@violates("BC204")
+class IgnoresZero(Structural):
+    def register_config(self, config):
+        super().register_config(without(config, lambda item: item == 0 and item is not False))
+
+
+@violates("BC204")
+class EmptiesSections(Structural):
+    def register_config(self, config):
+        def emptied(earlier, later):
+            merged = merge(earlier, later)
+            for key, value in later.items():
+                if value == {}:
+                    merged[key] = {}
+                elif isinstance(value, dict) and isinstance(earlier.get(key), dict):
+                    merged[key] = emptied(earlier[key], value)
+            return merged
+
+        self.config = emptied(self.config, config)
+
+
+def renamed(value, rename):
+    if not isinstance(value, dict):
+        return value
+    return {rename(key): renamed(item, rename) for key, item in value.items()}
+
+
+@violates("BC204")
+class FoldsCase(Structural):
+    def register_config(self, config):
+        super().register_config(renamed(dict(config), str.lower))
+
+
+@violates("BC204")
+class WritesUnderscores(Inheriting):
+    def register_config(self, config):
+        keys = renamed(dict(config), lambda key: key.replace(".", "_"))
+        super().register_config(aconfig.Config(keys, override_env_vars=False))
+
+
+@violates("BC204")
+class SplitsDottedKeys(Structural):
+    def register_config(self, config):
+        def split(value):
+            found = {}
+            for key, item in value.items():
+                for part in reversed(key.split(".")):
+                    item = {part: split(item) if isinstance(item, dict) else item}
+                found = merge(found, item)
+            return found
+
+        self.config = merge(self.config, split(config))
+
+
+@violates("BC204")
+class ReadsTheEnvironment(Inheriting):
+    def register_config(self, config):
+        super().register_config(config)
+        self.config = aconfig.Config(self.config)
+
+
+@violates("BC204")
+class ReadsTheEnvironmentWhenMade(Structural):
+    def __init__(self, config=None):
+        super().__init__(aconfig.Config(config or {}))
+
+
+@violates("BC204", config={"server": {"host": "here", "port": 1}})
+class ReplacesASection(Inheriting):
+    """Rejects unknown keys."""
+
+    def register_config(self, config):
+        if set(config) - {"server"}:
+            raise ValueError("not known")
+        self.config = aconfig.Config({**self.config, **copy.deepcopy(dict(config))})
+
+
+@violates("BC204")
+class MergesOnce(Structural):
+    """Adds each registration to what the constructor got, not to the earlier ones."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.given = self.config
+
+    def register_config(self, config):
+        self.config = merge(self.given, config)
+
+
 # BC205
 
 
@@ -395,11 +635,11 @@ class MergesIntoWhatItWasMadeWith(Structural):
             self.config[key] = value
 
 
-@violates("BC205", config={"timeout": 3})
+@violates("BC205", config={"a": {"timeout": 3}})
 class TakesOutWhatItKnows(Structural):
     def register_config(self, config):
-        timeout = config.pop("timeout", self.config.get("timeout"))
-        super().register_config({**config, "timeout": timeout})
+        known = {"a": config.pop("a")} if "a" in config else {}
+        super().register_config({**config, **known})
 
 
 @violates("BC205")
@@ -427,6 +667,96 @@ class ForgetsItAllWhenStopped(Structural):
         super().stop()
         if self.given:
             self.given.clear()
+
+
+@violates("BC205")
+class TakesOutWhenStarted(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.registered = []
+
+    def register_config(self, config):
+        super().register_config(config)
+        self.registered.append(config)
+
+    def start(self):
+        super().start()
+        for config in self.registered:
+            config.clear()
+
+
+@violates("BC205")
+class AppendsToLists(Inheriting):
+    def register_config(self, config):
+        def append(value):
+            for item in value.values():
+                if isinstance(item, dict):
+                    append(item)
+                elif isinstance(item, list):
+                    item.append("last")
+
+        super().register_config(config)
+        append(config)
+
+
+# BC206
+
+
+@violates("BC206")
+class KeepsTheFirstMapping(Inheriting):
+    def register_config(self, config):
+        if self.config:
+            super().register_config(config)
+        else:
+            self.config = config
+
+
+@violates("BC206")
+class CopiesOneLevel(Structural):
+    def register_config(self, config):
+        def merge_shallow(earlier, later):
+            merged = {**earlier, **later}
+            for key, value in later.items():
+                if isinstance(earlier.get(key), dict) and isinstance(value, dict):
+                    merged[key] = merge_shallow(earlier[key], value)
+            return merged
+
+        self.config = merge_shallow(self.config, config)
+
+
+@violates("BC206")
+class MergesWhenAsked(Structural):
+    """Keeps what it was given, and merges it when it is read."""
+
+    def __init__(self, config=None):
+        self.given = [copy.deepcopy(dict(config or {}))]
+        super().__init__(config)
+
+    @property
+    def config(self):
+        return functools.reduce(merge, self.given)
+
+    @config.setter
+    def config(self, value):
+        pass
+
+    def register_config(self, config):
+        self.given.append(config)
+
+
+@violates("BC206")
+class SharesLists(Inheriting):
+    def register_config(self, config):
+        super().register_config(config)
+
+        def share(merged, given):
+            for key, value in given.items():
+                if isinstance(value, dict) and isinstance(merged.get(key), dict):
+                    share(merged[key], value)
+                elif isinstance(value, list):
+                    dict.__setitem__(merged, key, value)
+
+        share(self.config, config)
 
 
 # BC301
@@ -735,6 +1065,7 @@ class StartedByMethod(Inheriting):
         return self._started
 
 
+@named
 class WithFlag(Structural):
     """Has `is_started` as a property over `self.flag`."""
 
@@ -1110,6 +1441,7 @@ class SwallowsUnderTheLock(Inheriting):
 # BC404
 
 
+@named
 class WithPlainLock(Structural):
     def __init__(self, config=None):
         super().__init__(config)

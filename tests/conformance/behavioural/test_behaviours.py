@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import functools
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +17,7 @@ from typing import Any
 import aconfig
 import pytest
 
-from backend_contract import LocalBackend
+from backend_contract import BackendBase, LocalBackend
 from backend_contract._conformance.behavioural.outcomes import unchecked
 from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
@@ -99,12 +101,59 @@ def named(name: str, by: Callable[[str], str] = str) -> type[Mine]:
 
 
 @pytest.mark.parametrize(
-    "name", ["Mine", "mine", "", "  ", "\N{MICRO SIGN}SERVICE"], ids=lambda name: ascii(name)
+    "name",
+    ["Mine", "mine", "", "  ", " MINE", "MINE\n", "\N{MICRO SIGN}SERVICE"],
+    ids=lambda name: ascii(name),
 )
 def test_name_not_upper_case(name: str) -> None:
-    """A name that is empty or not upper case violates BC103."""
+    """A name that is empty, has blanks around it or is not upper case violates BC103."""
     assert said("BC103", named(name)) == (VIOLATED, f"backend_type is {name!r}")
-    assert said("BC103", named(f"M{name}", str.upper)) == (OK, "")
+    assert said("BC103", named(f"M{name}M", str.upper)) == (OK, "")
+
+
+def test_own_name() -> None:
+    """A name that a base has too violates BC104, unless the base is abstract or a mixin."""
+
+    class Same(Mine):
+        backend_type = "MINE"
+
+    class Own(Mine):
+        backend_type = "OWN"
+
+    class OfAMixin(type("Mixin", (), {"backend_type": "MIXED"}), Mine):  # type: ignore[misc]  # made here
+        pass
+
+    class Abstract(Mine):
+        backend_type = "ABSTRACT"
+
+        @abc.abstractmethod
+        def connect(self) -> None: ...
+
+    class Concrete(Abstract):
+        def connect(self) -> None: ...
+
+    class Informal(Mine):
+        backend_type = "INFORMAL"
+
+        def start(self) -> None:
+            raise NotImplementedError(f"{type(self).__name__} has no start")
+
+    class Formal(Informal):
+        def start(self) -> None:
+            self._started = True
+
+    class Bare(BackendBase):
+        backend_type = "BARE"
+        register_config = Mine.register_config
+        start = Mine.start
+        stop = Mine.stop
+        connect = Mine.connect
+
+    found = f"backend_type is 'MINE', as in {Mine.__qualname__}"
+    assert said("BC104", Same) == said("BC104", type("Kept", (Mine,), {})) == (VIOLATED, found)
+    for cls in (Mine, Own, OfAMixin, Concrete, Formal, Bare):
+        assert said("BC104", cls) == (OK, "")
+    assert said("BC104", type("Kept", (Formal,), {}))[0] is VIOLATED
 
 
 # BC201
@@ -195,7 +244,7 @@ def test_sample_configuration() -> None:
 
 
 def test_constructor_type_error() -> None:
-    """A TypeError violates BC201 even with a sample configuration."""
+    """With a sample configuration, only a TypeError of the call itself violates BC201."""
 
     class TakesNoNone(Mine):
         def __init__(self, *config: Any) -> None:
@@ -203,9 +252,41 @@ def test_constructor_type_error() -> None:
                 raise TypeError("no configuration")
             super().__init__(*config)
 
-    verdict, found = said("BC201", TakesNoNone, config=SAMPLE)
+    verdict, found = said("BC201", TakesNoNone)
     assert verdict is VIOLATED
     assert found.startswith(f"{TakesNoNone.__qualname__}(None) raised TypeError: no configuration")
+    assert said("BC201", TakesNoNone, config=SAMPLE) == (OK, "")
+
+
+def test_incomplete() -> None:
+    """A member that cannot be read violates BC201, and blocks the clauses that read it."""
+
+    class Incomplete(Structural):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            if config is None:
+                del self.is_started
+
+    name = Incomplete.__qualname__
+    verdict, found = said("BC201", Incomplete)
+    assert verdict is VIOLATED
+    assert found.startswith(f"{name}().is_started raised AttributeError: 'Incomplete' object has ")
+    assert said("BC307", Incomplete) == (Verdict.BLOCKED, "BC201")
+    assert said("BC201", lambda: Incomplete())[0] is VIOLATED
+    assert said("BC307", lambda: Incomplete()) == (Verdict.BLOCKED, "BC201")
+    assert said("BC201", Incomplete, config=SAMPLE)[0] is VIOLATED
+
+
+def test_raising_member() -> None:
+    """A member that raises anything but an AttributeError is there; its own clause is violated."""
+
+    class Unreadable(Mine):
+        @property
+        def is_started(self) -> bool:
+            raise OSError("no connection")
+
+    assert said("BC201", Unreadable) == (OK, "")
+    assert said("BC307", Unreadable)[0] is VIOLATED
 
 
 # BC202, BC203
@@ -471,6 +552,80 @@ def test_merged_by_registration() -> None:
 
     assert said("BC204", KnowsItsKeysWhenMade) == (OK, "")
     assert said("BC204", KnowsItsKeysWhenMade, config=SAMPLE) == (OK, "")
+
+
+def test_config_of_the_constructor_alone() -> None:
+    """A `config` that shows no registration is not taken for the merged one."""
+
+    class KeepsItApart(Structural):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.config = dict(config or {})
+
+    why = "the merged configuration cannot be seen; define `merged_config`"
+    for clause in ("BC204", "BC206"):
+        assert said(clause, KeepsItApart) == (NEEDS_A_SUITE, why)
+        assert said(clause, KeepsItApart, config=SAMPLE) == (NEEDS_A_SUITE, why)
+
+
+def test_values_without_equality() -> None:
+    """Values of a sample that cannot be compared are not taken for changed ones."""
+    sample = {"client": object(), "nested": {"a": float("nan"), "b": [1]}}
+    for clause in ("BC204", "BC205", "BC206"):
+        assert said(clause, Mine, config=sample) == (OK, "")
+
+
+def test_environment_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BC204 sets an environment variable, and restores it."""
+    assert said("BC204", Mine) == (OK, "")
+    assert "BACKEND_CONTRACT_KEPT" not in os.environ
+    monkeypatch.setenv("BACKEND_CONTRACT_KEPT", "mine")
+    assert said("BC204", Mine) == (OK, "")
+    assert os.environ["BACKEND_CONTRACT_KEPT"] == "mine"
+
+
+def test_split_section() -> None:
+    """A sample with a single section is split inside of it."""
+
+    class Server(Mine):
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            if set(config) - {"server"}:
+                raise ValueError("not known")
+            super().register_config(aconfig.Config(dict(config)))
+
+    class Replaces(Server):
+        def register_config(self, config: Mapping[str, Any]) -> None:
+            super().register_config(config)
+            self.config = aconfig.Config(dict(config))
+
+    sample = {"server": {"host": "here", "port": 1}}
+    assert said("BC204", Server, config=sample) == (OK, "")
+    found = "server.host is absent in the merged configuration, expected 'here'"
+    assert said("BC204", Replaces, config=sample) == (VIOLATED, found)
+
+
+def test_changes_of_the_caller() -> None:
+    """BC206 does not apply to a backend that is not dynamic, and uses the sample if it must."""
+    static = registering(raises(NotImplementedError()))
+    why = "register_config() raises NotImplementedError"
+    assert said("BC206", static) == (Verdict.NOT_APPLICABLE, why)
+
+    class KnowsItsKeys(Mine):
+        def register_config(self, config: aconfig.Config) -> None:
+            if set(config) - {"server"}:
+                raise ValueError("not known")
+            super().register_config(config)
+
+    class Shares(KnowsItsKeys):
+        def register_config(self, config: aconfig.Config) -> None:
+            super().register_config(config)
+            self.config.update(config)
+
+    sample = {"server": {"host": "here"}}
+    found = "the caller changed the mapping, and the merged configuration changed"
+    assert said("BC206", KnowsItsKeys, config=sample) == (OK, "")
+    assert said("BC206", Shares, config=sample) == (VIOLATED, found)
+    assert said("BC206", Shares)[0] is UNCHECKED
 
 
 def test_changed_configuration() -> None:

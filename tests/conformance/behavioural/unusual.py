@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import copy
 import dataclasses
+import functools
 import multiprocessing
 import threading
 from typing import Any
 
 import aconfig
-from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge
+from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge, named
 
 from backend_contract import BackendBase, LocalBackend
 from backend_contract.runtime_context import get_metadata
@@ -23,7 +25,7 @@ NO_HOOKS = {"BC308", "BC405", "BC506"}
 
 def conforms(undecided=frozenset(), **given):
     def add(cls):
-        UNUSUAL.append((cls, given, set(undecided)))
+        UNUSUAL.append((named(cls), given, set(undecided)))
         return cls
 
     return add
@@ -198,7 +200,8 @@ class WithFrozenConfiguration(BackendBase):
     backend_type = "FROZEN"
 
     def __init__(self, config=None):
-        super().__init__(aconfig.ImmutableConfig(config or {}, override_env_vars=False))
+        super().__init__(config)
+        self.config = aconfig.aconfig.ImmutableAttributeAccessDict(self.config)
         self.routes = []
 
     def connect(self):
@@ -206,7 +209,8 @@ class WithFrozenConfiguration(BackendBase):
 
     def register_config(self, config):
         super().register_config(config)
-        self.config = aconfig.ImmutableConfig(self.config, override_env_vars=False)
+        # Not an ImmutableConfig, in which environment variables always replace values.
+        self.config = aconfig.aconfig.ImmutableAttributeAccessDict(self.config)
 
     start = Inheriting.start
 
@@ -300,13 +304,15 @@ class Restarts(Structural):
         self.is_started = True
 
 
-@conforms(undecided={"BC204"}, **HOOKS)
+@conforms(undecided={"BC204", "BC206"}, **HOOKS)
 class ConfiguredWhenMade(Structural):
     def register_config(self, config):
         raise NotImplementedError
 
 
-@conforms(undecided={"BC204"}, config={"address": "here"}, **HOOKS | {"merged_config": None})
+@conforms(
+    undecided={"BC204", "BC206"}, config={"address": "here"}, **HOOKS | {"merged_config": None}
+)
 class KnowsItsKeys(Structural):
     """Rejects an empty configuration and unknown keys."""
 
@@ -350,3 +356,53 @@ class ImportsNothing:
 
     def handle_runtime_context(self, model_id, runtime_context, **more):
         self.last = model_id
+
+
+@conforms(**HOOKS)
+class MergesWhenRead(Structural):
+    """Keeps copies of what was registered, and merges them when they are read."""
+
+    def __init__(self, config=None):
+        self.given = [copy.deepcopy(dict(config or {}))]
+        super().__init__(config)
+
+    @property
+    def config(self):
+        return functools.reduce(merge, self.given)
+
+    @config.setter
+    def config(self, value):
+        pass
+
+    def register_config(self, config):
+        self.given.append(copy.deepcopy(dict(config)))
+
+
+class AbstractWithName(BackendBase):
+    backend_type = "ABSTRACT"
+
+    def register_config(self, config):
+        super().register_config(config)
+
+    start = Inheriting.start
+
+    def stop(self):
+        self._started = False
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.routes = []
+
+    @abc.abstractmethod
+    def connect(self):
+        pass
+
+    handle_runtime_context = Inheriting.handle_runtime_context
+
+
+@conforms(**HOOKS)
+class NamedByItsAbstractBase(AbstractWithName):
+    backend_type = AbstractWithName.backend_type
+
+    def connect(self):
+        pass

@@ -178,6 +178,67 @@ class NamedInLowerCase(Whole):  # BC103
     backend_type = "whole"
 
 
+# ---- BC104: a name of its own
+
+
+class NoOwnName(LocalBackend):  # BC104
+    pass
+
+
+class NoOwnNameOfAStructuralBase(Whole):  # BC104
+    def start(self) -> None: ...
+
+
+class RepeatedOwnName(Whole):  # BC104
+    backend_type = "WHOLE"
+
+
+class OwnName(Whole):  # ok
+    backend_type = "OWN"
+
+
+class NoOwnNameBelowOne(OwnName):  # BC104
+    pass
+
+
+class GenericWithoutOwnName(Whole, Generic[T]):  # BC104
+    pass
+
+
+class OwnNameBelowAGenericOne(GenericWithoutOwnName[int]):  # ok
+    backend_type = "OWN"
+
+
+class NoOwnNameBelowAGenericOne(GenericWithoutOwnName[int]):  # BC104
+    pass
+
+
+class NamedMixin:  # BC201 BC202 BC307 BC309 BC401 BC501
+    backend_type = "MIXED"
+
+
+class OwnNameOfAMixin(NamedMixin, LocalBackend):  # ok
+    pass
+
+
+class NamedAndAbstract(BackendBase):  # BC201
+    backend_type = "ABSTRACT"
+
+    def register_config(self, config: aconfig.Config) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    @abstractmethod
+    def connect(self) -> None: ...
+
+
+class OwnNameOfAnAbstractBase(NamedAndAbstract):  # ok
+    def connect(self) -> None: ...
+
+
+class OwnNameUnderACondition(Whole):  # BC104u
+    backend_type = "WHOLE" if threading.active_count() else "OWN"
+
+
 # ---- BC201: the constructor
 
 

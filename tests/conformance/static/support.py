@@ -83,12 +83,17 @@ def finding(report: Report, clause: str) -> Finding:
 
 
 def shorthand(report: Report) -> str:
-    """Return the clauses that do not hold, as in the samples, or the error."""
+    """Return the clauses that do not hold, as in the samples, or the error.
+
+    Most classes there keep the name of their base. BC104 counts only for those with ``OwnName`` in
+    theirs, and for its examples.
+    """
     letters = {Verdict.VIOLATED: "", Verdict.UNCHECKED: "u", Verdict.BLOCKED: "b"}
     return report.error or " ".join(
         finding.clause.id + letters[finding.verdict]
         for finding in report.findings
         if finding.verdict is not Verdict.OK
+        and (finding.clause.id != "BC104" or re.search("OwnName|BC104", report.target))
     )
 
 

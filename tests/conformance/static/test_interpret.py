@@ -62,8 +62,10 @@ def report(
 
 
 def wrong(of: Report) -> dict[str, Verdict]:
+    """Return the verdicts other than ok; that `Mine` has the name of its base is left out."""
     assert of.error is None
-    return {f.clause.id: f.verdict for f in of.findings if f.verdict is not Verdict.OK}
+    others = (f for f in of.findings if f.clause.id != "BC104")
+    return {f.clause.id: f.verdict for f in others if f.verdict is not Verdict.OK}
 
 
 def test_all_ok(tmp_path: Path) -> None:
@@ -266,7 +268,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
     assert wrong(resolved) == {}
     unresolved = report(tmp_path, f"{text}    def start(self) -> None: ...\n", [probe.SEEN_LINE])
     assert set(wrong(unresolved).values()) == {Verdict.UNCHECKED}
-    assert set(wrong(unresolved)) == {c.id for c in in_layer("S")} - {"BC103", "BC309"}
+    assert set(wrong(unresolved)) == {c.id for c in in_layer("S")} - {"BC103", "BC104", "BC309"}
     assert finding(unresolved, "BC307").because == (
         "mypy cannot resolve a base class, which may override `is_started`",
     )

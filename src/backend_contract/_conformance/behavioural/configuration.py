@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+import copy
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias, cast
 
+from backend_contract._config import merged
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
 from backend_contract._conformance.behavioural.helpers import ignore_failures, require_none
 from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
     needs_a_suite,
+    not_applicable,
     unchecked,
     violated,
 )
@@ -20,57 +26,73 @@ from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend, ConfigType
 
 
+def _at_two_levels(settings: Mapping[str, Any]) -> dict[str, Any]:
+    top = {f"backend_contract_{key}": value for key, value in settings.items()}
+    return {"backend_contract": {**settings}, **top}
+
+
 def _first() -> dict[str, Any]:
-    return {
-        "backend_contract": {
+    return _at_two_levels(
+        {
             "kept": 1,
             "switch": True,
             "replaced": "earlier",
+            "none": 1,
+            "zero": 1,
+            "text": "earlier",
+            "emptied": "earlier",
             "list": [1, 2],
-            "deeper": {"kept": [{"kept": 1}]},
+            "Case": "earlier",
+            "first.dotted": 1,
             "mapping": {"given": 1},
+            "untouched": {"kept": 1},
+            "deeper": {"kept": [{"kept": 1}], "deeper": {"deepest": {"kept": 1, "replaced": 1}}},
         }
-    }
+    )
 
 
 def _second() -> dict[str, Any]:
-    return {
-        "backend_contract": {
+    return _at_two_levels(
+        {
             "switch": False,
             "replaced": "later",
+            "none": None,
+            "zero": 0,
+            "text": "",
+            "emptied": {},
             "list": [3],
-            "deeper": {"added": {"nothing": None}},
+            "case": "later",
+            "CASE": "later still",
             "mapping": 0,
-        },
-        "backend_contract_added": {"list": []},
-    }
+            "untouched": {},
+            "deeper": {"added": {"nothing": None}, "deeper": {"deepest": {"replaced": 2}}},
+            "added": {"list": [], "replaced": "earlier"},
+        }
+    )
 
 
 def _third() -> dict[str, Any]:
     """Return a configuration with keys of both others."""
-    return {
-        "backend_contract": {"deeper": {"kept": [], "added": {"something": 1}}},
-        "backend_contract_added": {"list": [1], "deeper": {}},
-    }
-
-
-_MERGED: dict[str, Any] = {
-    "backend_contract": {
-        "kept": 1,
-        "switch": False,
-        "replaced": "later",
-        "list": [3],
-        "deeper": {"kept": [{"kept": 1}], "added": {"nothing": None}},
-        "mapping": 0,
-    },
-    "backend_contract_added": {"list": []},
-}
+    return _at_two_levels(
+        {
+            "untouched.kept": "a key of its own",
+            "deeper": {"kept": [], "added": {"something": 1}},
+            "added": {"list": [1], "replaced": "later", "deeper": {}},
+        }
+    )
 
 
 _NO_BASE = "`__init__` does not call `super().__init__(config)`: the lock and the state are missing"
 
 
-@tries("BC201", "import aconfig\nmake(); make(None); make(aconfig.Config({}))")
+@tries(
+    "BC201",
+    """\
+import aconfig
+for backend in (make(), make(None), make(aconfig.Config({}))):
+    backend.backend_type, backend.is_started, backend.register_config, backend.start
+    backend.stop, backend.start_lock, backend.handle_runtime_context""",
+)
 def _try_constructor(trial: Trial) -> None:
     cls = trial.subject.cls
     if cls is None:
@@ -81,9 +103,10 @@ def _try_constructor(trial: Trial) -> None:
 
 def _try_factory(trial: Trial) -> None:
     try:
-        trial.new()
+        backend = trial.new()
     except StopTrial as outcome:
         raise violated(_NO_BASE) if outcome.verdict is Verdict.BLOCKED else outcome from None
+    _require_complete(trial, backend, type(backend).__qualname__)
     raise unchecked("a factory was given; to check the constructor, give the class")
 
 
@@ -91,36 +114,78 @@ def _try_class(trial: Trial, cls: type[Backend]) -> None:
     create: Callable[..., Backend] = cls  # the constructor is not part of the Protocol
     name, sample = cls.__qualname__, trial.subject.config
     given = configuration(sample or {})
-    backend = trial.call(f"{name}(aconfig.Config({dict(given)!r}))", create, given)
-    if lacks_base_state(backend):
-        raise violated(_NO_BASE)
-    for arguments in ((), (None,)):
-        what = f"{name}({', '.join(map(repr, arguments))})"
+    described = f"aconfig.Config({dict(given)!r})"
+    for arguments, shown in (((given,), described), ((), ""), ((None,), "None")):
+        what = f"{name}({shown})"
         try:
-            trial.call(what, create, *arguments)
+            backend = trial.call(what, create, *arguments)
         except StopTrial as outcome:
             # A sample configuration means that an empty one need not be valid.
-            if sample is None or isinstance(outcome.__cause__, TypeError):
+            may_raise = sample is not None and shown != described
+            if not may_raise or (outcome.__cause__ and is_call_error(outcome.__cause__)):
                 raise
+        else:
+            _require_complete(trial, backend, what)
+
+
+def _require_complete(trial: Trial, backend: Backend, what: str) -> None:
+    """Require that each member of a new *backend* can be read, whatever its value."""
+    if lacks_base_state(backend):
+        raise violated(_NO_BASE)
+    for member in _MEMBERS:
+        with trial.doing(f"{what}.{member}"):
+            missing = _why_missing(backend, member)
+        if missing is not None:
+            raise violated(f"{what}.{member} raised {describe_exception(missing)}") from missing
+
+
+def _why_missing(backend: Backend, member: str) -> AttributeError | None:
+    try:
+        getattr(backend, member)
+    except AttributeError as error:
+        return error
+    except Exception:  # other clauses are about the value
+        return None
+    return None
+
+
+_MEMBERS = (
+    "backend_type", "is_started", "register_config", "start", "stop", "start_lock",
+    "handle_runtime_context",
+)  # fmt: skip
 
 
 @tries(
     "BC202",
-    "import aconfig\nassert make().register_config(aconfig.Config({})) is None",
+    """\
+import aconfig
+backend = make()
+for keys in ({}, {"first": 1}, {"first": {"second": 2}}, {"first": {"second": 2}}, {}):
+    try:
+        assert backend.register_config(aconfig.Config(keys)) is None, keys
+    except (NotImplementedError, ValueError, KeyError):
+        pass""",
 )
 def _try_register_config(trial: Trial) -> None:
     register: Callable[[ConfigType], object] = trial.new().register_config
-    config = configuration(trial.subject.config or {})
-    try:
-        with trial.doing("register_config()"):
-            returned = register(config)
-    except NotImplementedError:
-        return
-    except (Exception, SystemExit) as error:  # BC203 reports it
-        if is_call_error(error):
-            raise violated(f"register_config() raised {describe_exception(error)}") from error
-        raise unchecked(f"register_config() raised {describe_exception(error)}") from error
-    require_none(returned, "register_config()")
+    sample = trial.subject.config or {}
+    rejections: list[Exception | SystemExit] = []
+    for number, content in enumerate((sample, _first(), {}, _second(), _second(), sample), start=1):
+        what = "register_config()" if number == 1 else f"call {number} of register_config()"
+        try:
+            with trial.doing(what):
+                returned = register(configuration(content))
+        except NotImplementedError:  # BC203 reports it if other calls are accepted
+            continue
+        except (Exception, SystemExit) as error:  # BC203 reports this too
+            if is_call_error(error):
+                raise violated(f"{what} raised {describe_exception(error)}") from error
+            rejections.append(error)
+            continue
+        require_none(returned, what)
+    if len(rejections) == 6:
+        because = f"register_config() raised {describe_exception(rejections[0])}"
+        raise unchecked(because) from rejections[0]
 
 
 @tries(
@@ -130,7 +195,7 @@ import aconfig
 backend = make()
 config = aconfig.Config({"first": 1}, override_env_vars=False)
 raised = []
-for _ in range(3):
+for _ in range(20):
     try:
         backend.register_config(config)
         raised.append(False)
@@ -140,25 +205,25 @@ assert len(set(raised)) == 1, raised""",
 )
 def _try_repeated_registration(trial: Trial) -> None:
     backend, sample = trial.new(), trial.subject.config or {}
-    first = _register_unless_rejected(trial, backend, _first())
+    first = _register_unless_rejected(trial, backend, configuration(_first()))
     given: list[Mapping[str, Any]] = [_first(), _second(), sample, {}, _first()]
-    if first is _REJECTED:  # it rejects the kit's keys: register the sample instead
-        backend = trial.new()
-        first = _register(trial, backend, sample)
-        given = [sample, sample, sample]
-    for config in given:
-        if _register(trial, backend, config) is not first:
+    accepts_own_keys = first is not _REJECTED
+    if not accepts_own_keys:
+        backend, given = trial.new(), [sample]
+        first = _register(trial, backend, configuration(sample))
+    for config in given * 3:
+        if _register(trial, backend, configuration(config)) is not first:
             raise violated(
                 "register_config() raised NotImplementedError once, and accepted another call"
             )
-    if len(given) == 3 and not sample:
+    if not accepts_own_keys and not sample:
         raise unchecked("register_config() rejects unknown keys; give a sample configuration")
 
 
 _ACCEPTED, _NOT_DYNAMIC, _REJECTED = "accepted", "not dynamic", "rejected"
 
 
-def _register_unless_rejected(trial: Trial, backend: Backend, config: Mapping[str, Any]) -> str:
+def _register_unless_rejected(trial: Trial, backend: Backend, config: ConfigType) -> str:
     """Register *config*, which the backend may reject."""
     try:
         return _register(trial, backend, config)
@@ -166,10 +231,10 @@ def _register_unless_rejected(trial: Trial, backend: Backend, config: Mapping[st
         return _REJECTED
 
 
-def _register(trial: Trial, backend: Backend, config: Mapping[str, Any]) -> str:
+def _register(trial: Trial, backend: Backend, config: ConfigType) -> str:
     """Register *config*. Any exception but ``NotImplementedError`` violates the clause."""
     try:
-        trial.call("register_config()", backend.register_config, configuration(config))
+        trial.call("register_config()", backend.register_config, config)
     except StopTrial as outcome:
         if isinstance(outcome.__cause__, NotImplementedError):
             return _NOT_DYNAMIC
@@ -180,30 +245,63 @@ def _register(trial: Trial, backend: Backend, config: Mapping[str, Any]) -> str:
 @tries(
     "BC204",
     """\
-import aconfig
-backend = make()
-backend.register_config(aconfig.Config({"a": {"kept": 1, "list": [1, 2]}}))
-backend.register_config(aconfig.Config({"a": {"added": 2, "list": [3]}}))
-assert backend.config["a"] == {"kept": 1, "added": 2, "list": [3]}, backend.config""",
+import aconfig, os
+def config(**keys):
+    return aconfig.Config({"a": keys, "a_kept": 1}, override_env_vars=False)
+os.environ["A_KEPT"] = "from the environment"
+first = config(kept={"deeper": {"kept": 1}}, none=1, zero=1, text="1", empty=1, on=True, list=[1])
+later = config(kept={"deeper": {"later": 1}}, none=None, zero=0, text="", empty={}, on=False,
+               list=[2], **{"kept.deeper": 2, "LIST": 3})
+try:
+    backend = make(first)
+except TypeError:
+    backend = make()
+    backend.register_config(first)
+backend.register_config(later)
+backend.register_config(config(kept={"last": 1, "deeper": {}}))
+expected = {**later["a"], "kept": {"deeper": {"kept": 1, "later": 1}, "last": 1}}
+assert backend.config["a"] == expected, backend.config
+assert backend.config["a_kept"] == 1, backend.config""",
 )
 def _try_merging(trial: Trial) -> None:
     sample = trial.subject.config or {}
-    answers: list[str] = []
-    backend = _create_with(trial, {**sample, **_first()})
-    if backend is None:
-        backend = trial.new()
-        answers.append(_register_unless_rejected(trial, backend, _first()))
-    answers.append(_register_unless_rejected(trial, backend, _second()))
-    if _NOT_DYNAMIC in answers:
-        raise StopTrial(Verdict.NOT_APPLICABLE, "", "register_config() raises NotImplementedError")
-    expected: dict[str, Any] = {**configuration(sample), **_MERGED}
-    if _REJECTED in answers:
-        backend, expected = _register_sample(trial, sample), configuration(sample)
-    merged = _merged_config(trial, backend, expected)
+    variable = "BACKEND_CONTRACT_KEPT"  # aconfig would replace `backend_contract_kept` by it
+    before = os.environ.get(variable)
+    os.environ[variable] = "from the environment"
+    try:
+        backend, given = _register_own_keys(trial, sample) or _register_sample(trial, sample)
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
+    expected = functools.reduce(merged, given, configuration({}))
+    seen = _merged_config(trial, backend, given)
     for key, value in expected.items():
-        difference = _difference(merged.get(key, _ABSENT), value, key)
+        difference = _difference(seen.get(key, _ABSENT), value, key)
         if difference is not None:
             raise violated(difference)
+
+
+Configurations: TypeAlias = Sequence[Mapping[str, Any]]
+
+
+def _register_own_keys(
+    trial: Trial, sample: Mapping[str, Any]
+) -> tuple[Backend, Configurations] | None:
+    """Return a backend with the kit's keys, and what it was given; ``None`` if it rejects them."""
+    given: list[Mapping[str, Any]] = [{**sample, **_first()}, _second(), _third()]
+    backend = _create_with(trial, given[0])
+    if backend is None:
+        backend = trial.new()
+        given = [sample, _first(), *given[1:]]
+    for config in given[1:]:
+        answer = _register_unless_rejected(trial, backend, configuration(config))
+        if answer is _NOT_DYNAMIC:
+            raise not_applicable("register_config() raises NotImplementedError")
+        if answer is _REJECTED:
+            return None
+    return backend, given
 
 
 def _create_with(trial: Trial, config: Mapping[str, Any]) -> Backend | None:
@@ -216,33 +314,55 @@ def _create_with(trial: Trial, config: Mapping[str, Any]) -> Backend | None:
         return None
 
 
-def _register_sample(trial: Trial, sample: Mapping[str, Any]) -> Backend:
-    """Return a backend that was given the author's *sample* in two parts."""
+def _register_sample(trial: Trial, sample: Mapping[str, Any]) -> tuple[Backend, Configurations]:
+    """Return a backend that was given the author's *sample* in two parts, and the parts."""
     if not sample:
         raise unchecked("register_config() rejects unknown keys; give a sample configuration")
-    keys = list(sample)
-    half = (len(keys) + 1) // 2
-    parts = [{key: sample[key] for key in some} for some in (keys[:half], keys[half:]) if some]
+    parts = [part for part in _split(sample) if part]
     backend = _create_with(trial, parts[0]) or trial.new()
     for part in parts:
-        if _register_unless_rejected(trial, backend, part) is _REJECTED:
+        if _register_unless_rejected(trial, backend, configuration(part)) is _REJECTED:
             raise unchecked("register_config() rejects a part of the sample configuration")
-    return backend
+    return backend, parts
 
 
-def _merged_config(
-    trial: Trial, backend: Backend, expected: Mapping[str, Any]
-) -> Mapping[str, Any]:
+def _split(sample: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return two parts of *sample*: half of its keys each, or of those below its only key."""
+    keys = list(sample)
+    inner = sample[keys[0]]
+    if len(keys) == 1 and isinstance(inner, Mapping) and inner:
+        first, second = _split(cast("Mapping[str, Any]", inner))
+        return {keys[0]: first}, {keys[0]: second} if second else {}
+    half = (len(keys) + 1) // 2
+    return {key: sample[key] for key in keys[:half]}, {key: sample[key] for key in keys[half:]}
+
+
+def _merged_config(trial: Trial, backend: Backend, given: Configurations) -> Mapping[str, Any]:
     """Return what the hook shows, or else the backend's ``config``, if it is the merged one."""
-    merged = trial.hook("merged_config", backend)
-    if merged is None:
-        merged = getattr(backend, "config", None)
-        has_keys = isinstance(merged, Mapping) and any(key in merged for key in expected)
-        if BackendBase not in type(backend).__mro__ and not has_keys:
+    found: object = trial.hook("merged_config", backend)
+    if found is None:
+        found = getattr(backend, "config", None)
+        is_base = BackendBase in type(backend).__mro__
+        if not is_base and not _shows(found, given):
             raise needs_a_suite("the merged configuration cannot be seen; define `merged_config`")
-    if not isinstance(merged, Mapping):
-        raise violated(f"the merged configuration is {merged!r}")
-    return cast("Mapping[str, Any]", merged)
+    if not isinstance(found, Mapping):
+        raise violated(f"the merged configuration is {found!r}")
+    return cast("Mapping[str, Any]", found)
+
+
+def _shows(found: object, given: Configurations) -> bool:
+    """Return whether *found* has keys that were registered after the first configuration."""
+    first, *later = map(_paths, given)
+    return bool((set[str]().union(*later) - first or first) & _paths(found))
+
+
+def _paths(value: object, above: str = "") -> set[str]:
+    """Return the paths of the keys at every depth, if *value* is a mapping."""
+    if not isinstance(value, Mapping):
+        return set()
+    mapping = cast("Mapping[str, object]", value)
+    deeper = (_paths(item, f"{above}/{key}") for key, item in mapping.items())
+    return {f"{above}/{key}" for key in mapping}.union(*deeper)
 
 
 class _Absent:
@@ -262,38 +382,54 @@ def _difference(found: Any, expected: Any, path: str) -> str | None:
             for key, value in mappings[1].items()
         )
         return next((each for each in differences if each is not None), None)
-    # True equals 1, but is another value.
-    if found == expected and isinstance(found, bool) is isinstance(expected, bool):
+    if _is_same(_thawed(cast("object", found)), _thawed(cast("object", expected))):
         return None
     return f"{path} is {found!r} in the merged configuration, expected {expected!r}"
+
+
+def _thawed(value: object) -> object:
+    """Return a list for a tuple, which a frozen configuration has in its place."""
+    return [*cast("tuple[object, ...]", value)] if isinstance(value, tuple) else value
+
+
+def _is_same(found: object, expected: object) -> bool:
+    """Return whether two values are equal, as far as values of their kind can be compared."""
+    # True equals 1, but is another value.
+    if found == expected and isinstance(found, bool) is isinstance(expected, bool):
+        return True
+    return type(found) is type(expected) and copy.deepcopy(expected) != expected
 
 
 @tries(
     "BC205",
     """\
 import aconfig, copy
-given = [aconfig.Config({"a": {"b": [n], str(n): n}}, override_env_vars=False) for n in (1, 2, 3)]
-before = copy.deepcopy(given)
+given = [
+    aconfig.Config({key: {"list": [n], str(n): n} for key in keys}, override_env_vars=False)
+    for n, keys in enumerate(("a", "ab", "ab"))
+]
+before = copy.deepcopy([dict(config) for config in given])
 try:
     backend = make(given[0])
 except TypeError:
     backend = make()
-for config in given[1:] * 2:
+for config in given:
     try:
         backend.register_config(config)
     except NotImplementedError:
         pass
 backend.start(); backend.stop()
 assert given == before, given""",
+    after=("BC302",),
 )
 def _try_configurations_stay_unchanged(trial: Trial) -> None:
     sample = trial.subject.config or {}
-    given: list[tuple[str, ConfigType, ConfigType]] = []
+    given: list[tuple[str, ConfigType, object]] = []
 
     def keep(receiver: str, content: Mapping[str, Any]) -> ConfigType:
         """Return *content* as a configuration, and keep a copy to compare it with."""
         config = configuration(content)
-        given.append((receiver, config, configuration(content)))
+        given.append((receiver, config, _snapshot(config)))
         return config
 
     backends = [trial.new()]
@@ -307,13 +443,73 @@ def _try_configurations_stay_unchanged(trial: Trial) -> None:
         for number, content in enumerate((_first(), _second(), sample, _third()), start=1):
             config = keep(f"call {number} of register_config()", {**sample, **content})
             ignore_failures(trial, backend, "register_config", config)
-        for member in ("start", "stop"):
-            ignore_failures(trial, backend, member)
+    if trial.can_start:
+        with trial.doing("start()", "start"), suppress(StopTrial):  # other clauses report it
+            trial.start(backends[-1])
+            trial.stop(backends[-1])
     for receiver, now, before in given:
-        if now != before:
+        if _snapshot(now) != before:
             raise violated(
-                f"the configuration given to {receiver} is now {dict(now)!r}",
-                f"it was {dict(before)!r}",
+                f"the configuration given to {receiver} is now {dict(now)!r}", f"it was {before!r}"
             )
     if trial.subject.cls is None:
         raise unchecked("a factory was given; to check the constructor, give the class")
+
+
+def _snapshot(value: object) -> object:
+    """Copy mappings and lists, but not the other values: their copies may not be equal to them."""
+    if isinstance(value, Mapping):
+        return {k: _snapshot(v) for k, v in cast("Mapping[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_snapshot(each) for each in cast("list[object]", value)]
+    return value
+
+
+@tries(
+    "BC206",
+    """\
+import aconfig
+backend = make()
+config = aconfig.Config({"a": {"b": {"list": [1]}}}, override_env_vars=False)
+backend.register_config(config)
+config["a"]["b"]["list"].append("changed later")
+config["changed later"] = config["a"]["changed later"] = config["a"]["b"]["changed later"] = 1
+backend.register_config(aconfig.Config({}))
+assert "changed later" not in str(backend.config), backend.config""",
+)
+def _try_changes_of_the_caller(trial: Trial) -> None:
+    backend, sample = trial.new(), trial.subject.config or {}
+    given = configuration({**sample, **_first()})
+    answer = _register_unless_rejected(trial, backend, given)
+    if answer is _NOT_DYNAMIC:
+        raise not_applicable("register_config() raises NotImplementedError")
+    own_keys = answer is not _REJECTED
+    if not own_keys:
+        if not sample:
+            raise unchecked("register_config() rejects unknown keys; give a sample configuration")
+        backend, given = trial.new(), configuration(sample)
+        _register(trial, backend, given)
+    _change(given)
+    shown: Configurations = [sample, _first()] if own_keys else [sample]
+    for _ in ("now", "after another registration"):
+        if _CHANGE in repr(_snapshot(_merged_config(trial, backend, shown))):
+            raise violated("the caller changed the mapping, and the merged configuration changed")
+        other = configuration(_second() if own_keys else sample)
+        _register_unless_rejected(trial, backend, other)
+
+
+_CHANGE = "backend_contract_changed_by_the_caller"
+
+
+def _change(value: object) -> None:
+    """Add something to every mapping and list in *value*."""
+    if isinstance(value, dict):
+        mapping = cast("dict[str, object]", value)
+        for each in mapping.values():
+            _change(each)
+        mapping[_CHANGE] = True
+    elif isinstance(value, list):
+        elements = cast("list[object]", value)
+        for each in elements:
+            _change(each)
+        elements.append(_CHANGE)

@@ -321,7 +321,9 @@ class Trial:
         except BaseException as error:  # raised outside of `call`, most likely by a lock
             if is_skip(error):
                 raise
-            return violated(f"{self._description.rstrip(',')}: {describe_exception(error)}")
+            found = violated(f"{self._description.rstrip(',')}: {describe_exception(error)}")
+            found.__cause__ = error
+            return found
         finally:
             self._release()
         return None

@@ -28,6 +28,7 @@ from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.abstract import abstract_members
 from backend_contract._conformance.static.advice import advise, block_constructor
 from backend_contract._conformance.static.checkers.base import Diagnostic
+from backend_contract._conformance.static.naming import own_name_opinion
 from backend_contract._conformance.static.probe import (
     MARKS,
     Decision,
@@ -77,7 +78,7 @@ def interpret(result: ProbeResult) -> Report:
         )
         return Report(target=target.text, error=f"{target.text}: {problem}")
     for clause in in_layer("S"):
-        judgement = _judge(clause, result) if clause.id != "BC103" else _judge_name(result)
+        judgement = (_judge_name if clause.id in _NAMES else _judge)(clause, result)
         if judgement is not None and is_open:
             reason = f"`if` or `try` decides at run time which class `{name}` is"
             advice = f"Rename the other definitions of `{name}`."
@@ -148,9 +149,9 @@ def _judge_opinions(clause: Clause, result: ProbeResult) -> _Judgement | None:
     return None
 
 
-def _judge_name(result: ProbeResult) -> _Judgement | None:
+def _judge_name(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a name by the literal in the source; ``None`` if there is none."""
-    opinion = name_opinion(result.target.source)
+    opinion = _NAMES[clause.id](result.target.source)
     if opinion is None:
         return None
     because = [opinion.reason] if opinion.reason else []
@@ -486,6 +487,8 @@ _JUDGES = (
     _judge_construction,
     _judge_missing_flag,
 )
+_NAMES = {"BC103": name_opinion, "BC104": own_name_opinion}
+"""The clauses that no type shows, and the functions that read the source for them."""
 _MEMBERS = frozenset(member for clause in in_layer("S") for member in clause.members)
 _FOLLOW_DECORATORS = ("pyright", "ty")
 """Checkers for which the name of a decorated class means the result of the decorator."""

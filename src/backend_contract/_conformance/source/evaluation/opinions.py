@@ -46,6 +46,7 @@ from backend_contract._conformance.source.parsing import unparse, walk
 __all__ = [
     "constructor_opinion",
     "is_chosen_at_run_time",
+    "literal_names",
     "name_opinion",
     "opinion_on",
     "reads_other_class",
@@ -485,12 +486,17 @@ def _literals(source: ClassSource, values: list[_Value | None]) -> tuple[object,
 
 def name_opinion(source: ClassSource) -> Opinion | None:
     """Return whether the literal name of a class is well-formed; ``None`` if there is none."""
+    names = literal_names(source)
+    return one_of([_opinion_on_name(name) for name in names]) if names else None
+
+
+def literal_names(source: ClassSource) -> list[str]:
+    """Return the names that the source may give a class, if all of them are literals."""
     if any(each.value is None for each in to_class(source, "backend_type")):
-        return None
-    literals = _name_literals(source)
-    if not literals or not all(isinstance(each, str) for each in literals):
-        return None
-    return one_of([_opinion_on_name(str(each)) for each in literals])
+        return []
+    literals = _name_literals(source) or ()
+    names = [each for each in literals if isinstance(each, str)]
+    return names if len(names) == len(literals) else []
 
 
 def _name_literals(source: ClassSource) -> tuple[object, ...] | None:
