@@ -123,15 +123,29 @@ class RequestServers:
     def __init__(self) -> None:
         self._servers: dict[str, _GrpcServer | _HttpServer] = {}
         self._stack = ExitStack()
+        self.problems: dict[str, str] = {}
+        """Why no request of a kind can be made here, by kind."""
 
     def start(self) -> None:
-        """Start the servers whose framework is installed, unless they are running."""
+        """Start the servers whose framework is installed, unless they are running.
+
+        If a server cannot be started, or does not answer, :attr:`problems` says why.
+        """
         for kind in self.kinds:
-            if kind not in self._servers:
-                server: _GrpcServer | _HttpServer
-                server = _GrpcServer() if kind == "grpc" else _HttpServer()
-                self._servers[kind] = server
-                self._stack.enter_context(server)
+            if kind not in self._servers and kind not in self.problems:
+                try:
+                    self._start(kind)
+                except Exception as error:  # of a socket blocker or a mocked module: anything
+                    self.problems[kind] = " ".join(f"{type(error).__name__}: {error}".split())
+
+    def _start(self, kind: str) -> None:
+        server = _GrpcServer() if kind == "grpc" else _HttpServer()
+        with ExitStack() as stack:
+            stack.enter_context(server)
+            with server.request(()):
+                pass
+            self._stack.push(stack.pop_all())
+        self._servers[kind] = server
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -139,7 +153,7 @@ class RequestServers:
         return tuple(
             kind
             for kind, modules in {"grpc": ("grpc",), "http": ("fastapi", "uvicorn")}.items()
-            if all(importlib.util.find_spec(module) for module in modules)
+            if all(map(_is_installed, modules))
         )
 
     @contextmanager
@@ -310,6 +324,13 @@ def pairs(of: Pairs) -> list[tuple[str, str | bytes]]:
     if isinstance(of, Mapping):
         return list(cast("Mapping[str, str | bytes]", of).items())
     return list(of)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # a test has put something else in its place
+        return sys.modules.get(module) is not None
 
 
 def _installed(module: str, distribution: str, extra: str) -> Any:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import multiprocessing
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
+from backend_contract._conformance.behavioural.calls import WorkerCall
 from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
 from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract.protocol import Backend
 
 __all__ = [
     "InjectedError",
+    "answers",
     "ignore_failures",
     "inject_work",
     "must_start",
     "must_stop",
+    "others_may_be_at_work",
     "require_none",
 ]
 
@@ -46,6 +52,25 @@ def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> Non
             "make start() fail or block"
         )
     trial.hook("during_start", backend, work)
+
+
+def answers(trial: Trial, call: WorkerCall[Any], what: str, limited_as: str = "") -> bool:
+    """Return whether *call* ends within the limit of a call; *what* names it in messages."""
+    seconds = trial.run.pace.limit_of(limited_as)
+    for _ in range(2):  # so that the trial itself is not over before
+        trial.set_description(what, limited_as)
+        if call.ended_within(seconds / 2):
+            return True
+    return False
+
+
+def others_may_be_at_work() -> bool:
+    """Return whether threads or processes run that neither the kit nor its servers have started."""
+    own = ("backend-contract", "AnyIO worker thread")
+    threads = [t for t in threading.enumerate() if t is not threading.main_thread()]
+    return bool(multiprocessing.active_children()) or not all(
+        thread.name.startswith(own) for thread in threads
+    )
 
 
 def require_none(returned: object, what: str) -> None:
