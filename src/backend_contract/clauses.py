@@ -343,7 +343,7 @@ _TABLE = (
         expected="@property def is_started(self) -> bool: return self._started",
         layers="B",
         members=("is_started", "start_lock"),
-        requires=("BC302", "BC401"),
+        requires=("BC302", "BC403"),
     ),
     Clause(
         id="BC501",
@@ -419,7 +419,7 @@ _TABLE = (
         expected="with self._contexts_lock: self.contexts[model_id] = runtime_context",
         layers="B",
         members=("handle_runtime_context", "start_lock"),
-        requires=("BC302", "BC401", "BC501"),
+        requires=("BC302", "BC403", "BC501"),
     ),
     Clause(
         id="BC508",

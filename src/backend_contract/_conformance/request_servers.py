@@ -102,18 +102,21 @@ def meeting_at(
 
     real: Any = type(context)  # one of two classes, unknown to a checker
 
-    class Meeting(real):  # type: ignore[misc]  # for the same reason
-        def invocation_metadata(self) -> object:
-            meet()
-            return real.invocation_metadata(self)
+    def invocation_metadata(self: Any) -> object:
+        meet()
+        return real.invocation_metadata(self)
 
-        @property
-        def headers(self) -> object:
-            meet()
-            return real.headers.fget(self)
+    def headers(self: Any) -> object:
+        meet()
+        return real.headers.fget(self)
 
+    # Only what the real one has: a backend may tell them apart by it.
+    is_grpc = hasattr(real, "invocation_metadata")
+    reader: dict[str, object] = (
+        {"invocation_metadata": invocation_metadata} if is_grpc else {"headers": property(headers)}
+    )
     copied = copy.copy(context)
-    copied.__class__ = Meeting
+    copied.__class__ = type("Meeting", (real,), reader)
     return copied
 
 

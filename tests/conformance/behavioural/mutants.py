@@ -1871,13 +1871,5 @@ class DropsWhenBusyForAMoment(Structural):
             self.busy = False
 
 
-@races("BC402")
-class MakesItsLockWhenAsked(Structural):
-    def __init__(self, config=None):
-        super().__init__(config)
-        del self.lock
-
-    def start_lock(self):
-        if not hasattr(self, "lock"):
-            self.lock = threading.RLock()
-        return self.lock
+from conformance.behavioural.mutants_locking import *  # noqa: E402, F403 - need the names above
+from conformance.behavioural.mutants_requests import *  # noqa: E402, F403

@@ -230,7 +230,9 @@ def tell(
         for one in sent:
             told = trial.event()
             calls.append(
-                trial.in_thread(partial(request, one, told), f"the request for {one.model_id!r:.80}")
+                trial.in_thread(
+                    partial(request, one, told), f"the request for {one.model_id!r:.80}"
+                )
             )
             while not (at_once or told.wait(0.01) or calls[-1].ended_within(0)):
                 pass

@@ -197,7 +197,7 @@ for member in (backend.start, backend.stop):
 )
 def _try_release(trial: Trial) -> None:
     backend = trial.new()
-    for kind in (
+    for error in (
         InjectedError,
         ValueError,
         RuntimeError,
@@ -206,8 +206,8 @@ def _try_release(trial: Trial) -> None:
         SystemExit,
         GeneratorExit,
     ):
-        _require_propagation(backend, kind("raised by the conformance kit in the body of the lock"))
-        _require_free(trial, backend, f"after the body raised {kind.__name__}")
+        _require_propagation(backend, error("raised by the conformance kit under the lock"))
+        _require_free(trial, backend, f"after the body raised {error.__name__}")
     _register(trial, backend)
     _require_free(trial, backend, "after register_config()")
     for kind in trial.kinds[:1]:

@@ -9,7 +9,6 @@ from backend_contract._conformance.behavioural.arrivals import (
     Request,
     Sent,
     Storage,
-    require_own,
     tell,
 )
 from backend_contract._conformance.behavioural.outcomes import violated
@@ -28,18 +27,19 @@ _ALIKE = (
 """In each group, as many as there are requests."""
 
 
-def require_model_ids_accepted(
-    trial: Trial, backend: Backend, requests: Sequence[Request]
-) -> None:
+def require_model_ids_accepted(trial: Trial, backend: Backend, requests: Sequence[Request]) -> None:
     """Require that every model id is accepted and, if it can be seen, not taken for another.
 
     Only a backend that keeps the requests for all models with plain ids has to keep others.
     """
     ids = _ModelIds(trial, backend, requests)
-    keeps_all = not ids.lost(_PLAIN)
+    if ids.lost(_PLAIN) or ids.confused:
+        return  # with others, only failures show
     for alike in _ALIKE:
         lost = ids.lost(alike)
-        if keeps_all and lost:
+        if ids.confused:
+            raise violated(f"requests for {ids.confused} were kept as if for one model")
+        if lost:
             others = ", ".join(f"{other!r:.20}" for other in alike if other not in lost)
             raise violated(
                 f"a request for the model {lost[0]!r:.40} was not kept beside those for {others}"
@@ -52,12 +52,11 @@ class _ModelIds:
     def __init__(self, trial: Trial, backend: Backend, requests: Sequence[Request]) -> None:
         self._trial, self._backend, self._requests = trial, backend, requests
         self._storage = Storage(trial, backend)
+        self.confused = ""
+        """Two ids of the last group whose requests were kept under one key."""
 
     def lost(self, ids: Sequence[str]) -> list[str]:
-        """Make a request for each of *ids*; return the ids whose requests are seen not to be kept.
-
-        If one is kept for another model, the clause is violated.
-        """
+        """Make a request for each of *ids*; return the ids whose requests are seen not to be kept."""
         sent = [
             Sent(model_id, request.context, request.values)
             for model_id, request in zip(ids, self._requests, strict=True)
@@ -71,8 +70,7 @@ class _ModelIds:
         if seen[-1] is None:
             self._storage.find(sent)
             seen = [self._storage.entries()] * len(sent)
-        for one, entries in zip(sent, seen, strict=True):
-            require_own(entries or [], one, sent)
+        self.confused = _find_confused(seen[-1] or [], sent, known)
         return [
             one.model_id
             for one, entries in zip(sent, seen, strict=True)
@@ -85,3 +83,13 @@ def _is_kept(entries: Entries, one: Sent, known: Sequence[object]) -> bool:
     return any(
         one.is_in(value) and (key == one.model_id or key not in known) for key, value in entries
     )
+
+
+def _find_confused(entries: Entries, sent: Sequence[Sent], known: Sequence[object]) -> str:
+    """Return two ids of *sent* whose values are under one key, if there are any."""
+    for key in [key for key, _ in entries if key not in known]:
+        values = [value for other, value in entries if other == key]
+        owners = [one.model_id for one in sent if any(map(one.is_in, values))]
+        if len(owners) > 1:
+            return f"{owners[0]!r:.40} and {owners[1]!r:.40}"
+    return ""

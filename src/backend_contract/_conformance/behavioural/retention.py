@@ -101,7 +101,7 @@ def _are_gone(trial: Trial, backend: Backend | None, references: Sequence[Refere
     return True
 
 
-def _reaches(backend: Backend | None, contexts: Sequence[RuntimeServerContextType]) -> bool:
+def _reaches(backend: Backend | None, contexts: Sequence[object]) -> bool:
     """Return whether *backend* holds one of *contexts*, in an attribute or deeper."""
     wanted = set(map(id, contexts))
     found: set[int] = set()
