@@ -16,6 +16,7 @@ import os
 import socket
 import sys
 import threading
+import types
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -339,7 +340,7 @@ def _is_installed(module: str) -> bool:
 def _installed(module: str, distribution: str, extra: str) -> Any:
     """Import a module of a framework. ``Any``, since the stubs lack the server's parts."""
     try:
-        return importlib.import_module(module)
+        imported: object = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
@@ -347,3 +348,6 @@ def _installed(module: str, distribution: str, extra: str) -> Any:
             f"{distribution} is not installed; install it with: "
             f"{sys.executable} -m pip install 'backend-contract[{extra}]'"
         ) from None
+    if not isinstance(imported, types.ModuleType):
+        raise CouldNotCheckError(f"{imported!r} has taken the place of the module {module}")
+    return imported

@@ -56,7 +56,7 @@ class _ModelIds:
         """Two ids of the last group whose requests were kept under one key."""
 
     def lost(self, ids: Sequence[str]) -> list[str]:
-        """Make a request for each of *ids*; return the ids whose requests are seen not to be kept."""
+        """Make a request for each of *ids*; return those whose requests are seen to be lost."""
         sent = [
             Sent(model_id, request.context, request.values)
             for model_id, request in zip(ids, self._requests, strict=True)
