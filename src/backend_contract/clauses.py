@@ -343,7 +343,7 @@ _TABLE = (
         expected="@property def is_started(self) -> bool: return self._started",
         layers="B",
         members=("is_started", "start_lock"),
-        requires=("BC302", "BC403"),
+        requires=("BC403", "BC404"),
     ),
     Clause(
         id="BC501",

@@ -17,7 +17,7 @@ from backend_contract._conformance.behavioural.helpers import others_may_be_at_w
 from backend_contract._conformance.behavioural.outcomes import unchecked, violated
 from backend_contract._conformance.behavioural.run import ROUTE
 from backend_contract._conformance.behavioural.trial import Trial
-from backend_contract._conformance.request_servers import Pairs, pairs
+from backend_contract._conformance.request_servers import Pairs, meeting_at, pairs
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
 
@@ -45,23 +45,17 @@ Entries: TypeAlias = list[tuple[object, object]]
 
 @dataclass(frozen=True)
 class Request:
-    """An open request: its context, and its metadata as text."""
+    """An open request."""
 
     context: RuntimeServerContextType
+    meeting_context: RuntimeServerContextType
+    """The same context, whose readers meet those of the others."""
     values: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A request for a model."""
-
-    model_id: str
-    context: RuntimeServerContextType
-    values: frozenset[str]
+    """The values of its metadata, as text."""
 
     def is_in(self, value: object, depth: int = _DEPTH) -> bool:
         """Return whether *value* is the context, a value of its metadata, or contains one."""
-        if value is self.context:
+        if value is self.context or value is self.meeting_context:
             return True
         if isinstance(value, str | bytes):
             return not self.values.isdisjoint(_texts(value))
@@ -71,6 +65,15 @@ class Sent:
             parts = list(cast("Iterable[object]", value))
             return any(self.is_in(part, depth - 1) for part in parts)
         return False
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request for a model, and the context with which the backend is told of it."""
+
+    model_id: str
+    request: Request
+    context: RuntimeServerContextType
 
 
 def _texts(value: str | bytes) -> set[str]:
@@ -92,7 +95,7 @@ def make_unlike(metadata: Pairs, number: int) -> list[tuple[str, str | bytes]]:
 
 @contextmanager
 def open_requests(
-    trial: Trial, kinds: Sequence[str], *, unlike: bool
+    trial: Trial, kinds: Sequence[str], meeting: threading.Barrier | None = None, *, unlike: bool
 ) -> Generator[Sequence[Request]]:
     """Hold requests of *kinds* open, in turn: with the author's metadata, or each with its own."""
     with ExitStack() as stack:
@@ -103,7 +106,8 @@ def open_requests(
                 metadata = make_unlike(metadata, number)
             context = stack.enter_context(trial.context(kinds[number % len(kinds)], metadata))
             texts = (_texts(value) for _, value in metadata)
-            requests.append(Request(context, frozenset[str]().union(*texts)))
+            met = context if meeting is None else meeting_at(context, meeting)
+            requests.append(Request(context, met, frozenset[str]().union(*texts)))
         yield requests
 
 
@@ -174,17 +178,20 @@ def _has_only(entries: Entries, one: Sent, sent: Sequence[Sent]) -> bool:
     others = [other for other in sent if other is not one]
     return (
         len(values) == 1
-        and one.is_in(values[0])
-        and not any(other.is_in(values[0]) for other in others)
+        and one.request.is_in(values[0])
+        and not any(other.request.is_in(values[0]) for other in others)
     )
 
 
-def require_own(entries: Entries, one: Sent, sent: Sequence[Sent]) -> bool:
-    """Require that what is kept for a model is of its request; return whether there is anything."""
+def require_own(entries: Entries, one: Sent, requests: Sequence[Request]) -> bool:
+    """Require that what is kept for a model is of its request, not of another of *requests*.
+
+    Return whether anything is.
+    """
     values = [value for key, value in entries if key == one.model_id]
-    if not values or any(map(one.is_in, values)):
+    if not values or any(map(one.request.is_in, values)):
         return bool(values)
-    for other in sent:
+    for other in requests:
         if any(map(other.is_in, values)):
             raise violated(
                 f"{one.model_id!r:.80} was stored with {values[-1]!r}, which belongs to another "

@@ -8,6 +8,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from backend_contract._conformance.behavioural.arrivals import (
+    AT_ONCE,
     Entries,
     Request,
     Sent,
@@ -21,7 +22,6 @@ from backend_contract._conformance.behavioural.helpers import answers
 from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
 from backend_contract._conformance.behavioural.requests import accepted_kinds, accepts_unlike
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
-from backend_contract._conformance.request_servers import meeting_at
 from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend
 
@@ -47,7 +47,14 @@ def _try_concurrent_calls(trial: Trial) -> None:
     kinds = accepted_kinds(trial)
     backend = trial.started()
     unlike = accepts_unlike(trial, backend, kinds)
-    with open_requests(trial, kinds, unlike=unlike) as requests, _frequent_thread_switches():
+    ids = trial.subject.model_ids
+    # All callers meet when they read the metadata. If the backend admits one at a time, the first
+    # round shows that, and the others do not wait.
+    meeting = threading.Barrier(min(AT_ONCE, len({*ids}) if ids else AT_ONCE), timeout=WINDOW)
+    with (
+        open_requests(trial, kinds, meeting, unlike=unlike) as requests,
+        _frequent_thread_switches(),
+    ):
         calls = _Calls(trial, backend, requests)
         calls.make_in_turn()
         calls.make_at_once()
@@ -81,33 +88,28 @@ class _Calls:
             seen = [self._storage.entries()] * len(sent)
         self.can_be_seen = seen[-1] is not None
         for one, entries in zip(sent, seen, strict=True):
-            self.kept += require_own(entries or [], one, sent)
+            self.kept += require_own(entries or [], one, self._requests)
             self._require_once(entries or [], one)
         self._keeps_all = self.kept == len(sent)
 
     def make_at_once(self) -> None:
         """Make calls in rounds, each with one call per model."""
-        meeting = threading.Barrier(1)
         sent: list[Sent] = []
         for round_ in range(1, _ROUNDS + 1):
-            # All callers meet when they read the metadata. If the backend admits one at a time,
-            # the first round shows that, and the others do not wait.
-            if not meeting.broken:
-                meeting = threading.Barrier(len(self._sent(0)), timeout=WINDOW)
-            sent = self._sent(round_, None if meeting.broken else meeting)
+            sent = self._sent(round_)
             seen = tell(self._trial, self._backend, sent, self._look_for, at_once=True)
             for one, entries in zip(sent, seen, strict=True):
                 if entries is not None:
                     self._require_arrival(entries, one, sent)
         at_the_end = self._storage.entries()
         for one in sent:
-            require_own(at_the_end or [], one, sent)
+            require_own(at_the_end or [], one, self._requests)
 
     def require_later(self, first: int, second: int) -> None:
         """Require that of two requests for one model, the later one counts."""
         model_id = self._ids[0] if self._ids else f"again-{first}"
         requests = self._requests[first], self._requests[second]
-        sent = [Sent(model_id, each.context, each.values) for each in requests]
+        sent = [Sent(model_id, request, request.context) for request in requests]
         later = sent[1]
 
         def look(one: Sent) -> Entries | None:
@@ -117,7 +119,7 @@ class _Calls:
 
         entries = tell(self._trial, self._backend, sent, look, at_once=False)[1] or []
         values = [value for key, value in entries if key == model_id]
-        if not _has_own(entries, later) and any(map(sent[0].is_in, values)):
+        if not _has_own(entries, later) and any(map(requests[0].is_in, values)):
             raise violated(
                 f"after two requests for {model_id!r}, one after the other, it is stored with "
                 f"{values[-1]!r}, which belongs to the first"
@@ -132,18 +134,17 @@ class _Calls:
             "keeps those of some models only, give their ids as `model_ids`"
         )
 
-    def _sent(self, round_: int, meeting: threading.Barrier | None = None) -> list[Sent]:
-        """Return one request per model; which context a model gets changes with each round."""
+    def _sent(self, round_: int) -> list[Sent]:
+        """Return one request per model; which one a model gets changes with each round."""
         count = len(self._requests)
         ids = [f"{round_}-model-{number}" for number in range(count)]
         if self._ids:
             ids = list(dict.fromkeys(self._ids))[:count]
-        sent: list[Sent] = []
-        for number, model_id in enumerate(ids):
-            request = self._requests[(number + round_) % count]
-            context = meeting_at(request.context, meeting) if meeting else request.context
-            sent.append(Sent(model_id, context, request.values))
-        return sent
+        requests = [self._requests[(number + round_) % count] for number in range(len(ids))]
+        return [
+            Sent(model_id, request, request.meeting_context if round_ else request.context)
+            for model_id, request in zip(ids, requests, strict=True)
+        ]
 
     def _look_for(self, one: Sent) -> Entries | None:
         return self._storage.wait_for(
@@ -155,7 +156,7 @@ class _Calls:
         )
 
     def _require_arrival(self, entries: Entries, one: Sent, sent: Sequence[Sent]) -> None:
-        if not require_own(entries, one, sent) and self._keeps_all:
+        if not require_own(entries, one, self._requests) and self._keeps_all:
             raise violated(f"{len(sent)} concurrent calls: {one.model_id!r} was received 0 times")
         self._require_once(entries, one, f"{len(sent)} concurrent calls: ")
 
@@ -166,7 +167,7 @@ class _Calls:
 
 
 def _has_own(entries: Entries, one: Sent) -> bool:
-    return any(key == one.model_id and one.is_in(value) for key, value in entries)
+    return any(key == one.model_id and one.request.is_in(value) for key, value in entries)
 
 
 def _stores_nothing(cls: type) -> bool:

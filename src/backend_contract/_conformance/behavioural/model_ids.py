@@ -58,7 +58,7 @@ class _ModelIds:
     def lost(self, ids: Sequence[str]) -> list[str]:
         """Make a request for each of *ids*; return those whose requests are seen to be lost."""
         sent = [
-            Sent(model_id, request.context, request.values)
+            Sent(model_id, request, request.context)
             for model_id, request in zip(ids, self._requests, strict=True)
         ]
         known = [key for key, _ in self._storage.entries() or ()]
@@ -81,7 +81,8 @@ class _ModelIds:
 def _is_kept(entries: Entries, one: Sent, known: Sequence[object]) -> bool:
     """Return whether *one* is in an entry of its own; a backend may write the id in its own way."""
     return any(
-        one.is_in(value) and (key == one.model_id or key not in known) for key, value in entries
+        one.request.is_in(value) and (key == one.model_id or key not in known)
+        for key, value in entries
     )
 
 
@@ -89,7 +90,7 @@ def _find_confused(entries: Entries, sent: Sequence[Sent], known: Sequence[objec
     """Return two ids of *sent* whose values are under one key, if there are any."""
     for key in [key for key, _ in entries if key not in known]:
         values = [value for other, value in entries if other == key]
-        owners = [one.model_id for one in sent if any(map(one.is_in, values))]
+        owners = [one.model_id for one in sent if any(map(one.request.is_in, values))]
         if len(owners) > 1:
             return f"{owners[0]!r:.40} and {owners[1]!r:.40}"
     return ""
