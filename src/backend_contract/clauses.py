@@ -419,7 +419,7 @@ _TABLE = (
         expected="with self._contexts_lock: self.contexts[model_id] = runtime_context",
         layers="B",
         members=("handle_runtime_context", "start_lock"),
-        requires=("BC302", "BC403", "BC501"),
+        requires=("BC403", "BC505"),
     ),
     Clause(
         id="BC508",

@@ -11,7 +11,6 @@ import contextlib
 import copy
 import enum
 import functools
-import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -1745,16 +1744,19 @@ class WaitsUntilItIsStarted(Structural):
 
 
 @violates("BC506", hangs=True)
-class QueuesAFew(Inheriting):
-    """Puts requests into a bounded queue that is never emptied."""
+class LocksInTwoOrders(Inheriting):
+    """Requests of different kinds may wait for each other."""
 
     def __init__(self, config=None):
         super().__init__(config)
-        self.queue = queue.Queue(maxsize=4)
+        self.locks = [threading.Lock(), threading.Lock()]
 
     def handle_runtime_context(self, model_id, runtime_context):
-        self.queue.put(model_id)
-        super().handle_runtime_context(model_id, runtime_context)
+        first, second = self.locks[:: 1 if is_grpc_context(runtime_context) else -1]
+        with first:
+            route = get_metadata(runtime_context, "x-route-info")
+            with second:
+                self.routes.append((model_id, route))
 
 
 @violates("BC506")

@@ -210,10 +210,13 @@ def _try_release(trial: Trial) -> None:
         _require_free(trial, backend, f"after the body raised {error.__name__}")
     _register(trial, backend)
     _require_free(trial, backend, "after register_config()")
+    has_returned = False
     for kind in trial.kinds[:1]:
-        with trial.context(kind, trial.subject.metadata) as context:
-            with trial.doing("handle_runtime_context()"), suppress(Exception):
-                backend.handle_runtime_context("a model", context)
+        with suppress(StopTrial), trial.context(kind, trial.subject.metadata) as context:
+            call = partial(backend.handle_runtime_context, "a model", context)
+            told = trial.in_thread(call, "handle_runtime_context()")
+            has_returned = answers(trial, told, "handle_runtime_context()")
+        if has_returned:
             _require_free(trial, backend, "after handle_runtime_context()")
     if trial.can_start:
         kept_by = _restart(trial).kept_by
