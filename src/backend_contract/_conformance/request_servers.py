@@ -340,7 +340,7 @@ def _is_installed(module: str) -> bool:
 def _installed(module: str, distribution: str, extra: str) -> Any:
     """Import a module of a framework. ``Any``, since the stubs lack the server's parts."""
     try:
-        imported: object = importlib.import_module(module)
+        imported: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from backend_contract._conformance.behavioural.calls import AbandonedError, WorkerCall
 from backend_contract._conformance.behavioural.helpers import others_may_be_at_work
@@ -87,10 +87,11 @@ def make_unlike(metadata: Pairs, number: int) -> list[tuple[str, str | bytes]]:
     given = pairs(metadata)
     if ROUTE not in [key.lower() for key, _ in given]:
         given = [*given, (ROUTE, "route")]
-    return [
-        (key, value + (str(number) if isinstance(value, str) else str(number).encode()))  # type: ignore[operator]  # both of one type
-        for key, value in given
-    ]
+    return [(key, _with_number(value, number)) for key, value in given]
+
+
+def _with_number(value: str | bytes, number: int) -> str | bytes:
+    return f"{value}{number}" if isinstance(value, str) else value + str(number).encode()
 
 
 @contextmanager
@@ -167,10 +168,15 @@ def _as_entries(received: object) -> Entries:
         return list(cast("Mapping[object, object]", received).items())
     if isinstance(received, str | bytes):
         raise TypeError
-    entries = list(cast("Iterable[Any]", received))
-    if not all(isinstance(entry, tuple | list) and len(entry) == 2 for entry in entries):
-        raise TypeError
-    return [(key, value) for key, value in entries]
+    entries: list[tuple[object, object]] = []
+    for entry in list(cast("Iterable[object]", received)):
+        if not isinstance(entry, tuple | list):
+            raise TypeError
+        pair = list(cast("Iterable[object]", entry))
+        if len(pair) != 2:
+            raise TypeError
+        entries.append((pair[0], pair[1]))
+    return entries
 
 
 def _has_only(entries: Entries, one: Sent, sent: Sequence[Sent]) -> bool:

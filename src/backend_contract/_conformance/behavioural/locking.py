@@ -210,14 +210,8 @@ def _try_release(trial: Trial) -> None:
         _require_free(trial, backend, f"after the body raised {error.__name__}")
     _register(trial, backend)
     _require_free(trial, backend, "after register_config()")
-    has_returned = False
-    for kind in trial.kinds[:1]:
-        with suppress(StopTrial), trial.context(kind, trial.subject.metadata) as context:
-            call = partial(backend.handle_runtime_context, "a model", context)
-            told = trial.in_thread(call, "handle_runtime_context()")
-            has_returned = answers(trial, told, "handle_runtime_context()")
-        if has_returned:
-            _require_free(trial, backend, "after handle_runtime_context()")
+    if _tell(trial, backend):
+        _require_free(trial, backend, "after handle_runtime_context()")
     if trial.can_start:
         kept_by = _restart(trial).kept_by
         if kept_by:
@@ -225,20 +219,20 @@ def _try_release(trial: Trial) -> None:
 
 
 def _require_propagation(backend: Backend, error: BaseException) -> None:
-    raised: BaseException | None = None
+    caught: list[BaseException] = []
     try:
         with backend.start_lock():
             raise error
-    except BaseException as caught:  # also what ends a thread
-        raised = caught
+    except BaseException as raised:  # also what ends a thread
+        caught.append(raised)
     kind = type(error).__name__
-    if raised is None:
+    if not caught:
         raise violated(
             f"the lock suppressed the {kind} of the body, so a failed start would go unnoticed"
         )
-    if raised is not error:
+    if caught != [error]:
         raise violated(
-            f"the body raised {kind}, and the lock raised {describe_exception(raised)} instead"
+            f"the body raised {kind}, and the lock raised {describe_exception(caught[0])} instead"
         )
 
 
@@ -264,6 +258,17 @@ def _register(trial: Trial, backend: Backend) -> bool:
     with trial.doing("register_config()"), suppress(Exception):
         backend.register_config(configuration(trial.subject.config or {}))
         return True
+    return False
+
+
+def _tell(trial: Trial, backend: Backend) -> bool:
+    """Call ``handle_runtime_context``; return whether that was possible, and returned or raised."""
+    with suppress(StopTrial):  # if no request can be made
+        for kind in trial.kinds[:1]:
+            with trial.context(kind, trial.subject.metadata) as context:
+                call = partial(backend.handle_runtime_context, "a model", context)
+                told = trial.in_thread(call, "handle_runtime_context()")
+                return answers(trial, told, "handle_runtime_context()")
     return False
 
 
