@@ -569,3 +569,186 @@ def test_switch_interval() -> None:
     assert said("BC506", make)[0] is NEEDS_A_SUITE
     assert min(intervals) < before
     assert sys.getswitchinterval() == before
+
+
+# BC501 to BC505, BC507 and BC508: wider cases
+
+
+@pytest.mark.parametrize("kind", [GRPC, HTTP])
+def test_kind_cannot_be_had(kind: str, servers: Any) -> None:
+    """A kind that cannot be had leaves its own clause unchecked, and no other."""
+    servers.problems = {kind: "RuntimeError: sockets are blocked"}
+    for clause in EVERY:
+        own = clause == ("BC502" if kind == GRPC else "BC503")
+        expected = (UNCHECKED, "RuntimeError: sockets are blocked") if own else (OK, "")
+        assert said(clause, QUIET, received_contexts=None)[:1] != (VIOLATED,)
+        if clause != "BC506":  # which needs a suite
+            assert said(clause, QUIET) == expected
+    servers.problems = {GRPC: "blocked", HTTP: "mocked"}
+    assert said("BC504", QUIET) == (UNCHECKED, "blocked; mocked")
+
+
+def test_returns_value_at_times() -> None:
+    """A value that is returned for a known model, or before start(), violates BC501."""
+
+    def known(self: Any, context: Any, model_id: str) -> Any:
+        seen = vars(self).setdefault("seen", set())
+        if model_id in seen:
+            return "known"
+        seen.add(model_id)
+        return None
+
+    assert said("BC501", told(known)) == (VIOLATED, "handle_runtime_context() returned 'known'")
+    early = told(lambda self, context, model_id: None if self.is_started else 0)
+    assert said("BC501", early) == (VIOLATED, "handle_runtime_context() returned 0")
+    bare = told(lambda self, context, model_id: None if context.metadata else 0)
+    assert said("BC501", bare) == (VIOLATED, "handle_runtime_context() returned 0")
+
+
+@pytest.mark.parametrize(
+    ("rejects", "what"),
+    [
+        (lambda context: len(context.pairs) > len(context.metadata), "with repeated keys"),
+        (lambda context: "" in context.metadata.values(), "with an empty value"),
+        (lambda context: any(type(v) is bytes for v in context.metadata.values()), "with bytes"),
+        (lambda context: "caf\u00e9" in context.metadata.values(), "with a Latin-1 header"),
+    ],
+    ids=["repeated keys", "an empty value", "bytes", "Latin-1"],
+)
+def test_unusual_metadata(rejects: Callable[[Any], bool], what: str) -> None:
+    """BC504 names the metadata that was rejected."""
+    verdict, found = said("BC504", fail_if(lambda backend, context: rejects(context)))
+    assert verdict is VIOLATED
+    assert found.startswith("handle_runtime_context() raised ValueError: no (")
+    kind = HTTP if "Latin" in what else GRPC
+    assert found.endswith(f" for a context {what} ({kind})")
+
+
+def test_latin_1_route() -> None:
+    """A header may have a Latin-1 value, unless its values are of some form."""
+
+    def encode(backend: Any, context: Any, model_id: str) -> None:
+        context.metadata.get("x-route-info", "").encode("ascii")
+
+    def parse(backend: Any, context: Any, model_id: str) -> None:
+        int(context.metadata.get("x-route-info", "0"))
+
+    verdict, found = said("BC504", told(encode))
+    assert verdict is VIOLATED
+    assert found.endswith(" for a Latin-1 value of the header x-route-info")
+    assert said("BC504", told(parse), metadata={"x-route-info": "7"}) == (OK, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (str.lower, "requests for 'Kit' and 'kit' were kept as if for one model"),
+        (lambda m: m[:99], "requests for '" + "m" * 38 + "… and"),
+        (lambda m: m.encode("ascii", "ignore").decode(), "requests for 'kit' and 'kit\u00e9' were"),
+        (lambda m: m.split(":")[0], "requests for 'kit' and 'kit:1' were kept as if for one model"),
+        (lambda m: m, ""),
+        (lambda m: ascii(m), ""),
+        (lambda m: hash(m), ""),
+    ],
+    ids=["folded", "cut", "ASCII only", "split", "unchanged", "escaped", "hashed"],
+)
+@pytest.mark.parametrize("log", [True, False])
+def test_changed_model_ids(change: Callable[[str], Any], found: str, log: bool) -> None:
+    """BC504 names ids that become one; a backend may write each in its own way."""
+
+    class Changes(Keeps):
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            super().handle_runtime_context(change(model_id), runtime_context)
+
+    def received(backend: Any) -> Any:
+        return backend.kept if log else dict(backend.kept)
+
+    verdict, text = said("BC504", Changes, received_contexts=received)
+    assert verdict is (VIOLATED if found else OK)
+    if log and found:
+        assert text.startswith(found.split("\u2026")[0])
+
+
+def test_drops_model_ids() -> None:
+    """BC504 names an id that is not kept beside others."""
+
+    class DropsDots(Keeps):
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            if not model_id.startswith(".."):
+                super().handle_runtime_context(model_id, runtime_context)
+
+    verdict, found = said("BC504", DropsDots)
+    assert verdict is VIOLATED
+    assert found.startswith("a request for the model '../kit/a' was not kept beside those for ")
+
+
+@pytest.mark.parametrize("model_id", ["kit/a", "Kit", "..", "\U0001f642", "kit[0-9]+(", "m" * 1000])
+def test_rejects_model_id(model_id: str) -> None:
+    """BC504 names an id that is rejected."""
+
+    def reject(backend: Any, context: Any, asked: str) -> None:
+        if asked == model_id or (len(asked) == len(model_id) == 1000):
+            raise ValueError("no")
+
+    verdict, found = said("BC504", told(reject))
+    assert verdict is VIOLATED
+    assert "raised ValueError: no (" in found
+
+
+def test_starts_or_stops() -> None:
+    """A call that starts or stops the backend, or fails after stop(), violates BC505."""
+    found = "is_started is {} after handle_runtime_context() was called {}"
+    starts = told(lambda self, context, model_id: self.start())
+    assert said("BC505", starts) == (VIOLATED, found.format(True, "before start()"))
+    stops = told(lambda self, context, model_id: self.stop())
+    assert said("BC505", stops) == (VIOLATED, found.format(False, "after start()"))
+
+    class Closed(LocalBackend):
+        backend_type = "CLOSED"
+        closed = False
+
+        def stop(self) -> None:
+            self.closed = self.is_started
+            super().stop()
+
+        def start(self) -> None:
+            self.closed = False
+            super().start()
+
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            if self.closed:
+                raise ValueError("no")
+
+    verdict, text = said("BC505", Closed)
+    assert verdict is VIOLATED
+    assert text.endswith(" after stop()")
+
+
+def test_waits_for_lock() -> None:
+    """A call that waits for the start lock violates BC507."""
+
+    def wait(self: Any, context: Any, model_id: str) -> None:
+        with self.start_lock():
+            pass
+
+    found = "handle_runtime_context() waited while another thread held the lock"
+    assert said("BC507", told(wait), time_limit=1.0) == (VIOLATED, found)
+    assert said("BC507", QUIET) == (OK, "")
+
+
+def test_keeps_contexts() -> None:
+    """Contexts that are kept violate BC508, but for the last one of each model."""
+
+    class KeepsLast(LocalBackend):
+        backend_type = "KEEPS-LAST"
+
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.kept: dict[str, Any] = {}
+
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            self.kept[model_id] = runtime_context
+
+    found = f"3 contexts of 3 requests for one model are kept after the requests are over ({GRPC})"
+    assert said("BC508", Keeps) == (VIOLATED, found)
+    assert said("BC508", KeepsLast) == said("BC508", QUIET) == (OK, "")
