@@ -57,6 +57,9 @@ _ADVICE_ON_BASE = {
 }
 """Advice on violations: for subclasses of ``BackendBase``, and for other classes."""
 
+_SAME_ALONE = (Verdict.NEEDS_A_SUITE, Verdict.NEEDS_AN_EXTRA, Verdict.NOT_APPLICABLE)
+"""Verdicts that do not depend on what other clauses did."""
+
 _GRACE = 1.0
 """Seconds that all threads together have to end after everything has been stopped."""
 
@@ -268,7 +271,8 @@ class Kit:
             self._note_missing_kind()
         self._before_trial(clause.id)
         outcome, borrowed = self._carry_out(clause, alone=False)
-        if outcome is not None and borrowed:  # what other clauses did may be to blame
+        if outcome is not None and borrowed and outcome.verdict not in _SAME_ALONE:
+            # What other clauses did may be to blame.
             self._stop_shared()
             outcome, _ = self._carry_out(clause, alone=True)
         if outcome is not None and outcome.could_not_start and clause.id == "BC302":

@@ -31,15 +31,21 @@ _ROUNDS = 25
 @tries(
     "BC506",
     """\
-import threading
+import sys, threading
 from concurrent.futures import ThreadPoolExecutor
 from backend_contract.testing import http_request
 backend, together = make(), threading.Barrier(8)
 def tell(number):
     together.wait()
-    backend.handle_runtime_context(f"model-{number}", request)
+    for round_ in range(200):
+        backend.handle_runtime_context(f"model-{number}-{round_}", request)
+interval = sys.getswitchinterval()
 with http_request({"x-route-info": "somewhere"}) as request, ThreadPoolExecutor(8) as pool:
-    list(pool.map(tell, range(8)))
+    sys.setswitchinterval(1e-6)
+    try:
+        list(pool.map(tell, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
 # then look into `backend`: each model must be there once, with its own context""",
     after=("BC302",),
 )
@@ -201,7 +207,7 @@ with http_request() as request, backend.start_lock():
 )
 def _try_not_waiting(trial: Trial) -> None:
     kinds = accepted_kinds(trial)
-    backend = trial.started()
+    backend = trial.stopped()
     with trial.context(kinds[0], trial.subject.metadata) as context, backend.start_lock():
         told = trial.in_thread(
             lambda: backend.handle_runtime_context("a model", context),

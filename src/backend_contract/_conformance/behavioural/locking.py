@@ -282,6 +282,8 @@ class _Restart:
     """The member after which an earlier context manager admits a second thread."""
     is_early: bool = False
     """Whether ``is_started`` was ``True`` while ``start()`` waited for the lock."""
+    answers: bool = True
+    """Whether ``is_started`` returned while another thread held the lock."""
 
 
 def _restart(trial: Trial) -> _Restart:
@@ -304,14 +306,17 @@ def _observe_restart(trial: Trial) -> _Restart:
         return _Restart(kept_by="start()")
     if not admits and _admits(trial, backend, earlier):
         admits = "start()"
-    return _Restart(admits=admits, is_early=is_early)
+    with backend.start_lock():
+        read = trial.in_thread(lambda: backend.is_started, "is_started, while the lock is held")
+        has_answered = answers(trial, read, "is_started, while another thread holds the lock,")
+    return _Restart(admits=admits, is_early=is_early, answers=has_answered)
 
 
 def _admits(trial: Trial, backend: Backend, lock: AbstractContextManager[object]) -> bool:
     """Return whether a second thread enters by *lock* beside a first one."""
     with backend.start_lock():
         second = _enter_in_thread(trial, backend, lock)
-        is_inside = second.ended_within(WINDOW)
+        is_inside = second.ended_within(WINDOW / 2)
     second.result()
     return is_inside
 
@@ -405,11 +410,8 @@ with backend.start_lock():
     with_requests=True,
 )
 def _try_reading_without_waiting(trial: Trial) -> None:
-    backend = trial.started()
-    with backend.start_lock():
-        read = trial.in_thread(lambda: backend.is_started, "is_started, while the lock is held")
-        if not answers(trial, read, "is_started, while another thread holds the lock,"):
-            raise violated("is_started did not answer while another thread held the lock")
+    if not _restart(trial).answers:
+        raise violated("is_started did not answer while another thread held the lock")
     for start in held_if_possible(trial):
         if not start.answered:
             raise violated(f"is_started did not answer while another thread was in {start.what}")
