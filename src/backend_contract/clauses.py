@@ -282,7 +282,7 @@ _TABLE = (
     ),
     Clause(
         id="BC401",
-        text="`start_lock()` returns a context manager",
+        text="`start_lock()` returns a context manager, a new or reusable one every time",
         why="The runtime holds it while it decides whether to start the backend.",
         fix="Define it as a method that returns a lock, or as a `@contextmanager`.",
         expected="def start_lock(self) -> AbstractContextManager[object]",
@@ -292,7 +292,7 @@ _TABLE = (
     Clause(
         id="BC402",
         text="while one thread is inside `start_lock()`, no other enters, whichever call returned "
-        "its context manager",
+        "its context manager, during the whole life of the instance",
         why="Two requests that arrive together would start the backend twice.",
         fix="Create one lock per instance, in `__init__`, and always return that one.",
         expected="return self._start_lock",
@@ -302,22 +302,24 @@ _TABLE = (
     ),
     Clause(
         id="BC403",
-        text="the start lock is free again after the body raises",
+        text="the start lock is free again when the body raises (`KeyboardInterrupt` too), the "
+        "error propagates, and the lock is free after every member has returned or raised",
         why="Otherwise one failed start would block every later one forever.",
         fix="Release it in `finally`, or return the lock itself.",
         expected="with self._start_lock: yield",
         layers="B",
-        members=("start_lock",),
+        members=("start_lock", "start", "stop", "register_config", "handle_runtime_context"),
         requires=("BC401",),
     ),
     Clause(
         id="BC404",
-        text="`start`, `stop` and `is_started` work while the caller holds the start lock",
+        text="`register_config`, `start`, `stop` and `is_started` work while the caller holds the "
+        "start lock",
         why="A runtime checks and starts under the lock; taking it again in `start` deadlocks.",
-        fix="Use a re-entrant lock (`threading.RLock`), or do not take it in `start` and `stop`.",
+        fix="Use a re-entrant lock (`threading.RLock`), or do not take it in these members.",
         expected="self._start_lock = threading.RLock()",
         layers="B",
-        members=("start", "stop", "is_started", "start_lock"),
+        members=("start", "stop", "register_config", "is_started", "start_lock"),
         requires=("BC302", "BC303", "BC401"),
     ),
     Clause(
@@ -332,9 +334,21 @@ _TABLE = (
         requires=("BC302",),
     ),
     Clause(
+        id="BC406",
+        level=Level.SHOULD,
+        text="`is_started` answers at once, also while another thread holds the start lock or is "
+        "inside `start()`",
+        why="Readiness probes read it; one that waits for a slow start fails the probe.",
+        fix="Return the flag without taking the lock.",
+        expected="@property def is_started(self) -> bool: return self._started",
+        layers="B",
+        members=("is_started", "start_lock"),
+        requires=("BC403", "BC404"),
+    ),
+    Clause(
         id="BC501",
         text="`handle_runtime_context(model_id, runtime_context)` can be called by position and by "
-        "those two keywords, with either kind of context, and returns `None`",
+        "those two keywords, with either kind of context, and returns `None`, every time",
         why="A runtime may serve gRPC and HTTP, and may call the method either way.",
         fix="Define it with both names, and accept all of `RuntimeServerContextType`.",
         expected=_HANDLER,
@@ -363,10 +377,12 @@ _TABLE = (
     ),
     Clause(
         id="BC504",
-        text="`handle_runtime_context` accepts a context whose client sent no metadata, and a "
-        "model id it has never seen",
-        why="Most clients send no metadata, and the first request for a model is always new.",
-        fix="Use a default for missing metadata: `get_metadata` returns `None` for it.",
+        text="`handle_runtime_context` accepts every model id (slashes, either case, not ASCII, a "
+        "thousand characters) and all metadata a client can send: none, repeated keys, `-bin` "
+        "bytes, Latin-1 headers",
+        why="A client chooses both; a request that the backend rejects is never answered.",
+        fix="Use the model id as a key only, and a default for missing metadata: `get_metadata` "
+        "accepts all that a client can send, and returns `None` for a key that is missing.",
         expected="get_metadata(runtime_context, key)",
         layers="B",
         members=("handle_runtime_context",),
@@ -374,8 +390,9 @@ _TABLE = (
     ),
     Clause(
         id="BC505",
-        text="`handle_runtime_context` may be called before `start`",
-        why="The backend receives the context before the model is found, and may start lazily.",
+        text="`handle_runtime_context` may be called before `start` and after `stop`, and starts "
+        "and stops nothing",
+        why="The backend receives the context before the model is found; the runtime starts it.",
         fix="Only store what the request says; use it when the model is loaded.",
         expected=_HANDLER,
         layers="B",
@@ -384,11 +401,34 @@ _TABLE = (
     ),
     Clause(
         id="BC506",
-        text="concurrent calls of `handle_runtime_context` for different models all return, and "
-        "each pair arrives once",
+        text="concurrent calls of `handle_runtime_context` for different models all return, each "
+        "pair arrives once and for its own model id; of two for one model the later counts",
         why="Servers use many threads; a request must not get the route of another.",
         fix="Store per-model state under the model id, or guard shared state with a lock.",
         expected="self.contexts[model_id] = runtime_context",
+        layers="B",
+        members=("handle_runtime_context",),
+        requires=("BC501",),
+    ),
+    Clause(
+        id="BC507",
+        level=Level.SHOULD,
+        text="`handle_runtime_context` does not wait for the start lock",
+        why="Requests for other models go on while a backend starts, which may take minutes.",
+        fix="Guard what it stores with a lock of its own, not with the start lock.",
+        expected="with self._contexts_lock: self.contexts[model_id] = runtime_context",
+        layers="B",
+        members=("handle_runtime_context", "start_lock"),
+        requires=("BC403", "BC505"),
+    ),
+    Clause(
+        id="BC508",
+        level=Level.SHOULD,
+        text="contexts of requests that are over are let go: of those for one model the backend "
+        "keeps the last one's at most",
+        why="A context is valid while its request is answered, and holds its connection and body.",
+        fix="Copy what is needed out of the context, and replace it under its model id.",
+        expected="self.routes[model_id] = get_metadata(runtime_context, key)",
         layers="B",
         members=("handle_runtime_context",),
         requires=("BC501",),

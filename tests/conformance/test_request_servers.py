@@ -10,9 +10,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import fastapi
 import grpc
@@ -174,6 +175,10 @@ def test_start_again(
         def __exit__(self, *error: object) -> None:
             made.append(f"closed {type(self).__name__}")
 
+        @contextmanager
+        def request(self, metadata: Any) -> Iterator[None]:
+            yield
+
     class Grpc(Server):
         pass
 
@@ -190,6 +195,32 @@ def test_start_again(
     assert made[2:] == ["closed Http", "closed Grpc"]
     servers.start()
     assert made[4:] == made[:2]
+    servers.close()
+
+
+def test_server_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that cannot be started is a problem of its kind alone."""
+
+    def blocked(*arguments: Any, **options: Any) -> None:
+        raise RuntimeError("sockets are\nblocked")
+
+    monkeypatch.setattr(socket, "create_server", blocked)
+    servers = RequestServers()
+    servers.start()
+    assert servers.kinds == ("grpc", "http")
+    assert servers.problems == {"http": "RuntimeError: sockets are blocked"}
+    with servers.request("grpc", [("x-a", "1")]) as context:
+        assert values(context, "x-a") == ["1"]
+    servers.close()
+
+
+def test_mocked_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that a test has replaced is a problem of its kind alone."""
+    monkeypatch.setitem(sys.modules, "grpc", MagicMock())
+    servers = RequestServers()
+    servers.start()
+    assert servers.kinds == ("grpc", "http")
+    assert list(servers.problems) == ["grpc"]
     servers.close()
 
 
@@ -279,6 +310,8 @@ def test_meeting(
     with context({"x-a": "1"}) as made, ThreadPoolExecutor(2) as pool:
         at_the_meeting = meeting_at(made, meeting)
         assert is_its_kind(at_the_meeting)
+        for reader in ("invocation_metadata", "headers"):  # by which a backend may tell them apart
+            assert hasattr(type(at_the_meeting), reader) is hasattr(type(made), reader)
         assert type(made) is not type(at_the_meeting)
         assert list(pool.map(read, [at_the_meeting] * 2)) == ["1", "1"]
         assert met == [1]

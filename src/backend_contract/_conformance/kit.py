@@ -57,6 +57,9 @@ _ADVICE_ON_BASE = {
 }
 """Advice on violations: for subclasses of ``BackendBase``, and for other classes."""
 
+_SAME_ALONE = (Verdict.NEEDS_A_SUITE, Verdict.NEEDS_AN_EXTRA, Verdict.NOT_APPLICABLE)
+"""Verdicts that do not depend on what other clauses did."""
+
 _GRACE = 1.0
 """Seconds that all threads together have to end after everything has been stopped."""
 
@@ -70,6 +73,7 @@ def check_backend(
     merged_config: Callable[[Any], Mapping[str, Any] | None] | None = None,
     during_start: Callable[[Any, Callable[[], None]], object] | None = None,
     received_contexts: Callable[[Any], Received | None] | None = None,
+    model_ids: Sequence[str] | None = None,
     exclusive: bool = False,
 ) -> Report:
     """Try every clause of layer B on *backend*, and return a report with one finding per clause.
@@ -90,7 +94,9 @@ def check_backend(
     - ``during_start(backend, call)`` arranges that ``backend.start()`` calls ``call()`` in the
       middle of its work, where it may raise or take long (BC308, BC405);
     - ``received_contexts(backend)`` returns what was received, as pairs of a model id and its
-      context, or the ``x-route-info`` in it (BC506).
+      context, or a value of its metadata (BC504, BC506). It is called in the thread and the
+      ``contextvars`` context of each call, right after it. *model_ids* are the ids that requests
+      are made for, if the backend keeps the contexts of some models only.
 
     An exception of the backend is part of the report. If no backend can be created or started at
     all, the ``error`` of the report says why; what was decided without is in it too. Every backend
@@ -108,6 +114,7 @@ def check_backend(
         merged_config=merged_config,
         during_start=during_start,
         received_contexts=received_contexts,
+        model_ids=model_ids,
         exclusive=exclusive,
     )
     with Kit(subject) as kit:
@@ -256,14 +263,16 @@ class Kit:
         return blocking
 
     def _try(self, clause: Clause) -> StopTrial | None:
-        for other in BEHAVIOURS[clause.id].after:
+        behaviour = BEHAVIOURS[clause.id]
+        for other in behaviour.after:
             self.finding(CLAUSES[other])
-        if "handle_runtime_context" in clause.members:
+        if behaviour.with_requests or "handle_runtime_context" in clause.members:
             self._servers.start()  # which may take longer than the time limit of a trial
             self._note_missing_kind()
         self._before_trial(clause.id)
         outcome, borrowed = self._carry_out(clause, alone=False)
-        if outcome is not None and borrowed:  # what other clauses did may be to blame
+        if outcome is not None and borrowed and outcome.verdict not in _SAME_ALONE:
+            # What other clauses did may be to blame.
             self._stop_shared()
             outcome, _ = self._carry_out(clause, alone=True)
         if outcome is not None and outcome.could_not_start and clause.id == "BC302":
@@ -309,6 +318,8 @@ class Kit:
 
     def _note_missing_kind(self) -> None:
         """Note that a framework is missing, of which other clauses try half."""
+        for kind, problem in self._servers.problems.items():
+            self.notes.append(f"no request could be made ({kind}): {problem}")
         if len(self._servers.kinds) == 1:
             tried, missing = (
                 ("gRPC", "fastapi") if "grpc" in self._servers.kinds else ("HTTP", "grpc")
@@ -353,6 +364,8 @@ def _validated(subject: Subject) -> Subject:
     config = cast("object", subject.config)
     if config is not None and not isinstance(config, Mapping):
         raise TypeError(f"config: expected a mapping, got {config!r}")
+    if isinstance(subject.model_ids, str) or subject.model_ids == []:
+        raise TypeError(f"model_ids: expected a sequence of ids, got {subject.model_ids!r}")
     if not subject.time_limit > 0:
         raise ValueError(f"time_limit: expected seconds above 0, got {subject.time_limit!r}")
     try:

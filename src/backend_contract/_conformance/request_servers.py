@@ -16,6 +16,7 @@ import os
 import socket
 import sys
 import threading
+import types
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -102,18 +103,21 @@ def meeting_at(
 
     real: Any = type(context)  # one of two classes, unknown to a checker
 
-    class Meeting(real):  # type: ignore[misc]  # for the same reason
-        def invocation_metadata(self) -> object:
-            meet()
-            return real.invocation_metadata(self)
+    def invocation_metadata(self: Any) -> object:
+        meet()
+        return real.invocation_metadata(self)
 
-        @property
-        def headers(self) -> object:
-            meet()
-            return real.headers.fget(self)
+    def headers(self: Any) -> object:
+        meet()
+        return real.headers.fget(self)
 
+    # Only what the real one has: a backend may tell them apart by it.
+    is_grpc = hasattr(real, "invocation_metadata")
+    reader: dict[str, object] = (
+        {"invocation_metadata": invocation_metadata} if is_grpc else {"headers": property(headers)}
+    )
     copied = copy.copy(context)
-    copied.__class__ = Meeting
+    copied.__class__ = type("Meeting", (real,), reader)
     return copied
 
 
@@ -123,15 +127,29 @@ class RequestServers:
     def __init__(self) -> None:
         self._servers: dict[str, _GrpcServer | _HttpServer] = {}
         self._stack = ExitStack()
+        self.problems: dict[str, str] = {}
+        """Why no request of a kind can be made here, by kind."""
 
     def start(self) -> None:
-        """Start the servers whose framework is installed, unless they are running."""
+        """Start the servers whose framework is installed, unless they are running.
+
+        If a server cannot be started, or does not answer, :attr:`problems` says why.
+        """
         for kind in self.kinds:
-            if kind not in self._servers:
-                server: _GrpcServer | _HttpServer
-                server = _GrpcServer() if kind == "grpc" else _HttpServer()
-                self._servers[kind] = server
-                self._stack.enter_context(server)
+            if kind not in self._servers and kind not in self.problems:
+                try:
+                    self._start(kind)
+                except Exception as error:  # of a socket blocker or a mocked module: anything
+                    self.problems[kind] = " ".join(f"{type(error).__name__}: {error}".split())
+
+    def _start(self, kind: str) -> None:
+        server = _GrpcServer() if kind == "grpc" else _HttpServer()
+        with ExitStack() as stack:
+            stack.enter_context(server)
+            with server.request(()):
+                pass
+            self._stack.push(stack.pop_all())
+        self._servers[kind] = server
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -139,7 +157,7 @@ class RequestServers:
         return tuple(
             kind
             for kind, modules in {"grpc": ("grpc",), "http": ("fastapi", "uvicorn")}.items()
-            if all(importlib.util.find_spec(module) for module in modules)
+            if all(map(_is_installed, modules))
         )
 
     @contextmanager
@@ -312,10 +330,17 @@ def pairs(of: Pairs) -> list[tuple[str, str | bytes]]:
     return list(of)
 
 
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # a test has put something else in its place
+        return sys.modules.get(module) is not None
+
+
 def _installed(module: str, distribution: str, extra: str) -> Any:
     """Import a module of a framework. ``Any``, since the stubs lack the server's parts."""
     try:
-        return importlib.import_module(module)
+        imported: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
@@ -323,3 +348,6 @@ def _installed(module: str, distribution: str, extra: str) -> Any:
             f"{distribution} is not installed; install it with: "
             f"{sys.executable} -m pip install 'backend-contract[{extra}]'"
         ) from None
+    if not isinstance(imported, types.ModuleType):
+        raise CouldNotCheckError(f"{imported!r} has taken the place of the module {module}")
+    return imported

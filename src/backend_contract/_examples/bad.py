@@ -211,6 +211,13 @@ class BC405(LocalBackend):
             raise
 
 
+class BC406(LocalBackend):
+    @property
+    def is_started(self) -> bool:
+        with self._start_lock:
+            return self._started
+
+
 class BC501(LocalBackend):
     backend_type = "MINE"
 
@@ -271,3 +278,26 @@ class BC506(LocalBackend):
         self.model_id = model_id
         self.route = get_metadata(runtime_context, "x-route-info")
         self.contexts[self.model_id] = self.route
+
+
+class BC507(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.contexts: dict[str, str | None] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        with self._start_lock:
+            self.contexts[model_id] = get_metadata(runtime_context, "x-route-info")
+
+
+class BC508(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.contexts: list[tuple[str, RuntimeServerContextType]] = []
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.contexts.append((model_id, runtime_context))

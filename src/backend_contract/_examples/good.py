@@ -202,6 +202,12 @@ class BC405(LocalBackend):
         self._started = True
 
 
+class BC406(LocalBackend):
+    @property
+    def is_started(self) -> bool:
+        return self._started
+
+
 class BC501(LocalBackend):
     backend_type = "MINE"
 
@@ -256,6 +262,28 @@ class BC505(LocalBackend):
 class BC506(LocalBackend):
     backend_type = "MINE"
 
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.contexts: dict[str, str | None] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.contexts[model_id] = get_metadata(runtime_context, "x-route-info")
+
+
+class BC507(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.contexts: dict[str, str | None] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.contexts[model_id] = get_metadata(runtime_context, "x-route-info")
+
+
+class BC508(LocalBackend):
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.contexts: dict[str, str | None] = {}

@@ -11,7 +11,6 @@ import contextlib
 import copy
 import enum
 import functools
-import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -1745,16 +1744,19 @@ class WaitsUntilItIsStarted(Structural):
 
 
 @violates("BC506", hangs=True)
-class QueuesAFew(Inheriting):
-    """Puts requests into a bounded queue that is never emptied."""
+class LocksInTwoOrders(Inheriting):
+    """Requests of different kinds may wait for each other."""
 
     def __init__(self, config=None):
         super().__init__(config)
-        self.queue = queue.Queue(maxsize=4)
+        self.locks = [threading.Lock(), threading.Lock()]
 
     def handle_runtime_context(self, model_id, runtime_context):
-        self.queue.put(model_id)
-        super().handle_runtime_context(model_id, runtime_context)
+        first, second = self.locks[:: 1 if is_grpc_context(runtime_context) else -1]
+        with first:
+            route = get_metadata(runtime_context, "x-route-info")
+            with second:
+                self.routes.append((model_id, route))
 
 
 @violates("BC506")
@@ -1871,13 +1873,5 @@ class DropsWhenBusyForAMoment(Structural):
             self.busy = False
 
 
-@races("BC402")
-class MakesItsLockWhenAsked(Structural):
-    def __init__(self, config=None):
-        super().__init__(config)
-        del self.lock
-
-    def start_lock(self):
-        if not hasattr(self, "lock"):
-            self.lock = threading.RLock()
-        return self.lock
+from conformance.behavioural.mutants_locking import *  # noqa: E402, F403 - need the names above
+from conformance.behavioural.mutants_requests import *  # noqa: E402, F403

@@ -1106,7 +1106,7 @@ def test_lock_suppresses() -> None:
 
     verdict, found = said("BC403", Swallows)
     assert verdict is VIOLATED
-    assert found.startswith("the lock suppressed the exception of the body")
+    assert found.startswith("the lock suppressed the InjectedError of the body")
     assert said("BC403", Mine) == (OK, "")
 
 

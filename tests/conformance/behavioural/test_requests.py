@@ -9,13 +9,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from backend_contract import BackendBase, LocalBackend
 from backend_contract._conformance import kit as kits
-from backend_contract._conformance.behavioural import requests
+from backend_contract._conformance.behavioural import arrivals, concurrency
 from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.results import Verdict
@@ -32,7 +32,8 @@ class Context:
 
     def __init__(self, kind: str, metadata: Any) -> None:
         self.kind = kind
-        self.metadata = dict(metadata)
+        self.pairs = list(metadata)
+        self.metadata = dict(self.pairs)
 
     def invocation_metadata(self) -> Any:
         return self.metadata
@@ -48,6 +49,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     class Servers:
         kinds: tuple[str, ...] = (GRPC, HTTP)
+        problems: ClassVar[dict[str, str]] = {}
 
         def start(self) -> None:
             pass
@@ -291,12 +293,13 @@ def test_needs_start_but_cannot() -> None:
 
 def test_usual_metadata() -> None:
     """The usual requests carry the author's metadata."""
-    needs = fail_if(lambda backend, context: context.metadata not in ({"tenant": "a"}, {}))
-    for clause in EVERY[:5]:
-        assert said(clause, needs, metadata={"tenant": "a"}) == (OK, "")
-    usual = fail_if(lambda backend, context: not {"x-route-info"}.issuperset(context.metadata))
-    for clause in EVERY[:5]:
-        assert said(clause, usual) == (OK, "")
+    for key, given in (("tenant", {"metadata": {"tenant": "a"}}), ("x-route-info", {})):
+
+        def lacks(backend: Any, context: Any, key: str = key) -> bool:
+            return bool(context.metadata) and key not in context.metadata
+
+        for clause in EVERY[:5]:
+            assert said(clause, fail_if(lacks), **given) == (OK, "")
 
 
 # BC506
@@ -314,7 +317,7 @@ class Keeps(LocalBackend):
 
 
 def by_route(backend: Any) -> Any:
-    return [(model_id, context.headers["x-route-info"]) for model_id, context in backend.kept]
+    return [(model_id, c.headers["x-route-info"]) for model_id, c in backend.kept if c.metadata]
 
 
 @pytest.mark.parametrize(
@@ -337,68 +340,161 @@ def test_received_forms(received: Any) -> None:
 @pytest.mark.parametrize(
     ("received", "verdict", "text"),
     [
-        (lambda kept: [], VIOLATED, "8 concurrent calls: '0-model-0' was received 0 times"),
-        (lambda kept: kept * 2, VIOLATED, "8 concurrent calls: '0-model-0' was received 2 tim"),
+        (lambda kept: [], NEEDS_A_SUITE, "no call failed, but `received_contexts` shows none of"),
+        (lambda kept: 3, UNCHECKED, "`received_contexts` returned 3; expected pairs of a model"),
+        (lambda kept: kept[:8], VIOLATED, "8 concurrent calls: '1-model-0' was received 0 times"),
+        (lambda kept: kept * 2, VIOLATED, "'0-model-0' was received 2 times"),
         (
-            lambda kept: [(kept[0][0], "?"), *kept[1:]],
+            lambda kept: [(name, "?") for name, _ in kept],
             UNCHECKED,
             "`received_contexts` gives '?'",
         ),
         (
-            lambda kept: [(name, dict(kept)["0-model-7"]) for name, _ in kept],
+            lambda kept: [(name, dict(kept).get("0-model-7")) for name, _ in kept],
             VIOLATED,
             "'0-model-0' was stored with <",
         ),
         (
-            lambda kept: [(name, "route-7") for name, _ in kept],
+            lambda kept: [(name, "somewhere7") for name, _ in kept],
             VIOLATED,
-            "'0-model-0' was stored with 'route-7', which belongs to another request",
+            "'0-model-0' was stored with 'somewhere7', which belongs to another request",
         ),
         (
-            lambda kept: [*kept[:-1], (kept[-1][0], kept[0][1])],
+            lambda kept: [*kept[:-1], *((name, kept[0][1]) for name, _ in kept[-1:])],
             VIOLATED,
             "'0-model-7' was stored with <",
         ),
     ],
-    ids=["none", "twice", "something else", "another's", "another's route", "the last alone"],
+    ids=[
+        "none",
+        "no pairs",
+        "the first alone",
+        "twice",
+        "something else",
+        "another's",
+        "another's route",
+        "the last alone",
+    ],
 )
 def test_received_wrong(received: Any, verdict: Verdict, text: str) -> None:
     """BC506 names the request that was stored wrongly."""
-    found = said("BC506", Keeps, received_contexts=lambda backend: received(sorted(backend.kept)))
+
+    def kept(backend: Any) -> Any:
+        models = [pair for pair in backend.kept if "-model-" in pair[0]]
+        return received(sorted(models, key=lambda pair: pair[0]))
+
+    found = said("BC506", Keeps, received_contexts=kept)
     assert found[0] is verdict
     assert found[1].startswith(text)
 
 
 def test_received_unseen() -> None:
-    """Without the hook BC506 needs a suite, unless the inherited method stores nothing."""
+    """Without the hook, BC506 needs a suite, unless an attribute shows what is stored."""
 
     class KeepsNothing(LocalBackend):
         backend_type = "KEEPS-NOTHING"
         handle_runtime_context = BackendBase.handle_runtime_context
 
+    class Hides(Keeps):
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            self.kept = [*self.kept, lambda: (model_id, runtime_context)]  # type: ignore[list-item]  # another kind
+
     why = "no call failed; define `received_contexts` to check what was stored"
-    assert said("BC506", Keeps) == (NEEDS_A_SUITE, why)
-    assert said("BC506", Keeps, received_contexts=lambda backend: None) == (NEEDS_A_SUITE, why)
-    assert said("BC506", KeepsNothing) == (OK, "")
+    assert said("BC506", Hides) == (NEEDS_A_SUITE, why)
+    assert said("BC506", Hides, received_contexts=lambda backend: None) == (NEEDS_A_SUITE, why)
+    assert said("BC506", Keeps) == said("BC506", KeepsNothing) == (OK, "")
 
 
-def test_route_per_request() -> None:
-    """Each request carries its own route beside the usual metadata."""
+class KeepsOne(LocalBackend):
+    """Mixes up requests, and keeps those for one model."""
+
+    backend_type = "KEEPS-ONE"
+    kept: Any = None
+    first: Any = None
+
+    def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+        if model_id == "known":
+            self.first = self.first or (model_id, runtime_context)
+            self.kept = (model_id, runtime_context)
+
+
+def test_model_ids() -> None:
+    """A backend that keeps some models is judged by requests for those."""
+
+    def kept(backend: Any) -> Any:
+        return [backend.kept] if backend.kept else []
+
+    def first(backend: Any) -> Any:
+        return [backend.first] if backend.first else []
+
+    verdict, because = said("BC506", KeepsOne, received_contexts=kept)
+    assert verdict is NEEDS_A_SUITE
+    assert because.endswith("give their ids as `model_ids`")
+    known = {"model_ids": ["known"]}
+    assert said("BC506", KeepsOne, received_contexts=kept, **known) == (OK, "")
+    verdict, found = said("BC506", KeepsOne, received_contexts=first, **known)
+    assert verdict is VIOLATED
+    assert found.startswith("'known' was stored with <")
+    found = "'unknown' was received 0 times"
+    given: Any = {"received_contexts": kept, "model_ids": ["unknown"]}
+    assert said("BC506", KeepsOne, **given) == (VIOLATED, found)
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_later_counts(later: bool) -> None:
+    """Of two requests for one model, the later one counts."""
+
+    class KeepsRoutes(LocalBackend):
+        backend_type = "KEEPS-ROUTES"
+
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.routes: dict[str, str] = {}
+
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            if later or model_id not in self.routes:
+                self.routes[model_id] = runtime_context.metadata.get("x-route-info")
+
+    found = (
+        "after two requests for 'again-0', one after the other, it is stored with 'somewhere0', "
+        "which belongs to the first"
+    )
+    assert said("BC506", KeepsRoutes) == ((OK, "") if later else (VIOLATED, found))
+
+
+def test_values_per_request() -> None:
+    """Each request carries the author's metadata, with values of its own."""
     backends: list[Keeps] = []
 
     def make() -> Keeps:
         backends.append(Keeps())
         return backends[-1]
 
-    usual = [("X-Route-Info", "somewhere"), ("tenant", "a"), ("zone", "b")]
+    usual = [("tenant", "a"), ("zone-bin", b"b")]
     assert said("BC506", make, metadata=usual, received_contexts=by_route) == (OK, "")
-    kept = backends[-1].kept
-    assert len(kept) == requests._CALLERS * requests._ROUNDS
+    kept = [pair for pair in backends[-1].kept if "-model-" in pair[0]]
+    assert len(kept) == arrivals.AT_ONCE * (concurrency._ROUNDS + 1)
     for model_id, context in kept:
-        number = model_id.rpartition("-")[2]
-        route = {"x-route-info": f"route-{number}"}
-        assert context.metadata == {"tenant": "a", "zone": "b"} | route
-        assert context.kind == (GRPC, HTTP)[int(number) % 2]
+        round_, _, number = model_id.split("-")
+        of = (int(number) + int(round_)) % arrivals.AT_ONCE
+        values = {"tenant": f"a{of}", "zone-bin": b"b%d" % of, "x-route-info": f"route{of}"}
+        assert context.metadata == values
+        assert context.kind == (GRPC, HTTP)[of % 2]
+
+
+def test_values_of_a_form() -> None:
+    """If a backend accepts no other value than the author's, requests carry that."""
+
+    class KeepsNumbers(Keeps):
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            if runtime_context.metadata not in ({}, {"x-route-info": "7"}):
+                raise ValueError("no")
+            super().handle_runtime_context(model_id, runtime_context)
+
+    metadata = {"x-route-info": "7"}
+    for received in (by_route, lambda backend: backend.kept):
+        given: Any = {"metadata": metadata, "received_contexts": received}
+        assert said("BC506", KeepsNumbers, **given) == (OK, "")
 
 
 def test_accepted_kind_only() -> None:
@@ -417,7 +513,7 @@ def test_callers_meet(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Concurrent callers meet when they read metadata."""
-    monkeypatch.setattr(requests, "WINDOW", 60)  # long enough on any machine
+    monkeypatch.setattr(concurrency, "WINDOW", 60)  # long enough on any machine
     together: list[int] = []
 
     class Counts(Keeps):
@@ -435,7 +531,7 @@ def test_callers_meet(
                 self.inside -= 1
 
     assert said("BC506", Counts, received_contexts=lambda backend: backend.kept) == (OK, "")
-    assert max(together) == requests._CALLERS
+    assert max(together) == arrivals.AT_ONCE
 
 
 def test_callers_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -462,7 +558,7 @@ def test_callers_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(threading, "Barrier", Broken)
     assert said("BC506", OneByOne, received_contexts=by_route) == (OK, "")
-    assert len(meetings) == 2  # one before the first round, and one in it
+    assert len(meetings) == 1  # in the first round
 
 
 def test_switch_interval() -> None:
@@ -473,3 +569,186 @@ def test_switch_interval() -> None:
     assert said("BC506", make)[0] is NEEDS_A_SUITE
     assert min(intervals) < before
     assert sys.getswitchinterval() == before
+
+
+# BC501 to BC505, BC507 and BC508: wider cases
+
+
+@pytest.mark.parametrize("kind", [GRPC, HTTP])
+def test_kind_cannot_be_had(kind: str, servers: Any) -> None:
+    """A kind that cannot be had leaves its own clause unchecked, and no other."""
+    servers.problems = {kind: "RuntimeError: sockets are blocked"}
+    for clause in EVERY:
+        own = clause == ("BC502" if kind == GRPC else "BC503")
+        expected = (UNCHECKED, "RuntimeError: sockets are blocked") if own else (OK, "")
+        assert said(clause, QUIET, received_contexts=None)[:1] != (VIOLATED,)
+        if clause != "BC506":  # which needs a suite
+            assert said(clause, QUIET) == expected
+    servers.problems = {GRPC: "blocked", HTTP: "mocked"}
+    assert said("BC504", QUIET) == (UNCHECKED, "blocked; mocked")
+
+
+def test_returns_value_at_times() -> None:
+    """A value that is returned for a known model, or before start(), violates BC501."""
+
+    def known(self: Any, context: Any, model_id: str) -> Any:
+        seen = vars(self).setdefault("seen", set())
+        if model_id in seen:
+            return "known"
+        seen.add(model_id)
+        return None
+
+    assert said("BC501", told(known)) == (VIOLATED, "handle_runtime_context() returned 'known'")
+    early = told(lambda self, context, model_id: None if self.is_started else 0)
+    assert said("BC501", early) == (VIOLATED, "handle_runtime_context() returned 0")
+    bare = told(lambda self, context, model_id: None if context.metadata else 0)
+    assert said("BC501", bare) == (VIOLATED, "handle_runtime_context() returned 0")
+
+
+@pytest.mark.parametrize(
+    ("rejects", "what"),
+    [
+        (lambda context: len(context.pairs) > len(context.metadata), "with repeated keys"),
+        (lambda context: "" in context.metadata.values(), "with an empty value"),
+        (lambda context: any(type(v) is bytes for v in context.metadata.values()), "with bytes"),
+        (lambda context: "caf\u00e9" in context.metadata.values(), "with a Latin-1 header"),
+    ],
+    ids=["repeated keys", "an empty value", "bytes", "Latin-1"],
+)
+def test_unusual_metadata(rejects: Callable[[Any], bool], what: str) -> None:
+    """BC504 names the metadata that was rejected."""
+    verdict, found = said("BC504", fail_if(lambda backend, context: rejects(context)))
+    assert verdict is VIOLATED
+    assert found.startswith("handle_runtime_context() raised ValueError: no (")
+    kind = HTTP if "Latin" in what else GRPC
+    assert found.endswith(f" for a context {what} ({kind})")
+
+
+def test_latin_1_route() -> None:
+    """A header may have a Latin-1 value, unless its values are of some form."""
+
+    def encode(backend: Any, context: Any, model_id: str) -> None:
+        context.metadata.get("x-route-info", "").encode("ascii")
+
+    def parse(backend: Any, context: Any, model_id: str) -> None:
+        int(context.metadata.get("x-route-info", "0"))
+
+    verdict, found = said("BC504", told(encode))
+    assert verdict is VIOLATED
+    assert found.endswith(" for a Latin-1 value of the header x-route-info")
+    assert said("BC504", told(parse), metadata={"x-route-info": "7"}) == (OK, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (str.lower, "requests for 'Kit' and 'kit' were kept as if for one model"),
+        (lambda m: m[:99], "requests for '" + "m" * 38 + "… and"),
+        (lambda m: m.encode("ascii", "ignore").decode(), "requests for 'kit' and 'kit\u00e9' were"),
+        (lambda m: m.split(":")[0], "requests for 'kit' and 'kit:1' were kept as if for one model"),
+        (lambda m: m, ""),
+        (lambda m: ascii(m), ""),
+        (lambda m: hash(m), ""),
+    ],
+    ids=["folded", "cut", "ASCII only", "split", "unchanged", "escaped", "hashed"],
+)
+@pytest.mark.parametrize("log", [True, False])
+def test_changed_model_ids(change: Callable[[str], Any], found: str, log: bool) -> None:
+    """BC504 names ids that become one; a backend may write each in its own way."""
+
+    class Changes(Keeps):
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            super().handle_runtime_context(change(model_id), runtime_context)
+
+    def received(backend: Any) -> Any:
+        return backend.kept if log else dict(backend.kept)
+
+    verdict, text = said("BC504", Changes, received_contexts=received)
+    assert verdict is (VIOLATED if found else OK)
+    if log and found:
+        assert text.startswith(found.split("\u2026")[0])
+
+
+def test_drops_model_ids() -> None:
+    """BC504 names an id that is not kept beside others."""
+
+    class DropsDots(Keeps):
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            if not model_id.startswith(".."):
+                super().handle_runtime_context(model_id, runtime_context)
+
+    verdict, found = said("BC504", DropsDots)
+    assert verdict is VIOLATED
+    assert found.startswith("a request for the model '../kit/a' was not kept beside those for ")
+
+
+@pytest.mark.parametrize("model_id", ["kit/a", "Kit", "..", "\U0001f642", "kit[0-9]+(", "m" * 1000])
+def test_rejects_model_id(model_id: str) -> None:
+    """BC504 names an id that is rejected."""
+
+    def reject(backend: Any, context: Any, asked: str) -> None:
+        if asked == model_id or (len(asked) == len(model_id) == 1000):
+            raise ValueError("no")
+
+    verdict, found = said("BC504", told(reject))
+    assert verdict is VIOLATED
+    assert "raised ValueError: no (" in found
+
+
+def test_starts_or_stops() -> None:
+    """A call that starts or stops the backend, or fails after stop(), violates BC505."""
+    found = "is_started is {} after handle_runtime_context() was called {}"
+    starts = told(lambda self, context, model_id: self.start())
+    assert said("BC505", starts) == (VIOLATED, found.format(True, "before start()"))
+    stops = told(lambda self, context, model_id: self.stop())
+    assert said("BC505", stops) == (VIOLATED, found.format(False, "after start()"))
+
+    class Closed(LocalBackend):
+        backend_type = "CLOSED"
+        closed = False
+
+        def stop(self) -> None:
+            self.closed = self.is_started
+            super().stop()
+
+        def start(self) -> None:
+            self.closed = False
+            super().start()
+
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            if self.closed:
+                raise ValueError("no")
+
+    verdict, text = said("BC505", Closed)
+    assert verdict is VIOLATED
+    assert text.endswith(" after stop()")
+
+
+def test_waits_for_lock() -> None:
+    """A call that waits for the start lock violates BC507."""
+
+    def wait(self: Any, context: Any, model_id: str) -> None:
+        with self.start_lock():
+            pass
+
+    found = "handle_runtime_context() waited while another thread held the lock"
+    assert said("BC507", told(wait), time_limit=1.0) == (VIOLATED, found)
+    assert said("BC507", QUIET) == (OK, "")
+
+
+def test_keeps_contexts() -> None:
+    """Contexts that are kept violate BC508, but for the last one of each model."""
+
+    class KeepsLast(LocalBackend):
+        backend_type = "KEEPS-LAST"
+
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.kept: dict[str, Any] = {}
+
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            self.kept[model_id] = runtime_context
+
+    found = f"3 contexts of 3 requests for one model are kept after the requests are over ({GRPC})"
+    assert said("BC508", Keeps) == (VIOLATED, found)
+    assert said("BC508", KeepsLast) == said("BC508", QUIET) == (OK, "")

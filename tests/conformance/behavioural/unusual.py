@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import contextvars
 import copy
 import dataclasses
 import functools
 import multiprocessing
+import queue
 import threading
+import time
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import aconfig
 from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge, named
 
-from backend_contract import BackendBase, LocalBackend
+from backend_contract import BackendBase
 from backend_contract.runtime_context import get_metadata
 
 UNUSUAL: list[tuple[type, dict[str, Any], set[str]]] = []
@@ -264,29 +269,6 @@ class StartsUnderItsLock(Inheriting):
 
 
 @conforms(**HOOKS)
-class LooksUnderItsLock(LocalBackend):
-    """Reading `is_started` blocks until a running start() is done."""
-
-    routes: list
-    connect = Inheriting.connect
-    handle_runtime_context = Inheriting.handle_runtime_context
-
-    def __init__(self, config=None):
-        super().__init__(config)
-        self.routes = []
-
-    @property
-    def is_started(self):
-        with self._start_lock:
-            return self._started
-
-    def start(self):
-        with self._start_lock:
-            self.connect()
-            self._started = True
-
-
-@conforms(**HOOKS)
 class LocksByGenerator(Structural):
     @contextlib.contextmanager
     def start_lock(self):
@@ -406,3 +388,135 @@ class NamedByItsAbstractBase(AbstractWithName):
 
     def connect(self):
         pass
+
+
+@conforms(**HOOKS)
+class NotesRoutesPerRequest(Structural):
+    """Keeps nothing on the instance."""
+
+    current = contextvars.ContextVar("current", default=())
+
+    @property
+    def routes(self):
+        return self.current.get()
+
+    @routes.setter
+    def routes(self, value):
+        pass
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.current.set([(model_id, get_metadata(runtime_context, "x-route-info"))])
+
+
+class ByModel(Structural):
+    """Keeps the last context of each model."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.by_model = {}
+
+    @property
+    def routes(self):
+        return dict(self.by_model).items()
+
+    @routes.setter
+    def routes(self, value):
+        pass
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.by_model[model_id] = runtime_context
+
+
+conforms(**HOOKS)(ByModel)
+
+
+@conforms(**HOOKS | {"received_contexts": None})
+class ByModelUnseen(ByModel):
+    """Shows by its attribute what it keeps."""
+
+
+@conforms(**HOOKS)
+class KeepsAFewModels(ByModel):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.guard = threading.Lock()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        with self.guard:
+            self.by_model[model_id] = get_metadata(runtime_context, "x-route-info")
+            while len(self.by_model) > 3:
+                del self.by_model[next(iter(self.by_model))]
+
+
+@conforms(**HOOKS)
+class KeepsTheLastRequest(ByModel):
+    last = ("", None)
+
+    @property
+    def routes(self):
+        return [self.last]
+
+    @routes.setter
+    def routes(self, value):
+        pass
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.last = model_id, get_metadata(runtime_context, "x-route-info")
+
+
+@conforms(model_ids=["a", "b", "c"], **HOOKS)
+class KnowsSomeModels(ByModel):
+    def handle_runtime_context(self, model_id, runtime_context):
+        if model_id in ("a", "b", "c"):
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@conforms(**HOOKS)
+class QuotesModelIds(ByModel):
+    def handle_runtime_context(self, model_id, runtime_context):
+        name = urllib.parse.quote(model_id, safe="").replace(".", "%2E")
+        super().handle_runtime_context(name, runtime_context)
+
+
+@conforms(metadata={"x-route-info": "server:8033", "tenant": "a"}, **HOOKS)
+class ReadsPorts(ByModel):
+    """Rejects routes that are none."""
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        int((get_metadata(runtime_context, "x-route-info") or ":0").split(":")[1])
+        self.by_model[model_id] = get_metadata(runtime_context, "tenant")
+
+
+@conforms(**HOOKS)
+class WritesInAnotherThread(Structural):
+    """Keeps requests in a thread of its own, a moment later."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.pool = ThreadPoolExecutor(1)
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        route = get_metadata(runtime_context, "x-route-info")
+        self.pool.submit(time.sleep, 0.01)
+        self.pool.submit(self.routes.append, (model_id, route))
+
+
+@conforms(**HOOKS)
+class LocksByQueue(Structural):
+    @contextlib.contextmanager
+    def start_lock(self):
+        if getattr(self.inside, "count", 0) == 0:
+            self.tokens.get()
+        self.inside.count = getattr(self.inside, "count", 0) + 1
+        try:
+            yield
+        finally:
+            self.inside.count -= 1
+            if self.inside.count == 0:
+                self.tokens.put(None)
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.inside = threading.local()
+        self.tokens = queue.Queue()
+        self.tokens.put(None)

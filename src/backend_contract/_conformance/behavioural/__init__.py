@@ -7,20 +7,24 @@ window in which something must not happen.
 from __future__ import annotations
 
 from backend_contract._conformance.behavioural import (
+    concurrency,
     configuration,
     lifecycle,
     locking,
     naming,
     requests,
+    retention,
 )
 from backend_contract._conformance.behavioural.trial import BEHAVIOURS, Behaviour
 
 __all__ = [
     "BEHAVIOURS",
     "Behaviour",
+    "concurrency",
     "configuration",
     "lifecycle",
     "locking",
     "naming",
     "requests",
+    "retention",
 ]

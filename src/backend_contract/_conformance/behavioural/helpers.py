@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import inspect
+import multiprocessing
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
+from backend_contract._conformance.behavioural.calls import WorkerCall
 from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
 from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract.protocol import Backend
 
 __all__ = [
     "InjectedError",
+    "answers",
     "ignore_failures",
     "inject_work",
     "must_start",
     "must_stop",
+    "others_may_be_at_work",
     "require_none",
 ]
 
@@ -46,6 +55,36 @@ def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> Non
             "make start() fail or block"
         )
     trial.hook("during_start", backend, work)
+
+
+def answers(trial: Trial, call: WorkerCall[Any], what: str, limited_as: str = "") -> bool:
+    """Return whether *call* ends within the limit of a call; *what* names it in messages."""
+    seconds = trial.run.pace.limit_of(limited_as)
+    for _ in range(2):  # so that the trial itself is not over before
+        trial.set_description(what, limited_as)
+        if call.ended_within(seconds / 2):
+            return True
+    return False
+
+
+def others_may_be_at_work() -> bool:
+    """Return whether threads or processes run that neither the kit nor its servers have started."""
+    # Private by name, but documented.
+    frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]
+    others = [
+        thread
+        for thread in threading.enumerate()
+        if thread is not threading.main_thread()
+        and not thread.name.startswith(("backend-contract", "AnyIO worker thread"))
+        and not _is_of_grpc(frames.get(thread.ident or 0))
+    ]
+    return bool(others) or bool(multiprocessing.active_children())
+
+
+def _is_of_grpc(frame: FrameType | None) -> bool:
+    """Return whether *frame*, at the top of a thread's stack, is of a function of grpcio."""
+    # To walk on from there is not safe while the thread runs.
+    return frame is not None and Path(frame.f_code.co_filename).parent.name == "grpc"
 
 
 def require_none(returned: object, what: str) -> None:

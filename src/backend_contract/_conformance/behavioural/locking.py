@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from functools import partial
 
 from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
+from backend_contract._conformance.behavioural.held_start import held_if_possible, held_starts
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
-    inject_work,
+    answers,
     must_start,
     must_stop,
 )
-from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked, violated
+from backend_contract._conformance.behavioural.interleaving import LinePause
+from backend_contract._conformance.behavioural.outcomes import StopTrial, violated
+from backend_contract._conformance.behavioural.run import configuration
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
 from backend_contract.protocol import Backend
+
+_LONG = 1.0
+"""Seconds for which the kit holds the lock once: some locks give up waiting."""
+
+_SHORT = 0.05
+"""Seconds of the windows of which there are many."""
+
+_MOST_PAUSES = 6
+"""The number of lines before which a thread is stopped on its way into the lock, at most."""
 
 
 @tries(
@@ -28,16 +40,18 @@ def enter():
         entered.append(True)
 entered = []
 enter()
+enter()
 other = threading.Thread(target=enter, daemon=True)
 other.start()
 other.join(5)
-assert len(entered) == 2""",
+assert len(entered) == 3""",
 )
 def _try_context_manager(trial: Trial) -> None:
     backend = trial.new()
     _enter_and_leave(trial, backend)
     # In another thread: a lock that was not released may let this one in again.
     trial.in_thread(lambda: _enter_and_leave(trial, backend), "another thread at the lock").result()
+    _enter_and_leave(trial, backend)
 
 
 def _enter_and_leave(trial: Trial, backend: Backend) -> None:
@@ -52,77 +66,275 @@ def _enter_and_leave(trial: Trial, backend: Backend) -> None:
     "BC402",
     """\
 import threading
-backend, entered = make(), threading.Event()
-def enter():
+def second_is_inside(lock, seconds):
+    entered = threading.Event()
+    def enter():
+        with lock:
+            entered.set()
     with backend.start_lock():
-        entered.set()
-other = threading.Thread(target=enter, daemon=True)
-with backend.start_lock():
-    other.start()
-    assert not entered.wait(0.2), "two threads are inside"
-assert entered.wait(5)""",
+        threading.Thread(target=enter, daemon=True).start()
+        inside = entered.wait(seconds)
+    assert entered.wait(5)
+    return inside
+backend = make()
+earlier = backend.start_lock()
+assert not second_is_inside(backend.start_lock(), 1), "two threads are inside"
+assert not second_is_inside(earlier, 1), "two threads are inside"
+for change in (backend.start, backend.stop, backend.start):
+    earlier = backend.start_lock()
+    change()
+    assert not second_is_inside(earlier, 0.2), "two threads are inside\"""",
+    after=("BC403",),
 )
 def _try_exclusion(trial: Trial) -> None:
     backend = trial.new()
-    _require_exclusion(trial, backend, backend.start_lock, "another")
-    early = backend.start_lock()
-    _require_exclusion(trial, backend, lambda: early, "an earlier")
+    earlier = backend.start_lock()
+    with backend.start_lock():
+        another = _enter_in_thread(trial, backend)
+        old = _enter_in_thread(trial, backend, earlier)
+        for waiter, which in ((another, "another"), (old, "an earlier")):
+            if waiter.ended_within(_LONG if waiter is another else _SHORT):
+                waiter.result()
+                raise violated(
+                    f"two threads were inside: the second used the context manager of {which} call"
+                )
+    for waiter in (another, old):
+        waiter.result()
+    _try_interleaving(trial)
+    if trial.holds("BC403") and trial.can_start:
+        which = _restart(trial).admits
+        if which:
+            raise violated(
+                "two threads were inside: the second used the context manager of a call before "
+                f"{which}"
+            )
 
 
-def _require_exclusion(
-    trial: Trial, backend: Backend, lock: Callable[[], AbstractContextManager[object]], which: str
-) -> None:
-    """Require that no other thread enters, by the context manager of *which* call of start_lock."""
+def _enter_in_thread(
+    trial: Trial, backend: Backend, lock: AbstractContextManager[object] | None = None
+) -> WorkerCall[None]:
+    """Enter *lock*, or the one of a new call, in another thread; wait until it is about to."""
     arrived = trial.event()
 
     def enter() -> None:
-        manager = lock()
+        manager = backend.start_lock() if lock is None else lock
         arrived.set()
         with manager:
             pass
 
-    with backend.start_lock():
-        other = trial.in_thread(enter, "a second thread at the lock")
-        arrived.wait()
-        if other.ended_within(WINDOW):
-            other.result()
-            raise violated(
-                f"two threads were inside: the second used the context manager of {which} call"
-            )
-    other.result()
+    call = trial.in_thread(enter, "a second thread at the lock")
+    while not arrived.wait(0.01) and not call.ended_within(0):
+        pass
+    return call
+
+
+def _try_interleaving(trial: Trial) -> None:
+    """Stop a thread before each line on its way in, and let another one enter meanwhile."""
+    number = 2  # nothing has been done before the first line
+    while number <= _MOST_PAUSES and _require_exclusion_at(trial, number):
+        number += 1
+
+
+def _require_exclusion_at(trial: Trial, number: int) -> bool:
+    """Stop a thread before a line; return whether there was one of that number."""
+    backend = trial.new()
+    go_on, leave, slow_is_inside, fast_is_inside = (trial.event() for _ in range(4))
+    pause = LinePause(number, go_on)
+
+    def enter_slowly() -> None:
+        with backend.start_lock():
+            pause.end()
+            slow_is_inside.set()
+
+    def enter() -> None:
+        with backend.start_lock():
+            fast_is_inside.set()
+            leave.wait()
+
+    trial.set_description("the lock, entered by two threads at once,")
+    slow = trial.in_thread(partial(pause.run, enter_slowly), "a first thread at the lock")
+    while not pause.reached.wait(0.001) and not slow.ended_within(0):
+        pass
+    if slow.ended_within(0):
+        slow.result()
+        return False
+    fast = trial.in_thread(enter, "a second thread at the lock")
+    # If it does not enter, the first thread has gone far enough to keep it out.
+    is_inside = fast_is_inside.wait(_SHORT)
+    go_on.set()
+    both = is_inside and slow_is_inside.wait(_SHORT)
+    leave.set()
+    if both:
+        raise violated("two threads were inside: both called start_lock() at the same time")
+    for call in (slow, fast):
+        call.result()
+    return True
 
 
 @tries(
     "BC403",
     """\
 import threading
-backend, entered = make(), threading.Event()
-try:
-    with backend.start_lock():
-        raise RuntimeError
-    raise AssertionError("the lock suppressed the exception")
-except RuntimeError:
-    pass
-def enter():
-    with backend.start_lock():
-        entered.set()
-threading.Thread(target=enter, daemon=True).start()
-assert entered.wait(5), "the lock is still held\"""",
-)
-def _try_error_in_body(trial: Trial) -> None:
-    backend = trial.new()
-    propagated = False
+def is_free():
+    entered = threading.Event()
+    def enter():
+        with backend.start_lock():
+            entered.set()
+    threading.Thread(target=enter, daemon=True).start()
+    return entered.wait(5)
+backend = make()
+for error in (OSError(), ValueError(), RuntimeError(), KeyboardInterrupt(), SystemExit()):
     try:
         with backend.start_lock():
-            raise InjectedError("raised by the conformance kit in the body of the lock")
-    except InjectedError:
-        propagated = True
-    if not propagated:
+            raise error
+        raise AssertionError("the lock suppressed the exception")
+    except type(error):
+        pass
+    assert is_free(), "the lock is still held"
+for member in (backend.start, backend.stop):
+    member()
+    assert is_free(), f"{member.__name__}() keeps the lock\"""",
+)
+def _try_release(trial: Trial) -> None:
+    backend = trial.new()
+    for error in (
+        InjectedError,
+        ValueError,
+        RuntimeError,
+        TimeoutError,
+        KeyboardInterrupt,
+        SystemExit,
+        GeneratorExit,
+    ):
+        _require_propagation(backend, error("raised by the conformance kit under the lock"))
+        _require_free(trial, backend, f"after the body raised {error.__name__}")
+    _register(trial, backend)
+    _require_free(trial, backend, "after register_config()")
+    if _tell(trial, backend):
+        _require_free(trial, backend, "after handle_runtime_context()")
+    if trial.can_start:
+        kept_by = _restart(trial).kept_by
+        if kept_by:
+            raise _is_held(f"after {kept_by}")
+
+
+def _require_propagation(backend: Backend, error: BaseException) -> None:
+    caught: list[BaseException] = []
+    try:
+        with backend.start_lock():
+            raise error
+    except BaseException as raised:  # also what ends a thread
+        caught.append(raised)
+    kind = type(error).__name__
+    if not caught:
         raise violated(
-            "the lock suppressed the exception of the body, so a failed start would go unnoticed"
+            f"the lock suppressed the {kind} of the body, so a failed start would go unnoticed"
         )
-    trial.set_description("entering the lock in another thread, after the body raised,")
-    trial.in_thread(lambda: _enter_and_leave(trial, backend), "after the body raised").result()
+    if caught != [error]:
+        raise violated(
+            f"the body raised {kind}, and the lock raised {describe_exception(caught[0])} instead"
+        )
+
+
+def _require_free(trial: Trial, backend: Backend, when: str) -> None:
+    if not _is_free(trial, backend, when):
+        raise _is_held(when)
+
+
+def _is_held(when: str) -> StopTrial:
+    return violated(f"the lock is still held {when}: another thread cannot enter")
+
+
+def _is_free(trial: Trial, backend: Backend, when: str) -> bool:
+    entering = _enter_in_thread(trial, backend)
+    if not answers(trial, entering, f"entering the lock in another thread, {when},"):
+        return False
+    entering.result()
+    return True
+
+
+def _register(trial: Trial, backend: Backend) -> bool:
+    """Register the sample configuration, or an empty one; return whether that succeeds."""
+    with trial.doing("register_config()"), suppress(Exception):
+        backend.register_config(configuration(trial.subject.config or {}))
+        return True
+    return False
+
+
+def _tell(trial: Trial, backend: Backend) -> bool:
+    """Call ``handle_runtime_context``; return whether that was possible, and returned or raised."""
+    with suppress(StopTrial):  # if no request can be made
+        for kind in trial.kinds[:1]:
+            with trial.context(kind, trial.subject.metadata) as context:
+                call = partial(backend.handle_runtime_context, "a model", context)
+                told = trial.in_thread(call, "handle_runtime_context()")
+                return answers(trial, told, "handle_runtime_context()")
+    return False
+
+
+@dataclass(frozen=True)
+class _Restart:
+    """What was observed at the lock while a backend was stopped and started again."""
+
+    kept_by: str = ""
+    """The member that kept the lock."""
+    admits: str = ""
+    """The member after which an earlier context manager admits a second thread."""
+    is_early: bool = False
+    """Whether ``is_started`` was ``True`` while ``start()`` waited for the lock."""
+    answers: bool = True
+    """Whether ``is_started`` returned while another thread held the lock."""
+
+
+def _restart(trial: Trial) -> _Restart:
+    return trial.record("a restart at the lock", partial(_observe_restart, trial))
+
+
+def _observe_restart(trial: Trial) -> _Restart:
+    backend = trial.started()
+    if not _is_free(trial, backend, "after start()"):
+        return _Restart(kept_by="start()")
+    earlier = backend.start_lock()
+    with trial.doing("stop()"), suppress(Exception):  # BC303 reports it
+        backend.stop()
+    if not _is_free(trial, backend, "after stop()"):
+        return _Restart(kept_by="stop()")
+    admits = "stop()" if _admits(trial, backend, earlier) else ""
+    earlier = backend.start_lock()
+    is_early = _start_at_lock(trial, backend)
+    if not _is_free(trial, backend, "after start()"):
+        return _Restart(kept_by="start()")
+    if not admits and _admits(trial, backend, earlier):
+        admits = "start()"
+    with backend.start_lock():
+        read = trial.in_thread(lambda: backend.is_started, "is_started, while the lock is held")
+        has_answered = answers(trial, read, "is_started, while another thread holds the lock,")
+    return _Restart(admits=admits, is_early=is_early, answers=has_answered)
+
+
+def _admits(trial: Trial, backend: Backend, lock: AbstractContextManager[object]) -> bool:
+    """Return whether a second thread enters by *lock* beside a first one."""
+    with backend.start_lock():
+        second = _enter_in_thread(trial, backend, lock)
+        is_inside = second.ended_within(WINDOW / 2)
+    second.result()
+    return is_inside
+
+
+def _start_at_lock(trial: Trial, backend: Backend) -> bool:
+    """Start while the lock is held; return whether ``is_started`` is ``True`` too early."""
+    trial.make_room(backend)
+    with backend.start_lock(), trial.doing("start(), while another thread holds the lock,"):
+        start = trial.in_thread(backend.start, "start(), while another thread holds the lock")
+        is_early = False
+        if not start.ended_within(WINDOW):
+            read = trial.in_thread(lambda: backend.is_started, "is_started, while start() waits")
+            is_early = read.ended_within(WINDOW) and read.result() is True
+        # Or start() is about to return, without having waited for the lock.
+        is_early = is_early and not answers(trial, start, "start(), at the lock,", "start")
+    with trial.doing("start()", "start"), suppress(Exception):  # BC306 reports it
+        start.result()
+    return is_early
 
 
 @tries(
@@ -132,18 +344,28 @@ import threading
 backend = make()
 def work():
     with backend.start_lock():
+        try:
+            backend.register_config({})
+        except NotImplementedError:
+            pass
         backend.start()
         assert backend.is_started
         backend.stop()
+    worked.append(True)
+worked = []
 thread = threading.Thread(target=work, daemon=True)
 thread.start()
 thread.join(5)
-assert not thread.is_alive(), "start() or stop() waits for the lock that its caller holds\"""",
+assert worked, "a member waits for the lock that its caller holds\"""",
 )
 def _try_members_under_lock(trial: Trial) -> None:
     backend = trial.new()
+    can_register = trial.holds("BC203") and _register(trial, backend)
     with backend.start_lock():
         trial.is_started(backend, "under the lock")
+        if can_register:
+            given = configuration(trial.subject.config or {})
+            trial.call("register_config(), under the lock,", backend.register_config, given)
         must_start(trial, backend, "start(), under the lock,")
         must_stop(trial, backend, "stop(), under the lock,")
 
@@ -156,56 +378,40 @@ backend = make()
 backend.connect = lambda: seen.append(backend.is_started)
 seen = []
 backend.start()
-assert seen == [False], seen""",
-    after=("BC401",),
+backend.stop()
+backend.start()
+assert True not in seen, seen""",
+    after=("BC303", "BC401", "BC403"),
+    with_requests=True,
 )
 def _try_reading_during_start(trial: Trial) -> None:
-    if trial.holds("BC401"):
-        _try_reading_before_lock(trial)
-    backend = trial.new()
-    reached, go_on = threading.Event(), trial.event()
-
-    def work() -> None:
-        reached.set()
-        go_on.wait()
-
-    inject_work(trial, backend, work)
-    start = trial.in_thread(backend.start, "start()")
-    trial.set_description("start(), which never called the function given to `during_start`,")
-    while not reached.is_set() and not start.ended_within(0.01):
-        pass
-    if not reached.is_set():
-        _require_return(start)
-        raise unchecked("start() returned without calling the function given to `during_start`")
-    read = trial.in_thread(lambda: backend.is_started, "is_started, during start()")
-    # A backend may block the reader until its work is done.
-    too_early = read.ended_within(WINDOW) and read.result() is True
-    go_on.set()
-    if too_early:
-        raise violated("is_started was True in another thread while start() was still working")
-    _require_return(start)
+    # It takes no hook to hold a start that waits for the lock.
+    if trial.holds("BC401") and trial.holds("BC403") and _restart(trial).is_early:
+        raise violated("is_started was True while start() was still waiting for the lock")
+    for start in held_starts(trial):
+        if start.was_started:
+            raise violated(
+                f"is_started was True in another thread while {start.what} was still working"
+            )
 
 
-def _require_return(start: WorkerCall[None]) -> None:
-    """Require that start() returns. BC302 holds, so an exception is due to the hook."""
-    try:
-        start.result()
-    except StopTrial:
-        raise
-    except Exception as error:
-        raise unchecked(
-            f"start(), with `during_start`, raised {describe_exception(error)}"
-        ) from error
-
-
-def _try_reading_before_lock(trial: Trial) -> None:
-    """Read while start() waits for the lock, which takes no hook."""
-    backend = trial.new()
-    with backend.start_lock():
-        start = trial.in_thread(backend.start, "start(), while another thread holds the lock")
-        if not start.ended_within(WINDOW):
-            read = trial.in_thread(lambda: backend.is_started, "is_started, while start() waits")
-            if read.ended_within(WINDOW) and read.result() is True:
-                raise violated("is_started was True while start() was still waiting for the lock")
-    with suppress(Exception):  # BC302 reports it
-        start.result()
+@tries(
+    "BC406",
+    """\
+import threading
+backend = make()
+answers = []
+read = threading.Thread(target=lambda: answers.append(backend.is_started), daemon=True)
+with backend.start_lock():
+    read.start()
+    read.join(5)
+    assert answers, "is_started waits for the lock\"""",
+    after=("BC405",),
+    with_requests=True,
+)
+def _try_reading_without_waiting(trial: Trial) -> None:
+    if not _restart(trial).answers:
+        raise violated("is_started did not answer while another thread held the lock")
+    for start in held_if_possible(trial):
+        if not start.answered:
+            raise violated(f"is_started did not answer while another thread was in {start.what}")

@@ -1,30 +1,29 @@
-"""BC5xx: receiving the contexts of requests."""
+"""BC501 to BC505: receiving the contexts of requests."""
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
+from backend_contract._conformance.behavioural.arrivals import make_unlike, open_requests
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
-from backend_contract._conformance.behavioural.helpers import require_none
+from backend_contract._conformance.behavioural.helpers import answers, require_none
+from backend_contract._conformance.behavioural.model_ids import require_model_ids_accepted
 from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
     blocked,
-    needs_a_suite,
     needs_an_extra,
     unchecked,
     violated,
 )
 from backend_contract._conformance.behavioural.run import ROUTE
-from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
-from backend_contract._conformance.request_servers import Pairs, meeting_at, pairs
-from backend_contract.base import BackendBase
+from backend_contract._conformance.behavioural.trial import Trial, tries
+from backend_contract._conformance.request_servers import Pairs, pairs
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
+
+__all__ = ["accepted_kinds", "accepts_unlike"]
 
 
 @tries(
@@ -39,21 +38,45 @@ with http_request() as request:
 )
 def _try_both_call_styles(trial: Trial) -> None:
     failed: list[str] = []
-    for kind in _kinds(trial):
+    kinds = _kinds(trial)
+    for kind in kinds:
         with trial.context(kind, trial.subject.metadata) as context:
             named = {"model_id": "a model", "runtime_context": context}
-            by_position = _failure_of_a_call(trial, "by position", *named.values())
-            by_keyword = _failure_of_a_call(trial, "by keyword", **named)
+            backend = trial.started()
+            by_position = _failure_of_a_call(trial, backend, "by position", *named.values())
+            by_keyword = _failure_of_a_call(trial, backend, "by keyword", **named)
         failures = [*filter(None, (by_position, by_keyword))]
         if len(failures) == 1:  # only one of the two ways works
             raise violated(failures[0])
         failed += failures
-    if len(failed) == 2 * len(trial.kinds):
+    if len(failed) == 2 * len(kinds):
         raise unchecked(failed[0])
+    for kind in kinds:
+        _require_none_every_time(trial, kind)
 
 
-def _failure_of_a_call(trial: Trial, how: str, *arguments: object, **named: object) -> str | None:
-    handle = cast("Callable[..., object]", trial.started().handle_runtime_context)
+def _require_none_every_time(trial: Trial, kind: str) -> None:
+    """Require ``None`` for known models and unknown ones, with metadata and without."""
+
+    def call_both_ways(backend: Backend, context: RuntimeServerContextType) -> None:
+        for model_id in ("a model", "a model", "another"):
+            named = {"model_id": model_id, "runtime_context": context}
+            _failure_of_a_call(trial, backend, "by position", *named.values())
+            _failure_of_a_call(trial, backend, "by keyword", **named)
+
+    what = "handle_runtime_context()"
+    for backend in (trial.started(), trial.new()):
+        for metadata in ((), trial.subject.metadata):
+            with trial.context(kind, metadata) as context:
+                calls = trial.in_thread(partial(call_both_ways, backend, context), what)
+                if answers(trial, calls, what):  # otherwise BC504 or BC505 reports it
+                    calls.result()
+
+
+def _failure_of_a_call(
+    trial: Trial, backend: Backend, how: str, *arguments: object, **named: object
+) -> str | None:
+    handle = cast("Callable[..., object]", backend.handle_runtime_context)
     try:
         with trial.doing("handle_runtime_context()"):
             returned = handle(*arguments, **named)
@@ -67,12 +90,33 @@ def _failure_of_a_call(trial: Trial, how: str, *arguments: object, **named: obje
 
 
 def _kinds(trial: Trial) -> tuple[str, ...]:
-    if not trial.kinds:
+    """Return the kinds of which requests with the author's metadata can be made."""
+    servers = trial.run.servers
+    if not servers.kinds:
         raise needs_an_extra(
             "not tested: requires a real context; install backend-contract[grpc], "
             "backend-contract[fastapi] or both"
         )
-    return trial.kinds
+    problems = _problems(trial)
+    kinds = tuple(kind for kind in servers.kinds if kind not in problems)
+    if not kinds:
+        raise unchecked("; ".join(problems.values()))
+    return kinds
+
+
+def _problems(trial: Trial) -> Mapping[str, str]:
+    """Return why no request can be made with the author's metadata, by kind."""
+    found: dict[str, str] | None = trial.run.records.get("requests that cannot be made")
+    if found is None:
+        found = dict(trial.run.servers.problems)
+        for kind in trial.kinds:
+            try:
+                with trial.context(kind, trial.subject.metadata):
+                    pass
+            except StopTrial as outcome:
+                found[kind] = outcome.because[0]
+        trial.run.records["requests that cannot be made"] = found
+    return found
 
 
 def _failure(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> str | None:
@@ -86,10 +130,32 @@ def _failure(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> str 
     return None
 
 
-def _usual_failures(trial: Trial) -> dict[str, str | None]:
+def _usual_failures(trial: Trial) -> Mapping[str, str | None]:
+    return trial.record("usual requests", partial(_observe_usual_failures, trial))
+
+
+def _observe_usual_failures(trial: Trial) -> Mapping[str, str | None]:
     return {
-        kind: _failure(trial, trial.started(), kind, trial.subject.metadata) for kind in trial.kinds
+        kind: _failure(trial, trial.started(), kind, trial.subject.metadata)
+        for kind in _kinds(trial)
     }
+
+
+def accepted_kinds(trial: Trial) -> Sequence[str]:
+    """Return the kinds of context that the backend accepts; if there are none, it is blocked."""
+    usual = _usual_failures(trial)
+    if None not in usual.values():
+        raise blocked(_blocking_clause(usual))
+    return [kind for kind, failure in usual.items() if failure is None]
+
+
+def accepts_unlike(trial: Trial, backend: Backend, kinds: Sequence[str]) -> bool:
+    """Return whether the backend accepts values that the author has not declared.
+
+    A value may have to be a number, say, or name a configured server.
+    """
+    unlike = make_unlike(trial.subject.metadata, 0)
+    return not any(_failure(trial, backend, kind, unlike) for kind in kinds)
 
 
 def _same_for_all_kinds(failures: Mapping[str, str | None]) -> bool:
@@ -98,10 +164,12 @@ def _same_for_all_kinds(failures: Mapping[str, str | None]) -> bool:
 
 
 def _try_kind(trial: Trial, kind: str, extra: str) -> None:
-    if kind not in trial.kinds:
+    if kind not in trial.run.servers.kinds:
         raise needs_an_extra(
             f"not tested: requires a real context; install backend-contract[{extra}]"
         )
+    if kind in _problems(trial):
+        raise unchecked(_problems(trial)[kind])
     failures = _usual_failures(trial)
     if _same_for_all_kinds(failures):
         raise blocked("BC504")
@@ -136,27 +204,72 @@ def _try_http_request(trial: Trial) -> None:
 @tries(
     "BC504",
     """\
-from backend_contract.testing import http_request
+from backend_contract.testing import grpc_context, http_request
+backend = make()
 with http_request() as request:
-    make().handle_runtime_context("never seen before", request)""",
+    for model_id in ("never seen before", "a/b", "../a", "A", "\\u00e9", "m" * 1000, "*", "("):
+        backend.handle_runtime_context(model_id, request)
+for values in (("somewhere", "somewhere"), ("\\u00e9somewhere",)):
+    with http_request([("x-route-info", value) for value in values]) as request:
+        backend.handle_runtime_context("a", request)
+with grpc_context() as context:
+    backend.handle_runtime_context("a", context)
+with grpc_context([("x-request-bin", b"\\xff")]) as context:
+    backend.handle_runtime_context("a", context)
+# then look into `backend`: no two models may have become one""",
     after=("BC302",),
 )
-def _try_unknown_model_without_metadata(trial: Trial) -> None:
-    _kinds(trial)
+def _try_every_request(trial: Trial) -> None:
     usual = _usual_failures(trial)
     if _same_for_all_kinds(usual):
         raise violated(
-            f"handle_runtime_context() raised {usual[trial.kinds[0]]} for an unknown model id, "
-            "with every kind of context"
+            f"handle_runtime_context() raised {next(iter(usual.values()))} for an unknown model "
+            "id, with every kind of context"
         )
-    accepted = [kind for kind, failure in usual.items() if failure is None]
-    if not accepted:
-        raise blocked(_blocking_clause(usual))
-    for kind in accepted:
-        failure = _failure(trial, trial.started(), kind, ())
+    kinds, backend = accepted_kinds(trial), trial.started()
+    for kind in kinds:
+        _require_metadata_accepted(trial, backend, kind)
+    unlike = accepts_unlike(trial, backend, kinds)
+    with open_requests(trial, kinds, unlike=unlike) as requests:
+        require_model_ids_accepted(trial, backend, requests)
+
+
+def _require_metadata_accepted(trial: Trial, backend: Backend, kind: str) -> None:
+    """Require that nothing a client can send makes a call fail."""
+    usual = pairs(trial.subject.metadata)
+    keys = [key for key, _ in usual] or [ROUTE]
+    unusual: dict[str, Pairs] = {
+        "without metadata": (),
+        "with repeated keys": [*usual, *usual, *((key, "again") for key in ("x-kit", "x-kit"))],
+        "with an empty value": [*usual, ("x-kit", "")],
+        "with bytes": [*usual, ("x-kit-bin", b"\xff\x00" if kind == "grpc" else b"\xff\xfe")],
+    }
+    if kind == "http":
+        unusual["with a Latin-1 header"] = [*usual, ("x-kit", "caf\u00e9")]
+    for what, metadata in unusual.items():
+        failure = _failure(trial, backend, kind, metadata)
         if failure is not None:
             raise violated(
-                f"handle_runtime_context() raised {failure} for a context without metadata ({kind})"
+                f"handle_runtime_context() raised {failure} for a context {what} ({kind})"
+            )
+    if kind == "http":
+        _require_latin_1_accepted(trial, backend, keys)
+
+
+def _require_latin_1_accepted(trial: Trial, backend: Backend, keys: Sequence[str]) -> None:
+    """Require that the usual headers may have Latin-1 values, if they may have other values."""
+    for key in keys:
+        if key.lower().endswith("-bin"):
+            continue
+        others = [pair for pair in pairs(trial.subject.metadata) if pair[0] != key]
+        values = [value for name, value in pairs(trial.subject.metadata) if name == key]
+        value = values[0] if values and isinstance(values[0], str) else "somewhere"
+        if _failure(trial, backend, "http", [*others, (key, f"e{value}")]) is not None:
+            continue  # the value has to be of some form
+        failure = _failure(trial, backend, "http", [*others, (key, f"\u00e9{value}")])
+        if failure is not None:
+            raise violated(
+                f"handle_runtime_context() raised {failure} for a Latin-1 value of the header {key}"
             )
 
 
@@ -166,169 +279,47 @@ def _try_unknown_model_without_metadata(trial: Trial) -> None:
 from backend_contract.testing import http_request
 backend = make()
 with http_request({"x-route-info": "somewhere"}) as request:
-    backend.handle_runtime_context("model", request)""",
-    after=("BC302",),
+    backend.handle_runtime_context("model", request)
+    assert backend.is_started is False
+    backend.start()
+    backend.handle_runtime_context("model", request)
+    assert backend.is_started is True
+    backend.stop()
+    backend.handle_runtime_context("model", request)
+    assert backend.is_started is False""",
+    after=("BC302", "BC303", "BC506", "BC508"),  # which use a started backend: this one stops it
 )
 def _try_before_start(trial: Trial) -> None:
-    _kinds(trial)
     usual = _usual_failures(trial)
-    for kind in trial.kinds:
-        failure = _failure(trial, trial.new(), kind, trial.subject.metadata)
-        if failure is not None and (usual[kind] is None or not trial.can_start):
-            raise violated(f"handle_runtime_context() raised {failure} before start()")
+    for kind in usual:
+        if usual[kind] is None or not trial.can_start:
+            _require_accepted(trial, trial.new(), kind, "before start()", started=False)
     if None not in usual.values():
         raise blocked(_blocking_clause(usual))
+    kinds = [kind for kind, failure in usual.items() if failure is None]
+    if trial.can_start:
+        for kind in kinds:
+            _require_accepted(trial, trial.started(), kind, "after start()", started=True)
+    if trial.can_start and trial.holds("BC303"):
+        backend = trial.stopped()
+        for kind in kinds:
+            _require_accepted(trial, backend, kind, "after stop()", started=False)
+
+
+def _require_accepted(
+    trial: Trial, backend: Backend, kind: str, when: str, *, started: bool
+) -> None:
+    """Require that a call does not fail, and that it starts and stops nothing."""
+    failure = _failure(trial, backend, kind, trial.subject.metadata)
+    if failure is not None:
+        raise violated(f"handle_runtime_context() raised {failure} {when}")
+    if trial.is_started(backend, f"after handle_runtime_context(), {when}") is not started:
+        raise violated(
+            f"is_started is {not started} after handle_runtime_context() was called {when}"
+        )
 
 
 def _blocking_clause(usual: Mapping[str, str | None]) -> str:
     if _same_for_all_kinds(usual):
         return "BC504"
     return "BC502" if usual.get("grpc") else "BC503"
-
-
-_CALLERS = 8
-_ROUNDS = 25
-
-
-@tries(
-    "BC506",
-    """\
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from backend_contract.testing import http_request
-backend, together = make(), threading.Barrier(8)
-def tell(number):
-    together.wait()
-    backend.handle_runtime_context(f"model-{number}", request)
-with http_request({"x-route-info": "somewhere"}) as request, ThreadPoolExecutor(8) as pool:
-    list(pool.map(tell, range(8)))
-# then look into `backend`: each model must be there once, with its own context""",
-    after=("BC302",),
-)
-def _try_concurrent_calls(trial: Trial) -> None:
-    _kinds(trial)
-    usual = _usual_failures(trial)
-    kinds = [kind for kind in trial.kinds if usual[kind] is None]
-    if not kinds:
-        raise blocked(_blocking_clause(usual))
-    backend = trial.started()
-    with _open_requests(trial, kinds) as contexts, _frequent_thread_switches():
-        can_be_seen = _call_in_rounds(trial, backend, contexts)
-    if not can_be_seen and not _stores_nothing(type(backend)):
-        raise needs_a_suite("no call failed; define `received_contexts` to check what was stored")
-
-
-@contextmanager
-def _open_requests(
-    trial: Trial, kinds: Sequence[str]
-) -> Generator[Sequence[RuntimeServerContextType]]:
-    """Yield one context per caller, of *kinds* in turn, each with its own route."""
-    usual = [pair for pair in pairs(trial.subject.metadata) if pair[0].lower() != ROUTE]
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(
-                trial.context(
-                    kinds[number % len(kinds)], [*usual, (ROUTE, _route(_model_id(0, number)))]
-                )
-            )
-            for number in range(_CALLERS)
-        ]
-
-
-def _call_in_rounds(
-    trial: Trial, backend: Backend, contexts: Sequence[RuntimeServerContextType]
-) -> bool:
-    """Make concurrent calls, round by round; return whether the hook shows what was stored."""
-    can_be_seen = False
-    meeting = threading.Barrier(_CALLERS, timeout=WINDOW)
-    for round_ in range(_ROUNDS):
-        # All callers meet when they read the metadata. If the backend admits one at a time, the
-        # first round shows that, and the others do not wait.
-        if not meeting.broken:
-            meeting = threading.Barrier(_CALLERS, timeout=WINDOW)
-        sent = [
-            (
-                _model_id(round_, number),
-                context if meeting.broken else meeting_at(context, meeting),
-            )
-            for number, context in enumerate(contexts)
-        ]
-        _call_together(trial, backend, sent)
-        received = trial.hook("received_contexts", backend)
-        if received is not None:
-            can_be_seen = True
-            _require_each_once(received, sent)
-    return can_be_seen
-
-
-def _call_together(
-    trial: Trial, backend: Backend, sent: Sequence[tuple[str, RuntimeServerContextType]]
-) -> None:
-    description = "handle_runtime_context(), called by several threads at once,"
-    ready = threading.Barrier(len(sent))
-
-    def call(model_id: str, context: RuntimeServerContextType) -> None:
-        ready.wait()
-        trial.call(description, backend.handle_runtime_context, model_id, context)
-
-    calls = [trial.in_thread(partial(call, *pair), f"the request for {pair[0]}") for pair in sent]
-    for each in calls:
-        each.result()
-        trial.set_description(description)  # while the others make progress, none of them hangs
-
-
-def _require_each_once(
-    received: Mapping[str, object] | Iterable[tuple[str, object]],
-    sent: Sequence[tuple[str, RuntimeServerContextType]],
-) -> None:
-    """Require that each pair was received exactly once, as its context or as its route."""
-    if isinstance(received, Mapping):
-        received = cast("Mapping[str, object]", received).items()
-    stored = list(received)
-    for model_id, context in sent:
-        values = [value for name, value in stored if name == model_id]
-        if len(values) != 1:
-            raise violated(
-                f"{_CALLERS} concurrent calls: {model_id!r} was received {len(values)} times"
-            )
-        if not _belongs_to(values[0], model_id, context):
-            raise _wrong_value(values[0], model_id, sent)
-
-
-def _belongs_to(value: object, model_id: str, context: RuntimeServerContextType) -> bool:
-    return value is context or value == _route(model_id)
-
-
-def _wrong_value(
-    value: object, model_id: str, sent: Sequence[tuple[str, RuntimeServerContextType]]
-) -> StopTrial:
-    if any(_belongs_to(value, *other) for other in sent):
-        return violated(f"{model_id!r} was stored with {value!r}, which belongs to another request")
-    return unchecked(
-        f"`received_contexts` gives {value!r} for {model_id!r}; expected its context, or the "
-        f"{ROUTE} in it"
-    )
-
-
-def _model_id(round_: int, number: int) -> str:
-    return f"{round_}-model-{number}"
-
-
-def _route(model_id: str) -> str:
-    """Return the route of a request for *model_id*: the same in every round."""
-    return f"route-{model_id.rpartition('-')[2]}"
-
-
-def _stores_nothing(cls: type) -> bool:
-    return getattr(cls, "handle_runtime_context", None) is BackendBase.handle_runtime_context
-
-
-@contextmanager
-def _frequent_thread_switches() -> Generator[None]:
-    """Switch threads far more often than usual, which makes races more likely."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)

@@ -32,7 +32,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     violated,
 )
 from backend_contract._conformance.behavioural.run import LEAST_LIMIT, Run, Subject
-from backend_contract._conformance.request_servers import Pairs
+from backend_contract._conformance.request_servers import Pairs, pairs
 from backend_contract._conformance.results import Verdict
 from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend
@@ -133,8 +133,8 @@ class Trial:
 
     def stopped(self) -> Backend:
         """Return a backend that has been started and stopped, if that is known to work."""
-        backend = self.started()
-        if self.can_start and self.holds("BC303"):
+        backend = self._borrowed() if self._shares and self.run.shared else self.started()
+        if self.can_start and self.holds("BC303") and self._is_started(backend):
             with self.doing("stop()"):
                 self.stop(backend)
         return backend
@@ -285,8 +285,9 @@ class Trial:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of context that are available."""
-        return self.run.servers.kinds
+        """The kinds of context that can be had."""
+        servers = self.run.servers
+        return tuple(kind for kind in servers.kinds if kind not in servers.problems)
 
     @contextmanager
     def context(self, kind: str, metadata: Pairs) -> Generator[RuntimeServerContextType]:
@@ -297,6 +298,8 @@ class Trial:
         with ExitStack() as stack:
             try:
                 with self.doing(f"making a request ({kind})"):
+                    if kind == "grpc":  # whose keys are lower case, unlike those of HTTP
+                        metadata = [(key.lower(), value) for key, value in pairs(metadata)]
                     context = stack.enter_context(self.run.servers.request(kind, metadata))
             except Exception as error:
                 problem = describe_exception(error)
@@ -422,6 +425,8 @@ class Behaviour:
     """Python code that raises, or hangs, if the result of ``make()`` violates the clause."""
     after: tuple[str, ...] = ()
     """Clauses to decide first, whatever their verdict."""
+    with_requests: bool = False
+    """Whether the function makes requests, though the clause is not about them."""
 
 
 BEHAVIOURS: dict[str, Behaviour] = {}
@@ -429,13 +434,17 @@ BEHAVIOURS: dict[str, Behaviour] = {}
 
 
 def tries(
-    clause: str, reproduce: str, after: tuple[str, ...] = ()
+    clause: str, reproduce: str, after: tuple[str, ...] = (), *, with_requests: bool = False
 ) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
     """Add a function to the table. The arguments are the fields of :class:`Behaviour`."""
 
     def add(function: Callable[[Trial], None]) -> Callable[[Trial], None]:
         BEHAVIOURS[clause] = Behaviour(
-            clause=clause, function=function, reproduce=reproduce, after=after
+            clause=clause,
+            function=function,
+            reproduce=reproduce,
+            after=after,
+            with_requests=with_requests,
         )
         return function
 

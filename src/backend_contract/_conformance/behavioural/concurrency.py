@@ -1,0 +1,222 @@
+"""BC506 and BC507: requests that arrive at the same time, or while a backend starts."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+
+from backend_contract._conformance.behavioural.arrivals import (
+    AT_ONCE,
+    Entries,
+    Request,
+    Sent,
+    Storage,
+    open_requests,
+    require_own,
+    tell,
+)
+from backend_contract._conformance.behavioural.held_start import held_if_possible
+from backend_contract._conformance.behavioural.helpers import answers
+from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
+from backend_contract._conformance.behavioural.requests import accepted_kinds, accepts_unlike
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
+from backend_contract.base import BackendBase
+from backend_contract.protocol import Backend
+
+_ROUNDS = 25
+
+
+@tries(
+    "BC506",
+    """\
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from backend_contract.testing import http_request
+backend, together = make(), threading.Barrier(8)
+def tell(number):
+    together.wait()
+    for round_ in range(200):
+        backend.handle_runtime_context(f"model-{number}-{round_}", request)
+interval = sys.getswitchinterval()
+with http_request({"x-route-info": "somewhere"}) as request, ThreadPoolExecutor(8) as pool:
+    sys.setswitchinterval(1e-6)
+    try:
+        list(pool.map(tell, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+# then look into `backend`: each model must be there once, with its own context""",
+    after=("BC302",),
+)
+def _try_concurrent_calls(trial: Trial) -> None:
+    kinds = accepted_kinds(trial)
+    backend = trial.started()
+    unlike = accepts_unlike(trial, backend, kinds)
+    ids = trial.subject.model_ids
+    # All callers meet when they read the metadata. If the backend admits one at a time, the first
+    # round shows that, and the others do not wait.
+    meeting = threading.Barrier(min(AT_ONCE, len({*ids}) if ids else AT_ONCE), timeout=WINDOW)
+    with (
+        open_requests(trial, kinds, meeting, unlike=unlike) as requests,
+        _frequent_thread_switches(),
+    ):
+        calls = _Calls(trial, backend, requests)
+        calls.make_in_turn()
+        calls.make_at_once()
+        if calls.kept:
+            calls.require_later(0, 1)
+            calls.require_later(1, 0)
+    if calls.can_be_seen and not calls.kept:
+        raise calls.nothing_arrived()
+    if not calls.can_be_seen and not _stores_nothing(type(backend)):
+        raise needs_a_suite("no call failed; define `received_contexts` to check what was stored")
+
+
+class _Calls:
+    """Calls for different models: in turn, which shows what the backend keeps, and at once."""
+
+    def __init__(self, trial: Trial, backend: Backend, requests: Sequence[Request]) -> None:
+        self._trial, self._backend, self._requests = trial, backend, requests
+        self._storage = Storage(trial, backend)
+        self._ids = trial.subject.model_ids
+        self.can_be_seen = False
+        """Whether the hook, or an attribute, shows what the backend keeps."""
+        self.kept = 0
+        """How many of the requests made in turn it kept until all had been made."""
+
+    def make_in_turn(self) -> None:
+        """Make one call per model, one after the other."""
+        sent = self._sent(0)
+        seen = tell(self._trial, self._backend, sent, self._look_for, at_once=False)
+        if seen[-1] is None:
+            self._storage.find(sent)
+            seen = [self._storage.entries()] * len(sent)
+        self.can_be_seen = seen[-1] is not None
+        for one, entries in zip(sent, seen, strict=True):
+            self.kept += require_own(entries or [], one, self._requests)
+            self._require_once(entries or [], one)
+        self._keeps_all = self.kept == len(sent)
+
+    def make_at_once(self) -> None:
+        """Make calls in rounds, each with one call per model."""
+        sent: list[Sent] = []
+        for round_ in range(1, _ROUNDS + 1):
+            sent = self._sent(round_)
+            seen = tell(self._trial, self._backend, sent, self._look_for, at_once=True)
+            for one, entries in zip(sent, seen, strict=True):
+                if entries is not None:
+                    self._require_arrival(entries, one, sent)
+        at_the_end = self._storage.entries()
+        for one in sent:
+            require_own(at_the_end or [], one, self._requests)
+
+    def require_later(self, first: int, second: int) -> None:
+        """Require that of two requests for one model, the later one counts."""
+        model_id = self._ids[0] if self._ids else f"again-{first}"
+        requests = self._requests[first], self._requests[second]
+        sent = [Sent(model_id, request, request.context) for request in requests]
+        later = sent[1]
+
+        def look(one: Sent) -> Entries | None:
+            if one is later and self._keeps_all:
+                return self._storage.wait_for(lambda entries: _has_own(entries, one))
+            return self._storage.entries()
+
+        entries = tell(self._trial, self._backend, sent, look, at_once=False)[1] or []
+        values = [value for key, value in entries if key == model_id]
+        if not _has_own(entries, later) and any(map(requests[0].is_in, values)):
+            raise violated(
+                f"after two requests for {model_id!r}, one after the other, it is stored with "
+                f"{values[-1]!r}, which belongs to the first"
+            )
+
+    def nothing_arrived(self) -> Exception:
+        """Return the outcome if nothing of the calls in turn was kept."""
+        if self._ids:
+            return violated(f"{self._ids[0]!r} was received 0 times")
+        return needs_a_suite(
+            "no call failed, but `received_contexts` shows none of the requests; if the backend "
+            "keeps those of some models only, give their ids as `model_ids`"
+        )
+
+    def _sent(self, round_: int) -> list[Sent]:
+        """Return one request per model; which one a model gets changes with each round."""
+        count = len(self._requests)
+        ids = [f"{round_}-model-{number}" for number in range(count)]
+        if self._ids:
+            ids = list(dict.fromkeys(self._ids))[:count]
+        requests = [self._requests[(number + round_) % count] for number in range(len(ids))]
+        return [
+            Sent(model_id, request, request.meeting_context if round_ else request.context)
+            for model_id, request in zip(ids, requests, strict=True)
+        ]
+
+    def _look_for(self, one: Sent) -> Entries | None:
+        return self._storage.wait_for(
+            lambda entries: (
+                _has_own(entries, one)
+                if self._ids
+                else any(key == one.model_id for key, _ in entries)
+            )
+        )
+
+    def _require_arrival(self, entries: Entries, one: Sent, sent: Sequence[Sent]) -> None:
+        if not require_own(entries, one, self._requests) and self._keeps_all:
+            raise violated(f"{len(sent)} concurrent calls: {one.model_id!r} was received 0 times")
+        self._require_once(entries, one, f"{len(sent)} concurrent calls: ")
+
+    def _require_once(self, entries: Entries, one: Sent, when: str = "") -> None:
+        times = [key for key, _ in entries].count(one.model_id)
+        if times > 1 and not self._ids:  # those were used before
+            raise violated(f"{when}{one.model_id!r} was received {times} times")
+
+
+def _has_own(entries: Entries, one: Sent) -> bool:
+    return any(key == one.model_id and one.request.is_in(value) for key, value in entries)
+
+
+def _stores_nothing(cls: type) -> bool:
+    return getattr(cls, "handle_runtime_context", None) is BackendBase.handle_runtime_context
+
+
+@contextmanager
+def _frequent_thread_switches() -> Generator[None]:
+    """Switch threads far more often than usual, which makes races more likely."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@tries(
+    "BC507",
+    """\
+import threading
+from backend_contract.testing import http_request
+backend = make()
+with http_request() as request, backend.start_lock():
+    arguments = "model", request
+    told = threading.Thread(target=backend.handle_runtime_context, args=arguments, daemon=True)
+    told.start()
+    told.join(5)
+    assert not told.is_alive(), "handle_runtime_context() waits for the lock\"""",
+    after=("BC302", "BC405"),
+)
+def _try_not_waiting(trial: Trial) -> None:
+    kinds = accepted_kinds(trial)
+    backend = trial.stopped()
+    with trial.context(kinds[0], trial.subject.metadata) as context, backend.start_lock():
+        told = trial.in_thread(
+            lambda: backend.handle_runtime_context("a model", context),
+            "handle_runtime_context(), while the lock is held",
+        )
+        if not answers(trial, told, "handle_runtime_context(), while another holds the lock,"):
+            raise violated("handle_runtime_context() waited while another thread held the lock")
+    for start in held_if_possible(trial):
+        if not start.took_context:
+            raise violated(
+                f"handle_runtime_context() waited while another thread was in {start.what}"
+            )

@@ -1,0 +1,127 @@
+"""A start that is held in the middle of its work, and what can be done meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+
+from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
+from backend_contract._conformance.behavioural.helpers import answers, inject_work, must_stop
+from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked
+from backend_contract._conformance.behavioural.trial import Trial
+from backend_contract._conformance.results import Verdict
+from backend_contract.protocol import Backend
+from backend_contract.runtime_context import RuntimeServerContextType
+
+__all__ = ["HeldStart", "held_if_possible", "held_starts"]
+
+
+@dataclass(frozen=True)
+class HeldStart:
+    """What was observed while ``start`` was held."""
+
+    what: str
+    answered: bool
+    """Whether ``is_started`` returned."""
+    was_started: bool
+    """Whether it was ``True``."""
+    took_context: bool
+    """Whether ``handle_runtime_context`` returned or raised, if there is a context."""
+
+
+def held_starts(trial: Trial) -> list[HeldStart]:
+    """Return what was observed on a first start and on one after a stop.
+
+    Without the hook, the clause needs a suite.
+    """
+    return trial.record("held start", partial(_observe, trial))
+
+
+def held_if_possible(trial: Trial) -> list[HeldStart]:
+    """Return what :func:`held_starts` does, or nothing if starts cannot be held."""
+    try:
+        return held_starts(trial)
+    except StopTrial as outcome:
+        if outcome.verdict is Verdict.VIOLATED:
+            raise
+        return []
+
+
+def _observe(trial: Trial) -> list[HeldStart]:
+    backend = trial.new()
+    gate = _Gate(trial, backend)
+    inject_work(trial, backend, gate.work)
+    first = gate.hold("start()")
+    if first is None:
+        raise unchecked("start() returned without calling the function given to `during_start`")
+    observed = [first]
+    if trial.holds("BC303"):
+        must_stop(trial, backend, "stop()")
+        observed += filter(None, [gate.hold("start(), after stop(),")])
+    return observed
+
+
+class _Gate:
+    """Holds the starts of one backend."""
+
+    def __init__(self, trial: Trial, backend: Backend) -> None:
+        self._trial, self._backend = trial, backend
+        self._reached, self._go_on = threading.Event(), threading.Event()
+
+    def work(self) -> None:
+        """Wait, as a part of the work of ``start``."""
+        self._reached.set()
+        self._go_on.wait()
+
+    def hold(self, what: str) -> HeldStart | None:
+        """Hold ``start()`` and observe; return ``None`` if it does not call the function."""
+        trial = self._trial
+        trial.make_room(self._backend)
+        self._reached, self._go_on = threading.Event(), trial.event()
+        with ExitStack() as stack:
+            context = _any_context(trial, stack)
+            with trial.doing(f"{what} which never called the function of `during_start`,", "start"):
+                start = trial.in_thread(self._backend.start, what)
+                while not self._reached.is_set() and not start.ended_within(0.01):
+                    pass
+            observed = self._look(what, context) if self._reached.is_set() else None
+            self._go_on.set()
+            with trial.doing(what, "start"):
+                _require_return(start, what)
+        return observed
+
+    def _look(self, what: str, context: RuntimeServerContextType | None) -> HeldStart:
+        backend = self._backend
+        read = self._trial.in_thread(lambda: backend.is_started, f"is_started, during {what}")
+        told = self._trial.in_thread(
+            lambda: context and backend.handle_runtime_context("a model", context),
+            f"handle_runtime_context(), during {what}",
+        )
+        answered = answers(self._trial, read, f"is_started, during {what}")
+        was_started = False
+        if answered:
+            with suppress(Exception):  # BC307 reports it
+                was_started = read.result() is True
+        took = answers(self._trial, told, f"handle_runtime_context(), during {what}")
+        return HeldStart(what.rstrip(","), answered, was_started, took)
+
+
+def _any_context(trial: Trial, stack: ExitStack) -> RuntimeServerContextType | None:
+    for kind in trial.kinds:
+        with suppress(StopTrial):  # other clauses report it
+            return stack.enter_context(trial.context(kind, trial.subject.metadata))
+    return None
+
+
+def _require_return(start: WorkerCall[None], what: str) -> None:
+    """Require that start() returns. BC302 holds, so an exception is due to the hook."""
+    try:
+        start.result()
+    except StopTrial:
+        raise
+    except Exception as error:
+        raise unchecked(
+            f"{what.rstrip(',')}, with `during_start`, raised {describe_exception(error)}"
+        ) from error

@@ -1,0 +1,207 @@
+"""Mutants of BC4xx: see ``mutants.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+from conformance.behavioural.mutants import (
+    Inheriting,
+    Structural,
+    WithFlag,
+    WithPlainLock,
+    violates,
+)
+
+# BC402
+
+
+@violates("BC402")
+class MakesItsLockWhenAsked(Structural):
+    """Two first callers have a lock each."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        del self.lock
+
+    def start_lock(self):
+        if not hasattr(self, "lock"):
+            self.lock = threading.RLock()
+        return self.lock
+
+
+@violates("BC402")
+class RenewsItsLockWhenStarted(Inheriting):
+    def start(self):
+        super().start()
+        self._start_lock = threading.RLock()
+
+
+@violates("BC402")
+class RenewsItsLockWhenStopped(Structural):
+    def stop(self):
+        super().stop()
+        self.lock = threading.RLock()
+
+
+class LockThatLooksFirst:
+    taken = False
+
+    def __enter__(self):
+        while self.taken:
+            time.sleep(0.001)
+        self.taken = True
+
+    def __exit__(self, *error):
+        self.taken = False
+
+
+@violates("BC402")
+class ChecksThenSets(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.lock = LockThatLooksFirst()
+
+
+@violates("BC402")
+class GivesUpAfterAWhile(Inheriting):
+    @contextlib.contextmanager
+    def start_lock(self):
+        locked = self._start_lock.acquire(timeout=0.5)
+        try:
+            yield
+        finally:
+            if locked:
+                self._start_lock.release()
+
+
+# BC403
+
+
+@violates("BC403", hangs=True)
+class KeepsTheLockOnInterrupts(Inheriting):
+    @contextlib.contextmanager
+    def start_lock(self):
+        self._start_lock.acquire()
+        try:
+            yield
+        except Exception:
+            self._start_lock.release()
+            raise
+        self._start_lock.release()
+
+
+@violates("BC403")
+class SwallowsSomeErrors(Structural):
+    @contextlib.contextmanager
+    def start_lock(self):
+        with self.lock, contextlib.suppress(TimeoutError):
+            yield
+
+
+@violates("BC403")
+class ReplacesErrors(Structural):
+    @contextlib.contextmanager
+    def start_lock(self):
+        with self.lock:
+            try:
+                yield
+            except ValueError as error:
+                raise RuntimeError("under the lock") from error
+
+
+@violates("BC403", hangs=True)
+class KeepsTheLockWhenStopped(Inheriting):
+    def stop(self):
+        if self.is_started:
+            self._start_lock.acquire()
+        super().stop()
+
+
+@violates("BC403", hangs=True)
+class KeepsTheLockWhenConfigured(Structural):
+    def register_config(self, config):
+        self.lock.acquire()
+        super().register_config(config)
+
+
+@violates("BC403", hangs=True)
+class KeepsTheLockOfTheFirstRequest(Structural):
+    asked = False
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        if not self.asked:
+            self.asked = True
+            self.lock.acquire()
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+# BC404
+
+
+@violates("BC404", hangs=True)
+class LocksAgainToRegister(WithPlainLock):
+    def register_config(self, config):
+        with self.lock:
+            super().register_config(config)
+
+
+# BC405
+
+
+@violates("BC405")
+class StartedBeforeItReconnects(Structural):
+    """Sets the flag too early, but not the first time."""
+
+    worked = False
+
+    def start(self):
+        self.is_started = self.worked
+        try:
+            self.connect()
+        except OSError:
+            self.is_started = False
+            raise
+        self.is_started = self.worked = True
+
+
+# BC406
+
+
+@violates("BC406", hangs=True)
+class LooksUnderItsLock(Inheriting):
+    """Reading `is_started` blocks until a running start() is done."""
+
+    @property
+    def is_started(self):
+        with self._start_lock:
+            return self._started
+
+
+@violates("BC406", hangs=True)
+class LooksUnderTheLockOfStart(WithFlag):
+    """Has a second lock, which start() holds too."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.state = threading.RLock()
+
+    @property
+    def is_started(self):
+        with self.state:
+            return self.flag
+
+    def start(self):
+        with self.state:
+            super().start()
+
+
+@violates("BC406", hangs=True)
+class LooksUnderItsLockOnceStarted(WithFlag):
+    @property
+    def is_started(self):
+        if not self.flag:
+            return False
+        with self.lock:
+            return self.flag

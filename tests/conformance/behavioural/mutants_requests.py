@@ -1,0 +1,278 @@
+"""Mutants of BC5xx: see ``mutants.py``."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import threading
+from collections import defaultdict, deque
+from pathlib import Path
+
+from conformance.behavioural.mutants import Inheriting, Structural, violates
+
+from backend_contract.runtime_context import get_metadata, is_grpc_context, is_http_context
+
+# BC501
+
+
+@violates("BC501")
+class ReturnsKnownRoutes(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        for known, route in self.routes:
+            if known == model_id:
+                return route
+        return super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC501")
+class ReturnsFalseWithoutRoute(Inheriting):
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id, runtime_context)
+        return None if get_metadata(runtime_context, "x-route-info") else False
+
+
+@violates("BC501")
+class ReturnsItselfUntilStarted(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id, runtime_context)
+        return None if self.is_started else self
+
+
+# BC504
+
+
+@violates("BC504")
+class FoldsModelIds(Inheriting):
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id.lower(), runtime_context)
+
+
+class ByModel(Structural):
+    """Keeps the route of the last request for each model."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.by_model = {}
+
+    def key_of(self, model_id):
+        return model_id
+
+    @property
+    def routes(self):
+        return self.by_model.items()
+
+    @routes.setter
+    def routes(self, value):
+        pass
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.by_model[self.key_of(model_id)] = get_metadata(runtime_context, "x-route-info")
+
+
+@violates("BC504")
+class TruncatesModelIds(ByModel):
+    def key_of(self, model_id):
+        return model_id[:200]
+
+
+@violates("BC504")
+class CutsModelIds(ByModel):
+    def key_of(self, model_id):
+        return model_id.split("/")[-1]
+
+
+@violates("BC504")
+class ReplacesSlashes(ByModel):
+    def key_of(self, model_id):
+        return model_id.replace("/", "_")
+
+
+@violates("BC504", received_contexts=None)
+class FoldsModelIdsUnseen(ByModel):
+    """Is caught without a hook, by the attribute."""
+
+    def key_of(self, model_id):
+        return model_id.casefold()
+
+
+@violates("BC504")
+class WritesFiles(Inheriting):
+    """Uses model ids as file names."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.directory = tempfile.TemporaryDirectory()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        Path(self.directory.name, model_id).write_text("", encoding="utf-8")
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC504")
+class MatchesPatterns(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        re.compile(model_id)
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC504")
+class KeepsAsciiOnly(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        (get_metadata(runtime_context, "x-route-info") or "").encode("ascii")
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC504")
+class JoinsMetadata(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        if is_grpc_context(runtime_context):
+            ";".join(value for _, value in runtime_context.invocation_metadata())
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC504")
+class TakesOneRoute(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        if is_http_context(runtime_context):
+            routes = runtime_context.headers.getlist("x-route-info")
+            if len(routes) > 1:
+                raise ValueError("several routes")
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+# BC505
+
+
+@violates("BC505")
+class StartsOnDemand(Inheriting):
+    def handle_runtime_context(self, model_id, runtime_context):
+        if not self.is_started:
+            self.start()
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC505")
+class IsClosedOnceStopped(Structural):
+    closed = False
+
+    def start(self):
+        super().start()
+        self.closed = False
+
+    def stop(self):
+        self.closed = self.is_started
+        super().stop()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        if self.closed:
+            raise RuntimeError("closed")
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+# BC506
+
+
+@violates("BC506", received_contexts=lambda backend: backend.by_model)
+class KeepsTheFirstRoute(ByModel):
+    def handle_runtime_context(self, model_id, runtime_context):
+        route = get_metadata(runtime_context, "x-route-info")
+        self.by_model.setdefault(model_id, route)
+
+
+@violates("BC506", received_contexts=None)
+class DropsWhenBusyUnseen(Inheriting):
+    """Is caught without a hook, by the attribute."""
+
+    busy = False
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        if not self.busy:
+            self.busy = True
+            super().handle_runtime_context(model_id, runtime_context)
+            self.busy = False
+
+
+@violates("BC506", metadata={"tenant": "someone"})
+class MixesUpTenants(ByModel):
+    """Keeps another key than the kit's."""
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.tenant = get_metadata(runtime_context, "tenant")
+        get_metadata(runtime_context, "user-agent")
+        self.by_model[model_id] = self.tenant
+
+
+@violates("BC506", model_ids=["a", "b", "c", "d"])
+class RemembersOneConfiguredModel(ByModel):
+    """Keeps what it knows of some models only, and mixes them up."""
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        if model_id in "abcd":
+            self.model_id = model_id
+            route = get_metadata(runtime_context, "x-route-info")
+            self.by_model[self.model_id] = route
+
+
+# BC507
+
+
+@violates("BC507", hangs=True)
+class ListensUnderItsLock(Inheriting):
+    def handle_runtime_context(self, model_id, runtime_context):
+        with self._start_lock:
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC507", hangs=True)
+class ListensUnderTheLockOfStart(Structural):
+    """Has a second lock, which start() holds too."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.state = threading.RLock()
+
+    def start(self):
+        with self.state:
+            super().start()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        with self.state:
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC507", hangs=True)
+class ListensOnceTheLockIsFree(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        with self.start_lock():
+            pass
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+# BC508
+
+
+@violates("BC508")
+class KeepsAllContexts(Inheriting):
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.routes.append((model_id, runtime_context))
+
+
+@violates("BC508", received_contexts=lambda b: [(m, c) for m, all_ in b.kept.items() for c in all_])
+class KeepsHistories(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.kept = defaultdict(list)
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.kept[model_id].append(runtime_context)
+
+
+@violates("BC508")
+class KeepsTheLastHundred(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.last = deque(maxlen=100)
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.last.append(runtime_context)
+        super().handle_runtime_context(model_id, runtime_context)

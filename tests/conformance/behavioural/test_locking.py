@@ -1,0 +1,237 @@
+"""Parts of BC402 to BC406 that no mutant shows: messages, the restart, and pauses between lines."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from backend_contract import LocalBackend
+from backend_contract._conformance.behavioural.interleaving import LinePause
+from backend_contract._conformance.behavioural.run import Subject
+from backend_contract._conformance.kit import Kit
+from backend_contract._conformance.results import Verdict
+from backend_contract.clauses import CLAUSES
+
+OK, VIOLATED = Verdict.OK, Verdict.VIOLATED
+NEEDS_A_SUITE, UNCHECKED = Verdict.NEEDS_A_SUITE, Verdict.UNCHECKED
+
+
+class Mine(LocalBackend):
+    """A sound backend whose start() does some work."""
+
+    backend_type = "MINE"
+
+    def connect(self) -> None:
+        pass
+
+    def start(self) -> None:
+        self.connect()
+        self._started = True
+
+
+PLUGGED: Any = {"during_start": lambda backend, call: setattr(backend, "connect", call)}
+
+
+def said(clause: str, make: Any, **given: Any) -> tuple[Verdict, str]:
+    """Return the verdict, and what was found or the reasons."""
+    with Kit(Subject(make=make, **given)) as kit:
+        finding = kit.finding(CLAUSES[clause])
+        return finding.verdict, finding.found or "; ".join(finding.because)
+
+
+@pytest.mark.parametrize("member", ["start", "stop"])
+def test_lock_renewed(member: str) -> None:
+    """BC402 names the member that replaced the lock."""
+
+    def renew(self: Any) -> None:
+        getattr(super(renewing, self), member)()
+        self._start_lock = threading.RLock()
+
+    renewing: Any = type("Renewing", (Mine,), {member: renew})
+    found = (
+        f"two threads were inside: the second used the context manager of a call before {member}()"
+    )
+    assert said("BC402", renewing) == (VIOLATED, found)
+
+
+def test_first_callers() -> None:
+    """BC402 sees that two first callers get a lock each, if there is a line between."""
+
+    class Lazily(Mine):
+        lock: Any = None
+
+        def start_lock(self) -> Any:
+            if self.lock is None:
+                self.lock = threading.RLock()
+            return self.lock
+
+    class LazilyUnderALock(Lazily):
+        def start_lock(self) -> Any:
+            with self._start_lock:
+                return super().start_lock()
+
+    found = "two threads were inside: both called start_lock() at the same time"
+    assert said("BC402", Lazily) == (VIOLATED, found)
+    assert said("BC402", LazilyUnderALock) == (OK, "")
+
+
+def test_line_pause() -> None:
+    """A pause stops the thread before a line of the backend, and counts no others."""
+    go_on, passed = threading.Event(), threading.Event()
+    go_on.set()
+
+    def work() -> None:
+        with contextlib.suppress(ValueError):
+            int("no")
+        passed.set()
+
+    tracing = sys.gettrace()
+    pause = LinePause(3, go_on)
+    pause.run(work)
+    assert sys.gettrace() is tracing
+    assert pause.reached.is_set()
+    assert passed.is_set()
+    counted = pause.lines
+    assert 3 <= counted <= 4  # Python may count the end of a block
+    last = LinePause(counted + 1, go_on)
+    last.run(work)
+    assert not last.reached.is_set()
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError, RuntimeError, TimeoutError, KeyboardInterrupt, SystemExit, GeneratorExit]
+)
+def test_error_in_body(error: type[BaseException]) -> None:
+    """BC403 names the error that the lock suppressed, replaced, or was kept for."""
+
+    class Suppresses(Mine):
+        @contextlib.contextmanager
+        def start_lock(self) -> Any:
+            with self._start_lock, contextlib.suppress(error):
+                yield
+
+    class Replaces(Mine):
+        @contextlib.contextmanager
+        def start_lock(self) -> Any:
+            with self._start_lock:
+                try:
+                    yield
+                except error:
+                    raise LookupError("instead") from None
+
+    class Keeps(Mine):
+        @contextlib.contextmanager
+        def start_lock(self) -> Any:
+            self._start_lock.acquire()
+            try:
+                yield
+            except error:
+                raise
+            except BaseException:
+                self._start_lock.release()
+                raise
+            self._start_lock.release()
+
+    name = error.__name__
+    found = f"the lock suppressed the {name} of the body, so a failed start would go unnoticed"
+    assert said("BC403", Suppresses) == (VIOLATED, found)
+    verdict, found = said("BC403", Replaces)
+    assert verdict is VIOLATED
+    start = f"the body raised {name}, and the lock raised LookupError: instead"
+    assert found.startswith(start)
+    found = f"the lock is still held after the body raised {name}: another thread cannot enter"
+    assert said("BC403", Keeps, time_limit=1.0) == (VIOLATED, found)
+
+
+@pytest.mark.parametrize("member", ["start", "stop", "register_config"])
+@pytest.mark.parametrize("raises", [True, False])
+def test_lock_kept(member: str, raises: bool) -> None:
+    """BC403 names the member that keeps the lock."""
+    if raises and member == "start":
+        pytest.skip("is about BC308")
+
+    def keep(self: Any, *arguments: Any) -> None:
+        getattr(super(keeping, self), member)(*arguments)
+        self._start_lock.acquire()
+        if raises:
+            raise OSError("no")
+
+    keeping: Any = type("Keeping", (Mine,), {member: keep})
+    found = f"the lock is still held after {member}(): another thread cannot enter"
+    assert said("BC403", keeping, time_limit=1.0) == (VIOLATED, found)
+
+
+def test_registering_under_lock() -> None:
+    """BC404 calls register_config under the lock, unless it fails without it too."""
+
+    class RefusesUnderLock(Mine):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.lock = threading.Lock()
+
+        def start_lock(self) -> Any:
+            return self.lock
+
+        def register_config(self, config: Any) -> None:
+            if self.lock.locked():
+                raise RuntimeError("busy")
+            super().register_config(config)
+
+    class Refuses(Mine):
+        def register_config(self, config: Any) -> None:
+            raise NotImplementedError
+
+    verdict, found = said("BC404", RefusesUnderLock)
+    assert verdict is VIOLATED
+    assert found.startswith("register_config(), under the lock, raised RuntimeError: busy")
+    assert said("BC404", Refuses) == said("BC404", Mine) == (OK, "")
+
+
+def test_started_early_again() -> None:
+    """BC405 is violated by a second start too."""
+
+    class TooEarlyAgain(Mine):
+        before = False
+
+        def start(self) -> None:
+            self._started, self.before = self.before, True
+            self.connect()
+            self._started = True
+
+    found = "is_started was True in another thread while start(), after stop() was still working"
+    assert said("BC405", TooEarlyAgain, **PLUGGED) == (VIOLATED, found)
+    assert said("BC405", TooEarlyAgain)[0] is NEEDS_A_SUITE
+
+
+def test_answers_while_locked() -> None:
+    """BC406 is decided without a hook by the lock, and with one by a held start."""
+
+    class LooksAtState(Mine):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.state = threading.RLock()
+
+        @property
+        def is_started(self) -> bool:
+            with self.state:
+                return self._started
+
+        def start(self) -> None:
+            with self.state:
+                super().start()
+
+    class LooksUnderLock(LooksAtState):
+        def start_lock(self) -> Any:
+            return self.state
+
+    limited: Any = {"time_limit": 1.0}
+    found = "is_started did not answer while another thread held the lock"
+    assert said("BC406", LooksUnderLock, **limited) == (VIOLATED, found)
+    found = "is_started did not answer while another thread was in start()"
+    assert said("BC406", LooksAtState, **PLUGGED, **limited) == (VIOLATED, found)
+    assert said("BC406", LooksAtState, **limited) == (OK, "")
+    assert said("BC406", Mine, **PLUGGED) == (OK, "")
