@@ -28,6 +28,7 @@ from backend_contract._conformance.request_servers import (
     Pairs,
     grpc_context,
     http_request,
+    load_frameworks,
 )
 from backend_contract._conformance.results import Finding, Report, Source, Verdict
 from backend_contract.clauses import Clause, in_layer
@@ -140,6 +141,7 @@ class BackendConformance:
         if "clause" in metafunc.fixturenames:
             _reject_expected_failure(metafunc)
             request_fixtures(metafunc, self, BackendConformance)
+            load_frameworks()
             clauses = in_layer("B")
             metafunc.parametrize("clause", clauses, ids=[clause.id for clause in clauses])
 
