@@ -120,7 +120,7 @@ def kit(session: nox.Session) -> None:
     other = ["h2>=4.1", "pre-commit>=4.0", *types, *PLUGINS]
     install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *other)
     session.run("mypy", "--config-file=tests/mypy.ini")
-    session.run("pytest", "-m", "", *(session.posargs or kit_tests))
+    session.run("pytest", "-m", "", "-p", "no:randomly", *(session.posargs or kit_tests))
     if session.posargs:
         return
     # The corpus of the checkers again, on the types of the frameworks themselves.

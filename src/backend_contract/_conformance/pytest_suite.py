@@ -38,7 +38,8 @@ _KITS = "_backend_contract_kits"
 
 def collects(cls: type) -> bool:
     """Return whether a suite is collected whatever its name is; otherwise its name decides."""
-    return not (inspect.isabstract(cls) or getattr(cls, "__parameters__", ()))
+    is_generic = bool(getattr(cls, "__parameters__", None))
+    return not (is_generic or inspect.isabstract(cls))
 
 
 def request_fixtures(metafunc: Any, suite: object, base: type) -> None:
@@ -65,7 +66,7 @@ def request_fixtures(metafunc: Any, suite: object, base: type) -> None:
 class SuiteTest:
     """The test of one clause, with its own instance of the suite and its fixtures."""
 
-    def __init__(self, suite: Any, base: type, clause: Clause, request: Any) -> None:
+    def __init__(self, suite: Any, base: Any, clause: Clause, request: Any) -> None:
         """*base* has the defaults; *request* is pytest's ``FixtureRequest``."""
         self._suite, self._base = suite, base
         self._clause = clause
