@@ -327,6 +327,7 @@ def test_one_kit_per_suite(kits: list[FakeKit]) -> None:
         ("config", classmethod(lambda cls: {"a": 1}), {"a": 1}),
         ("config", staticmethod(lambda: {"a": 1}), {"a": 1}),
         ("exclusive", lambda self: True, True),
+        ("model_ids", lambda self: ["a"], ["a"]),
         ("time_limit", property(lambda self: 7.0), 7.0),
         ("metadata", lambda self: [("a", "b")], [("a", "b")]),
     ],

@@ -17,7 +17,8 @@ tests; load this module there with ``-p backend_contract.testing``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from backend_contract._conformance.behavioural.run import DEFAULT_TIME_LIMIT, USUAL_METADATA
@@ -78,25 +79,28 @@ class BackendConformance:
 
     __test__: ClassVar[Any] = _Collected()
 
-    backend: ClassVar[type[Backend] | Callable[..., Any] | None] = None
+    backend: type[Backend] | Callable[..., Any] | None = None
     """The class. BC201 and the constructor's half of BC205 need it."""
 
-    config: ClassVar[Mapping[str, Any] | Callable[..., Any] | None] = None
+    config: Mapping[str, Any] | Callable[..., Any] | None = None
     """A configuration that is valid for ``backend``, if an empty one is not."""
 
-    metadata: ClassVar[Pairs | Callable[..., Any]] = USUAL_METADATA
+    metadata: Pairs | Callable[..., Any] = USUAL_METADATA
     """What a usual client sends with a request: metadata over gRPC, headers over HTTP."""
 
-    time_limit: ClassVar[float | Callable[..., Any]] = DEFAULT_TIME_LIMIT
+    model_ids: Sequence[str] | Callable[..., Any] | None = None
+    """The ids that requests are made for, if the contexts of some models only are kept."""
+
+    time_limit: float | Callable[..., Any] = DEFAULT_TIME_LIMIT
     """Seconds that the first start may take; see :func:`check_backend`."""
 
-    exclusive: ClassVar[bool | Callable[..., Any]] = False
+    exclusive: bool | Callable[..., Any] = False
     """Whether no two backends can be started at a time, as with a device or a port."""
 
-    expected_violations: ClassVar[Mapping[str, str] | Callable[..., Any]] = {}
+    expected_violations: Mapping[str, str] | Callable[..., Any] = MappingProxyType({})
     """Clauses known to be violated or unchecked: reasons by clause id. One that is ok fails."""
 
-    strict: ClassVar[bool | Callable[..., Any]] = False
+    strict: bool | Callable[..., Any] = False
     """Whether unchecked clauses fail, those that need a hook or an extra, and warnings."""
 
     def make_backend(self) -> Backend:

@@ -28,7 +28,7 @@ __all__ = ["SuiteTest", "collects", "request_fixtures"]
 
 _MAKERS = ("make_backend", "backend")
 _HOOKS = ("merged_config", "during_start", "received_contexts")
-_FOR_KIT = ("config", "metadata", "time_limit", "exclusive")
+_FOR_KIT = ("config", "metadata", "model_ids", "time_limit", "exclusive")
 _GIVEN = (*_MAKERS, *_HOOKS, *_FOR_KIT, "expected_violations", "strict")
 """What a suite can give, as an attribute, a method, a property or a fixture."""
 

@@ -164,8 +164,8 @@ print("outcomes", json.dumps(outcomes), flush=True)
 os._exit(0)
 """
 
-OF_THE_PROCESS = ("BC310", "BC313")
-"""Clauses about what a backend takes from its process, or changes of it."""
+OF_THE_PROCESS = ("BC310", "BC313", "BC506")
+"""Clauses about what a backend takes from its process, or about calls at the same moment."""
 
 with_and_without_config = pytest.mark.parametrize(
     "config", [None, {"address": "here"}], ids=["no config", "config"]

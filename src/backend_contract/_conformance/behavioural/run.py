@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +57,8 @@ class Subject:
     merged_config: Callable[[Any], Mapping[str, Any] | None] | None = None
     during_start: Callable[[Any, Callable[[], None]], object] | None = None
     received_contexts: Callable[[Any], Received | None] | None = None
+    model_ids: Sequence[str] | None = None
+    """The ids that requests are made for, unless any will do."""
 
     @property
     def cls(self) -> type[Backend] | None:
