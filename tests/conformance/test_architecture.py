@@ -24,6 +24,7 @@ LAYERS = {
         "kit",
         "static",
         "behavioural",
+        "request_servers",
         "source",
         "results",
         "interruption",
