@@ -60,7 +60,7 @@ class Abstract(BackendConformance, abc.ABC):
 def test_unfinished(unfinished: type[BackendConformance]) -> None:
     """The name of a generic or an abstract suite decides; what completes it is collected."""
     assert not hasattr(unfinished, "__test__")
-    bases = (unfinished[int] if unfinished is Generic else unfinished,)  # type: ignore[index]
+    bases = (unfinished[int] if unfinished is Generic else unfinished,)
     done = types.new_class("Mine", bases, {}, lambda names: names.update(make_backend=Mine))
     assert done.__test__ is True  # type: ignore[attr-defined]
 
