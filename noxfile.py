@@ -48,6 +48,11 @@ TESTING = [
 PYRIGHT = "pyright[nodejs]==1.1.414"
 # The versions in the table of docs/checkers.md.
 CHECKERS = ["mypy==2.4.1", PYRIGHT, "pyrefly==1.4.1", "ty==0.0.105", "zuban==0.10.2"]
+# Plugins that must not change a verdict of the kit.
+PLUGINS = [
+    *("freezegun", "pytest-randomly", "pytest-rerunfailures", "pytest-socket", "pytest-timeout"),
+    "time-machine",
+]
 SUITES_IN_PYTEST = "tests/test_testing_pytest.py"
 # For an environment with neither gRPC nor FastAPI.
 WITHOUT_FRAMEWORKS = [
@@ -111,10 +116,11 @@ def kit(session: nox.Session) -> None:
     # What the default tests leave out, or do without the other checkers.
     folders = ("behavioural", "cli", "formats/test_documents.py", "static/checkers")
     kit_tests = [f"tests/conformance/{name}" for name in (*folders, "test_kit_input.py")]
-    kit_tests += ["tests/integration/frameworks"]
-    install(session, *TESTING, *FRAMEWORKS, *CHECKERS, "h2>=4.1", "pre-commit>=4.0", *types)
+    kit_tests += ["tests/integration/frameworks", SUITES_IN_PYTEST]
+    other = ["h2>=4.1", "pre-commit>=4.0", *types, *PLUGINS]
+    install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *other)
     session.run("mypy", "--config-file=tests/mypy.ini")
-    session.run("pytest", "-m", "", *(session.posargs or kit_tests))
+    session.run("pytest", "-m", "", "-p", "no:randomly", *(session.posargs or kit_tests))
     if session.posargs:
         return
     # The corpus of the checkers again, on the types of the frameworks themselves.

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import abc
+import types
+import typing
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from support import Mine
 
-from backend_contract import testing
+from backend_contract._conformance import pytest_suite
 from backend_contract._conformance.behavioural.run import Subject
+from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.pytest_summary import failure_message
 from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES, Clause, Level
@@ -19,6 +24,8 @@ from backend_contract.errors import CouldNotCheckError
 from backend_contract.testing import BackendConformance
 
 CLAUSE = CLAUSES["BC303"]
+
+T = TypeVar("T")
 
 
 def suite(**members: Any) -> type[BackendConformance]:
@@ -38,11 +45,79 @@ def test_collected() -> None:
     assert type("TestOther", (shared,), {}).__test__ is True  # type: ignore[attr-defined]
 
 
-def parametrized(given: type[BackendConformance], *fixtures: str) -> list[Any]:
+class Generic(BackendConformance, typing.Generic[T]):
+    """A suite that is not complete yet."""
+
+
+class Abstract(BackendConformance, abc.ABC):
+    """Another one."""
+
+    @abc.abstractmethod
+    def make_backend(self) -> Mine: ...
+
+
+@pytest.mark.parametrize("unfinished", [Generic, Abstract])
+def test_unfinished(unfinished: type[BackendConformance]) -> None:
+    """The name of a generic or an abstract suite decides; what completes it is collected."""
+    assert not hasattr(unfinished, "__test__")
+    bases = (unfinished[int] if unfinished is Generic else unfinished,)
+    done = types.new_class("Mine", bases, {}, lambda names: names.update(make_backend=Mine))
+    assert done.__test__ is True  # type: ignore[attr-defined]
+
+
+class Silent:
+    """A base that breaks the chain of `__init_subclass__`."""
+
+    def __init_subclass__(cls) -> None:
+        pass
+
+
+def test_silent_base() -> None:
+    """A suite is collected although one of its bases hides its definition from the kit."""
+    assert type("Mine", (Silent, BackendConformance), {}).__test__ is True  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["test_clause", "pytest_generate_tests"])
+def test_overridden(name: str) -> None:
+    """A suite must override neither its test nor the parametrization."""
+    with pytest.raises(TypeError, match=f"must not override {name}"):
+        suite(**{name: lambda *arguments: None})
+    hidden: Any = type("TestMine", (Silent, BackendConformance), {name: lambda *arguments: None})
+    if name == "test_clause":
+        with pytest.raises(TypeError, match="must not override test_clause"):
+            parametrize(hidden, "clause")
+    else:
+        with pytest.raises(pytest.fail.Exception, match="must not override pytest_generate_tests"):
+            run(hidden)
+
+
+class Definition:
+    """Replaces the definition of a test, for which no fixture is visible."""
+
+    def __init__(self, *marks: str) -> None:
+        self.marks = marks
+        self.obj, self.cls = None, None
+        self._fixtureinfo = SimpleNamespace(name2fixturedefs={}, names_closure=[], initialnames=())
+        manager = SimpleNamespace(getfixtureinfo=lambda *arguments: self._fixtureinfo)
+        self.session = SimpleNamespace(_fixturemanager=manager)
+
+    def add_marker(self, mark: object) -> None:
+        pass
+
+    def get_closest_marker(self, name: str) -> object:
+        return name if name in self.marks else None
+
+    def iter_markers(self, name: str) -> list[object]:
+        return []
+
+
+def parametrize(given: type[BackendConformance], *fixtures: str, marks: Any = ()) -> list[Any]:
     calls: list[Any] = []
     metafunc = SimpleNamespace(
         fixturenames=[*fixtures],
         config=SimpleNamespace(workerinput={}),
+        definition=Definition(*marks),
+        cls=given,
         parametrize=lambda name, values, ids: calls.append((name, [*values], ids)),
     )
     given().pytest_generate_tests(metafunc)
@@ -51,14 +126,20 @@ def parametrized(given: type[BackendConformance], *fixtures: str) -> list[Any]:
 
 def test_one_test_per_clause() -> None:
     """There is one test per clause, identified by its id."""
-    due = [("clause", [*CLAUSES.values()], [*CLAUSES])]
-    assert parametrized(suite(), "clause", "request") == due
-    assert parametrized(suite(expected_violations={"BC303": "why"}), "clause") == due
+    assert parametrize(suite(), "clause", "request") == [
+        ("clause", [*CLAUSES.values()], [*CLAUSES])
+    ]
 
 
 def test_own_test() -> None:
-    """A test that the suite adds is not parametrized."""
-    assert parametrized(suite(), "tmp_path") == []
+    """A test that the suite adds is not parametrized, and may be expected to fail."""
+    assert parametrize(suite(), "tmp_path", marks=["xfail"]) == []
+
+
+def test_expected_failure() -> None:
+    """A mark that would hide violations is a usage error."""
+    with pytest.raises(pytest.UsageError, match=r"TestMine: .* use expected_violations"):
+        parametrize(suite(), "clause", marks=["xfail"])
 
 
 @pytest.mark.parametrize(
@@ -71,10 +152,10 @@ def test_own_test() -> None:
     ids=["no clause", "blank", "empty"],
 )
 def test_invalid_expected_violations(expected: dict[str, str], problem: str) -> None:
-    """An unknown clause or a missing reason is a usage error."""
-    with pytest.raises(pytest.UsageError) as raised:
-        parametrized(suite(expected_violations=expected), "clause")
-    assert str(raised.value) == f"TestMine: expected_violations: {problem}"
+    """An unknown clause or a missing reason fails every test."""
+    result = Result(finding(Verdict.OK), expected_violations=expected)
+    assert type(result.outcome) is pytest.fail.Exception
+    assert str(result.outcome) == f"expected_violations: {problem}"
 
 
 # The subject of the kit.
@@ -84,6 +165,7 @@ class FakeKit:
     """Replaces the kit: records the subjects, and gives one answer."""
 
     made: ClassVar[list[FakeKit]] = []
+    could_not_start: ClassVar[str | None] = None
     answer: ClassVar[Finding | Exception | None] = None
     name = "support:Mine"
 
@@ -104,7 +186,7 @@ class FakeKit:
 @pytest.fixture(autouse=True)
 def kits(monkeypatch: pytest.MonkeyPatch) -> list[FakeKit]:
     """Replace the kit, and return those that are created."""
-    monkeypatch.setattr(testing, "Kit", FakeKit)
+    monkeypatch.setattr(pytest_suite, "Kit", FakeKit)
     monkeypatch.setattr(FakeKit, "made", [])
     return FakeKit.made
 
@@ -122,23 +204,44 @@ def finding(verdict: Verdict, clause: Clause = CLAUSE, because: tuple[str, ...] 
     )
 
 
-class Item:
-    """Replaces the test item of *clause*, alone in its session."""
+class Node:
+    """Replaces the node of a suite."""
 
-    parent = None
+    def __init__(self) -> None:
+        self.finalizers: list[Callable[[], None]] = []
 
-    def __init__(self, clause: Clause) -> None:
+    def addfinalizer(self, finalizer: Callable[[], None]) -> None:
+        self.finalizers.append(finalizer)
+
+    def finish(self) -> None:
+        while self.finalizers:
+            self.finalizers.pop()()
+
+
+class Item(Node):
+    """Replaces the test item of *clause*, alone in its session, without fixtures."""
+
+    def __init__(self, clause: Clause, parent: Node | None = None) -> None:
+        super().__init__()
+        self.name = f"test_clause[{clause.id}]"
+        self.parent = parent or Node()
         self.user_properties: list[tuple[str, object]] = []
         self.callspec = SimpleNamespace(params={"clause": clause})
+        self._fixtureinfo = SimpleNamespace(name2fixturedefs={})
+
+    def iter_markers(self, name: str) -> list[object]:
+        return []
 
     @property
     def request(self) -> Any:
         return SimpleNamespace(node=self, session=SimpleNamespace(items=[self]))
 
 
-def run(given: type[BackendConformance], clause: Clause = CLAUSE) -> list[tuple[str, object]]:
+def run(
+    given: type[BackendConformance], clause: Clause = CLAUSE, node: Node | None = None
+) -> list[tuple[str, object]]:
     """Run the test of *clause*; return the properties that it records."""
-    item = Item(clause)
+    item = Item(clause, node)
     given().test_clause(clause, item.request)
     return item.user_properties
 
@@ -156,8 +259,10 @@ def test_subject_without_hooks() -> None:
 def test_subject_options() -> None:
     """The options of a suite are given to the kit."""
     sample, pairs = {"a": 1}, [("a", "b")]
-    given = suite(config=sample, metadata=pairs, time_limit=7.0)
-    expected = Subject(make=Mine, config=sample, metadata=pairs, time_limit=7.0)
+    options: dict[str, Any] = {"config": sample, "metadata": pairs, "time_limit": 7.0}
+    options["exclusive"] = True
+    given = suite(**options)
+    expected = Subject(make=Mine, **options)
     assert subject_of(given) == expected
 
 
@@ -201,19 +306,50 @@ def test_no_backend() -> None:
 
 def test_one_kit_per_suite(kits: list[FakeKit]) -> None:
     """All tests of a suite share a kit, which is closed after them."""
-    given = suite()
-    given.teardown_class()  # no test has run
-    run(given)
-    run(given, CLAUSES["BC302"])
+    given, node = suite(), Node()
+    run(given, node=node)
+    run(given, CLAUSES["BC302"], node)
     (kit,) = kits
     run(type("TestOther", (given,), {}))
     assert len(kits) == 2
-    given.teardown_class()
-    given.teardown_class()
+    node.finish()
     assert [kit.closed for kit in kits] == [1, 0]
-    run(given)
+    run(given, node=node)
     assert len(kits) == 3
     assert kit.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("config", property(lambda self: {"a": 1}), {"a": 1}),
+        ("config", lambda self: {"a": 1}, {"a": 1}),
+        ("config", classmethod(lambda cls: {"a": 1}), {"a": 1}),
+        ("config", staticmethod(lambda: {"a": 1}), {"a": 1}),
+        ("exclusive", lambda self: True, True),
+        ("model_ids", lambda self: ["a"], ["a"]),
+        ("time_limit", property(lambda self: 7.0), 7.0),
+        ("metadata", lambda self: [("a", "b")], [("a", "b")]),
+    ],
+)
+def test_option_forms(name: str, given: object, value: object) -> None:
+    """An option may be an attribute, a property or a method."""
+    assert getattr(subject_of(suite(**{name: given})), name) == value
+
+
+@pytest.mark.parametrize(
+    "given", [lambda self: Mine, property(lambda self: Mine), classmethod(lambda cls: Mine)]
+)
+def test_backend_forms(given: object) -> None:
+    """The class may come from a method or a property."""
+    assert subject_of(suite(backend=given)).make is Mine
+
+
+def test_backend_instances() -> None:
+    """A method `backend` that returns instances is a factory."""
+    subject = subject_of(suite(backend=lambda self: Mine()))
+    assert isinstance(subject.make(), Mine)
+    assert subject.cls is None
 
 
 # How a test ends.
@@ -234,6 +370,25 @@ class Result:
         finally:
             FakeKit.answer = None
         self.recorded = item.user_properties
+
+
+def test_could_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no backend could be started, BC302 fails."""
+    monkeypatch.setattr(FakeKit, "could_not_start", "could not start here: no engine")
+    result = Result(finding(Verdict.UNCHECKED, CLAUSES["BC302"]))
+    assert type(result.outcome) is pytest.fail.Exception
+    assert str(result.outcome) == "support:Mine: could not start here: no engine"
+    assert result.recorded == [("backend-contract", "TestMine BC302 could not start")]
+    other = Result(finding(Verdict.OK))
+    assert other.outcome is None
+
+
+def test_rerun() -> None:
+    """A test that is run again records its result once."""
+    item = Item(CLAUSE)
+    for _ in range(2):
+        suite()().test_clause(CLAUSE, item.request)
+    assert item.user_properties == recorded("ok")
 
 
 def recorded(result: str) -> list[tuple[str, object]]:
@@ -268,7 +423,6 @@ def test_should_violated(recwarn: pytest.WarningsRecorder) -> None:
     "verdict",
     [
         Verdict.UNCHECKED,
-        Verdict.BLOCKED,
         Verdict.NOT_APPLICABLE,
         Verdict.NEEDS_A_SUITE,
         Verdict.NEEDS_AN_EXTRA,
@@ -281,6 +435,14 @@ def test_undecided(verdict: Verdict) -> None:
     assert type(result.outcome) is pytest.skip.Exception
     assert str(result.outcome) == f"{verdict.value}: one; two"
     assert result.recorded == recorded(verdict.value)
+
+
+def test_blocked() -> None:
+    """A blocked clause is skipped, and names the clause that has to hold first."""
+    result = Result(finding(Verdict.BLOCKED, because=("BC302",)))
+    assert type(result.outcome) is pytest.skip.Exception
+    assert str(result.outcome) == "blocked by BC302"
+    assert result.recorded == recorded("blocked by BC302")
 
 
 EXPECTED = {"BC302": "another", "BC303": "known"}
@@ -326,7 +488,7 @@ def test_expected_violation(level: Level, verdict: Verdict) -> None:
 )
 def test_expected_undecided(verdict: Verdict) -> None:
     """An expected violation of a clause that was not tried is not stale."""
-    result = Result(finding(verdict), expected_violations=EXPECTED)
+    result = Result(finding(verdict, because=("BC302",)), expected_violations=EXPECTED)
     assert type(result.outcome) is pytest.skip.Exception
 
 
@@ -346,11 +508,7 @@ def test_other_expected_violation() -> None:
     assert type(result.outcome) is pytest.fail.Exception
 
 
-@pytest.mark.parametrize(
-    "error",
-    [CouldNotCheckError, TypeError, ValueError, pytest.UsageError],
-    ids=lambda e: e.__name__,
-)
+@pytest.mark.parametrize("error", [CouldNotCheckError, ValueError], ids=lambda e: e.__name__)
 def test_could_not_check(error: type[Exception]) -> None:
     """A clause that could not be checked fails with one line."""
     result = Result(error("no sockets"), expected_violations=EXPECTED)
@@ -359,6 +517,15 @@ def test_could_not_check(error: type[Exception]) -> None:
     assert result.recorded == recorded("not tried")
     assert result.outcome.pytrace is False
     assert result.outcome.__context__ is None  # its origin is not shown either
+
+
+def test_invalid_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option of the wrong type fails with one line."""
+    monkeypatch.setattr(pytest_suite, "Kit", Kit)
+    result = Result(ValueError("unused"), config=3)
+    assert type(result.outcome) is pytest.fail.Exception
+    text = "BC303 could not be checked: config: expected a mapping, got 3"
+    assert str(result.outcome) == text
 
 
 def test_error_in_kit() -> None:

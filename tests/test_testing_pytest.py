@@ -13,6 +13,7 @@ import pytest
 HERE = Path(__file__).parent
 
 SUITE = """\
+import pytest
 from backend_contract.testing import BackendConformance
 from conformance.behavioural.mutants import HOOKS, Structural, ForgetsThatItStopped
 
@@ -84,7 +85,8 @@ def test_failure(run: Run) -> None:
 def test_reproduction_config(run: Run) -> None:
     """The reproduction contains the sample configuration."""
     done = run("ForgetsThatItStopped", 'config = {"workers": 2}', "-k", "BC303")
-    assert "make = lambda: ForgetsThatItStopped({'workers': 2})" in done.stdout
+    assert "config = aconfig.Config({'workers': 2}, override_env_vars=False)" in done.stdout
+    assert "make = lambda *given: ForgetsThatItStopped(*(given or (config,)))" in done.stdout
 
 
 def test_reproduction_factory(run: Run) -> None:
@@ -92,7 +94,8 @@ def test_reproduction_factory(run: Run) -> None:
     factory = "def make_backend(self):\n        return ForgetsThatItStopped()"
     done = run("None", factory, "-k", "BC303")
     assert "from test_mine import TestMine" in done.stdout
-    assert "make = TestMine().make_backend" in done.stdout
+    assert "suite = TestMine()" in done.stdout
+    assert "make = suite.make_backend" in done.stdout
 
 
 KNOWN = 'expected_violations = {"BC303": "known to the author"}'
@@ -116,16 +119,46 @@ def test_stale_expected_violation(run: Run) -> None:
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ('expected_violations = {"BC999": "why"}', "there is no clause 'BC999'"),
-        ('expected_violations = {"BC303": " "}', "BC303 requires a reason"),
+        ("pytestmark = pytest.mark.xfail", "use expected_violations"),
+        ('pytestmark = pytest.mark.parametrize("clause", [])', "duplicate"),
+        ("def test_clause(self, clause, request): pass", "must not override test_clause"),
     ],
-    ids=["clause", "reason"],
+    ids=["xfail", "parametrization", "test"],
 )
 def test_misuse(run: Run, more: str, problem: str) -> None:
-    """A misused suite is a collection error."""
-    done = run("Structural", more)
+    """A suite that would be green whatever its backend does is a collection error."""
+    done = run("ForgetsThatItStopped", more)
     assert done.returncode not in (0, 1)
     assert problem in done.stdout + done.stderr
+
+
+def test_hidden_violation(run: Run) -> None:
+    """A violation that a mark hides when the test runs is named."""
+    more = "@pytest.fixture(autouse=True)\n"
+    more += "    def hide(self, request): request.applymarker(pytest.mark.xfail)"
+    done = run("ForgetsThatItStopped", more, "-k", "BC303")
+    assert "1 xfailed" in done.stdout
+    assert "TestMine: BC303 is violated, which a mark xfail hides" in done.stdout
+
+
+UNREACHABLE = """\
+    def make_backend(self):
+        class Unreachable(Structural):
+            def connect(self):
+                raise ConnectionError("no engine")
+        return Unreachable()
+"""
+
+
+@pytest.mark.parametrize("autouse", ["", "@pytest.fixture(autouse=True)"])
+def test_could_not_start(run: Run, autouse: str) -> None:
+    """If no backend can be started, BC302 fails, and what needs it is blocked."""
+    more = f"{autouse}\n    def engine(self): pass\n\n{UNREACHABLE}"
+    done = run("None", more, "-k", "BC302 or BC303 or BC404")
+    assert done.returncode == 1
+    assert "1 failed, 2 skipped" in done.stdout
+    assert "could not start here: start() raised ConnectionError: no engine" in done.stdout
+    assert "0 of 3 clauses exercised, 1 could not start, 2 clauses blocked by BC302" in done.stdout
 
 
 SHOULD = """\
@@ -214,11 +247,221 @@ def test_strict(run: Run) -> None:
     assert "BC405 is undecided, and the suite is strict: needs a suite" in done.stdout
 
 
-def test_overridden_test(run: Run) -> None:
-    """A suite that overrides the test of the kit is an error."""
-    done = run("Structural", "def test_clause(self, clause, request): pass")
-    assert done.returncode not in (0, 1)
-    assert "TestMine: must not override test_clause" in done.stdout
+FORMS = """\
+import pytest
+from backend_contract.testing import BackendConformance
+from conformance.behavioural.mutants import Structural, ForgetsThatItStopped
+
+BOTH = [Structural, ForgetsThatItStopped]
+
+class TestMark(BackendConformance):
+    pytestmark = pytest.mark.parametrize("backend", BOTH)
+
+class TestAutouse(BackendConformance):
+    @pytest.fixture(autouse=True, params=BOTH)
+    def choose(self, request):
+        self.backend = request.param
+
+class TestEach(BackendConformance):
+    @pytest.fixture(params=BOTH)
+    def make_backend(self, request):
+        return lambda: request.param()
+
+class TestOptions(BackendConformance):
+    backend = ForgetsThatItStopped
+
+    @pytest.fixture
+    def expected_violations(self):
+        return {"BC303": "known"}
+"""
+
+CONFTEST = """\
+import pytest
+from conformance.behavioural.mutants import Structural, ForgetsThatItStopped
+
+@pytest.fixture(scope="session", params=[Structural, ForgetsThatItStopped])
+def chosen(request):
+    return request.param
+"""
+
+MODULE = """\
+import pytest
+from backend_contract.testing import BackendConformance
+
+@pytest.fixture(scope="module")
+def backend(chosen):
+    return chosen
+
+class TestModule(BackendConformance):
+    pass
+"""
+
+
+def test_fixtures(tmp_path: Path) -> None:
+    """A fixture of any place and scope gives the backend, for each of its parameters."""
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_mine.py").write_text(FORMS)
+    (tmp_path / "test_module.py").write_text(MODULE)
+    done = run_pytest(tmp_path, "-k", "BC302 or BC303")
+    assert done.returncode == 1, done.stdout
+    assert "4 failed, 13 passed" in done.stdout
+    assert "1 xfailed" in done.stdout
+    for suite in ("TestModule", "TestMark", "TestAutouse", "TestEach"):
+        assert f"{suite}[Structural]: 2 of 2 clauses exercised\n" in done.stdout
+        line = f"{suite}[ForgetsThatItStopped]: 2 of 2 clauses exercised, 1 violated\n"
+        assert line in done.stdout
+
+
+ENGINES = """\
+import pytest
+from backend_contract.testing import BackendConformance
+from conformance.behavioural.mutants import Structural
+
+STARTS = []
+
+class Engine:
+    serving = True
+    backends = ()
+
+class Client(Structural):
+    def start(self):
+        assert self.engine.serving
+        if not self.is_started:
+            STARTS.append(self.engine)
+        super().start()
+
+@pytest.fixture(scope="module", params=["first", "second"])
+def engine(request):
+    engine = Engine()
+    engine.backends = []
+    yield engine
+    assert not [backend for backend in engine.backends if backend.is_started]
+    engine.serving = False
+
+@pytest.fixture{scope}
+def make_backend(engine):
+    def make():
+        backend = Client()
+        backend.engine = engine
+        engine.backends.append(backend)
+        return backend
+    return make
+
+class TestClient(BackendConformance):
+    pass
+
+def test_starts():
+    shares = len(STARTS) < 2 * 25
+    assert shares is {shares}
+"""
+
+
+@pytest.mark.parametrize("scope", ["(scope='module')", ""], ids=["shared", "each"])
+def test_engines(tmp_path: Path, scope: str) -> None:
+    """Clauses share a backend unless a fixture is set up per test; none outlives its fixtures."""
+    code = ENGINES.replace("{scope}", scope).replace("{shares}", repr(bool(scope)))
+    (tmp_path / "test_mine.py").write_text(code)
+    done = run_pytest(tmp_path)
+    assert done.returncode == 0, done.stdout
+    for engine in ("first", "second"):
+        assert f"TestClient[{engine}]: 23 of 28 clauses exercised" in done.stdout
+
+
+MIXIN = """\
+from typing import Generic, TypeVar
+from backend_contract.testing import BackendConformance
+from conformance.behavioural.mutants import ForgetsThatItStopped
+
+T = TypeVar("T")
+
+class Mixin:
+    def __init_subclass__(cls):
+        pass
+
+    @classmethod
+    def teardown_class(cls):
+        pass
+
+class Suite(BackendConformance, Generic[T]):
+    cls: type[T]
+
+    def make_backend(self):
+        return self.cls()
+
+class TestGeneric(Mixin, Suite[ForgetsThatItStopped]):
+    cls = ForgetsThatItStopped
+"""
+
+
+def test_generic_suite_with_mixin(tmp_path: Path) -> None:
+    """A generic suite is tried when it is complete, whatever the other bases override."""
+    (tmp_path / "test_mine.py").write_text(MIXIN)
+    done = run_pytest(tmp_path, "-k", "BC303 or BC502")
+    assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout
+
+
+PLUGINS = {
+    "randomly": ("pytest_randomly", "-p", "pytest_randomly"),
+    "rerunfailures": ("pytest_rerunfailures", "-p", "pytest_rerunfailures", "--reruns=1"),
+    "timeout": ("pytest_timeout", "-p", "pytest_timeout", "--timeout=100"),
+    "socket": ("pytest_socket", "-p", "pytest_socket", "--allow-hosts=127.0.0.1"),
+    "freezegun": ("freezegun",),
+    "time-machine": ("time_machine",),
+    "xdist": ("xdist", *TWO_WORKERS),
+}
+
+WITH_PLUGINS = """\
+import contextlib, pytest
+from backend_contract.testing import BackendConformance
+from conformance.behavioural.mutants import Structural, ForgetsThatItStopped
+
+{module}
+
+@pytest.fixture(scope="session", autouse=True)
+def frozen():
+    with {freeze}:
+        yield
+
+class TestShared(BackendConformance):
+    @pytest.fixture(scope="class", params=[Structural, ForgetsThatItStopped])
+    @classmethod
+    def backend(cls, request):
+        return request.param
+
+class TestEach(BackendConformance):
+    @pytest.fixture(params=[Structural, ForgetsThatItStopped])
+    def backend(self, request):
+        return request.param
+"""
+
+FREEZE = {
+    "freezegun": ("import freezegun", "freezegun.freeze_time('2020-01-01')"),
+    "time-machine": ("import time_machine", "time_machine.travel(0, tick=False)"),
+}
+
+
+SOUND = "25 of 28 clauses exercised, 3 needs a suite"
+VIOLATED = "23 of 28 clauses exercised, 1 violated, 3 needs a suite, 2 clauses blocked by BC303"
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_plugins(tmp_path: Path, plugin: str) -> None:
+    """No plugin changes a verdict or a count."""
+    required, *arguments = PLUGINS[plugin]
+    pytest.importorskip(required)
+    module, freeze = FREEZE.get(plugin, ("", "contextlib.nullcontext()"))
+    code = WITH_PLUGINS.format(module=module, freeze=freeze)
+    (tmp_path / "test_mine.py").write_text(code)
+    done = run_pytest(tmp_path, *arguments, "-p", "backend_contract.testing", "--junit-xml=r.xml")
+    assert done.returncode == 1, done.stdout
+    found = sorted(line for line in done.stdout.splitlines() if "clauses exercised" in line)
+    assert found == [
+        f"test_mine.py::{suite}[{backend}]: {counts}"
+        for suite in ("TestEach", "TestShared")
+        for backend, counts in (("ForgetsThatItStopped", VIOLATED), ("Structural", SOUND))
+    ]
 
 
 SKIPS = """\

@@ -24,19 +24,23 @@ LAYERS = {
         "kit",
         "static",
         "behavioural",
+        "request_servers",
         "source",
         "results",
         "interruption",
     },
     "fixes": {"source", "results", "interruption"},
     "formats": {"results"},
+    "pytest_suite": {"kit", "behavioural", "pytest_summary", "results"},
     "pytest_summary": {"kit", "behavioural", "results"},
-    "kit": {"behavioural", "results"},
+    "kit": {"behavioural", "request_servers", "real_time", "results"},
     "static": {"source", "results", "interruption"},
-    "behavioural": {"results"},
+    "behavioural": {"request_servers", "real_time", "results"},
+    "request_servers": {"real_time"},
     "source": {"results", "interruption"},
     "results": set[str](),
     "interruption": set[str](),
+    "real_time": set[str](),
 }
 # Outside of the core, and allowed to use the faces.
 FACES = ("testing", "__main__")
@@ -167,6 +171,22 @@ def test_old_names() -> None:
     assert old_names(PACKAGE) == []
 
 
+def frozen_clocks(package: Path) -> list[str]:
+    """Return the modules of the kit that use a clock which a test of an author may freeze."""
+    return [
+        name
+        for name, file in modules_of(package).items()
+        if layer_of(name) in ("behavioural", "kit", "request_servers")
+        and "time.monotonic()" in file.read_text(encoding="utf-8").replace("real_time.", "")
+        and "import time\n" in file.read_text(encoding="utf-8")
+    ]
+
+
+def test_clocks() -> None:
+    """The kit measures time by a clock that goes on while a test has frozen time."""
+    assert frozen_clocks(PACKAGE) == []
+
+
 # The rejected twins.
 
 
@@ -252,3 +272,12 @@ def test_old_module(package: Path) -> None:
     """A module with an old name is found."""
     (package / CONFORMANCE / "verdicts.py").touch()
     assert old_names(package) == ["backend_contract._conformance.verdicts"]
+
+
+def test_frozen_clock(package: Path) -> None:
+    """A module of the kit that uses the clock of `time` is named."""
+    file = package / "_conformance/kit.py"
+    file.write_text("import time\nsince = time.monotonic()\n")
+    assert frozen_clocks(package) == ["backend_contract._conformance.kit"]
+    file.write_text("since = real_time.monotonic()\n")
+    assert frozen_clocks(package) == []

@@ -23,6 +23,13 @@ FINDING = Finding(
 )
 
 
+SAMPLE = {"address": "here"}
+WITH_CONFIG = (
+    "import aconfig\nconfig = aconfig.Config({config}, override_env_vars=False)\n"
+    "make = lambda *given: Mine(*(given or (config,)))"
+)
+
+
 def script(name: str, config: dict[str, object] | None = None) -> str:
     """Return the code to run, without the lines that show the violation."""
     _, text = failure_message(FINDING, name, config).split("to reproduce it without the kit:\n\n")
@@ -62,20 +69,20 @@ def test_empty_part() -> None:
         ("package.mine:Mine", None, "from package.mine import Mine\nmake = Mine"),
         (
             "package.mine:Mine",
-            {"address": "here"},
-            "from package.mine import Mine\nmake = lambda: Mine({'address': 'here'})",
+            SAMPLE,
+            f"from package.mine import Mine\n{WITH_CONFIG.format(config=SAMPLE)}",
         ),
-        ("mine:Mine", {}, "from mine import Mine\nmake = lambda: Mine({})"),
+        ("mine:Mine", {}, f"from mine import Mine\n{WITH_CONFIG.format(config={})}"),
         ("mine:Outer.Mine", None, "from mine import Outer\nmake = Outer.Mine"),
         (
             "mine:TestMine.make_backend",
             None,
-            "from mine import TestMine\nmake = TestMine().make_backend",
+            "from mine import TestMine\nsuite = TestMine()\nmake = suite.make_backend",
         ),
         (
             "mine:Outer.TestMine.make_backend",
             {"address": "here"},  # the suite passes it
-            "from mine import Outer\nmake = Outer.TestMine().make_backend",
+            "from mine import Outer\nsuite = Outer.TestMine()\nmake = suite.make_backend",
         ),
         ("mine:make_backend", None, "from mine import make_backend\nmake = make_backend"),
         ("mine:Outer.made", None, "from mine import Outer\nmake = Outer.made"),
@@ -89,3 +96,15 @@ def test_empty_part() -> None:
 def test_factory_code(name: str, config: dict[str, object] | None, code: str) -> None:
     """The reproduction creates the backend as the suite did."""
     assert script(name, config) == code
+
+
+def test_config_without_literal() -> None:
+    """A configuration that has no literal is left to the reader."""
+    code = script("mine:Mine", {"path": Path("here")})
+    assert "config = ...  # the config of the suite\n" in code
+
+
+def test_fixtures() -> None:
+    """The reproduction names the fixtures that a suite needs."""
+    text = failure_message(FINDING, "mine:TestMine.make_backend", None, ["engine", "_connect"])
+    assert "suite = TestMine()  # set what its fixtures set: engine, _connect" in text

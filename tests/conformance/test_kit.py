@@ -574,7 +574,7 @@ def test_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
     wait = threading.Thread.join
     go_on = threading.Event()
-    monkeypatch.setattr(kits, "time", Clock)
+    monkeypatch.setattr(kits, "real_time", Clock)
     monkeypatch.setattr(kits, "_GRACE", 1.0)
     kit = Kit(Subject(make=Mine))
     threads = [threading.Thread(target=go_on.wait) for _ in range(3)]

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from backend_contract._conformance.pytest_summary import PROPERTY, register_summary
+from backend_contract.clauses import CLAUSES
 
 UNDECIDED = (
-    *("unchecked", "needs a suite", "needs an extra", "blocked", "not applicable", "not tried"),
-    "skipped",
+    *("could not start", "unchecked", "needs a suite", "needs an extra", "not applicable"),
+    *("not tried", "skipped"),
 )
 
 
@@ -51,8 +52,10 @@ def report(
 
 
 def log(summary: Any, *results: str) -> None:
-    for result in results:
-        summary.pytest_runtest_logreport(report((PROPERTY, f"TestMine BC101 {result}")))
+    """Log the results of as many clauses."""
+    for clause, result in zip(CLAUSES, results, strict=False):
+        logged = report((PROPERTY, f"TestMine {clause} {result}"), test=f"test_clause[{clause}]")
+        summary.pytest_runtest_logreport(logged)
 
 
 def lines_of(summary: Any) -> list[str]:
@@ -71,14 +74,21 @@ def lines_of(summary: Any) -> list[str]:
         (
             ("ok", *UNDECIDED),
             (
-                "1 of 8 clauses exercised, 1 unchecked, 1 needs a suite, 1 needs an extra, "
-                "1 blocked, 1 not applicable, 1 not tried, 1 skipped"
+                "1 of 8 clauses exercised, 1 could not start, 1 unchecked, 1 needs a suite, "
+                "1 needs an extra, 1 not applicable, 1 not tried, 1 skipped"
+            ),
+        ),
+        (
+            ("violated", "blocked by BC101", "blocked by BC101", "blocked by BC302"),
+            (
+                "1 of 4 clauses exercised, 1 violated, 2 clauses blocked by BC101, "
+                "1 clause blocked by BC302"
             ),
         ),
         (("ok", "expected violation"), "2 of 2 clauses exercised, 1 expected violation"),
         (("expected violation",) * 2, "2 of 2 clauses exercised, 2 expected violations"),
     ],
-    ids=["ok", "violated", "undecided", "one expected", "two expected"],
+    ids=["ok", "violated", "undecided", "blocked", "one expected", "two expected"],
 )
 def test_counts(summary: Any, results: tuple[str, ...], text: str) -> None:
     """The results of a suite are counted."""
@@ -88,10 +98,38 @@ def test_counts(summary: Any, results: tuple[str, ...], text: str) -> None:
 
 def test_warning(summary: Any) -> None:
     """A violated clause of level SHOULD counts as exercised, and has its own line."""
-    log(summary, "ok", "warning")
+    log(summary, "warning", "ok")
     _, counts, line = lines_of(summary)
     assert counts.endswith("2 of 2 clauses exercised, 1 warning")
     assert line.startswith("WARNING test_a.py::TestMine: BC101")
+
+
+@pytest.mark.parametrize(("outcome", "lines"), [("failed", 2), ("skipped", 3)])
+def test_hidden_violation(summary: Any, outcome: str, lines: int) -> None:
+    """A violation that a mark hides is named."""
+    summary.pytest_runtest_logreport(report((PROPERTY, "TestMine BC101 violated"), outcome=outcome))
+    shown = lines_of(summary)
+    assert len(shown) == lines
+    assert ("BC101 is violated, which a mark xfail hides" in shown[-1]) is (outcome == "skipped")
+
+
+def test_rerun(summary: Any) -> None:
+    """A test that is run again counts once."""
+    for outcome in ("rerun", "failed"):
+        again = report((PROPERTY, "TestMine BC101 violated"), outcome=outcome)
+        summary.pytest_runtest_logreport(again)
+    assert lines_of(summary)[1:] == ["test_a.py::TestMine: 1 of 1 clauses exercised, 1 violated"]
+
+
+@pytest.mark.parametrize("test", ["test_clause[BC101-gpu]", "test_clause[gpu-BC101]"])
+def test_parameters(summary: Any, test: str) -> None:
+    """Each set of parameters of a suite is counted separately."""
+    log(summary, "ok")
+    summary.pytest_runtest_logreport(report((PROPERTY, "TestMine BC101 ok"), test=test))
+    assert lines_of(summary)[1:] == [
+        "test_a.py::TestMine: 1 of 1 clauses exercised",
+        "test_a.py::TestMine[gpu]: 1 of 1 clauses exercised",
+    ]
 
 
 def test_suites(summary: Any) -> None:
@@ -116,11 +154,11 @@ def test_other_reports(summary: Any) -> None:
     assert lines_of(summary) == []
 
 
-@pytest.mark.parametrize("test", ["test_clause[BC101]", "test_clause[gpu-BC101]"])
-def test_skipped_suite(summary: Any, test: str) -> None:
+def test_skipped_suite(summary: Any) -> None:
     """A suite whose tests are skipped by a mark or a fixture is named."""
-    for _ in range(2):
-        summary.pytest_runtest_logreport(report(when="setup", outcome="skipped", test=test))
+    for clause in ("BC101", "BC302"):
+        skipped = report(when="setup", outcome="skipped", test=f"test_clause[{clause}]")
+        summary.pytest_runtest_logreport(skipped)
     assert lines_of(summary) == [
         "backend-contract",
         "test_a.py::TestMine: 0 of 2 clauses exercised, 2 skipped",

@@ -11,7 +11,6 @@ import linecache
 import re
 import sys
 import threading
-import time
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural import BEHAVIOURS
 from backend_contract._conformance.behavioural.outcomes import StopTrial, blocked, violated
 from backend_contract._conformance.behavioural.run import (
@@ -210,10 +210,10 @@ class Kit:
         """Stop all backends and servers, and note the threads that still run. Idempotent."""
         self._stop_shared()
         self._servers.close()
-        until = time.monotonic() + _GRACE
+        until = real_time.monotonic() + _GRACE
         for thread in set(threading.enumerate()) - self._threads:
             if thread is not threading.current_thread():
-                thread.join(max(until - time.monotonic(), 0))
+                thread.join(max(until - real_time.monotonic(), 0))
                 if thread.is_alive():
                     kind = "daemon" if thread.daemon else "non-daemon"
                     self.notes.append(f"still running: the {kind} thread {thread.name!r}")

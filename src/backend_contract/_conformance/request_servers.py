@@ -8,6 +8,7 @@ request open. Thread-safe.
 from __future__ import annotations
 
 import copy
+import functools
 import http.client
 import importlib
 import importlib.util
@@ -22,6 +23,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
+from backend_contract._conformance import real_time
 from backend_contract.errors import CouldNotCheckError
 from backend_contract.runtime_context import (
     GrpcContextType,
@@ -39,6 +41,7 @@ __all__ = [
     "RequestServers",
     "grpc_context",
     "http_request",
+    "load_frameworks",
     "meeting_at",
     "pairs",
 ]
@@ -172,6 +175,14 @@ class RequestServers:
         self._servers.clear()
 
 
+@functools.cache
+def load_frameworks() -> None:
+    """Serve once, if time may be frozen later: FastAPI cannot be loaded while it is."""
+    if "freezegun" in sys.modules:
+        with closing(RequestServers()) as servers:
+            servers.start()
+
+
 class _Held(Generic[ContextT]):
     """A request that waits in its server until it is released."""
 
@@ -282,11 +293,19 @@ class _HttpServer(_Server[HttpContextType]):
             app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False
         )
         self._server = uvicorn.Server(configuration)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), name="backend-contract-http"
-        )
+        self._thread = threading.Thread(target=self._run, name="backend-contract-http")
         self._thread.start()
         return self
+
+    def _run(self) -> None:
+        import asyncio
+
+        class EventLoop(asyncio.SelectorEventLoop):
+            def time(self) -> float:  # or, if a test has frozen time, the server would not end
+                return real_time.monotonic()
+
+        with closing(EventLoop()) as loop:
+            loop.run_until_complete(self._server.serve([self._socket]))
 
     def __exit__(self, *_: object) -> None:
         self._release_all()

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from conformance.behavioural.mutants import GOOD, HANGS, HOOKS, MUTANTS, Inheriting, Mutant
 
-from backend_contract._conformance.behavioural import BEHAVIOURS
 from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
+from backend_contract._conformance.pytest_summary import reproduction
 from backend_contract._conformance.results import Report, Verdict
 from backend_contract.clauses import CLAUSES, Clause
 from backend_contract.testing import check_backend
@@ -138,42 +138,50 @@ def test_good_example(clause: Clause) -> None:
     assert clause.id in found_by_id(report, Verdict.OK)
 
 
-# In a separate process, which may never end by itself. Each clause has a thread, in which its
-# backends are tried until the code raises for one of them, or hangs.
+# In a separate process, which may never end by itself. All code runs at once, in threads, except
+# that which looks at the whole process; a thread that hangs is left behind.
 REPRODUCE = """\
 import json, os, sys, threading
-from conformance.behavioural import mutants
-cases, limit = json.loads(sys.argv[1]), float(sys.argv[2])
-outcomes = {}
-def run(clause, code, name):
+codes, limit = json.loads(sys.argv[1]), float(sys.argv[2])
+outcomes = ["hung"] * len(codes)
+def run(number, code):
     try:
-        exec(code, {"make": getattr(mutants, name)})
-        outcomes[clause] = "ended"
+        exec(code, {"__name__": "reproduction"})
+        outcomes[number] = "ended"
     except BaseException as error:
-        outcomes[clause] = f"raised {error!r}"
-def run_all(clause, code, names):
-    for name in names:
-        outcomes[clause] = "hung"
-        thread = threading.Thread(target=run, args=(clause, code, name), daemon=True)
-        thread.start()
+        outcomes[number] = f"raised {error!r}"
+for alone in (False, True):
+    threads = []
+    for number, (code, is_alone) in enumerate(codes):
+        if is_alone is alone:
+            threads.append(threading.Thread(target=run, args=(number, code), daemon=True))
+            threads[-1].start()
+            if alone:
+                threads[-1].join(limit)
+    for thread in threads:
         thread.join(limit)
-        if outcomes[clause] != "ended":
-            break
-threads = [threading.Thread(target=run_all, args=case) for case in cases]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
 print("outcomes", json.dumps(outcomes), flush=True)
 os._exit(0)
 """
 
+OF_THE_PROCESS = ("BC310", "BC313", "BC506")
+"""Clauses about what a backend takes from its process, or about calls at the same moment."""
 
-def reproduce(names_of: Callable[[Clause], list[str]], limit: float) -> dict[str, str]:
-    """Run the code in the failure message of each clause; return the outcomes by id."""
-    cases = [(c.id, BEHAVIOURS[c.id].reproduce, names_of(c)) for c in CLAUSES.values()]
+with_and_without_config = pytest.mark.parametrize(
+    "config", [None, {"address": "here"}], ids=["no config", "config"]
+)
+
+
+def reproduce(
+    cases: Iterable[tuple[str, type]], config: Any, *, limit: float, alone: bool = False
+) -> dict[tuple[str, str], str]:
+    """Run the code in the failure messages of clauses for classes; return how each ended."""
+    codes: dict[tuple[str, str], tuple[str, bool]] = {}
+    for clause, cls in cases:
+        code = reproduction(clause, f"{cls.__module__}:{cls.__qualname__}", config)
+        codes[clause, cls.__name__] = code, alone or clause in OF_THE_PROCESS
     done = subprocess.run(
-        [sys.executable, "-c", REPRODUCE, json.dumps(cases), str(limit)],
+        [sys.executable, "-c", REPRODUCE, json.dumps([*codes.values()]), str(limit)],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
@@ -181,25 +189,34 @@ def reproduce(names_of: Callable[[Clause], list[str]], limit: float) -> dict[str
         timeout=300,
     )
     line = done.stdout.splitlines()[-1]
-    assert line.startswith("outcomes {"), done.stdout
-    outcomes: dict[str, str] = json.loads(line.removeprefix("outcomes "))
-    assert sorted(outcomes) == list(CLAUSES)
-    return outcomes
+    assert line.startswith("outcomes ["), done.stdout
+    outcomes: list[str] = json.loads(line.removeprefix("outcomes "))
+    return dict(zip(codes, outcomes, strict=True))
 
 
-def test_reproductions() -> None:
+def ended(outcomes: dict[tuple[str, str], str]) -> list[tuple[str, str]]:
+    return [case for case, outcome in outcomes.items() if outcome == "ended"]
+
+
+@with_and_without_config
+def test_reproductions(config: Any) -> None:
     """The code in a failure message fails, or hangs, for a mutant of its clause."""
-
-    def mutants_of(clause: Clause) -> list[str]:
-        mutants = [mutant for mutant in MUTANTS if mutant.clause == clause.id]
-        return [mutant.cls.__name__ for mutant in sorted(mutants, key=hangs)]
-
-    outcomes = reproduce(mutants_of, limit=8)
-    assert {clause for clause, outcome in outcomes.items() if outcome == "ended"} == set()
+    mutants = first_per(lambda m: m.clause)
+    assert ended(reproduce([(m.clause, m.cls) for m in mutants], config, limit=20)) == []
 
 
+@pytest.mark.exhaustive
+@with_and_without_config
+@every_clause
+def test_reproductions_of_clause(clause: Clause, config: Any) -> None:
+    """The code in a failure message fails, or hangs, for every mutant of its clause."""
+    cases = [(clause.id, mutant.cls) for mutant in MUTANTS if mutant.clause == clause.id]
+    assert ended(reproduce(cases, config, limit=8, alone=True)) == []
+
+
+@with_and_without_config
 @pytest.mark.parametrize("cls", GOOD[:2])
-def test_reproductions_sound(cls: type) -> None:
+def test_reproductions_sound(cls: type, config: Any) -> None:
     """The code in a failure message ends without an error for a sound backend."""
-    outcomes = reproduce(lambda clause: [cls.__name__], limit=60)
-    assert {clause: outcome for clause, outcome in outcomes.items() if outcome != "ended"} == {}
+    outcomes = reproduce([(clause, cls) for clause in CLAUSES], config, limit=60)
+    assert {case: outcome for case, outcome in outcomes.items() if outcome != "ended"} == {}

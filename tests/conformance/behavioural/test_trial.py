@@ -449,7 +449,7 @@ def it_hangs(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     class Clock:
         monotonic = staticmethod(lambda: 1000.0 if it_hangs.is_set() else 0.0)
 
-    monkeypatch.setattr(trials, "time", Clock)
+    monkeypatch.setattr(trials, "real_time", Clock)
     return it_hangs
 
 
@@ -655,7 +655,7 @@ def test_limit_per_call(monkeypatch: pytest.MonkeyPatch) -> None:
         now[0] = start + seconds
         return False
 
-    monkeypatch.setattr(trials, "time", Clock)
+    monkeypatch.setattr(trials, "real_time", Clock)
     monkeypatch.setattr(WorkerCall, "ended_within", ended_within)
     assert carried_out(clause) is None
     assert asked == [10, 1, 9.5]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.outcomes import StopTrial
 from backend_contract._conformance.request_servers import Pairs, RequestServers
 from backend_contract.protocol import Backend, ConfigType
@@ -93,11 +93,11 @@ class Pace:
     @contextmanager
     def measured(self, what: str) -> Generator[None]:
         """Measure the block, unless one called *what* has been: only the first one counts."""
-        since = time.monotonic()
+        since = real_time.monotonic()
         yield  # one that raises says nothing about how long one takes
         if what not in self._measured:
             self._measured.add(what)
-            self._slowest = max(self._slowest, time.monotonic() - since)
+            self._slowest = max(self._slowest, real_time.monotonic() - since)
 
     def limit_of(self, what: str) -> float:
         """Return the seconds that a call may take; *what* is its name if it is measured."""

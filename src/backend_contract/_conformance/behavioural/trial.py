@@ -9,13 +9,13 @@ import inspect
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.calls import (
     AbandonedError,
     WorkerCall,
@@ -72,7 +72,7 @@ class Trial:
         self._calls: list[WorkerCall[Any]] = []
         self._events: list[threading.Event] = []
         self._process: int = os.getpid()
-        self._description, self._since = "creating a backend", time.monotonic()
+        self._description, self._since = "creating a backend", real_time.monotonic()
         self._limit = run.pace.limit_of("create")
         self._on_timeout = Verdict.VIOLATED
 
@@ -241,7 +241,7 @@ class Trial:
         """Describe the next call, for a report that it hangs. Restarts the time limit."""
         self.run.before_call(description)
         self._limit = self.run.pace.limit_of(limited_as)
-        self._description, self._since = description, time.monotonic()
+        self._description, self._since = description, real_time.monotonic()
 
     @contextmanager
     def doing(
@@ -332,8 +332,10 @@ class Trial:
         return None
 
     def _ends_in_time(self, driver: WorkerCall[object]) -> bool:
-        while not driver.ended_within(max(self._since + self._limit - time.monotonic(), 0)):
-            if time.monotonic() >= self._since + self._limit:  # otherwise another call has begun
+        while not driver.ended_within(max(self._since + self._limit - real_time.monotonic(), 0)):
+            if (
+                real_time.monotonic() >= self._since + self._limit
+            ):  # otherwise another call has begun
                 return False
         return True
 
@@ -358,9 +360,9 @@ class Trial:
     def clean_up(self) -> list[str]:
         """Stop every backend of this trial; return one line per problem."""
         problems: list[str] = []
-        until = time.monotonic() + self.run.pace.limit_of("stop")
+        until = real_time.monotonic() + self.run.pace.limit_of("stop")
         for backend in self._created:
-            problems += stop_quietly(backend, until - time.monotonic())
+            problems += stop_quietly(backend, until - real_time.monotonic())
         return problems
 
 
