@@ -26,7 +26,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     unchecked,
     violated,
 )
-from backend_contract._conformance.behavioural.run import Subject, configuration
+from backend_contract._conformance.behavioural.run import Pace, Run, Subject, configuration
 from backend_contract._conformance.behavioural.trial import Trial, lacks_base_state
 from backend_contract._conformance.results import Verdict
 
@@ -66,9 +66,15 @@ class NoServers:
         yield (kind, metadata)
 
 
-def a_trial(make: Any = Mine, *, holds: str = "BC302", **given: Any) -> Trial:
+def a_run(make: Any = Mine, *, holds: str = "BC302", **given: Any) -> Run:
     servers: Any = NoServers()
-    return Trial(Subject(make=make, **given), servers, [], lambda clause: clause == holds)
+    return Run(
+        subject=Subject(make=make, **given), servers=servers, holds=lambda clause: clause in holds
+    )
+
+
+def a_trial(make: Any = Mine, *, holds: str = "BC302", **given: Any) -> Trial:
+    return Trial(a_run(make, holds=holds, **given))
 
 
 def carried_out(clause: Callable[[Trial], Any], **given: Any) -> StopTrial | None:
@@ -265,13 +271,12 @@ def test_new_same_instance() -> None:
 
         __hash__ = None  # type: ignore[assignment]  # instances are compared by identity
 
-    servers: Any = NoServers()
-    seen: list[Any] = []
-    one = EqualToAll()
-    for make in (EqualToAll, lambda: EqualToAll(), lambda: one):
-        Trial(Subject(make=make), servers, seen, lambda clause: True).new()
+    made: list[EqualToAll] = [EqualToAll(), EqualToAll()]
+    run = a_run(lambda: made.pop() if len(made) > 1 else made[0])
+    Trial(run).new()
+    Trial(run).new()
     with pytest.raises(StopTrial) as ended:
-        Trial(Subject(make=lambda: one), servers, seen, lambda clause: True).new()
+        Trial(run).new()
     assert ended.value.verdict is Verdict.UNCHECKED
     assert "the factory returned the same backend twice" in ended.value.because[0]
 
@@ -470,7 +475,7 @@ def test_hang(it_hangs: threading.Event) -> None:
     verdict, found, because = parts(carried_out(clause, time_limit=LIMIT))
     ours.set()
     assert verdict is Verdict.VIOLATED
-    assert found == "start(), under the lock: it did not return within 0.05 seconds"
+    assert found == "start(), under the lock: it did not return within 0.05 seconds (time_limit)"
     (stack,) = because
     first, second, *_ = stack.splitlines()
     assert first == "thread 'backend-contract: BC000':"
@@ -546,7 +551,7 @@ def test_hang_unchecked(
     assert parts(carried_out(clause, time_limit=LIMIT)) == (
         Verdict.UNCHECKED,
         "",
-        ("start(): it did not return within 0.05 seconds",),
+        ("start(): it did not return within 0.05 seconds (time_limit)",),
     )
     assert events[0].is_set()
 
@@ -566,7 +571,7 @@ def test_hang_afterwards(
 
     verdict, found, _ = parts(carried_out(clause, time_limit=LIMIT))
     assert verdict is Verdict.VIOLATED
-    assert found == "stop(): it did not return within 0.05 seconds"
+    assert found == "stop(): it did not return within 0.05 seconds (time_limit)"
 
 
 @pytest.mark.parametrize("of_class", [True, False])
@@ -585,7 +590,7 @@ def test_hanging_constructor(of_class: bool, it_hangs: threading.Event) -> None:
     if of_class:
         assert parts(ended) == (Verdict.BLOCKED, "", ("BC201",))
     else:
-        why = "creating a backend: it did not return within 0.05 seconds"
+        why = "creating a backend: it did not return within 0.05 seconds (time_limit)"
         assert parts(ended) == (Verdict.UNCHECKED, "", (why,))
 
 
