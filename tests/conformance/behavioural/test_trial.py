@@ -26,7 +26,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     unchecked,
     violated,
 )
-from backend_contract._conformance.behavioural.run import Pace, Run, Subject, configuration
+from backend_contract._conformance.behavioural.run import Run, Subject, configuration
 from backend_contract._conformance.behavioural.trial import Trial, lacks_base_state
 from backend_contract._conformance.results import Verdict
 
