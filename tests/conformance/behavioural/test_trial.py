@@ -723,3 +723,18 @@ def test_clean_up_problems(it_hangs: threading.Event, monkeypatch: pytest.Monkey
     assert [backend.is_started for backend in (backends[0], backends[-1])] == [False, False]
     # Together they have the limit of one call; later ones still get a moment.
     assert allowed == [7, 7, 0.1, 0.1]
+
+
+def test_clean_up_that_may_not_stop() -> None:
+    """Clean-up stops nothing if that is known to end the process."""
+
+    def before_call(what: str) -> None:
+        if what == "stop(), in clean-up,":
+            raise blocked("BC303")
+
+    run = a_run()
+    trial = Trial(run)
+    backend = trial.started()
+    run.before_call = before_call
+    assert trial.clean_up() == []
+    assert backend.is_started

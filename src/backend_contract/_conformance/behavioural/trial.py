@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from backend_contract._conformance.behavioural.calls import (
     AbandonedError,
     WorkerCall,
+    describe_cause,
     describe_exception,
     end_if_forked,
     format_stack,
@@ -31,7 +32,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     unchecked,
     violated,
 )
-from backend_contract._conformance.behavioural.run import LEAST_LIMIT, Run, Subject
+from backend_contract._conformance.behavioural.run import Run, Subject
 from backend_contract._conformance.request_servers import Pairs
 from backend_contract._conformance.results import Verdict
 from backend_contract.base import BackendBase
@@ -45,7 +46,7 @@ __all__ = [
     "Trial",
     "is_skip",
     "lacks_base_state",
-    "stop_quietly",
+    "stop_all",
     "tries",
 ]
 
@@ -173,7 +174,7 @@ class Trial:
             cause = outcome.__cause__
             if self.run.has_started or not isinstance(cause, Exception) or is_call_error(cause):
                 raise
-            raise could_not_start(outcome.found) from cause
+            raise could_not_start(outcome.found, describe_cause(cause)) from cause
         self.run.has_started = True
         return returned
 
@@ -354,14 +355,23 @@ class Trial:
 
     def clean_up(self) -> list[str]:
         """Stop every backend of this trial; return one line per problem."""
-        problems: list[str] = []
-        until = time.monotonic() + self.run.pace.limit_of("stop")
-        for backend in self._created:
-            problems += stop_quietly(backend, until - time.monotonic())
-        return problems
+        return stop_all(self.run, self._created)
 
 
-def stop_quietly(backend: Backend, seconds: float = LEAST_LIMIT) -> list[str]:
+def stop_all(run: Run, backends: Iterable[Backend]) -> list[str]:
+    """Stop each of *backends* that is started; return one line per problem."""
+    try:
+        run.before_call("stop(), in clean-up,")
+    except StopTrial:  # it would end this process
+        return []
+    problems: list[str] = []
+    until = time.monotonic() + run.pace.limit_of("stop")
+    for backend in backends:
+        problems += _stop_quietly(backend, until - time.monotonic())
+    return problems
+
+
+def _stop_quietly(backend: Backend, seconds: float) -> list[str]:
     """Stop *backend* if it is started; return what went wrong, if anything did."""
     call = WorkerCall(partial(_stop, backend), "backend-contract: clean-up")
     if not call.ended_within(max(seconds, 0.1)):
