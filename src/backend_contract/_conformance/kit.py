@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from backend_contract._conformance.behavioural import BEHAVIOURS
-from backend_contract._conformance.behavioural.calls import is_of_author
+from backend_contract._conformance.behavioural.calls import describe_exception, is_of_author
 from backend_contract._conformance.behavioural.outcomes import StopTrial, blocked, violated
 from backend_contract._conformance.behavioural.run import (
     DEFAULT_TIME_LIMIT,
@@ -204,7 +204,10 @@ class Kit:
     def close(self) -> None:
         """Stop all backends and servers, and note the threads that still run. Idempotent."""
         self._stop_shared()
-        self._servers.close()
+        try:
+            self._servers.close()
+        except OSError as error:  # the backend has closed their sockets
+            self.notes.append(f"a server could not be closed: {describe_exception(error)}")
         until = time.monotonic() + _GRACE
         for thread in set(threading.enumerate()) - self._threads:
             if thread is not threading.current_thread():

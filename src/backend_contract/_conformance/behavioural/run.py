@@ -145,6 +145,8 @@ class Run:
     """Violations that were seen on the way, by the id of their clause."""
     has_started: bool = False
     """Whether any start has succeeded."""
+    start_hangs: bool = False
+    """Whether the first start did not return in time: no trial waits for another."""
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.subject.time_limit, self.subject.name_of("time_limit"))

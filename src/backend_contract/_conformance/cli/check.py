@@ -283,9 +283,13 @@ def _try_behaviour(
     )
     steps = ["its import"]
     for target, reports in reports_of.items():
-        with show_progress(lambda target=target: f"running {target.text}: {steps[-1]}"):
+        with show_progress(partial(_describe_step, target, steps)):
             report = try_target(target, environment, given, selection.selected, steps.append)
             reports.append(report)
+
+
+def _describe_step(target: Target, steps: Sequence[str]) -> str:
+    return f"running {target.text}: {steps[-1]}"
 
 
 def _combine(

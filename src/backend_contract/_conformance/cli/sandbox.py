@@ -205,7 +205,7 @@ class _Trying:
             clause = clause if member == "handle_runtime_context" else of_member
         if clause == of_member or self.deaths[member] >= DEATHS:
             self.deadly[member] = clause
-        self._decide(clause, Verdict.VIOLATED, found=f"{ended} in {what}", member=member)
+        self._decide(clause, Verdict.VIOLATED, found=f"{what}: {ended}", member=member)
         if self.trying not in self.findings:
             self._decide(self.trying, Verdict.BLOCKED, because=(clause,))
 

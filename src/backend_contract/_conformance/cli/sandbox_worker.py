@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -159,6 +160,9 @@ def _work(directory: Path) -> None:  # pragma: no cover - ends by os._exit
         answer(request, tell)
     except CouldNotCheckError as error:
         tell(error=str(error))
+    except Exception as error:  # a fault of the kit, or of one that the target has broken
+        traceback.print_exc()
+        tell(error=f"the kit failed: {type(error).__name__}: {error}")
     with suppress(Exception):  # the target may have replaced it
         sys.stdout.flush()
     tell(done=True)
