@@ -237,7 +237,7 @@ START = ("BC303", "BC401")
 def test_second_start_ends_its_process(run: Try) -> None:
     """If starts succeed, the clause is violated that asked for the one that ends the process."""
     body = "    def start(self) -> None:\n        if self.is_started:\n            os._exit(3)\n"
-    report = run(f"{body}        super().start()\n", "BC304", "BC403")
+    report = run(f"{body}        super().start()\n", "BC302", "BC304", "BC403")
     assert violated(report) == {
         "BC304": "start(), on a started backend: the process exited with status 3"
     }
@@ -306,7 +306,7 @@ DAEMON = """\
             with open(os.path.dirname(__file__) + "/children", "a") as file:
                 print(os.getpid(), file=file)
             os.write(holds, b"x")
-            os.read(ends, 1)
+            os.read(os.pipe()[0], 1)
         os._exit(0)
 """
 
@@ -323,12 +323,13 @@ def test_daemon(run: Try, tmp_path: Path) -> None:
 
 def test_killed_command(tmp_path: Path) -> None:
     """If the command is killed, the process of the target and its daemons end."""
-    (tmp_path / "mine.py").write_text(HEAD + DAEMON + "        os._exit(0)\n")
     told = tmp_path / "told"
     os.mkfifo(told)
     (tmp_path / "mine.py").write_text(
-        f"{HEAD}{DAEMON}\n    def stop(self) -> None:\n        with open({str(told)!r}, 'w') as file:"
-        "\n            print(os.getpid(), os.getppid(), file=file)\n        os.read(os.pipe()[0], 1)\n"
+        f"{HEAD}{DAEMON}\n    def stop(self) -> None:\n"
+        f"        with open({str(told)!r}, 'w') as file:\n"
+        "            print(os.getpid(), os.getppid(), file=file)\n"
+        "        os.read(os.pipe()[0], 1)\n"
     )
     command = [sys.executable, "-m", "backend_contract", "check", "--run", "mine.py:Mine"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
@@ -599,15 +600,9 @@ def test_process_ends(target: Target, processes: Processes, project: Path) -> No
 
 def test_decided_before_the_end(target: Target, processes: Processes) -> None:
     """What was decided before the process ended, in cleaning up, stays decided."""
-    processes.answers = [
-        [
-            {"trying": "BC401"},
-            *answers(found("BC401")),
-            {"calling": "stop()"},
-            {"ended": "it died"},
-        ],
-        [{"done": True}],
-    ]
+    told = [{"trying": "BC401"}, *answers(found("BC401"))]
+    ended = [{"calling": "stop()"}, {"ended": "it died"}]
+    processes.answers = [[*told, *ended], [{"done": True}]]
     report = try_target(target, this_environment(), RunOptions())
     assert [(f.clause.id, f.verdict.value) for f in report.findings] == [
         ("BC303", "violated"),
@@ -684,8 +679,10 @@ def test_steps(target: Target, processes: Processes) -> None:
     """The steps say which clause is tried, and count the starts."""
     start = {"calling": "start()"}
     processes.answers = [
-        [{"trying": "its import"}, {"trying": "BC301"}, start, start, {"calling": "stop()"}]
-        + [start, {"trying": "BC302"}, {"done": True}]
+        [
+            *({"trying": "its import"}, {"trying": "BC301"}, start, start),
+            *({"calling": "stop()"}, start, {"trying": "BC302"}, {"done": True}),
+        ]
     ]
     steps: list[str] = []
     try_target(target, this_environment(), RunOptions(), on_step=steps.append)
@@ -782,9 +779,8 @@ def test_ask(started: Started) -> None:
     program = f"""
 tell(asked=asked, leads=os.getsid(0) == os.getpid(), read=sys.stdin.read())
 tell(note="Größe")
-print("printed")
+os.write(1, b"printed, ")
 os.write(2, b"too")
-sys.stdout.flush()
 tell(done=True)
 tell(note="more")
 {BLOCK}
@@ -793,7 +789,7 @@ tell(note="more")
     first, *rest = started.ask(program, given)
     assert first["asked"].items() > given.items()
     assert (first["leads"], first["read"]) == (True, "")
-    assert rest == [{"note": "Größe"}, {"printed": "tooprinted\n"}, {"done": True}]
+    assert rest == [{"note": "Größe"}, {"printed": "printed, too"}, {"done": True}]
     assert started.all_are_gone()
 
 
