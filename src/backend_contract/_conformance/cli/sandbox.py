@@ -97,7 +97,7 @@ def try_target(
     clauses: Sequence[str] = tuple(CLAUSES),
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Report:
-    """Return a report of layer B on *target*: on *clauses*, and on those that they require.
+    """Return a report of layer B on *target*: on *clauses*, and on what a crash has shown.
 
     *on_step* receives what is tried, such as ``BC303, start 2``.
     """
