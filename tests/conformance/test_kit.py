@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import functools
 import inspect
 import threading
@@ -174,9 +175,10 @@ def test_no_backend() -> None:
         ({"metadata": 3}, TypeError, "metadata: expected a mapping or pairs .*, got 3"),
         ({"time_limit": 0}, ValueError, "time_limit: expected seconds above 0, got 0"),
         ({"time_limit": -0.5}, ValueError, "time_limit: expected seconds above 0, got -0.5"),
+        ({"time_limit": float("inf")}, ValueError, "time_limit: expected seconds above 0, got inf"),
         ({"time_limit": float("nan")}, ValueError, "time_limit: expected seconds above 0, got nan"),
     ],
-    ids=["no factory", "a list", "text", "no pairs", "no time", "negative", "nan"],
+    ids=["no factory", "a list", "text", "no pairs", "no time", "negative", "infinite", "nan"],
 )
 def test_invalid_options(given: dict[str, Any], error: type[Exception], message: str) -> None:
     """Invalid options are rejected when the kit is created."""
@@ -230,6 +232,22 @@ def test_finding(instead: Instead) -> None:
     assert (broken.found, broken.because) == ("seen", ("for one", "for another"))
     assert (broken.path, broken.line) == (Path(__file__), line_of(Stops.stop))
     assert (broken.layer, broken.checked_by) == ("B", CHECKED_BY)
+
+
+def test_place_of_decorated_member() -> None:
+    """The place is the author's line, not that of a library's decorator or generated code."""
+
+    class Locks(Mine):
+        @contextlib.contextmanager
+        def start_lock(self) -> Iterator[None]:
+            yield
+
+        stop = functools.partialmethod(Mine.stop)
+
+    assert tried(Locks, "BC401").path == Path(__file__)
+    assert tried(Locks, "BC401").line == line_of(Locks.start_lock)
+    finding = tried(Locks, "BC303")
+    assert finding.path == Path(__file__)
 
 
 def test_tried_once(instead: Instead) -> None:

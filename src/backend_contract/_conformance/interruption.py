@@ -33,6 +33,8 @@ _SIGNALS = tuple(
 )
 
 _processes: set[subprocess.Popen[str]] = set()
+_supervisors: set[subprocess.Popen[str]] = set()
+"""Those that end their children themselves after SIGTERM."""
 _directories: set[Path] = set()
 _stopped = threading.Event()
 _changing = threading.Lock()
@@ -64,11 +66,14 @@ def end_on_signals() -> None:
             signal.signal(number, _handle)
 
 
-def start(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
+def start(
+    command: Sequence[str], *, supervises: bool = False, **options: Any
+) -> subprocess.Popen[str]:
     """Start *command* in a session of its own; the caller has to call :func:`terminate`.
 
-    The streams are text; *options* are those of :class:`subprocess.Popen`. Thread-safe. Raises
-    :class:`StoppedError` between :func:`stop` and :func:`resume`.
+    A process that *supervises* others is asked by SIGTERM to end them and itself, instead of being
+    killed. The streams are text; *options* are those of :class:`subprocess.Popen`. Thread-safe.
+    Raises :class:`StoppedError` between :func:`stop` and :func:`resume`.
     """
     with uninterrupted():
         if _stopped.is_set():
@@ -77,6 +82,8 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
             command, start_new_session=True, encoding="utf-8", **options
         )
         _processes.add(process)
+        if supervises:
+            _supervisors.add(process)
     return process
 
 
@@ -94,15 +101,13 @@ def resume() -> None:
     _stopped.clear()
 
 
-def terminate(process: subprocess.Popen[str], *, with_orphans: bool = False) -> None:
-    """Kill a process with its children unless it has ended, and close its pipes.
-
-    *with_orphans* kills the children that it has left, too.
-    """
+def terminate(process: subprocess.Popen[str]) -> None:
+    """Kill a process with its children unless it has ended, and close its pipes."""
     with process:
-        if with_orphans or process.poll() is None:
+        if process.poll() is None:
             _kill(process)
     _processes.discard(process)
+    _supervisors.discard(process)
 
 
 @contextmanager
@@ -166,11 +171,13 @@ def _end(number: int) -> NoReturn:  # pragma: no cover - ends without reporting 
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    if not hasattr(os, "killpg"):
-        process.kill()
-        return
     with suppress(ProcessLookupError, PermissionError):  # all have ended
-        os.killpg(process.pid, signal.SIGKILL)
+        if process in _supervisors:
+            os.kill(process.pid, signal.SIGTERM)
+        elif hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 def _remove(directory: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import linecache
+import math
 import re
 import sys
 import threading
@@ -20,6 +21,7 @@ from typing import Any, cast
 
 from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural import BEHAVIOURS
+from backend_contract._conformance.behavioural.calls import describe_exception, is_of_author
 from backend_contract._conformance.behavioural.outcomes import StopTrial, blocked, violated
 from backend_contract._conformance.behavioural.run import (
     DEFAULT_TIME_LIMIT,
@@ -28,7 +30,7 @@ from backend_contract._conformance.behavioural.run import (
     Run,
     Subject,
 )
-from backend_contract._conformance.behavioural.trial import Trial, stop_quietly
+from backend_contract._conformance.behavioural.trial import Trial, stop_all
 from backend_contract._conformance.request_servers import Pairs, RequestServers, pairs
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._structure import find_missing, find_problems
@@ -104,7 +106,7 @@ def check_backend(
     report name what could not be ended.
 
     Raises :class:`TypeError` if *backend* is not callable, *config* not a mapping or *metadata* not
-    pairs, and :class:`ValueError` if *time_limit* is not above 0.
+    pairs, and :class:`ValueError` if *time_limit* is not finite and above 0.
     """
     subject = Subject(
         make=backend,
@@ -209,7 +211,10 @@ class Kit:
     def close(self) -> None:
         """Stop all backends and servers, and note the threads that still run. Idempotent."""
         self._stop_shared()
-        self._servers.close()
+        try:
+            self._servers.close()
+        except OSError as error:  # the backend has closed their sockets
+            self.notes.append(f"a server could not be closed: {describe_exception(error)}")
         until = real_time.monotonic() + _GRACE
         for thread in set(threading.enumerate()) - self._threads:
             if thread is not threading.current_thread():
@@ -222,7 +227,7 @@ class Kit:
     def _stop_shared(self) -> None:
         shared, self._run.shared = self._run.shared, None
         if shared is not None:
-            self.notes += stop_quietly(shared, self._run.pace.limit_of("stop"))
+            self.notes += stop_all(self._run, [shared])
 
     def _holds(self, clause: str) -> bool:
         return self.finding(CLAUSES[clause]).verdict is Verdict.OK
@@ -309,10 +314,17 @@ class Kit:
                     f"in a thread other than the main one, {outcome.because[0]}; in the main "
                     "thread it succeeds"
                 )
-        give = "config" if self.subject.config is None else "another config"
+        given = {
+            "config": self.subject.config is not None,
+            "make_backend": self.subject.cls is None,
+        }
+        options = [
+            f"another {name}" if is_given else name
+            for name, is_given in zip(map(self.subject.name_of, given), given.values(), strict=True)
+        ]
         self.could_not_start = (
             f"could not start here: {outcome.because[0]}; make what it needs available, or give "
-            f"{give} or make_backend"
+            f"{' or '.join(options)}"
         )
         return outcome
 
@@ -366,7 +378,7 @@ def _validated(subject: Subject) -> Subject:
         raise TypeError(f"config: expected a mapping, got {config!r}")
     if isinstance(subject.model_ids, str) or subject.model_ids == []:
         raise TypeError(f"model_ids: expected a sequence of ids, got {subject.model_ids!r}")
-    if not subject.time_limit > 0:
+    if not 0 < subject.time_limit < math.inf:
         raise ValueError(f"time_limit: expected seconds above 0, got {subject.time_limit!r}")
     try:
         metadata = pairs(subject.metadata)  # may be an iterator, and is sent many times
@@ -382,15 +394,26 @@ def _locate(cls: type, member: str) -> tuple[Path, int]:
 
     A class without source, defined in an interactive session or by a library, is at line 1.
     """
-    own = cls.__dict__.get(member)
-    function = getattr(own, "fget", None) or getattr(own, "__func__", None) or own
-    # Functions that a library generates, such as those of a dataclass, are in no file.
-    if isinstance(function, types.FunctionType) and function.__code__.co_filename[:1] != "<":
-        return Path(function.__code__.co_filename), function.__code__.co_firstlineno
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None) or f"<{cls.__module__}>"
+    own = cls.__dict__.get(member)
+    function = getattr(own, "fget", None) or getattr(own, "__func__", None) or own
+    if isinstance(function, types.FunctionType):
+        code = _unwrapped(function).__code__
+        # A library may generate the function, or replace it by one of its own.
+        if code.co_filename == file or is_of_author(code.co_filename):
+            return Path(code.co_filename), code.co_firstlineno
     line: int | None = cls.__dict__.get("__firstlineno__")  # from Python 3.13 on
     return Path(file), line or _line_of_class(file, cls.__name__)
+
+
+def _unwrapped(function: types.FunctionType) -> types.FunctionType:
+    """Return what a decorator, such as ``contextlib.contextmanager``, says that it wraps."""
+    with suppress(ValueError):  # it wraps itself
+        wrapped = inspect.unwrap(function)
+        if isinstance(wrapped, types.FunctionType):
+            return wrapped
+    return function
 
 
 @functools.lru_cache(maxsize=256)

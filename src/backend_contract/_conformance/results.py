@@ -136,6 +136,8 @@ class Report:
     """Why the target could not be checked."""
     notes: tuple[str, ...] = ()
     """Further observations, such as threads that could not be stopped."""
+    printed: str = ""
+    """What the target printed while it was tried: the end of it, if it is long."""
 
     def __repr__(self) -> str:
         return f"<Report {self.target}: {self.error or count_verdicts(self.findings)}>"
@@ -293,4 +295,5 @@ def combine_reports(reports: Sequence[Report]) -> Report:
         findings=tuple(combine(by_clause[clause]) for clause in sorted(by_clause)),
         error="; ".join(errors) or None,
         notes=tuple(notes),
+        printed="".join(report.printed for report in reports),
     )

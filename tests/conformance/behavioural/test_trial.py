@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import aconfig
 import pytest
 from support import Mine
 
+from backend_contract._conformance.behavioural import calls
 from backend_contract._conformance.behavioural import trial as trials
 from backend_contract._conformance.behavioural.calls import (
     AbandonedError,
@@ -26,7 +29,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     unchecked,
     violated,
 )
-from backend_contract._conformance.behavioural.run import Subject, configuration
+from backend_contract._conformance.behavioural.run import Run, Subject, configuration
 from backend_contract._conformance.behavioural.trial import Trial, lacks_base_state
 from backend_contract._conformance.results import Verdict
 
@@ -66,9 +69,15 @@ class NoServers:
         yield (kind, metadata)
 
 
-def a_trial(make: Any = Mine, *, holds: str = "BC302", **given: Any) -> Trial:
+def a_run(make: Any = Mine, *, holds: str = "BC302", **given: Any) -> Run:
     servers: Any = NoServers()
-    return Trial(Subject(make=make, **given), servers, [], lambda clause: clause == holds)
+    return Run(
+        subject=Subject(make=make, **given), servers=servers, holds=lambda clause: clause in holds
+    )
+
+
+def a_trial(make: Any = Mine, *, holds: str = "BC302", **given: Any) -> Trial:
+    return Trial(a_run(make, holds=holds, **given))
 
 
 def carried_out(clause: Callable[[Trial], Any], **given: Any) -> StopTrial | None:
@@ -265,13 +274,12 @@ def test_new_same_instance() -> None:
 
         __hash__ = None  # type: ignore[assignment]  # instances are compared by identity
 
-    servers: Any = NoServers()
-    seen: list[Any] = []
-    one = EqualToAll()
-    for make in (EqualToAll, lambda: EqualToAll(), lambda: one):
-        Trial(Subject(make=make), servers, seen, lambda clause: True).new()
+    made: list[EqualToAll] = [EqualToAll(), EqualToAll()]
+    run = a_run(lambda: made.pop() if len(made) > 1 else made[0])
+    Trial(run).new()
+    Trial(run).new()
     with pytest.raises(StopTrial) as ended:
-        Trial(Subject(make=lambda: one), servers, seen, lambda clause: True).new()
+        Trial(run).new()
     assert ended.value.verdict is Verdict.UNCHECKED
     assert "the factory returned the same backend twice" in ended.value.because[0]
 
@@ -470,7 +478,7 @@ def test_hang(it_hangs: threading.Event) -> None:
     verdict, found, because = parts(carried_out(clause, time_limit=LIMIT))
     ours.set()
     assert verdict is Verdict.VIOLATED
-    assert found == "start(), under the lock: it did not return within 0.05 seconds"
+    assert found == "start(), under the lock: it did not return within 0.05 seconds (time_limit)"
     (stack,) = because
     first, second, *_ = stack.splitlines()
     assert first == "thread 'backend-contract: BC000':"
@@ -546,7 +554,7 @@ def test_hang_unchecked(
     assert parts(carried_out(clause, time_limit=LIMIT)) == (
         Verdict.UNCHECKED,
         "",
-        ("start(): it did not return within 0.05 seconds",),
+        ("start(): it did not return within 0.05 seconds (time_limit)",),
     )
     assert events[0].is_set()
 
@@ -566,7 +574,7 @@ def test_hang_afterwards(
 
     verdict, found, _ = parts(carried_out(clause, time_limit=LIMIT))
     assert verdict is Verdict.VIOLATED
-    assert found == "stop(): it did not return within 0.05 seconds"
+    assert found == "stop(): it did not return within 0.05 seconds (time_limit)"
 
 
 @pytest.mark.parametrize("of_class", [True, False])
@@ -585,7 +593,7 @@ def test_hanging_constructor(of_class: bool, it_hangs: threading.Event) -> None:
     if of_class:
         assert parts(ended) == (Verdict.BLOCKED, "", ("BC201",))
     else:
-        why = "creating a backend: it did not return within 0.05 seconds"
+        why = "creating a backend: it did not return within 0.05 seconds (time_limit)"
         assert parts(ended) == (Verdict.UNCHECKED, "", (why,))
 
 
@@ -718,3 +726,99 @@ def test_clean_up_problems(it_hangs: threading.Event, monkeypatch: pytest.Monkey
     assert [backend.is_started for backend in (backends[0], backends[-1])] == [False, False]
     # Together they have the limit of one call; later ones still get a moment.
     assert allowed == [7, 7, 0.1, 0.1]
+
+
+def test_clean_up_that_may_not_stop() -> None:
+    """Clean-up stops nothing if that is known to end the process."""
+
+    def before_call(what: str) -> None:
+        if what == "stop(), in clean-up,":
+            raise blocked("BC303")
+
+    run = a_run()
+    trial = Trial(run)
+    backend = trial.started()
+    run.before_call = before_call
+    assert trial.clean_up() == []
+    assert backend.is_started
+
+
+# Places of exceptions: lines that the author can change.
+
+
+def described(*files: str) -> str:
+    """Return the description of an exception that went through functions in *files*."""
+    names: dict[str, Any] = {"call": eval("lambda: 1 / 0")}  # noqa: S307 - is in no file
+    for file in reversed(files):
+        exec(compile("def f(call):\n    call()\n", file, "exec"), names)  # noqa: S102 - known code
+        names["call"] = partial(names["f"], names["call"])
+    error = raised_by(names["call"])
+    assert error.__traceback__ is not None
+    return describe_exception(error.with_traceback(error.__traceback__.tb_next))  # not of this file
+
+
+LIBRARY = sysconfig.get_path("stdlib")
+INSTALLED = sysconfig.get_path("purelib")
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        (["/my/engine.py", f"{LIBRARY}/socket.py"], "engine.py:2"),
+        (["/my/engine.py", "/my/client.py", f"{INSTALLED}/grpc/x.py"], "client.py:2"),
+        (["/my/engine.py", "<frozen importlib>", "<string>"], "engine.py:2"),
+        (["/my/engine.py", trials.__file__], "engine.py:2"),
+        ([f"{INSTALLED}/ray/a.py", f"{INSTALLED}/ray/b.py", f"{INSTALLED}/grpc/x.py"], "b.py:2"),
+    ],
+    ids=["standard library", "installed", "generated", "the kit", "an installed target"],
+)
+def test_place_is_of_the_author(files: list[str], place: str) -> None:
+    """The place is the innermost line of the author's project."""
+    assert described(*files).endswith(f"({place})")
+
+
+def test_no_place() -> None:
+    """An exception that never went through the author's code has no place."""
+    error = raised_by(partial(int, "x"))
+    error.__traceback__ = None
+    assert describe_exception(error).endswith("'x'")
+
+
+def test_describe_cause() -> None:
+    """The first cause is described, with its place; a suppressed one is not."""
+    failure = RuntimeError("no engine")
+    failure.__cause__ = raised_by(partial(int, "x"))
+    assert calls.describe_cause(failure).startswith("ValueError: invalid literal")
+    assert calls.describe_cause(ValueError("no")) == ""
+    hidden = ValueError("shown")
+    hidden.__context__, hidden.__suppress_context__ = KeyError("hidden"), True
+    assert calls.describe_cause(hidden) == ""
+    circle = ValueError("circle")
+    circle.__cause__ = KeyError("in it")
+    circle.__cause__.__cause__ = circle
+    assert calls.describe_cause(circle) == "KeyError: 'in it'"
+
+
+def test_first_start_hangs(it_hangs: threading.Event) -> None:
+    """A first start that hangs violates BC302, and no later trial waits for one."""
+    ours = threading.Event()
+
+    class Hangs(Mine):
+        def start(self) -> None:
+            it_hangs.set()
+            ours.wait()
+
+    def clause(trial: Trial) -> None:
+        backend = trial.new()
+        with trial.doing("start()", "start"):
+            trial.start(backend)
+
+    run = a_run(Hangs, time_limit=LIMIT)
+    outcome = Trial(run).carry_out(clause, "BC307")
+    assert parts(outcome)[0] is Verdict.UNCHECKED
+    assert parts(run.observed["BC302"])[:2] == (
+        Verdict.VIOLATED,
+        "start(): it did not return within 0.05 seconds (time_limit)",
+    )
+    assert parts(Trial(run).carry_out(clause, "BC309")) == (Verdict.BLOCKED, "", ("BC302",))
+    ours.set()

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support import WAIT
+from support import WAIT, make_finding
 
 from backend_contract._conformance.cli import check as check_module
+from backend_contract._conformance.cli import sandbox
+from backend_contract._conformance.formats import FORMATS
+from backend_contract._conformance.results import Report, Verdict
+from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers import CHECKERS, subprocesses
 from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic
 from backend_contract.clauses import CLAUSES, Level
@@ -105,11 +109,92 @@ def test_repeated_target(run_main: Main) -> None:
     assert run_main("check", "mine.py:Good", "mine.py:Good").out.count("9 ok") == 2
 
 
-def test_backend_config_requires_run(run_main: Main) -> None:
-    """``--backend-config`` without ``--run`` is an error."""
-    shown = run_main("check", "mine.py:Good", "--backend-config", "config.yaml")
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(["--backend-config", "config.yaml"], ["--factory", "mine:make"]),
+        *(["--time-limit", "5"], ["--exclusive"]),
+    ],
+    ids=lambda option: option[0],
+)
+def test_requires_run(run_main: Main, option: list[str]) -> None:
+    """An option of ``--run`` without it is an error on one line."""
+    shown = run_main("check", "mine.py:Good", *option)
     assert (shown.status, shown.out) == (2, "")
-    assert "--backend-config requires --run" in shown.err
+    assert shown.err == f"backend-contract: error: {option[0]} requires --run\n"
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "inf", "nan", "soon", ""])
+def test_invalid_time_limit(run_main: Main, seconds: str) -> None:
+    """The time limit is finite and above 0."""
+    shown = run_main("check", "mine.py:Good", "--run", f"--time-limit={seconds}")
+    expected = f"--time-limit: expected seconds above 0, got {seconds!r}"
+    assert (shown.status, shown.err) == (2, f"backend-contract: error: {expected}\n")
+
+
+@pytest.mark.parametrize("factory", ["mine", "mine:", ":make", "mine.py:make()", "a:b:c"])
+def test_invalid_factory(run_main: Main, factory: str) -> None:
+    """A factory is given as a module and a function."""
+    shown = run_main("check", "mine.py:Good", "--run", "--factory", factory)
+    expected = f"--factory: expected MODULE:FUNCTION, got {factory!r}"
+    assert (shown.status, shown.err) == (2, f"backend-contract: error: {expected}\n")
+
+
+def test_factory_of_several_targets(run_main: Main) -> None:
+    """A factory makes backends of one class only."""
+    shown = run_main("check", "mine.py:Good", "mine.py:Bad", "--run", "--factory", "mine:make")
+    expected = "--factory requires exactly one target, got 2"
+    assert (shown.status, shown.err) == (2, f"backend-contract: error: {expected}\n")
+
+
+@pytest.mark.parametrize(
+    ("fails", "options", "shown"),
+    [
+        (False, (), []),
+        (False, ("-v",), ["  a", *["  b"] * 20]),
+        (True, (), ["  b"] * 20),
+        (True, ("--verbose",), ["  a", *["  b"] * 20]),
+    ],
+)
+def test_printed(
+    run_main: Main,
+    monkeypatch: pytest.MonkeyPatch,
+    fails: bool,
+    options: tuple[str, ...],
+    shown: list[str],
+) -> None:
+    """What a target prints is shown beside a failure, or on request."""
+
+    def try_target(target: Target, *_: object) -> Report:
+        verdict = Verdict.VIOLATED if fails else Verdict.OK
+        finding = make_finding("BC303", verdict, layer="B")
+        return Report(target=target.text, findings=(finding,), printed="a\n" + "b\n" * 20)
+
+    monkeypatch.setattr(sandbox, "try_target", try_target)
+    result = run_main("check", "mine.py:Good", "--run", "--output-format", "json", *options)
+    assert result.status == int(fails)
+    head, *lines = result.err.splitlines() or [""]
+    assert lines == shown
+    hint = " (1 earlier lines: --verbose)" if fails and not options else ""
+    assert head == (f"mine.py:Good printed{hint}:" if shown else "")
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_error_beside_findings(
+    run_main: Main, monkeypatch: pytest.MonkeyPatch, output_format: str
+) -> None:
+    """Every format shows what was decided before a run could not go on; the status is 2."""
+
+    def try_target(target: Target, *_: object) -> Report:
+        finding = make_finding("BC303", Verdict.VIOLATED, layer="B", found="seen")
+        return Report(target=target.text, findings=(finding,), error=f"{target.text}: no engine")
+
+    monkeypatch.setattr(sandbox, "try_target", try_target)
+    shown = run_main("check", "mine.py:Good", "--run", "--output-format", output_format)
+    assert shown.status == 2
+    assert "BC303" in shown.out
+    assert shown.err == "backend-contract: error: mine.py:Good: no engine\n"
+    assert ("no engine" in shown.out) is (output_format not in ("full", "concise"))
 
 
 # Nothing of the targets is executed.

@@ -17,12 +17,16 @@ from support import make_finding
 import backend_contract
 from backend_contract import LocalBackend
 from backend_contract._conformance import kit
+from backend_contract._conformance.behavioural.outcomes import StopTrial
 from backend_contract._conformance.cli.sandbox import PROGRAM
 from backend_contract._conformance.cli.sandbox_worker import (
+    ANSWERS,
+    REQUEST,
     answer,
     as_document,
     as_finding,
-    import_class,
+    import_named,
+    member_of,
     read_configuration,
 )
 from backend_contract._conformance.results import Finding, Verdict
@@ -54,7 +58,8 @@ def answers_to(request: Answer) -> list[Answer]:
 
 def request(**changes: object) -> Answer:
     usual = {"module": "backend_contract.local", "qualname": "LocalBackend", "roots": []}
-    return {**usual, "config": None, "clauses": [*CLAUSES], "known": {}, **changes}
+    options = {"config": None, "factory": None, "time_limit": 300, "exclusive": False}
+    return {**usual, **options, "clauses": [*CLAUSES], "known": {}, "deadly": {}, **changes}
 
 
 def test_no_aconfig(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,8 +80,17 @@ class Kit:
 
     made: list[Kit]
 
-    def __init__(self, subject: Any, known: Any, before_trial: Callable[[str], None]) -> None:
-        self.subject, self.known, self.before_trial = subject, known, before_trial
+    could_not_start: str | None = None
+
+    def __init__(
+        self,
+        subject: Any,
+        known: Any,
+        before_trial: Callable[[str], None],
+        before_call: Callable[[str], None],
+    ) -> None:
+        self.subject, self.known = subject, known
+        self.before_trial, self.before_call = before_trial, before_call
         self.notes = ["not yet complete"]
         self.made.append(self)
 
@@ -86,8 +100,13 @@ class Kit:
     def __exit__(self, *_: object) -> None:
         self.notes = ["lingers", "warns", "lingers"]
 
+    def backend_class(self) -> type:
+        return LocalBackend
+
     def finding(self, clause: Any) -> Finding:
         self.before_trial(clause.id)
+        if clause.id == "BC302":
+            self.before_call("start()")
         return ok(clause.id)
 
 
@@ -104,19 +123,67 @@ def test_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected: list[Answer] = []
     for clause in CLAUSES:
         if clause != "BC303":
-            expected += [{"trying": clause}, {"finding": as_document(ok(clause))}]
+            calls = [{"calling": "start()"}] if clause == "BC302" else []
+            expected += [{"trying": clause}, *calls, {"finding": as_document(ok(clause))}]
     assert rest == [*expected, {"note": "lingers"}, {"note": "warns"}]
     (used,) = Kit.made
     assert used.known == {"BC303": known}
     assert used.subject.make is LocalBackend
     assert used.subject.config == {"a": 1}
+    assert (used.subject.time_limit, used.subject.exclusive) == (300, False)
+    assert used.subject.on_command_line
+
+
+def test_deadly_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member that is known to end the process is not called: its clause blocks the trial."""
+    monkeypatch.setattr(kit, "Kit", Kit)
+    Kit.made = []
+    with pytest.raises(StopTrial) as ended:
+        answers_to(request(deadly={"start": "BC302"}))
+    assert (ended.value.verdict, ended.value.because) == (Verdict.BLOCKED, ("BC302",))
+    assert {"calling": "start()"} in answers_to(request(deadly={"stop": "BC303"}))
+
+
+def test_could_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that could not start is an error, after the findings."""
+    monkeypatch.setattr(kit, "Kit", Kit)
+    monkeypatch.setattr(Kit, "could_not_start", "no engine")
+    Kit.made = []
+    told: list[Answer] = []
+    with pytest.raises(CouldNotCheckError, match="no engine"):
+        answer(request(), lambda **document: told.append(document))
+    assert sum("finding" in document for document in told) == len(CLAUSES)
+
+
+@pytest.mark.parametrize(
+    ("call", "member"),
+    [
+        ("start()", "start"),
+        ("stop(), after start() was called twice,", "stop"),
+        ("is_started, after start(),", "is_started"),
+        ("start_lock()", "start_lock"),
+        ("entering the lock in another thread, after the body raised,", "start_lock"),
+        ("the lock, on leaving,", "start_lock"),
+        ("creating a backend", "__init__"),
+        ("handle_runtime_context(), called by several threads", "handle_runtime_context"),
+        ("register_config(), for the second time,", "register_config"),
+        ("backend_type", "backend_type"),
+        ("making a request (grpc)", ""),
+        ("restarting", ""),
+        ("", ""),
+    ],
+)
+def test_member_of(call: str, member: str) -> None:
+    """The member is the first one that the description of a call names."""
+    assert member_of(call) == member
 
 
 def test_nested_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A nested class is found."""
     (tmp_path / "nested_target.py").write_text("class A:\n    class B:\n        class C: ...\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert import_class("nested_target", "A.B.C").__qualname__ == "A.B.C"
+    found: Any = import_named("nested_target", "A.B.C")
+    assert found.__qualname__ == "A.B.C"
     monkeypatch.delitem(sys.modules, "nested_target")
 
 
@@ -132,7 +199,7 @@ def test_nested_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_missing_class(qualname: str, message: str) -> None:
     """A name that is not a class at run time is an error."""
     with pytest.raises(CouldNotCheckError) as raised:
-        import_class("backend_contract.local", qualname)
+        answers_to(request(qualname=qualname))
     assert str(raised.value).startswith(message)
 
 
@@ -182,19 +249,26 @@ def test_bad_configuration(tmp_path: Path, content: bytes | None, problem: str) 
 # The whole process.
 
 
+TOKEN = "a token"  # noqa: S105 - marks answers, and opens nothing
+
+
 def run_worker(request: Answer, cwd: Path, **variables: str) -> tuple[int, list[Answer], str]:
-    """Return the exit status, the answers, and the rest of the output."""
+    """Return the exit status, the answers, and the output."""
     package = str(Path(backend_contract.__file__).parents[1])
+    directory = cwd / "exchange"
+    directory.mkdir()
+    (directory / REQUEST).write_text(json.dumps({**request, "token": TOKEN}))
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(package=package)],
-        input=json.dumps(request).encode(),
+        [sys.executable, "-c", PROGRAM.format(package=package), str(directory)],
         cwd=cwd,
         env={**os.environ, **variables},
         capture_output=True,
         timeout=120,
         check=False,
     )
-    return done.returncode, [json.loads(n) for n in done.stdout.splitlines()], done.stderr.decode()
+    lines = (directory / ANSWERS).read_text().splitlines()
+    answers = [json.loads(line.removeprefix(TOKEN)) for line in lines if line.startswith(TOKEN)]
+    return done.returncode, answers, (done.stdout + done.stderr).decode()
 
 
 PRINTS = """\
@@ -207,7 +281,7 @@ threading.Thread(target=threading.Event().wait, daemon=False).start()
 
 
 def test_output_of_target(tmp_path: Path) -> None:
-    """Output of the target goes to standard error; its threads do not keep the process alive.
+    """The target may print and lie; its threads do not keep the process alive.
 
     The target comes from its root, and nothing is imported from the current directory.
     """

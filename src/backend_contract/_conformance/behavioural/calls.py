@@ -5,9 +5,10 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import sys
+import sysconfig
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,13 +17,18 @@ from typing import Generic, TypeVar
 __all__ = [
     "AbandonedError",
     "WorkerCall",
+    "describe_cause",
     "describe_exception",
     "end_if_forked",
     "format_stack",
     "is_call_error",
+    "is_of_author",
 ]
 
 T = TypeVar("T")
+
+_OWN_PACKAGE = str(Path(__file__).parents[2]) + os.sep
+_STANDARD_LIBRARY = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
 
 
 class AbandonedError(Exception):
@@ -70,12 +76,60 @@ def end_if_forked(process: int) -> None:
 
 
 def describe_exception(error: BaseException) -> str:
-    """Return type, message and place of an exception, on one line."""
+    """Return type and message of an exception on one line, and the author's line it came from."""
     text = " ".join(str(error).split())
     name = type(error).__qualname__
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    line = _line_of_author([(frame.filename, frame.lineno or 0) for frame in frames])
+    place = f" ({Path(line[0]).name}:{line[1]})" if line else ""
     return (f"{name}: {text}" if text else name)[:300] + place
+
+
+def describe_cause(error: BaseException) -> str:
+    """Return :func:`describe_exception` of the first cause of *error*, or ``""`` without one."""
+    seen = [error]
+    while (cause := _cause_of(seen[-1])) is not None and cause not in seen:
+        seen.append(cause)
+    return describe_exception(seen[-1]) if len(seen) > 1 else ""
+
+
+def _cause_of(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _line_of_author(frames: Sequence[tuple[str, int]]) -> tuple[str, int] | None:
+    """Return the innermost of *frames* that the author of the backend can change, if any.
+
+    A frame of an installed package counts only if no other does, and if it is of the package that
+    the kit has called.
+    """
+    frames = [frame for frame in frames if is_of_author(frame[0], installed=True)]
+    own = [frame for frame in frames if is_of_author(frame[0])]
+    if frames and not own:
+        called = _installed_package(frames[0][0])
+        own = [frame for frame in frames if _installed_package(frame[0]) == called]
+    return own[-1] if own else None
+
+
+def is_of_author(file: str, *, installed: bool = False) -> bool:
+    """Return whether *file* is neither of the standard library nor of this package.
+
+    Nor may it be of an installed package, unless *installed* is true.
+    """
+    if file.startswith(("<", _OWN_PACKAGE)):  # generated code is in no file
+        return False
+    if _installed_package(file):
+        return installed
+    return not file.startswith(_STANDARD_LIBRARY)
+
+
+def _installed_package(file: str) -> str:
+    """Return the directory in ``site-packages`` that *file* is below, or ``""``."""
+    parts = Path(file).parts
+    for folder in ("site-packages", "dist-packages"):
+        if folder in parts:
+            return str(Path(*parts[: parts.index(folder) + 2]))
+    return ""
 
 
 def is_call_error(error: BaseException) -> bool:

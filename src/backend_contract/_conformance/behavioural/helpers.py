@@ -96,7 +96,8 @@ def require_none(returned: object, what: str) -> None:
 
 def ignore_failures(trial: Trial, backend: Backend, member: str, *arguments: object) -> None:
     """Call a method, ignoring whether it exists, raises or hangs: other clauses report that."""
-    with trial.doing(f"{member}()"), suppress(BaseException):
+    limited_as = "start" if member == "start" else ""
+    with trial.doing(f"{member}()", limited_as), suppress(BaseException):
         _close_coroutine(getattr(backend, member)(*arguments))
 
 

@@ -42,9 +42,12 @@ def unchecked(because: str) -> StopTrial:
     return StopTrial(Verdict.UNCHECKED, "", because)
 
 
-def could_not_start(because: str) -> StopTrial:
-    """Return the outcome that no backend could be started here, which ends in an error."""
-    outcome = unchecked(because)
+def could_not_start(because: str, cause: str = "") -> StopTrial:
+    """Return the outcome that no backend could be started here, which ends in an error.
+
+    *cause* is what made the start fail in turn, if that is known.
+    """
+    outcome = unchecked(f"{because}, because of {cause}" if cause else because)
     outcome.could_not_start = True
     return outcome
 

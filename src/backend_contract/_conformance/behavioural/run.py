@@ -39,6 +39,12 @@ ROUTE = "x-route-info"
 USUAL_METADATA = ((ROUTE, "somewhere"),)
 """The metadata of a request, unless the author gives another."""
 
+_COMMAND_LINE = {
+    "config": "--backend-config",
+    "make_backend": "--factory",
+    "time_limit": "--time-limit",
+}
+
 Received = Mapping[str, object] | Iterable[tuple[str, object]]
 
 
@@ -53,6 +59,8 @@ class Subject:
     exclusive: bool = False
     shares: bool = True
     """Whether what ``make`` gives outlives a trial, so that clauses may share a backend."""
+    on_command_line: bool = False
+    """Whether the options are those of the command, for messages that name one."""
     # Any: each hook takes the class that its author wrote
     merged_config: Callable[[Any], Mapping[str, Any] | None] | None = None
     during_start: Callable[[Any, Callable[[], None]], object] | None = None
@@ -64,6 +72,10 @@ class Subject:
     def cls(self) -> type[Backend] | None:
         """The class, unless a factory creates the backends."""
         return self.make if isinstance(self.make, type) else None
+
+    def name_of(self, option: str) -> str:
+        """Return the name by which the author gives *option*, for a message."""
+        return _COMMAND_LINE[option] if self.on_command_line else option
 
     def create(self, *arguments: object) -> Backend:
         """Call the class, by default with the sample configuration, or the factory."""
@@ -85,8 +97,10 @@ def configuration(of: Mapping[str, Any]) -> ConfigType:
 class Pace:
     """How long a call may take: what the first creation and the first start took decides."""
 
-    def __init__(self, time_limit: float) -> None:
+    def __init__(self, time_limit: float, name: str = "time_limit") -> None:
+        """*name* is how the author calls the *time_limit*."""
         self.time_limit = time_limit
+        self._name = name
         self._slowest = 0.0
         self._measured: set[str] = set()
 
@@ -108,8 +122,9 @@ class Pace:
     def explain(self, limit: float) -> str:
         """Return what decided *limit*, for a message."""
         if limit == self.time_limit:
-            return "time_limit"
-        return f"{LEAST_LIMIT:g}, or five times the first start; time_limit is {self.time_limit:g}"
+            return self._name
+        least = f"{LEAST_LIMIT:g}, or five times the first start"
+        return f"{least}; {self._name} is {self.time_limit:g}"
 
 
 @dataclass(kw_only=True)
@@ -132,6 +147,8 @@ class Run:
     """Violations that were seen on the way, by the id of their clause."""
     has_started: bool = False
     """Whether any start has succeeded."""
+    start_hangs: bool = False
+    """Whether the first start did not return in time: no trial waits for another."""
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.subject.time_limit)
+        self.pace = Pace(self.subject.time_limit, self.subject.name_of("time_limit"))

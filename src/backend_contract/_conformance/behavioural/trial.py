@@ -9,7 +9,7 @@ import inspect
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.calls import (
     AbandonedError,
     WorkerCall,
+    describe_cause,
     describe_exception,
     end_if_forked,
     format_stack,
@@ -31,7 +32,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     unchecked,
     violated,
 )
-from backend_contract._conformance.behavioural.run import LEAST_LIMIT, Run, Subject
+from backend_contract._conformance.behavioural.run import Run, Subject
 from backend_contract._conformance.request_servers import Pairs, pairs
 from backend_contract._conformance.results import Verdict
 from backend_contract.base import BackendBase
@@ -45,7 +46,7 @@ __all__ = [
     "Trial",
     "is_skip",
     "lacks_base_state",
-    "stop_quietly",
+    "stop_all",
     "tries",
 ]
 
@@ -73,7 +74,7 @@ class Trial:
         self._events: list[threading.Event] = []
         self._process: int = os.getpid()
         self._description, self._since = "creating a backend", real_time.monotonic()
-        self._limit = run.pace.limit_of("create")
+        self._limit, self._limited_as = run.pace.limit_of("create"), "create"
         self._on_timeout = Verdict.VIOLATED
 
     # For the functions that try a clause: backends.
@@ -173,7 +174,7 @@ class Trial:
             cause = outcome.__cause__
             if self.run.has_started or not isinstance(cause, Exception) or is_call_error(cause):
                 raise
-            raise could_not_start(outcome.found) from cause
+            raise could_not_start(outcome.found, describe_cause(cause)) from cause
         self.run.has_started = True
         return returned
 
@@ -186,10 +187,14 @@ class Trial:
         """Stop every backend of the run but *backend*: two may exclude each other."""
         others = [*self._created, *filter(None, (self.run.shared,))]
         for other in others:
-            if other is not backend:
+            if other is backend:
+                continue
+            is_started = False
+            with self.doing("is_started, of another backend,"), suppress(Exception):
+                is_started = other.is_started
+            if is_started:
                 with self.doing("stop(), of another backend,"), suppress(Exception):
-                    if other.is_started:
-                        other.stop()
+                    other.stop()
 
     def _borrowed(self) -> Backend:
         """Return the backend that trials share, or a new one."""
@@ -238,8 +243,14 @@ class Trial:
         return self.call(f"is_started, {when},", lambda: backend.is_started)
 
     def set_description(self, description: str, limited_as: str = "") -> None:
-        """Describe the next call, for a report that it hangs. Restarts the time limit."""
+        """Describe the next call, for a report that it hangs. Restarts the time limit.
+
+        Ends the trial if the call is a start, and the first one of the run has hung.
+        """
+        if limited_as == "start" and self.run.start_hangs:
+            raise blocked("BC302")
         self.run.before_call(description)
+        self._limited_as = limited_as
         self._limit = self.run.pace.limit_of(limited_as)
         self._description, self._since = description, real_time.monotonic()
 
@@ -344,12 +355,14 @@ class Trial:
             f"{self._description.rstrip(',')}: it did not return within {self._limit:g} seconds "
             f"({self.run.pace.explain(self._limit)})"
         )
+        threads = [thread for thread in threading.enumerate() if thread not in threads_before]
+        outcome = violated(found, *filter(None, map(format_stack, threads)))
+        if self._limited_as == "start" and not self.run.has_started:
+            self.run.start_hangs = True
+            self.run.observed["BC302"] = outcome
         if self._on_timeout is Verdict.BLOCKED:
             return blocked("BC201")
-        if self._on_timeout is Verdict.UNCHECKED:
-            return unchecked(found)
-        threads = [thread for thread in threading.enumerate() if thread not in threads_before]
-        return violated(found, *filter(None, map(format_stack, threads)))
+        return unchecked(found) if self._on_timeout is Verdict.UNCHECKED else outcome
 
     def _release(self) -> None:
         for call in self._calls:
@@ -359,27 +372,36 @@ class Trial:
 
     def clean_up(self) -> list[str]:
         """Stop every backend of this trial; return one line per problem."""
-        problems: list[str] = []
-        until = real_time.monotonic() + self.run.pace.limit_of("stop")
-        for backend in self._created:
-            problems += stop_quietly(backend, until - real_time.monotonic())
-        return problems
+        return stop_all(self.run, self._created)
 
 
-def stop_quietly(backend: Backend, seconds: float = LEAST_LIMIT) -> list[str]:
+def stop_all(run: Run, backends: Iterable[Backend]) -> list[str]:
+    """Stop each of *backends* that is started; return one line per problem."""
+    problems: list[str] = []
+    until = real_time.monotonic() + run.pace.limit_of("stop")
+    for backend in backends:
+        problems += _stop_quietly(run, backend, until - real_time.monotonic())
+    return problems
+
+
+def _stop_quietly(run: Run, backend: Backend, seconds: float) -> list[str]:
     """Stop *backend* if it is started; return what went wrong, if anything did."""
-    call = WorkerCall(partial(_stop, backend), "backend-contract: clean-up")
+    call = WorkerCall(partial(_stop, run, backend), "backend-contract: clean-up")
     if not call.ended_within(max(seconds, 0.1)):
         return ["stop() did not return in clean-up"]
     try:
         call.result()
+    except StopTrial:  # it would end this process
+        return []
     except BaseException as error:  # is reported, and must not end the run
         return [f"stop() raised {describe_exception(error)} in clean-up"]
     return []
 
 
-def _stop(backend: Backend) -> None:
+def _stop(run: Run, backend: Backend) -> None:
+    run.before_call("is_started, in clean-up,")
     if backend.is_started:
+        run.before_call("stop(), in clean-up,")
         backend.stop()
 
 

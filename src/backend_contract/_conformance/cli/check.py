@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from backend_contract._conformance.cli.streams import print_error
+from backend_contract._conformance.cli.streams import print_error, write_error
 from backend_contract._conformance.formats import load, render
+from backend_contract._conformance.formats.common import printable
 from backend_contract._conformance.formats.text import wants_color
 from backend_contract._conformance.results import Outcome, Report, combine_reports
 from backend_contract._conformance.static.checkers import CHECKERS, Checker, not_installed
@@ -39,6 +43,10 @@ ALL = "all"
 """The name that stands for every installed checker."""
 
 
+_SHOWN_LINES = 20
+"""The number of lines that a target printed which are shown beside a failure."""
+
+
 class Options(Protocol):
     """The arguments of the command."""
 
@@ -47,6 +55,10 @@ class Options(Protocol):
     python: str | None
     run: bool
     backend_config: Path | None
+    factory: str | None
+    time_limit: str | None
+    exclusive: bool
+    verbose: bool
     select: list[str] | None
     ignore: list[str] | None
     lenient: bool | None
@@ -72,6 +84,7 @@ def check(options: Options) -> int:
         outcome = Outcome(problems=(format_os_error(error),))
     if not options.diff or outcome.problems:  # a diff takes the place of the report
         show(outcome, options.output_format, options.color)
+        _show_printed(outcome, options.verbose)
     for _, message in outcome.errors:
         print_error(message)
     if outcome.errors:
@@ -121,8 +134,7 @@ def _run(options: Options) -> Outcome:
     from backend_contract._conformance.cli.selection import select_clauses
     from backend_contract._conformance.cli.settings import read_settings
 
-    if options.backend_config is not None and not options.run:
-        raise CouldNotCheckError("--backend-config requires --run")
+    _validate(options)
     settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
     checkers = _choose_checkers(options.checker or settings.checkers)
     selection = select_clauses(
@@ -133,6 +145,8 @@ def _run(options: Options) -> Outcome:
     environment = _environment(options)
     search = _find(options, settings, environment)
     found = search.targets
+    if options.factory is not None and len(found) != 1:
+        raise CouldNotCheckError(f"--factory requires exactly one target, got {len(found)}")
     targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
     reports_of, problems = _check_types(targets, checkers, options, environment)
     if options.run:
@@ -153,6 +167,35 @@ def _run(options: Options) -> Outcome:
         lenient=_choose(options.lenient, settings.lenient),
         error_on_warning=_choose(options.error_on_warning, settings.error_on_warning),
     )
+
+
+def _validate(options: Options) -> None:
+    """Raise :class:`CouldNotCheckError` if an option of ``--run`` is invalid, or given without."""
+    given = {
+        "--backend-config": options.backend_config,
+        "--factory": options.factory,
+        "--time-limit": options.time_limit,
+        "--exclusive": options.exclusive or None,
+    }
+    for name, value in given.items():
+        if value is not None and not options.run:
+            raise CouldNotCheckError(f"{name} requires --run")
+    if options.factory is not None and not re.fullmatch(r"[\w.]+:[\w.]+", options.factory):
+        raise CouldNotCheckError(f"--factory: expected MODULE:FUNCTION, got {options.factory!r}")
+    _time_limit(options)
+
+
+def _time_limit(options: Options) -> float:
+    """Return the seconds that ``--time-limit`` gives, or the default."""
+    if options.time_limit is None:
+        from backend_contract._conformance.behavioural.run import DEFAULT_TIME_LIMIT
+
+        return DEFAULT_TIME_LIMIT
+    with suppress(ValueError):
+        seconds = float(options.time_limit)
+        if 0 < seconds < math.inf:
+            return seconds
+    raise CouldNotCheckError(f"--time-limit: expected seconds above 0, got {options.time_limit!r}")
 
 
 def _choose(option: bool | None, setting: bool) -> bool:
@@ -230,12 +273,23 @@ def _try_behaviour(
 ) -> None:
     """Add a report of layer B to those of each target."""
     from backend_contract._conformance.cli.progress import show_progress
-    from backend_contract._conformance.cli.sandbox import try_target
+    from backend_contract._conformance.cli.sandbox import RunOptions, try_target
 
+    given = RunOptions(
+        config=options.backend_config,
+        factory=options.factory,
+        time_limit=_time_limit(options),
+        exclusive=options.exclusive,
+    )
+    steps = ["its import"]
     for target, reports in reports_of.items():
-        with show_progress(f"running {target.text}"):
-            report = try_target(target, environment, options.backend_config, selection.selected)
+        with show_progress(partial(_describe_step, target, steps)):
+            report = try_target(target, environment, given, selection.selected, steps.append)
             reports.append(report)
+
+
+def _describe_step(target: Target, steps: Sequence[str]) -> str:
+    return f"running {target.text}: {steps[-1]}"
 
 
 def _combine(
@@ -255,6 +309,21 @@ def show(outcome: Outcome, output_format: str, color: str) -> None:
     """Print *outcome* to standard output."""
     lines = render(outcome, output_format, wants_color(color))
     sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _show_printed(outcome: Outcome, verbose: bool) -> None:
+    """Show what a target printed on standard error: its end if it fails, all if *verbose*."""
+    for report in outcome.reports:
+        lines = report.printed.splitlines()
+        fails = report.error is not None or any(map(outcome.is_failure, report.findings))
+        if not lines or not (verbose or fails):
+            continue
+        sys.stdout.flush()
+        more = 0 if verbose else max(len(lines) - _SHOWN_LINES, 0)
+        hint = f" ({more} earlier lines: --verbose)" if more else ""
+        write_error(f"{printable(report.target)} printed{hint}:\n")
+        for line in lines[more:]:
+            write_error(f"  {printable(line)}\n")
 
 
 def _cache_directory(checker: str) -> Path:

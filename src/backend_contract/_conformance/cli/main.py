@@ -183,6 +183,27 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="YAML file with the configuration that the class needs; requires --run",
     )
+    parser.add_argument(
+        "--factory",
+        metavar="MODULE:FUNCTION",
+        help="function that returns a new backend of the one target; requires --run",
+    )
+    parser.add_argument(
+        "--time-limit",
+        metavar="SECONDS",
+        help="how long the first start may take (default: 300); requires --run",
+    )
+    parser.add_argument(
+        "--exclusive",
+        action="store_true",
+        help="never start two backends at a time; requires --run",
+    )
+    parser.add_argument(
+        "--verbose",
+        "-v",
+        action="store_true",
+        help="show everything that the targets print, not only beside a failure",
+    )
     for name, verb in (("select", "check only"), ("ignore", "do not check")):
         parser.add_argument(
             f"--{name}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backend_contract._conformance.formats.common import LOG_COMMAND, findings_to_report, printable
-from backend_contract._conformance.results import Finding, Outcome
+from backend_contract._conformance.results import Finding, Outcome, Verdict
 
 __all__ = ["baseline"]
 
@@ -29,6 +29,8 @@ def baseline(outcome: Outcome, color: bool) -> Iterator[str]:
         for finding in findings_to_report(Outcome(reports=[report])):
             key = (target, finding.clause.id)
             fails = outcome.is_failure(finding) and not finding.is_stale
+            if report.error is not None and finding.verdict is Verdict.UNCHECKED:
+                continue  # the error says why; another run may decide it
             if (fails or finding.is_expected) and key not in seen:
                 if not seen:
                     yield _HEADER
