@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias, cast
 
+from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.calls import AbandonedError, WorkerCall
 from backend_contract._conformance.behavioural.helpers import others_may_be_at_work
 from backend_contract._conformance.behavioural.outcomes import unchecked, violated
@@ -151,12 +151,12 @@ class Storage:
     def wait_for(self, is_there: Callable[[Entries], bool]) -> Entries | None:
         """Return what is kept as soon as *is_there*, or when that does not come."""
         patience = self._trial.run.pace.limit_of("") if others_may_be_at_work() else 0
-        until = time.monotonic() + patience
+        until = real_time.monotonic() + patience
         while True:
             entries = self.entries()
             if entries is None or is_there(entries) or self._gave_up:
                 return entries
-            if time.monotonic() >= until:
+            if real_time.monotonic() >= until:
                 self._gave_up = True  # waiting once is enough
                 return entries
             time.sleep(0.01)

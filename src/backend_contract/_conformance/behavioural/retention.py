@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextvars
 import gc
 import threading
-import time
 import types
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 
+from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.helpers import others_may_be_at_work
 from backend_contract._conformance.behavioural.outcomes import unchecked, violated
 from backend_contract._conformance.behavioural.requests import accepted_kinds
@@ -87,14 +87,14 @@ def _are_gone(trial: Trial, backend: Backend | None, references: Sequence[Refere
 
     There is no need to wait if *backend* holds one, and nothing runs that could let it go.
     """
-    until = time.monotonic() + trial.run.pace.limit_of("") / 2
+    until = real_time.monotonic() + trial.run.pace.limit_of("") / 2
     trial.set_description("requests that are over")
     while any(reference() is not None for reference in references):
         gc.collect()
         contexts = [*filter(None, (reference() for reference in references))]
         if not others_may_be_at_work() and _reaches(backend, contexts):
             return False
-        if time.monotonic() > until:
+        if real_time.monotonic() > until:
             return False
         del contexts
         time.sleep(0.01)
