@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import gc
 import threading
+import time
 import types
 import weakref
 from collections.abc import Sequence
