@@ -12,6 +12,7 @@ from backend_contract._conformance.behavioural import (
     locking,
     naming,
     requests,
+    restarts,
 )
 from backend_contract._conformance.behavioural.trial import BEHAVIOURS, Behaviour
 
@@ -23,4 +24,5 @@ __all__ = [
     "locking",
     "naming",
     "requests",
+    "restarts",
 ]

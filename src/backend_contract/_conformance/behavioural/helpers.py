@@ -6,7 +6,11 @@ import inspect
 from collections.abc import Callable
 from contextlib import suppress
 
-from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
+from backend_contract._conformance.behavioural.outcomes import (
+    StopTrial,
+    needs_a_suite,
+    violated,
+)
 from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract.protocol import Backend
 
@@ -16,7 +20,9 @@ __all__ = [
     "inject_work",
     "must_start",
     "must_stop",
+    "require_free_lock",
     "require_none",
+    "start_if_possible",
 ]
 
 
@@ -36,6 +42,25 @@ def must_stop(trial: Trial, backend: Backend, what: str) -> None:
     trial.stop(backend, what)
     if trial.is_started(backend, f"after {what}") is not False:
         raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+
+
+def start_if_possible(trial: Trial, backend: Backend) -> None:
+    """Start *backend*, ignoring whether that fails or hangs: other clauses report it."""
+    with trial.doing("start()", "start"), suppress(StopTrial):
+        _close_coroutine(trial.start(backend))
+
+
+def require_free_lock(trial: Trial, backend: Backend, when: str) -> None:
+    """Require that another thread can enter the lock, unless the lock itself is faulty."""
+    if not trial.holds("BC401"):
+        return
+
+    def enter() -> None:
+        with backend.start_lock():
+            pass
+
+    trial.set_description(f"entering the lock in another thread, {when},")
+    trial.in_thread(enter, f"at the lock, {when}").result()
 
 
 def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend_contract._conformance.behavioural.outcomes import StopTrial
+from backend_contract._conformance.process_state import Settings, settings
 from backend_contract._conformance.request_servers import Pairs, RequestServers
 from backend_contract.protocol import Backend, ConfigType
 
@@ -130,6 +131,15 @@ class Run:
     """Violations that were seen on the way, by the id of their clause."""
     has_started: bool = False
     """Whether any start has succeeded."""
+    changed_settings: tuple[Settings, Settings] | None = None
+    """The settings of the process before and after the first start."""
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.subject.time_limit)
+        self._settings = settings()
+
+    def note_start(self) -> None:
+        """Note that a start has succeeded."""
+        if not self.has_started:
+            self.has_started = True
+            self.changed_settings = self._settings, settings()
