@@ -111,15 +111,16 @@ def _working_directory() -> str | None:
         return None
 
 
-def undo(before: Settings, after: Settings) -> None:
-    """Put back what has changed between two measurements, unless it has changed again since.
+def undo(before: Settings, *after: Settings) -> None:
+    """Put back what differs from *before* and is now as it was in one of the states *after*.
 
     Only what is a value: hooks, handlers and filters stay as they are.
     """
     now = _plain_settings()
-    for name in {*before, *after}:
+    for name in {name for state in (before, *after) for name in state}:
         is_value = name in _SET or name.startswith(_VARIABLE)
-        if is_value and before.get(name) != after.get(name) == now.get(name):
+        value = now.get(name)
+        if is_value and value != before.get(name) and any(value == s.get(name) for s in after):
             with suppress(OSError, locale.Error):
                 _put(name, before.get(name))
 

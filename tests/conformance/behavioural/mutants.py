@@ -79,8 +79,9 @@ class Inheriting(LocalBackend):
         """The work of `start`, which may fail."""
 
     def start(self):
-        self.connect()
-        self._started = True
+        if not self._started:
+            self.connect()
+            self._started = True
 
     def handle_runtime_context(self, model_id, runtime_context):
         self.routes.append((model_id, get_metadata(runtime_context, "x-route-info")))
@@ -112,8 +113,9 @@ class Structural:
         pass
 
     def start(self):
-        self.connect()
-        self.is_started = True
+        if not self.is_started:
+            self.connect()
+            self.is_started = True
 
     def stop(self):
         self.is_started = False
@@ -1081,8 +1083,9 @@ class WithFlag(Structural):
         return self.flag
 
     def start(self):
-        self.connect()
-        self.flag = True
+        if not self.flag:
+            self.connect()
+            self.flag = True
 
     def stop(self):
         self.flag = False

@@ -129,17 +129,25 @@ class Run:
     """What several clauses judge, by name: each was observed once."""
     observed: dict[str, StopTrial] = field(default_factory=dict[str, StopTrial])
     """Violations that were seen on the way, by the id of their clause."""
+    running: set[int] = field(default_factory=set[int])
+    """The ids of the backends that were started, and not stopped since."""
     has_started: bool = False
     """Whether any start has succeeded."""
-    changed_settings: tuple[Settings, Settings] | None = None
-    """The settings of the process before and after the first start."""
+    settings: list[Settings] = field(default_factory=lambda: [settings()])
+    """How the process was configured before it all, after the first start and the first stop."""
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.subject.time_limit)
-        self._settings = settings()
 
-    def note_start(self) -> None:
-        """Note that a start has succeeded."""
-        if not self.has_started:
-            self.has_started = True
-            self.changed_settings = self._settings, settings()
+    def note_start(self, backend: Backend) -> None:
+        """Note that *backend* has been started."""
+        self.has_started = True
+        self.running.add(id(backend))
+        if len(self.settings) == 1:
+            self.settings.append(settings())
+
+    def note_stop(self, backend: Backend) -> None:
+        """Note that *backend* has been stopped."""
+        self.running.discard(id(backend))
+        if len(self.settings) == 2:
+            self.settings.append(settings())

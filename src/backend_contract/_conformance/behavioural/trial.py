@@ -209,12 +209,13 @@ class Trial:
             if self.run.has_started or not isinstance(cause, Exception) or is_call_error(cause):
                 raise
             raise could_not_start(outcome.found) from cause
-        self.run.note_start()
+        self.run.note_start(backend)
         return returned
 
     def stop(self, backend: Backend, what: str = "stop()") -> object:
         """Call ``backend.stop()`` and return its result. Any exception violates the clause."""
         returned: object = self.call(what, backend.stop)
+        self.run.note_stop(backend)
         return returned
 
     def make_room(self, backend: Backend | None = None) -> None:
@@ -225,6 +226,7 @@ class Trial:
                 with self.doing("stop(), of another backend,"), suppress(Exception):
                     if other.is_started:
                         other.stop()
+                        self.run.note_stop(other)
 
     def _borrowed(self) -> Backend:
         """Return the backend that trials share, or a new one."""
@@ -242,6 +244,8 @@ class Trial:
 
     def _note_failed_start(self, backend: Backend, outcome: StopTrial) -> None:
         """Note a violation of BC308 that shows without a hook."""
+        if id(backend) in self.run.running:
+            return  # it was a second start
         with suppress(Exception):  # other clauses report it
             if backend.is_started is True:
                 problem = f"is_started is True after {outcome.found}"
