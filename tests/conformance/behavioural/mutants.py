@@ -779,25 +779,33 @@ class StartedByMistake(Structural):
 
 
 @violates("BC301")
-class StartedForAll(Structural):
-    """Keeps the state of an instance on its class."""
+class StartsIfConfigured(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        if self.config:
+            self.start()
 
-    started = False
+
+@violates("BC301")
+class NotStopped(Structural):
+    """Is started until it is stopped."""
+
+    stopped = False
+
+    def __init__(self, config=None):
+        self.config = copy.deepcopy(dict(config or {}))
+        self.lock = threading.RLock()
+        self.routes = []
 
     @property
     def is_started(self):
-        return type(self).started
-
-    @is_started.setter
-    def is_started(self, value):
-        pass
+        return not self.stopped
 
     def start(self):
-        self.connect()
-        type(self).started = True
+        self.stopped = False
 
     def stop(self):
-        type(self).started = False
+        self.stopped = True
 
 
 # BC302
@@ -833,12 +841,6 @@ class SwallowsThatItCannotStart(Structural):
             raise ConnectionRefusedError
         except OSError:
             return
-
-
-@violates("BC302")
-class CannotStart(Inheriting):
-    def start(self):
-        raise ConnectionRefusedError("no server at localhost:8033")
 
 
 @violates("BC302", hangs=True)
@@ -986,6 +988,8 @@ class CountsItsStops(Structural):
     count = 0
 
     def start(self):
+        if self.is_started:
+            return
         self.connect()
         self.count = min(self.count + 1, 1)
         self.is_started = self.count > 0
@@ -1142,7 +1146,7 @@ class CachesWhatWasRead(WithFlag):
         return self.cached
 
 
-@violates("BC307")
+@violates("BC302")
 class StartsOnlyWhereItWasRead(WithFlag):
     """Reading creates something that `start` needs."""
 
@@ -1163,6 +1167,8 @@ class StartsOnlyWhereItWasRead(WithFlag):
 @violates("BC308")
 class StartedWhateverHappens(Inheriting):
     def start(self):
+        if self._started:
+            return
         try:
             self.connect()
         finally:
@@ -1172,6 +1178,8 @@ class StartedWhateverHappens(Inheriting):
 @violates("BC308")
 class SwallowsAFailure(Structural):
     def start(self):
+        if self.is_started:
+            return
         try:
             self.connect()
         except OSError:
@@ -1182,6 +1190,8 @@ class SwallowsAFailure(Structural):
 @violates("BC308")
 class GivesUpQuietly(Structural):
     def start(self):
+        if self.is_started:
+            return
         try:
             self.connect()
         except OSError:
@@ -1196,6 +1206,8 @@ class KeepsALockWhenItFails(Structural):
         self.starting = threading.Lock()
 
     def start(self):
+        if self.is_started:
+            return
         self.starting.acquire()
         self.connect()
         self.is_started = True
@@ -1207,7 +1219,7 @@ class StaysHalfStarted(Structural):
     starting = False
 
     def start(self):
-        if self.starting:
+        if self.starting or self.is_started:
             return
         self.starting = True
         self.connect()
@@ -1220,6 +1232,8 @@ class CannotStartAfterAFailure(Structural):
     failed = False
 
     def start(self):
+        if self.is_started:
+            return
         if self.failed:
             raise RuntimeError("make a new one")
         self.failed = True
@@ -1884,3 +1898,6 @@ class MakesItsLockWhenAsked(Structural):
         if not hasattr(self, "lock"):
             self.lock = threading.RLock()
         return self.lock
+
+
+from conformance.behavioural.mutants_lifecycle import *  # noqa: E402, F403 - need the names above

@@ -16,6 +16,7 @@ from backend_contract.protocol import Backend
 
 __all__ = [
     "InjectedError",
+    "close_coroutine",
     "ignore_failures",
     "inject_work",
     "must_start",
@@ -47,7 +48,7 @@ def must_stop(trial: Trial, backend: Backend, what: str) -> None:
 def start_if_possible(trial: Trial, backend: Backend) -> None:
     """Start *backend*, ignoring whether that fails or hangs: other clauses report it."""
     with trial.doing("start()", "start"), suppress(StopTrial):
-        _close_coroutine(trial.start(backend))
+        close_coroutine(trial.start(backend))
 
 
 def require_free_lock(trial: Trial, backend: Backend, when: str) -> None:
@@ -76,17 +77,17 @@ def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> Non
 def require_none(returned: object, what: str) -> None:
     """Require that a call returned ``None``; *what* names the call in messages."""
     if returned is not None:
-        _close_coroutine(returned)
+        close_coroutine(returned)
         raise violated(f"{what} returned {returned!r}")
 
 
 def ignore_failures(trial: Trial, backend: Backend, member: str, *arguments: object) -> None:
     """Call a method, ignoring whether it exists, raises or hangs: other clauses report that."""
     with trial.doing(f"{member}()"), suppress(BaseException):
-        _close_coroutine(getattr(backend, member)(*arguments))
+        close_coroutine(getattr(backend, member)(*arguments))
 
 
-def _close_coroutine(returned: object) -> None:
-    """Avoid the "never awaited" warning: a clause reports it."""
+def close_coroutine(returned: object) -> None:
+    """Close *returned* if it is a coroutine. A clause reports it, so it needs no warning."""
     if inspect.iscoroutine(returned):
         returned.close()

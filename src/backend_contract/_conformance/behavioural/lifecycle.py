@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from backend_contract._conformance.behavioural.calls import is_call_error
 from backend_contract._conformance.behavioural.helpers import (
+    close_coroutine,
     must_start,
     must_stop,
     require_free_lock,
@@ -269,9 +270,11 @@ def _outcome_of(trial: Trial, backend: Backend, what: str) -> object:
     name = what.partition("(")[0]
     with trial.doing(what, name):
         try:
-            return (trial.start if name == "start" else trial.stop)(backend, what)
+            returned = (trial.start if name == "start" else trial.stop)(backend, what)
         except StopTrial as outcome:
             return outcome
+    close_coroutine(returned)
+    return returned
 
 
 @tries(
