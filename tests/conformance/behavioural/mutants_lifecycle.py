@@ -300,8 +300,9 @@ class StartedForAll(WithFlag):
     """Keeps the state of an instance on its class."""
 
     def start(self):
-        self.connect()
-        type(self).flag = True
+        if not self.flag:
+            self.connect()
+            type(self).flag = True
 
     def stop(self):
         type(self).flag = False
