@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 import threading
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -165,12 +164,18 @@ class BC309(LocalBackend):
 
 
 class BC310(LocalBackend):
-    worker: subprocess.Popen[bytes] | None = None
+    worker: threading.Thread | None = None
 
     def start(self) -> None:
-        if not self.is_started:
-            self.worker = subprocess.Popen(["sleep", "60"])
+        if self.worker is None:
+            self.stopping = threading.Event()
+            self.worker = threading.Thread(target=self.stopping.wait, daemon=True)
+            self.worker.start()
         super().start()
+
+    def stop(self) -> None:
+        super().stop()
+        self.worker = None
 
 
 class BC311(LocalBackend):
@@ -240,6 +245,8 @@ class BC405(LocalBackend):
     def connect(self) -> None: ...
 
     def start(self) -> None:
+        if self.is_started:
+            return
         self._started = True
         try:
             self.connect()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -160,18 +159,21 @@ class BC309(LocalBackend):
 
 
 class BC310(LocalBackend):
-    worker: subprocess.Popen[bytes] | None = None
+    worker: threading.Thread | None = None
 
     def start(self) -> None:
-        if not self.is_started:
-            self.worker = subprocess.Popen(["sleep", "60"])
+        if self.worker is None:
+            self.stopping = threading.Event()
+            self.worker = threading.Thread(target=self.stopping.wait, daemon=True)
+            self.worker.start()
         super().start()
 
     def stop(self) -> None:
         super().stop()
         if self.worker is not None:
-            self.worker.kill()
-            self.worker.wait()
+            self.stopping.set()
+            self.worker.join()
+            self.worker = None
 
 
 class BC311(LocalBackend):

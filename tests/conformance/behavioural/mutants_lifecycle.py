@@ -217,7 +217,7 @@ class LeavesAFileOpen(Structural):
 
     def start(self):
         if not self.is_started:
-            self.logs.append(tempfile.TemporaryFile())
+            self.logs.append(os.open(os.devnull, os.O_RDONLY))
         super().start()
 
 
@@ -229,6 +229,7 @@ class LeavesAProcess(Structural):
         if not self.is_started:
             command = [sys.executable, "-S", "-E", "-c", "import sys; sys.stdin.read()"]
             worker = subprocess.Popen(command, stdin=subprocess.PIPE)
+            worker.returncode = 0  # or its destructor warns
             self.processes = (*self.processes, worker)
         super().start()
 
@@ -241,14 +242,15 @@ class LeavesASocketWhenItFails(Structural):
 
     def start(self):
         if not self.is_started:
-            self.sockets.append(socket.socket())
+            self.sockets.append(socket.socket().detach())
             self.connect()
             self.is_started = True
 
     def stop(self):
         super().stop()
         for each in self.sockets[-1:]:
-            each.close()
+            os.close(each)
+        del self.sockets[-1:]
 
 
 @violates("BC310")
