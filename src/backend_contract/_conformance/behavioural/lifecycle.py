@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-import threading
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress

@@ -439,4 +439,3 @@ def _try_settings(trial: Trial) -> None:
     changed = _restarts(trial).changed
     if changed:
         raise violated(f"start() and stop() have changed {', '.join(changed)}")
-

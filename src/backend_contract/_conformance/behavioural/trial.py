@@ -84,7 +84,9 @@ class Trial:
         self._limited_as = ""
         self._on_timeout = Verdict.VIOLATED
         self._beside_loop = False
-        self._for_kit: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
+        self._for_kit: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = (
+            queue.SimpleQueue()
+        )
 
     # For the functions that try a clause: backends.
 
