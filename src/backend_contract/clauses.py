@@ -244,8 +244,8 @@ _TABLE = (
     ),
     Clause(
         id="BC306",
-        text="a stopped backend can be started again, any number of times, and then does what it did: "
-        "it has its configuration and accepts contexts",
+        text="a stopped backend can be started again, any number of times, and then does what it "
+        "did: it has its configuration and accepts contexts",
         why="A runtime restarts a backend to recover it, or to apply a new configuration.",
         fix="Create in `start` everything that `stop` releases, and keep the configuration.",
         expected="def start(self) -> None",

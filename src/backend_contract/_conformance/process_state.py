@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 from backend_contract._conformance.request_servers import NO_FORK_HANDLERS
 
@@ -165,7 +166,8 @@ def marked_settings() -> Generator[None]:
     marked_level = max(level - 1, 1)
     root.addHandler(handler)
     root.setLevel(marked_level)
-    warnings.filters.insert(0, warning_filter)
+    filters = cast("list[object]", warnings.filters)
+    filters.insert(0, warning_filter)
     try:
         yield
     finally:
@@ -177,4 +179,4 @@ def marked_settings() -> Generator[None]:
         if root.level == marked_level:
             root.setLevel(level)
         with suppress(ValueError):
-            warnings.filters.remove(warning_filter)
+            filters.remove(warning_filter)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from typing import ClassVar
 
 from conformance.behavioural.mutants import (
     Inheriting,
@@ -312,7 +313,7 @@ class StartedForAll(WithFlag):
 
 @violates("BC312")
 class ConfiguredForAll(Structural):
-    shared: dict = {}
+    shared: ClassVar[dict] = {}
 
     def __init__(self, config=None):
         super().__init__(config)
@@ -355,7 +356,7 @@ class Single(Structural):
 
 @violates("BC312")
 class StopsAllOfItsKind(Inheriting):
-    running: list = []
+    running: ClassVar[list] = []
 
     def start(self):
         super().start()

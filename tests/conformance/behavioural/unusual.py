@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import aconfig
 from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge, named
@@ -462,7 +462,7 @@ class WaitsForTheDevice(Structural):
 class KeepsItsMetricsThread(Inheriting):
     """One thread for good, and a cache of what has been loaded once."""
 
-    cache: dict = {}
+    cache: ClassVar[dict] = {}
     metrics = None
 
     def start(self):
