@@ -223,8 +223,8 @@ _TABLE = (
     ),
     Clause(
         id="BC304",
-        text="`start()` on a started backend does no harm: it does not do its work again, and leaves "
-        "nothing locked",
+        text="`start()` on a started backend does no harm: it does not do its work again, and "
+        "leaves nothing locked",
         why="Several modules may start the same backend; a second start must not break the first.",
         fix="Return at once if `self.is_started`.",
         expected="if self.is_started: return",

@@ -1,4 +1,4 @@
-"""What this process holds and how it is configured, measured to see what a backend leaves behind."""
+"""What this process holds and how it is configured: what a backend may leave behind."""
 
 from __future__ import annotations
 

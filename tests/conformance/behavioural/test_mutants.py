@@ -17,7 +17,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from conformance.behavioural.mutants import GOOD, HANGS, HOOKS, MUTANTS, Inheriting, Mutant
@@ -79,7 +79,7 @@ def process_stays_as_it_was() -> Iterator[None]:
     handler = signal.getsignal(signal.SIGUSR2)
     yield
     undo(before, settings())
-    warnings.filters[:] = filters
+    cast("list[object]", warnings.filters)[:] = filters
     sys.excepthook, threading.excepthook = hooks
     root.setLevel(level)
     root.handlers[:] = handlers

@@ -390,9 +390,12 @@ def _require_own_contexts(trial: Trial, one: Backend, other: Backend) -> None:
     def tell() -> None:  # in a thread: what goes into a ContextVar shows in this call only
         one.handle_runtime_context(model_id, context)
 
-    with trial.context(trial.kinds[0], trial.subject.metadata) as context, suppress(Exception):
-        with trial.doing("handle_runtime_context()"):  # BC501 to BC506 report a failure
-            trial.in_thread(tell, "telling one backend").result()
+    with (
+        trial.context(trial.kinds[0], trial.subject.metadata) as context,
+        suppress(Exception),  # BC501 to BC506 report a failure
+        trial.doing("handle_runtime_context()"),
+    ):
+        trial.in_thread(tell, "telling one backend").result()
     received = trial.hook("received_contexts", other) or ()
     pairs = received.items() if isinstance(received, Mapping) else received
     if any(model == model_id for model, _ in pairs):
