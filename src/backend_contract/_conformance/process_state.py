@@ -12,8 +12,9 @@ import threading
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from backend_contract._conformance.request_servers import NO_FORK_HANDLERS
 
@@ -138,7 +139,7 @@ def _put(name: str, value: object) -> None:
 _SET: Mapping[str, Callable[..., object]] = {
     "the working directory": os.chdir,
     "the default time-out of sockets": socket.setdefaulttimeout,
-    "the locale": lambda value: locale.setlocale(locale.LC_ALL, value),
+    "the locale": partial(locale.setlocale, locale.LC_ALL),
 }
 
 
@@ -156,8 +157,8 @@ def marked_settings() -> Generator[None]:
     handler, warning_filter = logging.NullHandler(), ("ignore", None, _Marker, None, 0)
     of_process, of_threads = sys.excepthook, threading.excepthook
 
-    def excepthook(*arguments: object) -> None:
-        of_process(*arguments)  # type: ignore[arg-type]  # what the interpreter gives
+    def excepthook(*arguments: Any) -> None:  # what the interpreter gives
+        of_process(*arguments)
 
     def excepthook_of_threads(arguments: threading.ExceptHookArgs) -> None:
         of_threads(arguments)
