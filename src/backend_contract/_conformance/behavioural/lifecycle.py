@@ -26,7 +26,7 @@ from backend_contract._conformance.behavioural.restarts import (
     register_for,
     second_starts,
 )
-from backend_contract._conformance.behavioural.run import configuration
+from backend_contract._conformance.behavioural.run import Received, configuration
 from backend_contract._conformance.behavioural.trial import Trial, tries
 from backend_contract.protocol import Backend
 
@@ -396,9 +396,9 @@ def _require_own_contexts(trial: Trial, one: Backend, other: Backend) -> None:
         trial.doing("handle_runtime_context()"),
     ):
         trial.in_thread(tell, "telling one backend").result()
-    received = trial.hook("received_contexts", other) or ()
-    pairs = received.items() if isinstance(received, Mapping) else received
-    if any(model == model_id for model, _ in pairs):
+    received: Received = trial.hook("received_contexts", other) or ()
+    told = received.items() if isinstance(received, Mapping) else received
+    if any(model == model_id for model, _ in told):
         raise violated("another backend has the context that was given to one")
 
 
