@@ -299,20 +299,7 @@ class LocksByGenerator(Structural):
             yield self
 
 
-@conforms(**HOOKS)
-class Restarts(Structural):
-    """A second start() stops it first."""
-
-    def start(self):
-        self.stop()
-        self.connect()
-        self.is_started = True
-
-
 @conforms(undecided={"BC204", "BC206"}, **HOOKS)
-
-
-@conforms(undecided={"BC204"}, **HOOKS)
 class ConfiguredWhenMade(Structural):
     def register_config(self, config):
         raise NotImplementedError
