@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import inspect
 import traceback
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -397,8 +396,7 @@ def _require_own_contexts(trial: Trial, one: Backend, other: Backend) -> None:
     ):
         trial.in_thread(tell, "telling one backend").result()
     received: Received = trial.hook("received_contexts", other) or ()
-    told = received.items() if isinstance(received, Mapping) else received
-    if any(model == model_id for model, _ in told):
+    if model_id in dict(received):
         raise violated("another backend has the context that was given to one")
 
 
