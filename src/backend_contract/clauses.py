@@ -202,9 +202,10 @@ _TABLE = (
     ),
     Clause(
         id="BC302",
-        text="after `start()` returns, `is_started` is `True`",
+        text="when `start()` returns, its work is done and `is_started` is `True`, in every thread",
         why="A runtime that reads `False` starts the backend again, or refuses to use it.",
-        fix="Set the flag at the end of `start`: `self._started = True` in a `BackendBase`.",
+        fix="Do the work before `start` returns, then set the flag: `self._started = True` in a "
+        "`BackendBase`.",
         expected="backend.start(); backend.is_started is True",
         layers="B",
         members=("start", "is_started"),
@@ -212,7 +213,7 @@ _TABLE = (
     ),
     Clause(
         id="BC303",
-        text="after `stop()` returns, `is_started` is `False`",
+        text="when `stop()` returns, `is_started` is `False`, in every thread",
         why="A stopped backend that claims to be started is used, and fails request by request.",
         fix="Clear the flag in `stop`: `self._started = False` in a `BackendBase`.",
         expected="backend.stop(); backend.is_started is False",
@@ -222,7 +223,8 @@ _TABLE = (
     ),
     Clause(
         id="BC304",
-        text="`start()` on a started backend does no harm",
+        text="`start()` on a started backend does no harm: it does not do its work again, and "
+        "leaves nothing locked",
         why="Several modules may start the same backend; a second start must not break the first.",
         fix="Return at once if `self.is_started`.",
         expected="if self.is_started: return",
@@ -242,9 +244,10 @@ _TABLE = (
     ),
     Clause(
         id="BC306",
-        text="a stopped backend can be started again",
+        text="a stopped backend can be started again, any number of times, and then does what it "
+        "did: it has its configuration and accepts contexts",
         why="A runtime restarts a backend to recover it, or to apply a new configuration.",
-        fix="Create in `start` everything that `stop` releases.",
+        fix="Create in `start` everything that `stop` releases, and keep the configuration.",
         expected="def start(self) -> None",
         layers="B",
         members=("start", "stop"),
@@ -261,8 +264,8 @@ _TABLE = (
     ),
     Clause(
         id="BC308",
-        text="a `start()` that raises leaves `is_started` `False`, and a later `start()` can "
-        "succeed",
+        text="a `start()` that raises leaves `is_started` `False` and the lock free, and a later "
+        "`start()` can succeed",
         why="A server that is down for a minute must not force a restart of the runtime.",
         fix="Set the flag last in `start` (`self._started = True` in a `BackendBase`), and undo "
         "what a failed start has begun.",
@@ -273,12 +276,59 @@ _TABLE = (
     ),
     Clause(
         id="BC309",
-        text="`start` and `stop` can be called without arguments and return `None`",
+        text="`start` and `stop` can be called without arguments and return `None`, every time",
         why="The runtime starts and stops every backend in the same way and never awaits.",
         fix="Define both as plain methods without parameters; read settings from `self.config`.",
         expected="def start(self) -> None, def stop(self) -> None",
         layers="SB",
         members=("start", "stop"),
+    ),
+    Clause(
+        id="BC310",
+        level=Level.SHOULD,
+        text="`stop()` gives back what `start()` took: threads, child processes, open files and "
+        "sockets do not add up over starts, nor over failed or second starts",
+        why="A runtime restarts a backend for months; what adds up exhausts the machine.",
+        fix="Close, join or terminate in `stop`, and when `start` fails, all that `start` created.",
+        expected="def stop(self) -> None",
+        layers="B",
+        members=("stop", "start"),
+        requires=("BC306",),
+    ),
+    Clause(
+        id="BC311",
+        level=Level.SHOULD,
+        text="`start()` and `stop()` can be called in a thread whose event loop is running",
+        why="An asynchronous server starts its backends in the thread of its event loop.",
+        fix="Run coroutines in a thread of their own: `asyncio.run` fails beside a running loop.",
+        expected="thread_pool.submit(asyncio.run, work()).result()",
+        layers="B",
+        members=("start", "stop"),
+        requires=("BC302", "BC303"),
+    ),
+    Clause(
+        id="BC312",
+        text="each call of the class makes a new backend, and what one is given, told or does "
+        "shows in no other",
+        why="A runtime may hold two backends of one class, such as one per server.",
+        fix="Create all state in `__init__`: none on the class, in the module or in a default.",
+        expected="self.contexts = {}",
+        layers="B",
+        members=("__init__", "register_config", "start", "stop"),
+        requires=("BC201",),
+    ),
+    Clause(
+        id="BC313",
+        level=Level.SHOULD,
+        text="constructor, `start()` and `stop()` leave the process as it was: working directory, "
+        "environment, signal handlers, exception hooks, warning filters, the root logger's "
+        "configuration, socket default time-out, locale",
+        why="The process belongs to the runtime, and other backends share it.",
+        fix="Pass settings to what needs them, or let `stop` put back what `start` has changed.",
+        expected="subprocess.Popen(command, cwd=directory, env=environment)",
+        layers="B",
+        members=("start", "stop", "__init__"),
+        requires=("BC306",),
     ),
     Clause(
         id="BC401",

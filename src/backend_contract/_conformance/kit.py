@@ -259,7 +259,8 @@ class Kit:
         if blocking is not None:
             # What the clause requires may have shown on the way that it does not hold.
             return self._run.observed.get(clause.id, blocked(blocking))
-        return self._try(clause)
+        outcome = self._try(clause)
+        return self._run.observed.get(clause.id, outcome)
 
     def _blocking(self, clause: Clause) -> str | None:
         blocking = blocked_by(clause, lambda required: self.finding(CLAUSES[required]))
@@ -312,7 +313,10 @@ class Kit:
                 self.notes += trial.clean_up()
                 return violated(
                     f"in a thread other than the main one, {outcome.because[0]}; in the main "
-                    "thread it succeeds"
+                    "thread it succeeds",
+                    advice="Let `start` work in every thread: leave to the runtime what only the "
+                    "main thread may do, such as setting signal handlers, or do it only if "
+                    "`threading.current_thread() is threading.main_thread()`.",
                 )
         given = {
             "config": self.subject.config is not None,

@@ -1,8 +1,11 @@
 """Backends that violate one clause each, named after it, and keep all others."""
 
+import asyncio
+import os
 import threading
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
+from typing import ClassVar
 
 import aconfig
 
@@ -145,6 +148,8 @@ class BC308(LocalBackend):
     def connect(self) -> None: ...
 
     def start(self) -> None:
+        if self.is_started:
+            return
         try:
             self.connect()
         finally:
@@ -156,6 +161,43 @@ class BC309(LocalBackend):
 
     async def start(self) -> None:
         self._started = True
+
+
+class BC310(LocalBackend):
+    worker: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self.worker is None:
+            self.stopping = threading.Event()
+            self.worker = threading.Thread(target=self.stopping.wait, daemon=True)
+            self.worker.start()
+        super().start()
+
+    def stop(self) -> None:
+        super().stop()
+        self.worker = None
+
+
+class BC311(LocalBackend):
+    def start(self) -> None:
+        if not self.is_started:
+            asyncio.run(asyncio.sleep(0))
+        super().start()
+
+
+class BC312(LocalBackend):
+    contexts: ClassVar[dict[str, str | None]] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.contexts[model_id] = get_metadata(runtime_context, "x-route-info")
+
+
+class BC313(LocalBackend):
+    def start(self) -> None:
+        os.environ["OMP_NUM_THREADS"] = "1"
+        super().start()
 
 
 class BC401(LocalBackend):
@@ -203,6 +245,8 @@ class BC405(LocalBackend):
     def connect(self) -> None: ...
 
     def start(self) -> None:
+        if self.is_started:
+            return
         self._started = True
         try:
             self.connect()

@@ -1,7 +1,10 @@
 """Backends that keep one clause each, named after it."""
 
+import asyncio
+import os
 import threading
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import ClassVar
@@ -143,8 +146,9 @@ class BC308(LocalBackend):
     def connect(self) -> None: ...
 
     def start(self) -> None:
-        self.connect()
-        self._started = True
+        if not self.is_started:
+            self.connect()
+            self._started = True
 
 
 class BC309(LocalBackend):
@@ -152,6 +156,49 @@ class BC309(LocalBackend):
 
     def start(self) -> None:
         self._started = True
+
+
+class BC310(LocalBackend):
+    worker: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self.worker is None:
+            self.stopping = threading.Event()
+            self.worker = threading.Thread(target=self.stopping.wait, daemon=True)
+            self.worker.start()
+        super().start()
+
+    def stop(self) -> None:
+        super().stop()
+        if self.worker is not None:
+            self.stopping.set()
+            self.worker.join()
+            self.worker = None
+
+
+class BC311(LocalBackend):
+    def start(self) -> None:
+        if not self.is_started:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(asyncio.run, asyncio.sleep(0)).result()
+        super().start()
+
+
+class BC312(LocalBackend):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.contexts: dict[str, str | None] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.contexts[model_id] = get_metadata(runtime_context, "x-route-info")
+
+
+class BC313(LocalBackend):
+    def start(self) -> None:
+        self.environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        super().start()
 
 
 class BC401(LocalBackend):
@@ -198,8 +245,9 @@ class BC405(LocalBackend):
     def connect(self) -> None: ...
 
     def start(self) -> None:
-        self.connect()
-        self._started = True
+        if not self.is_started:
+            self.connect()
+            self._started = True
 
 
 class BC406(LocalBackend):

@@ -78,8 +78,9 @@ class Inheriting(LocalBackend):
         """The work of `start`, which may fail."""
 
     def start(self):
-        self.connect()
-        self._started = True
+        if not self._started:
+            self.connect()
+            self._started = True
 
     def handle_runtime_context(self, model_id, runtime_context):
         self.routes.append((model_id, get_metadata(runtime_context, "x-route-info")))
@@ -111,8 +112,9 @@ class Structural:
         pass
 
     def start(self):
-        self.connect()
-        self.is_started = True
+        if not self.is_started:
+            self.connect()
+            self.is_started = True
 
     def stop(self):
         self.is_started = False
@@ -776,25 +778,33 @@ class StartedByMistake(Structural):
 
 
 @violates("BC301")
-class StartedForAll(Structural):
-    """Keeps the state of an instance on its class."""
+class StartsIfConfigured(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        if self.config:
+            self.start()
 
-    started = False
+
+@violates("BC301")
+class NotStopped(Structural):
+    """Is started until it is stopped."""
+
+    stopped = False
+
+    def __init__(self, config=None):
+        self.config = copy.deepcopy(dict(config or {}))
+        self.lock = threading.RLock()
+        self.routes = []
 
     @property
     def is_started(self):
-        return type(self).started
-
-    @is_started.setter
-    def is_started(self, value):
-        pass
+        return not self.stopped
 
     def start(self):
-        self.connect()
-        type(self).started = True
+        self.stopped = False
 
     def stop(self):
-        type(self).started = False
+        self.stopped = True
 
 
 # BC302
@@ -830,12 +840,6 @@ class SwallowsThatItCannotStart(Structural):
             raise ConnectionRefusedError
         except OSError:
             return
-
-
-@violates("BC302")
-class CannotStart(Inheriting):
-    def start(self):
-        raise ConnectionRefusedError("no server at localhost:8033")
 
 
 @violates("BC302", hangs=True)
@@ -983,6 +987,8 @@ class CountsItsStops(Structural):
     count = 0
 
     def start(self):
+        if self.is_started:
+            return
         self.connect()
         self.count = min(self.count + 1, 1)
         self.is_started = self.count > 0
@@ -1080,8 +1086,9 @@ class WithFlag(Structural):
         return self.flag
 
     def start(self):
-        self.connect()
-        self.flag = True
+        if not self.flag:
+            self.connect()
+            self.flag = True
 
     def stop(self):
         self.flag = False
@@ -1138,7 +1145,7 @@ class CachesWhatWasRead(WithFlag):
         return self.cached
 
 
-@violates("BC307")
+@violates("BC302")
 class StartsOnlyWhereItWasRead(WithFlag):
     """Reading creates something that `start` needs."""
 
@@ -1159,6 +1166,8 @@ class StartsOnlyWhereItWasRead(WithFlag):
 @violates("BC308")
 class StartedWhateverHappens(Inheriting):
     def start(self):
+        if self._started:
+            return
         try:
             self.connect()
         finally:
@@ -1168,6 +1177,8 @@ class StartedWhateverHappens(Inheriting):
 @violates("BC308")
 class SwallowsAFailure(Structural):
     def start(self):
+        if self.is_started:
+            return
         try:
             self.connect()
         except OSError:
@@ -1178,6 +1189,8 @@ class SwallowsAFailure(Structural):
 @violates("BC308")
 class GivesUpQuietly(Structural):
     def start(self):
+        if self.is_started:
+            return
         try:
             self.connect()
         except OSError:
@@ -1192,6 +1205,8 @@ class KeepsALockWhenItFails(Structural):
         self.starting = threading.Lock()
 
     def start(self):
+        if self.is_started:
+            return
         self.starting.acquire()
         self.connect()
         self.is_started = True
@@ -1203,7 +1218,7 @@ class StaysHalfStarted(Structural):
     starting = False
 
     def start(self):
-        if self.starting:
+        if self.starting or self.is_started:
             return
         self.starting = True
         self.connect()
@@ -1216,6 +1231,8 @@ class CannotStartAfterAFailure(Structural):
     failed = False
 
     def start(self):
+        if self.is_started:
+            return
         if self.failed:
             raise RuntimeError("make a new one")
         self.failed = True
@@ -1873,5 +1890,6 @@ class DropsWhenBusyForAMoment(Structural):
             self.busy = False
 
 
-from conformance.behavioural.mutants_locking import *  # noqa: E402, F403 - need the names above
+from conformance.behavioural.mutants_lifecycle import *  # noqa: E402, F403 - need the names above
+from conformance.behavioural.mutants_locking import *  # noqa: E402, F403
 from conformance.behavioural.mutants_requests import *  # noqa: E402, F403

@@ -7,19 +7,24 @@ is asked about that clause alone; ``nox -s kit`` tries all of them.
 from __future__ import annotations
 
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from conformance.behavioural.mutants import GOOD, HANGS, HOOKS, MUTANTS, Inheriting, Mutant
 
 from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
+from backend_contract._conformance.process_state import settings, undo
 from backend_contract._conformance.pytest_summary import reproduction
 from backend_contract._conformance.results import Report, Verdict
 from backend_contract.clauses import CLAUSES, Clause
@@ -62,6 +67,23 @@ def cases(always: Iterable[Mutant]) -> list[Any]:
 def found_by_id(report: Report, verdict: Verdict) -> dict[str, str]:
     assert report.error is None
     return {f.clause.id: f.found for f in report.findings if f.verdict is verdict}
+
+
+@pytest.fixture(autouse=True)
+def process_stays_as_it_was() -> Iterator[None]:
+    """Put back what the mutants of BC313 change."""
+    before, filters = settings(), [*warnings.filters]
+    hooks = sys.excepthook, threading.excepthook
+    root = logging.getLogger()
+    level, handlers = root.level, [*root.handlers]
+    handler = signal.getsignal(signal.SIGUSR2)
+    yield
+    undo(before, settings())
+    cast("list[object]", warnings.filters)[:] = filters
+    sys.excepthook, threading.excepthook = hooks
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    signal.signal(signal.SIGUSR2, handler)
 
 
 @pytest.mark.parametrize("cls", GOOD)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import abc
+import asyncio
 import contextlib
 import contextvars
 import copy
 import dataclasses
 import functools
 import multiprocessing
+import os
 import queue
+import signal
 import threading
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 import aconfig
 from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge, named
@@ -53,8 +56,9 @@ class WithSlots:
         self.config = merge(self.config, config)
 
     def start(self):
-        self.connect()
-        self.is_started = True
+        if not self.is_started:
+            self.connect()
+            self.is_started = True
 
     def stop(self):
         self.is_started = False
@@ -274,16 +278,6 @@ class LocksByGenerator(Structural):
     def start_lock(self):
         with self.lock:
             yield self
-
-
-@conforms(**HOOKS)
-class Restarts(Structural):
-    """A second start() stops it first."""
-
-    def start(self):
-        self.stop()
-        self.connect()
-        self.is_started = True
 
 
 @conforms(undecided={"BC204", "BC206"}, **HOOKS)
@@ -520,3 +514,169 @@ class LocksByQueue(Structural):
         self.inside = threading.local()
         self.tokens = queue.Queue()
         self.tokens.put(None)
+
+
+RUNNING: list = []
+
+
+@conforms(**HOOKS)
+class OneAProcess(Inheriting):
+    """Refuses to start beside another one."""
+
+    def start(self):
+        if not self._started:
+            if RUNNING:
+                raise RuntimeError("another backend uses the device")
+            super().start()
+            RUNNING.append(self)
+
+    def stop(self):
+        super().stop()
+        if self in RUNNING:
+            RUNNING.remove(self)
+
+
+DEVICE = threading.Semaphore()
+
+
+@conforms(exclusive=True, **HOOKS)
+class WaitsForTheDevice(Structural):
+    """Blocks until no other one is started."""
+
+    def start(self):
+        if not self.is_started:
+            DEVICE.acquire()
+            try:
+                super().start()
+            except BaseException:
+                DEVICE.release()
+                raise
+
+    def stop(self):
+        if self.is_started:
+            DEVICE.release()
+        super().stop()
+
+
+@conforms(**HOOKS)
+class KeepsItsMetricsThread(Inheriting):
+    """One thread for good, and a cache of what has been loaded once."""
+
+    cache: ClassVar[dict] = {}
+    metrics = None
+
+    def start(self):
+        if self.metrics is None:
+            self.metrics = threading.Thread(target=threading.Event().wait, daemon=True)
+            self.metrics.start()
+        self.cache.setdefault("weights", [1, 2, 3])
+        super().start()
+
+
+@conforms(**HOOKS)
+class ReleasesLate(Structural):
+    """Its thread ends some time after stop() has returned."""
+
+    def start(self):
+        if not self.is_started:
+            super().start()
+            self.ended = threading.Event()
+            threading.Thread(target=self.work, args=(self.ended,), daemon=True).start()
+
+    def work(self, ended):
+        ended.wait()
+        threading.Event().wait(0.3)
+
+    def stop(self):
+        if self.is_started:
+            self.ended.set()
+        super().stop()
+
+
+@conforms(**HOOKS)
+class PutsTheEnvironmentBack(Inheriting):
+    def start(self):
+        if not self._started:
+            self.before = os.environ.get("OMP_NUM_THREADS"), os.getcwd()
+            os.environ["OMP_NUM_THREADS"] = "3"
+            os.chdir("/")
+            super().start()
+
+    def stop(self):
+        if self._started:
+            del os.environ["OMP_NUM_THREADS"]
+            if self.before[0] is not None:
+                os.environ["OMP_NUM_THREADS"] = self.before[0]
+            os.chdir(self.before[1])
+        super().stop()
+
+
+@conforms(**HOOKS)
+class HasItsOwnLoop(Structural):
+    """Runs coroutines in a thread of its own."""
+
+    loop = None
+
+    def start(self):
+        if not self.is_started:
+            self.loop = asyncio.new_event_loop()
+            self.thread = threading.Thread(target=self.loop.run_forever)
+            self.thread.start()
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.loop).result()
+            try:
+                super().start()
+            except BaseException:
+                self.close()
+                raise
+
+    def stop(self):
+        super().stop()
+        self.close()
+
+    def close(self):
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self.thread.join()
+            self.loop.close()
+            self.loop = None
+
+
+@conforms(**HOOKS)
+class HandlesSignalsInTheMainThread(Inheriting):
+    """Puts back in stop() what start() has set, each in the main thread only."""
+
+    before = None
+
+    def start(self):
+        if not self._started and threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGUSR1, lambda *_: None)
+        super().start()
+
+    def stop(self):
+        if self.before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGUSR1, self.before)
+            self.before = None
+        super().stop()
+
+
+@conforms(**HOOKS)
+class ReloadsItsConfiguration(Structural):
+    """Has no configuration while it is stopped."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.saved = self.config
+
+    def register_config(self, config):
+        super().register_config(config)
+        self.saved = self.config
+
+    def start(self):
+        if not self.is_started:
+            super().start()
+            self.config = self.saved
+
+    def stop(self):
+        if self.is_started:
+            self.config = {}
+        super().stop()

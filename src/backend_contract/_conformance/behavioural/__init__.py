@@ -13,6 +13,7 @@ from backend_contract._conformance.behavioural import (
     locking,
     naming,
     requests,
+    restarts,
     retention,
 )
 from backend_contract._conformance.behavioural.trial import BEHAVIOURS, Behaviour
@@ -26,5 +27,6 @@ __all__ = [
     "locking",
     "naming",
     "requests",
+    "restarts",
     "retention",
 ]

@@ -13,19 +13,26 @@ from types import FrameType
 from typing import Any
 
 from backend_contract._conformance.behavioural.calls import WorkerCall
-from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
+from backend_contract._conformance.behavioural.outcomes import (
+    StopTrial,
+    needs_a_suite,
+    violated,
+)
 from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract.protocol import Backend
 
 __all__ = [
     "InjectedError",
     "answers",
+    "close_coroutine",
     "ignore_failures",
     "inject_work",
     "must_start",
     "must_stop",
     "others_may_be_at_work",
+    "require_free_lock",
     "require_none",
+    "start_if_possible",
 ]
 
 
@@ -45,6 +52,25 @@ def must_stop(trial: Trial, backend: Backend, what: str) -> None:
     trial.stop(backend, what)
     if trial.is_started(backend, f"after {what}") is not False:
         raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+
+
+def start_if_possible(trial: Trial, backend: Backend) -> None:
+    """Start *backend*, ignoring whether that fails or hangs: other clauses report it."""
+    with trial.doing("start()", "start"), suppress(StopTrial):
+        close_coroutine(trial.start(backend))
+
+
+def require_free_lock(trial: Trial, backend: Backend, when: str) -> None:
+    """Require that another thread can enter the lock, unless the lock itself is faulty."""
+    if not trial.holds("BC401"):
+        return
+
+    def enter() -> None:
+        with backend.start_lock():
+            pass
+
+    trial.set_description(f"entering the lock in another thread, {when},")
+    trial.in_thread(enter, f"at the lock, {when}").result()
 
 
 def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> None:
@@ -90,7 +116,7 @@ def _is_of_grpc(frame: FrameType | None) -> bool:
 def require_none(returned: object, what: str) -> None:
     """Require that a call returned ``None``; *what* names the call in messages."""
     if returned is not None:
-        _close_coroutine(returned)
+        close_coroutine(returned)
         raise violated(f"{what} returned {returned!r}")
 
 
@@ -98,10 +124,10 @@ def ignore_failures(trial: Trial, backend: Backend, member: str, *arguments: obj
     """Call a method, ignoring whether it exists, raises or hangs: other clauses report that."""
     limited_as = "start" if member == "start" else ""
     with trial.doing(f"{member}()", limited_as), suppress(BaseException):
-        _close_coroutine(getattr(backend, member)(*arguments))
+        close_coroutine(getattr(backend, member)(*arguments))
 
 
-def _close_coroutine(returned: object) -> None:
-    """Avoid the "never awaited" warning: a clause reports it."""
+def close_coroutine(returned: object) -> None:
+    """Close *returned* if it is a coroutine. A clause reports it, so it needs no warning."""
     if inspect.iscoroutine(returned):
         returned.close()

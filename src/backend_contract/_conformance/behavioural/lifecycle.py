@@ -1,19 +1,31 @@
-"""BC3xx: starting and stopping a backend."""
+"""BC301 to BC305, BC307, BC309, BC311 and BC312: starting and stopping a backend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextvars
+import inspect
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass, field
 
-from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
+from backend_contract._conformance.behavioural.calls import is_call_error
 from backend_contract._conformance.behavioural.helpers import (
-    InjectedError,
-    ignore_failures,
-    inject_work,
+    close_coroutine,
     must_start,
     must_stop,
+    require_free_lock,
     require_none,
+    start_if_possible,
 )
-from backend_contract._conformance.behavioural.outcomes import unchecked, violated
+from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked, violated
+from backend_contract._conformance.behavioural.restarts import (
+    failed_start,
+    has_configuration,
+    register_for,
+    second_starts,
+)
+from backend_contract._conformance.behavioural.run import Received, configuration
 from backend_contract._conformance.behavioural.trial import Trial, tries
 from backend_contract.protocol import Backend
 
@@ -21,16 +33,22 @@ from backend_contract.protocol import Backend
 @tries(
     "BC301",
     """\
-first = make()
-assert first.is_started is False
-first.start()
-assert make().is_started is False""",
+import aconfig
+ways = [(), (None,), (aconfig.Config({"a": 1}),)]
+for arguments in ways if isinstance(make, type) else [()]:
+    assert make(*arguments).is_started is False""",
 )
 def _try_new_backend(trial: Trial) -> None:
-    first = trial.new()
-    _require_not_started(trial, first, "on a new backend")
-    ignore_failures(trial, first, "start")
-    _require_not_started(trial, trial.new(), "on a new backend, after another was started")
+    _require_not_started(trial, trial.new(), "on a new backend")
+    if trial.subject.cls is None:
+        return
+    config = configuration(trial.subject.config or {"conformance": {"kit": True}})
+    for argument, kind in ((None, "no"), (config, "a")):
+        try:
+            backend = trial.new(argument)
+        except StopTrial:  # BC201 reports it
+            continue
+        _require_not_started(trial, backend, f"on a new backend that got {kind} configuration")
 
 
 def _require_not_started(trial: Trial, backend: Backend, when: str) -> None:
@@ -39,38 +57,115 @@ def _require_not_started(trial: Trial, backend: Backend, when: str) -> None:
         raise violated(f"is_started is {backend.is_started!r} {when}{hint}")
 
 
-@tries("BC302", "backend = make()\nbackend.start()\nassert backend.is_started is True")
+@tries(
+    "BC302",
+    """\
+import contextvars, threading
+# replace `connect` by a part of the work of `start`
+backend, seen, done = make(), [], threading.Event()
+def work():
+    done.wait(0.2)  # until start() has returned: it must not return before
+    seen.append(done.is_set())
+backend.connect = work
+backend.start()
+done.set()
+def read():
+    seen.append(not contextvars.Context().run(lambda: backend.is_started))
+other = threading.Thread(target=read)
+other.start()
+other.join()
+assert backend.is_started is True
+assert not any(seen), "the work goes on, or another thread reads another value\"""",
+)
 def _try_start(trial: Trial) -> None:
+    if trial.subject.during_start is not None and trial.run.has_started:
+        _require_work_done(trial)
     backend = trial.new()
     must_start(trial, backend, "start()")
+    _require_in_every_thread(trial, backend, True, "start()")
+    trial.share(backend)
+
+
+def _require_in_every_thread(trial: Trial, backend: Backend, expected: bool, what: str) -> None:
+    """Require that ``is_started`` is *expected* in a new thread and an empty context too."""
+
+    def read() -> bool:
+        when = f"in another thread after {what}"
+        return contextvars.Context().run(lambda: trial.is_started(backend, when))
+
+    value = trial.in_thread(read, "reading is_started").result()
+    if value is not expected:
+        raise violated(f"is_started is {value!r} in another thread after {what} returned")
+
+
+def _require_work_done(trial: Trial) -> None:
+    """Require that start() does not return before its work is done, if the hook can show it."""
+    try:
+        failed = failed_start(trial)
+    except StopTrial:  # BC308 reports it
+        return
+    if failed.work.goes_on:
+        raise violated("start() returned before its work was done: it goes on in another thread")
 
 
 @tries(
     "BC303",
-    "backend = make()\nbackend.start()\nbackend.stop()\nassert backend.is_started is False",
+    """\
+import threading
+backend = make()
+backend.start()
+errors = []
+def stop():
+    try:
+        backend.stop()
+        assert backend.is_started is False
+    except Exception as error:
+        errors.append(error)
+other = threading.Thread(target=stop)  # as a server does
+other.start()
+other.join()
+assert not errors, errors
+assert backend.is_started is False""",
 )
 def _try_stop(trial: Trial) -> None:
     backend = trial.started()
     # In another thread than start(): a server may stop a backend that a request has started.
     trial.in_thread(lambda: must_stop(trial, backend, "stop()"), "another thread").result()
+    _require_in_every_thread(trial, backend, False, "stop()")
+    if trial.is_started(backend, "after stop() in another thread") is not False:
+        raise violated(f"is_started is {backend.is_started!r} after stop() in another thread")
 
 
 @tries(
     "BC304",
     """\
-backend = make()
+import threading
+# replace `connect` by a part of the work of `start`
+backend, seen = make(), []
+backend.connect = lambda: seen.append("work")
 backend.start()
+seen.clear()
 backend.start()
 assert backend.is_started is True
+assert not seen, "the second start did its work again"
+def enter():
+    with backend.start_lock():
+        seen.append("entered")
+other = threading.Thread(target=enter, daemon=True)
+other.start()
+other.join(5)
+assert seen, "the lock is still held"
 backend.stop()
 assert backend.is_started is False""",
-    after=("BC303",),
+    after=("BC303", "BC306", "BC401"),
 )
 def _try_second_start(trial: Trial) -> None:
-    backend = trial.started()
-    must_start(trial, backend, "start(), on a started backend,")
-    if trial.holds("BC303"):
-        must_stop(trial, backend, "stop(), after start() was called twice,")
+    found = second_starts(trial)
+    if found.work_again:
+        raise violated("start(), on a started backend, did its work again")
+    if found.made_again:
+        made = " and ".join(sorted(found.made_again))
+        raise violated(f"start(), on a started backend, made its {made} again")
 
 
 @tries(
@@ -78,17 +173,21 @@ def _try_second_start(trial: Trial) -> None:
     """\
 backend = make()
 backend.stop()
+backend.stop()
 assert backend.is_started is False
 backend.start()
 assert backend.is_started is True
 backend.stop()
 backend.stop()
-assert backend.is_started is False""",
+assert backend.is_started is False
+backend.start()
+assert backend.is_started is True""",
     after=("BC302", "BC303", "BC306"),
 )
 def _try_stop_without_start(trial: Trial) -> None:
     backend = trial.new()
     must_stop(trial, backend, "stop(), on a new backend,")
+    must_stop(trial, backend, "stop(), called twice on a new backend,")
     if not trial.can_start:
         return
     must_start(trial, backend, "start(), after stop() on a new backend,")
@@ -101,43 +200,27 @@ def _try_stop_without_start(trial: Trial) -> None:
 
 
 @tries(
-    "BC306",
-    """\
-backend = make()
-for _ in range(3):
-    backend.start()
-    assert backend.is_started is True
-    backend.stop()
-    assert backend.is_started is False""",
-)
-def _try_restart(trial: Trial) -> None:
-    backend = trial.started()
-    for time in ("second", "third"):
-        must_stop(trial, backend, "stop()")
-        must_start(trial, backend, f"start(), for the {time} time,")
-
-
-@tries(
     "BC307",
     """\
 watched, unwatched = make(), make()
-for backend in (watched, unwatched):
-    if backend is watched:
-        assert all(type(backend.is_started) is bool for _ in range(3))
-    backend.start()
+assert all(type(watched.is_started) is bool for _ in range(3))
+watched.start()
+after = watched.is_started
+watched.stop()
+unwatched.start()
 assert type(unwatched.is_started) is bool
-assert watched.is_started == unwatched.is_started""",
+assert after == unwatched.is_started""",
 )
 def _try_reading_is_started(trial: Trial) -> None:
-    watched, unwatched = trial.new(), trial.new()
-    _read(trial, watched, "on a new backend")
-    for backend in (watched, unwatched):
-        ignore_failures(trial, backend, "start")
-    after, without = (_read(trial, b, "after start()") for b in (watched, unwatched))
-    if after is not without:
-        raise violated(
-            f"after start(), is_started is {after!r} if it was read before, otherwise {without!r}"
-        )
+    found = _first_use(trial)
+    if found.problem is not None:
+        raise found.problem
+    if found.is_started:
+        return
+    unwatched = trial.new()
+    start_if_possible(trial, unwatched)
+    if _read(trial, unwatched, "after start()"):
+        raise violated("after start(), is_started is False if it was read before, otherwise True")
 
 
 def _read(trial: Trial, backend: Backend, when: str) -> bool:
@@ -150,58 +233,202 @@ def _read(trial: Trial, backend: Backend, when: str) -> bool:
     return values[0]
 
 
-@tries(
-    "BC308",
-    """\
-# replace `connect` by the part of `start` that can fail
-backend = make()
-backend.connect = lambda: 1 / 0
-try:
-    backend.start()
-except ZeroDivisionError:
-    pass
-assert backend.is_started is False""",
-)
-def _try_failing_start(trial: Trial) -> None:
-    backend = trial.new()
-    calls: list[bool] = []  # whether each was to fail
-    failing = True
+@dataclass
+class _FirstUse:
+    """A backend that is started twice and stopped twice, and watched."""
 
-    def work() -> None:
-        calls.append(failing)
-        if failing:
-            raise InjectedError("raised by the conformance kit to make start() fail")
+    is_started: bool = False
+    """Whether it is, after the first start."""
+    problem: StopTrial | None = None
+    """Why that could not be read."""
+    calls: list[tuple[str, object]] = field(default_factory=list[tuple[str, object]])
+    """What each call returned, or the outcome by which it ended."""
 
-    inject_work(trial, backend, work)
-    trial.set_description("start(), made to fail,")
-    raised = ""
+
+def _first_use(trial: Trial) -> _FirstUse:
+    """Return what the first start and stop of the run show, which BC307 and BC309 judge."""
+    return trial.record("first use", lambda: _observe_first_use(trial))
+
+
+def _observe_first_use(trial: Trial) -> _FirstUse:
+    backend, found = trial.new(), _FirstUse()
     try:
-        backend.start()
-    except (Exception, SystemExit) as error:
-        raised = describe_exception(error)
-    if not calls:
-        reason = f"start() raised {raised} before" if raised else "start() returned without"
-        raise unchecked(f"{reason} calling the function given to `during_start`")
-    if not raised:
-        started = trial.is_started(backend, "after start()")
-        raise violated(f"start() suppressed a failure and returned; is_started is {started!r}")
-    if trial.is_started(backend, "after a failed start()") is not False:
-        raise violated(f"is_started is {backend.is_started!r} after start() raised {raised}")
-    failing = False
-    must_start(trial, backend, "start(), after a failed start(),")
+        _read(trial, backend, "on a new backend")
+        found.calls.append(("start()", _outcome_of(trial, backend, "start()")))
+        found.is_started = _read(trial, backend, "after start()")
+    except StopTrial as problem:
+        found.problem = problem
+    calls = ("start()", "start(), on a started backend,", "stop()", "stop(), on a stopped backend,")
+    for what in calls[len(found.calls) :]:
+        found.calls.append((what, _outcome_of(trial, backend, what)))
+    return found
 
 
-@tries("BC309", "backend = make()\nassert backend.start() is None\nassert backend.stop() is None")
-def _try_return_values(trial: Trial) -> None:
-    backend = trial.new()
-    for name in ("start", "stop"):
-        call: Callable[[], object] = getattr(backend, name)
-        what = f"{name}()"
+def _outcome_of(trial: Trial, backend: Backend, what: str) -> object:
+    name = what.partition("(")[0]
+    with trial.doing(what, name):
         try:
-            with trial.doing(what):
-                returned = call()
-        except BaseException as error:  # BC302 or BC305 reports it
-            if is_call_error(error):
-                raise violated(f"{what} raised {describe_exception(error)}") from error
-            raise unchecked(f"{what} raised {describe_exception(error)}") from error
-        require_none(returned, what)
+            returned = (trial.start if name == "start" else trial.stop)(backend, what)
+        except StopTrial as outcome:
+            return outcome
+    close_coroutine(returned)
+    return returned
+
+
+@tries(
+    "BC309",
+    """\
+backend = make()
+for call in (backend.start, backend.start, backend.stop, backend.stop):
+    assert call() is None""",
+    after=("BC301",),
+)
+def _try_return_values(trial: Trial) -> None:
+    for what, returned in _first_use(trial).calls:
+        if not isinstance(returned, StopTrial):
+            require_none(returned, what)
+            continue
+        cause = returned.__cause__
+        if cause is not None and is_call_error(cause):
+            raise returned
+        if what.endswith("()"):  # BC302 or BC303 reports it; otherwise BC304 or BC305
+            raise unchecked(returned.found or returned.because[0]) from cause
+
+
+@tries(
+    "BC311",
+    """\
+import asyncio
+backend = make()
+async def start_and_stop():
+    backend.start()
+    assert backend.is_started is True
+    backend.stop()
+asyncio.run(start_and_stop())""",
+)
+def _try_running_loop(trial: Trial) -> None:
+    backend = trial.new()
+
+    async def start_and_stop() -> None:
+        must_start(trial, backend, "start(), in a thread whose event loop is running,")
+        must_stop(trial, backend, "stop(), in a thread whose event loop is running,")
+
+    try:
+        asyncio.run(start_and_stop())
+    except StopTrial as outcome:
+        if outcome.__cause__ is not None:
+            _close_coroutines(outcome.__cause__)
+        raise
+
+
+def _close_coroutines(error: BaseException) -> None:
+    """Avoid the "never awaited" warnings for what the backend could not run."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        for value in list(frame.f_locals.values()):
+            if inspect.iscoroutine(value) and inspect.getcoroutinestate(value) == "CORO_CREATED":
+                value.close()
+
+
+@tries(
+    "BC312",
+    """\
+import threading
+one, other = make(), make()
+assert one is not other
+told = {"told": {"to": "one"}}
+try:
+    one.register_config(told)
+except Exception:
+    pass
+for backend in (other, make()):
+    assert "told" not in (getattr(backend, "config", None) or {})
+def enter():
+    with other.start_lock():
+        entered.set()
+entered = threading.Event()
+with one.start_lock():
+    threading.Thread(target=enter, daemon=True).start()
+    assert entered.wait(5), "both have one lock"
+one.start()
+assert other.is_started is False
+other.stop()
+assert one.is_started is True""",
+    after=("BC203", "BC303", "BC401"),
+)
+def _try_independence(trial: Trial) -> None:
+    one, other = trial.new(), trial.new()
+    _require_own_configuration(trial, one, other)
+    _require_own_lock(trial, one, other)
+    _require_own_contexts(trial, one, other)
+    if trial.can_start and trial.holds("BC303"):
+        _require_own_state(trial, one, other)
+
+
+def _require_own_configuration(trial: Trial, one: Backend, other: Backend) -> None:
+    told = {"told_to_one_backend": {"by": "the conformance kit"}}
+    if not register_for(trial, one, told):
+        return
+    for backend, which in ((other, "another"), (trial.new(), "a new")):
+        if has_configuration(trial, backend, told):
+            raise violated(f"{which} backend has the configuration that was registered with one")
+
+
+def _require_own_lock(trial: Trial, one: Backend, other: Backend) -> None:
+    if trial.holds("BC401"):
+        with one.start_lock():
+            require_free_lock(trial, other, "while the lock of another backend is held")
+
+
+def _require_own_contexts(trial: Trial, one: Backend, other: Backend) -> None:
+    if trial.subject.received_contexts is None or not trial.kinds:
+        return
+    with trial.doing("starting the servers"):
+        trial.run.servers.start()
+    model_id = "told to one backend"
+
+    def tell() -> None:  # in a thread: what goes into a ContextVar shows in this call only
+        one.handle_runtime_context(model_id, context)
+
+    with (
+        trial.context(trial.kinds[0], trial.subject.metadata) as context,
+        suppress(Exception),  # BC501 to BC506 report a failure
+        trial.doing("handle_runtime_context()"),
+    ):
+        trial.in_thread(tell, "telling one backend").result()
+    received: Received = trial.hook("received_contexts", other) or ()
+    if model_id in dict(received):
+        raise violated("another backend has the context that was given to one")
+
+
+def _require_own_state(trial: Trial, one: Backend, other: Backend) -> None:
+    must_start(trial, one, "start()")
+    for backend, which in ((other, "another"), (trial.new(), "a new")):
+        if trial.is_started(backend, "of another backend") is not False:
+            raise violated(f"is_started is {backend.is_started!r} on {which} backend after start()")
+    with suppress(StopTrial):  # BC305 reports it
+        trial.stop(other, "stop(), of another backend,")
+    _require_still_started(trial, one, "stop() of another one that was not started")
+    if not trial.subject.exclusive and _starts_beside(trial, one, other):
+        must_stop(trial, other, "stop(), of one of two started backends,")
+        _require_still_started(trial, one, "stop() of another one")
+
+
+def _require_still_started(trial: Trial, backend: Backend, after: str) -> None:
+    if trial.is_started(backend, f"after {after}") is not True:
+        raise violated(f"is_started is {backend.is_started!r} on a started backend after {after}")
+
+
+def _starts_beside(trial: Trial, one: Backend, other: Backend) -> bool:
+    """Start *other* beside *one*, and return whether that is possible."""
+    what = "start(), beside a started backend,"
+    call = trial.in_thread(lambda: trial.start(other, what, beside=True), what)
+    # Half of what the trial waits for: one that waits until the first is stopped does not hang.
+    if call.ended_within(trial.run.pace.limit_of("start") / 2):
+        with suppress(StopTrial):
+            call.result()
+            return trial.is_started(other, f"after {what}") is True
+        return False
+    trial.stop(one)
+    with suppress(StopTrial):
+        call.result()
+    return False

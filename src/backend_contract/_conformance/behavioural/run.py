@@ -9,6 +9,7 @@ from typing import Any
 
 from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.outcomes import StopTrial
+from backend_contract._conformance.process_state import Settings, settings
 from backend_contract._conformance.request_servers import Pairs, RequestServers
 from backend_contract.protocol import Backend, ConfigType
 
@@ -145,10 +146,27 @@ class Run:
     """What several clauses judge, by name: each was observed once."""
     observed: dict[str, StopTrial] = field(default_factory=dict[str, StopTrial])
     """Violations that were seen on the way, by the id of their clause."""
+    running: set[int] = field(default_factory=set[int])
+    """The ids of the backends that were started, and not stopped since."""
     has_started: bool = False
     """Whether any start has succeeded."""
     start_hangs: bool = False
     """Whether the first start did not return in time: no trial waits for another."""
+    settings: list[Settings] = field(default_factory=lambda: [settings()])
+    """How the process was configured before it all, after the first start and the first stop."""
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.subject.time_limit, self.subject.name_of("time_limit"))
+
+    def note_start(self, backend: Backend) -> None:
+        """Note that *backend* has been started."""
+        self.has_started = True
+        self.running.add(id(backend))
+        if len(self.settings) == 1:
+            self.settings.append(settings())
+
+    def note_stop(self, backend: Backend) -> None:
+        """Note that *backend* has been stopped."""
+        self.running.discard(id(backend))
+        if len(self.settings) == 2:
+            self.settings.append(settings())

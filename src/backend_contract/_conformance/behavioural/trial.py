@@ -5,11 +5,14 @@ This module knows no clause; those are in the modules named after what they are 
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -56,6 +59,10 @@ WINDOW = 0.2
 """Seconds for which the kit waits for something that must not happen."""
 
 
+_POLL = 0.02
+"""Seconds after which the kit looks whether a trial has work for its thread."""
+
+
 class Trial:
     """One clause being tried: what it needs, and what has to be cleaned up afterwards.
 
@@ -76,8 +83,17 @@ class Trial:
         self._description, self._since = "creating a backend", real_time.monotonic()
         self._limit, self._limited_as = run.pace.limit_of("create"), "create"
         self._on_timeout = Verdict.VIOLATED
+        self._beside_loop = False
+        self._for_kit: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = (
+            queue.SimpleQueue()
+        )
 
     # For the functions that try a clause: backends.
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether this trial uses backends of its own only."""
+        return not self._shares
 
     @property
     def can_start(self) -> bool:
@@ -111,6 +127,8 @@ class Trial:
             raise unchecked(problem)
         if any(backend is other for other in self.run.seen):
             if of_class:
+                problem = "two calls of the class returned the same object"
+                self.run.observed.setdefault("BC312", violated(problem))
                 raise blocked("BC312")
             raise unchecked("the factory returned the same backend twice; return a new one")
         self.run.seen.append(backend)
@@ -140,9 +158,25 @@ class Trial:
                 self.stop(backend)
         return backend
 
+    def adopt(self, backend: Backend) -> None:
+        """Stop *backend*, which an earlier trial created, when this one ends."""
+        if not any(backend is other for other in self._created):
+            self._created.append(backend)
+
+    def take(self) -> Backend:
+        """Return a started backend as :meth:`started` does, which later trials will not use."""
+        backend = self.started()
+        self.adopt(backend)
+        if backend is self.run.shared:
+            self.run.shared = None
+        return backend
+
     def share(self, backend: Backend) -> None:
-        """Let later trials use *backend*, which this one has created, instead of stopping it."""
-        if self._shares and self.run.shared is None:
+        """Let later trials use *backend*, which this one has created, instead of stopping it.
+
+        What they have used before has been stopped when this one was started.
+        """
+        if self._shares:
             self.borrows = True
             self.run.shared = backend
             self._created.remove(backend)
@@ -175,15 +209,16 @@ class Trial:
             if self.run.has_started or not isinstance(cause, Exception) or is_call_error(cause):
                 raise
             raise could_not_start(outcome.found, describe_cause(cause)) from cause
-        self.run.has_started = True
+        self.run.note_start(backend)
         return returned
 
     def stop(self, backend: Backend, what: str = "stop()") -> object:
         """Call ``backend.stop()`` and return its result. Any exception violates the clause."""
         returned: object = self.call(what, backend.stop)
+        self.run.note_stop(backend)
         return returned
 
-    def make_room(self, backend: Backend) -> None:
+    def make_room(self, backend: Backend | None = None) -> None:
         """Stop every backend of the run but *backend*: two may exclude each other."""
         others = [*self._created, *filter(None, (self.run.shared,))]
         for other in others:
@@ -195,6 +230,7 @@ class Trial:
             if is_started:
                 with self.doing("stop(), of another backend,"), suppress(Exception):
                     other.stop()
+                    self.run.note_stop(other)
 
     def _borrowed(self) -> Backend:
         """Return the backend that trials share, or a new one."""
@@ -212,6 +248,8 @@ class Trial:
 
     def _note_failed_start(self, backend: Backend, outcome: StopTrial) -> None:
         """Note a violation of BC308 that shows without a hook."""
+        if id(backend) in self.run.running:
+            return  # it was a second start
         with suppress(Exception):  # other clauses report it
             if backend.is_started is True:
                 problem = f"is_started is True after {outcome.found}"
@@ -234,6 +272,8 @@ class Trial:
         except (StopTrial, AbandonedError):
             raise
         except BaseException as error:  # SystemExit is as bad as any other
+            if isinstance(error, KeyboardInterrupt) and _in_main_thread():
+                raise
             raise violated(f"{what} raised {describe_exception(error)}") from error
         finally:
             end_if_forked(self._process)
@@ -288,6 +328,17 @@ class Trial:
         self._calls.append(call)
         return call
 
+    def in_thread_of_kit(self, function: Callable[[], T]) -> T:
+        """Call *function* in the thread that uses the kit: the main one, as a rule.
+
+        If an event loop is running there, *function* is called in this one instead.
+        """
+        if self._beside_loop:
+            return function()
+        future: Future[T] = Future()
+        self._for_kit.put((function, future))
+        return future.result()
+
     def event(self) -> threading.Event:
         """Return an event that is set when the trial ends at the latest."""
         event = threading.Event()
@@ -325,6 +376,7 @@ class Trial:
         If the author skips it, in a factory or a hook, that exception propagates.
         """
         threads_before = set(threading.enumerate())
+        self._beside_loop = _is_loop_running()
         driver = self.in_thread(lambda: clause(self), name)
         try:
             if not self._ends_in_time(driver):
@@ -343,12 +395,27 @@ class Trial:
         return None
 
     def _ends_in_time(self, driver: WorkerCall[object]) -> bool:
-        while not driver.ended_within(max(self._since + self._limit - real_time.monotonic(), 0)):
-            if (
-                real_time.monotonic() >= self._since + self._limit
-            ):  # otherwise another call has begun
+        while not driver.ended_within(
+            min(max(self._since + self._limit - real_time.monotonic(), 0), _POLL)
+        ):
+            self._work_in_this_thread()
+            # Otherwise another call has begun.
+            if real_time.monotonic() >= self._since + self._limit:
                 return False
         return True
+
+    def _work_in_this_thread(self) -> None:
+        """Call what the trial wants to have called in this thread, if anything."""
+        with suppress(queue.Empty):
+            function, future = self._for_kit.get_nowait()
+            try:
+                future.set_result(function())
+            except Exception as error:
+                future.set_exception(error)
+            except BaseException:  # Ctrl-C, in this thread only
+                future.set_exception(AbandonedError())
+                raise
+            self._since = real_time.monotonic()
 
     def _timed_out(self, threads_before: set[threading.Thread]) -> StopTrial:
         found = (
@@ -403,6 +470,18 @@ def _stop(run: Run, backend: Backend) -> None:
     if backend.is_started:
         run.before_call("stop(), in clean-up,")
         backend.stop()
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def is_skip(error: BaseException) -> bool:

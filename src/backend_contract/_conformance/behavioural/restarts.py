@@ -1,0 +1,441 @@
+"""BC306, BC308, BC310 and BC313: starting again, after a stop or a failure, and what is left."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+from backend_contract._conformance.behavioural.calls import describe_exception
+from backend_contract._conformance.behavioural.helpers import (
+    InjectedError,
+    inject_work,
+    must_start,
+    must_stop,
+    require_free_lock,
+    start_if_possible,
+)
+from backend_contract._conformance.behavioural.outcomes import (
+    StopTrial,
+    not_applicable,
+    unchecked,
+    violated,
+)
+from backend_contract._conformance.behavioural.run import configuration
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
+from backend_contract._conformance.process_state import (
+    Resources,
+    can_see_files,
+    marked_settings,
+    resources,
+    settings,
+    undo,
+)
+from backend_contract.protocol import Backend
+
+_SETTLING = 2.0
+"""Seconds for which the kit waits for what a backend gives back after stop() has returned."""
+
+_LATE = 1.0
+"""Seconds for which the kit waits for work that start() has left to another thread."""
+
+_KEPT = {"kept_by_the_backend": {"registered": "by the conformance kit"}}
+
+
+def register_for(trial: Trial, backend: Backend, told: Mapping[str, Any]) -> bool:
+    """Register *told* with *backend*, and return whether it accepts that."""
+    if not trial.holds("BC203"):
+        return False
+    with trial.doing("register_config()"), suppress(Exception):
+        backend.register_config(configuration(told))
+        return True
+    return False
+
+
+def has_configuration(trial: Trial, backend: Backend, told: Mapping[str, Any]) -> bool:
+    """Return whether *backend* shows all of *told*, by the hook or in its ``config``."""
+    found: object = trial.hook("merged_config", backend)
+    if found is None:
+        with suppress(Exception):
+            found = getattr(backend, "config", None)
+    if not isinstance(found, Mapping):
+        return False
+    shown = cast("Mapping[str, object]", found)
+    return all(shown.get(key) == value for key, value in told.items())
+
+
+@dataclass
+class _Restarts:
+    """Five starts of one instance, and a stop after each but the last."""
+
+    backend: Backend
+    told: Mapping[str, Any]
+    """What it showed to be configured with before it was started."""
+    held: list[Resources] = field(default_factory=list[Resources])
+    """What the process held after each stop."""
+    changed: list[str] = field(default_factory=list[str])
+    """The settings of the process that differed after the last stop from before it all."""
+
+
+def _restarts(trial: Trial, *, undoing: bool = True) -> _Restarts:
+    """Return what restarts show, which BC306, BC310 and BC313 judge.
+
+    *undoing* puts back first what earlier starts have changed in the process.
+    """
+    return trial.record("restarts", lambda: _observe_restarts(trial, undoing=undoing))
+
+
+def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
+    trial.run.servers.close()  # they have threads and sockets
+    trial.make_room()
+    if undoing:
+        undo(*trial.run.settings)
+    with marked_settings():
+        before = settings()
+        found = _start_configured(trial)
+        _stop(trial, found)
+        again = partial(_start_and_stop, trial, found)
+        # What only the main thread may do, such as setting a signal handler, shows there.
+        trial.in_thread_of_kit(lambda: again("second"))
+        again("third")
+        again("fourth")
+        after = settings()
+        must_start(trial, found.backend, "start(), for the fifth time,")
+    names = sorted({*before, *after})
+    found.changed = [name for name in names if before.get(name) != after.get(name)]
+    return found
+
+
+def _start_configured(trial: Trial) -> _Restarts:
+    """Start a backend that is configured, if the kit may do that and can see it."""
+    backend, told = trial.new(), {**(trial.subject.config or {}), **_KEPT}
+    if register_for(trial, backend, _KEPT) and has_configuration(trial, backend, told):
+        with suppress(StopTrial):  # it may reject keys that it does not know
+            must_start(trial, backend, "start()")
+            return _Restarts(backend, told)
+    backend = trial.new()
+    must_start(trial, backend, "start()")
+    return _Restarts(backend, {})
+
+
+def _start_and_stop(trial: Trial, found: _Restarts, time: str) -> None:
+    must_start(trial, found.backend, f"start(), for the {time} time,")
+    _stop(trial, found)
+
+
+def _stop(trial: Trial, found: _Restarts) -> None:
+    must_stop(trial, found.backend, "stop()")
+    found.held.append(resources())
+
+
+@tries(
+    "BC306",
+    """\
+backend = make()
+try:
+    backend.register_config({"kept": 1})
+except NotImplementedError:
+    pass
+config = dict(getattr(backend, "config", None) or {})
+for _ in range(5):
+    backend.start()
+    assert backend.is_started is True
+    backend.stop()
+    assert backend.is_started is False
+backend.start()
+assert dict(getattr(backend, "config", None) or {}) == config
+from backend_contract.testing import http_request
+with http_request({"x-route-info": "somewhere"}) as request:
+    backend.handle_runtime_context("model", request)""",
+    after=("BC203",),
+)
+def _try_restart(trial: Trial) -> None:
+    found = _restarts(trial, undoing=not trial.is_alone)
+    if found.told and not has_configuration(trial, found.backend, found.told):
+        raise violated("after restarts, the configuration is not what it was before")
+    _require_contexts(trial, found.backend)
+    trial.share(found.backend)
+
+
+def _require_contexts(trial: Trial, restarted: Backend) -> None:
+    """Require that *restarted* accepts a context, if a backend that was started once does."""
+    if not trial.kinds:
+        return
+    with trial.doing("starting the servers"):
+        trial.run.servers.start()
+    problem = _context_problem(trial, restarted)
+    if problem is None:
+        return
+    started_once = trial.new()
+    start_if_possible(trial, started_once)
+    if _context_problem(trial, started_once) is None:
+        raise violated(f"after restarts, handle_runtime_context() raised {problem}")
+
+
+def _context_problem(trial: Trial, backend: Backend) -> str | None:
+    kind = trial.kinds[0]
+    with trial.context(kind, trial.subject.metadata) as context:
+        try:
+            with trial.doing("handle_runtime_context()"):
+                backend.handle_runtime_context("model", context)
+        except (Exception, SystemExit) as error:
+            return describe_exception(error)
+    return None
+
+
+@dataclass
+class _SecondStarts:
+    """What starting a started backend does."""
+
+    held: list[Resources] = field(default_factory=list[Resources])
+    """What the process held after each."""
+    work_again: bool = False
+    """Whether the work of start() was done again, if the hook shows that."""
+    made_again: set[str] = field(default_factory=set[str])
+    """Without the hook: the kinds of what was made anew each time."""
+
+
+def second_starts(trial: Trial) -> _SecondStarts:
+    """Return what second starts do, which BC304 and BC310 judge."""
+    return trial.record("second starts", lambda: _observe_second_starts(trial))
+
+
+def _observe_second_starts(trial: Trial) -> _SecondStarts:
+    backend, found, calls = trial.take(), _SecondStarts(), list[None]()
+    trial.run.servers.close()
+    what = "start(), on a started backend,"
+    must_start(trial, backend, what)
+    require_free_lock(trial, backend, "after start() was called twice")
+    if trial.subject.during_start is not None:
+        inject_work(trial, backend, lambda: calls.append(None))
+    else:
+        found.made_again = _steady_kinds()
+    for _ in range(4):
+        before = resources()
+        must_start(trial, backend, what)
+        found.held.append(resources())
+        found.made_again = {
+            kind
+            for kind in found.made_again
+            if _is_made_again(kind, before[kind], found.held[-1][kind])
+        }
+    found.work_again = bool(calls)
+    if trial.holds("BC303"):
+        must_stop(trial, backend, "stop(), after start() was called twice,")
+    return found
+
+
+def _steady_kinds() -> set[str]:
+    """Return the kinds of resources that do not change by themselves."""
+    before = resources()
+    threading.Event().wait(WINDOW / 4)
+    now = resources()
+    return {kind for kind in ("threads", "child processes", "sockets") if now[kind] == before[kind]}
+
+
+def _is_made_again(kind: str, before: frozenset[str], now: frozenset[str]) -> bool:
+    # A thread that is only added is what BC310 is about.
+    return bool(now - before) and (kind != "threads" or bool(before - now))
+
+
+@dataclass
+class _Work:
+    """What the kit puts into ``start()``: it fails, unless it is told not to."""
+
+    fails: bool = True
+    calls: int = 0
+    goes_on: bool = False
+    """Whether ``start()`` has returned before the first call has."""
+    called: threading.Event = field(default_factory=threading.Event)
+    returned: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == 1:
+            self.goes_on = self.returned.wait(WINDOW)
+        self.called.set()
+        if self.fails and not self.goes_on:  # in the background, nobody would see it
+            raise InjectedError("raised by the conformance kit to make start() fail")
+
+
+@dataclass(frozen=True)
+class _FailedStart:
+    """A start that was made to fail."""
+
+    backend: Backend
+    work: _Work
+    problem: StopTrial | None
+    """What it raised, if anything."""
+    is_started: object
+    kept: bool
+    """Whether the process holds more than before."""
+
+
+def failed_start(trial: Trial) -> _FailedStart:
+    """Return what a failing start does, which BC302, BC308 and BC310 judge."""
+    return trial.record("failed start", lambda: _observe_failed_start(trial))
+
+
+def _observe_failed_start(trial: Trial) -> _FailedStart:
+    backend, work, problem = trial.new(), _Work(), None
+    inject_work(trial, backend, work)
+    before = resources()
+    try:
+        with trial.doing("start(), made to fail,", "start"):
+            trial.start(backend)
+    except StopTrial as outcome:
+        problem = outcome
+    work.returned.set()
+    if problem is None:
+        work.called.wait(_LATE)
+    after = resources()
+    return _FailedStart(
+        backend=backend,
+        work=work,
+        problem=problem,
+        is_started=trial.is_started(backend, "after a failed start()"),
+        kept=any(after[kind] - before[kind] for kind in after),
+    )
+
+
+@tries(
+    "BC308",
+    """\
+import threading
+# replace `connect` by the part of `start` that can fail
+backend, entered = make(), []
+backend.connect = lambda: 1 / 0
+try:
+    backend.start()
+except ZeroDivisionError:
+    pass
+assert backend.is_started is False
+def enter():
+    with backend.start_lock():
+        entered.append(True)
+other = threading.Thread(target=enter, daemon=True)
+other.start()
+other.join(5)
+assert entered, "the lock is still held"
+backend.connect = lambda: None
+backend.start()
+assert backend.is_started is True""",
+    after=("BC401",),
+)
+def _try_failing_start(trial: Trial) -> None:
+    failed = failed_start(trial)
+    backend, work = failed.backend, failed.work
+    trial.adopt(backend)
+    raised = failed.problem and failed.problem.found
+    if not work.calls:
+        reason = f"{raised} before" if raised else "start() returned without"
+        raise unchecked(f"{reason} calling the function given to `during_start`")
+    if not raised:
+        found = "start() suppressed a failure and returned; is_started is"
+        raise violated(f"{found} {failed.is_started!r}")
+    if failed.is_started is not False:
+        raise violated(f"is_started is {failed.is_started!r} after {raised}")
+    require_free_lock(trial, backend, "after start() raised")
+    work.fails = False
+    must_start(trial, backend, "start(), after a failed start(),")
+
+
+@tries(
+    "BC310",
+    """\
+import gc, os, threading, time
+def count():
+    return threading.active_count() + len(os.listdir("/proc/self/fd"))
+backend = make()
+def cycle():
+    backend.start()
+    backend.start()
+    backend.stop()
+    gc.collect()
+cycle()
+before = count()
+for _ in range(5):
+    cycle()
+time.sleep(2)  # for what stop() has not waited for
+assert count() < before + 5""",
+    after=("BC304", "BC308"),
+)
+def _try_giving_back(trial: Trial) -> None:
+    leak = (
+        _leak(_restarts(trial).held, "starts and stops")
+        or _leak_of_second_starts(trial)
+        or _leak_of_failed_starts(trial)
+    )
+    if leak:
+        raise violated(leak)
+    if not can_see_files():
+        raise not_applicable("the platform does not tell which files and processes are open")
+
+
+def _leak_of_second_starts(trial: Trial) -> str:
+    if not trial.holds("BC304"):
+        return ""
+    return _leak(second_starts(trial).held, "second starts, and a stop")
+
+
+def _leak_of_failed_starts(trial: Trial) -> str:
+    """Return what more failing starts leave behind, if the first one has left something."""
+    if trial.subject.during_start is None or not trial.holds("BC308"):
+        return ""
+    failed = failed_start(trial)
+    if not failed.kept:
+        return ""
+    trial.adopt(failed.backend)
+    failed.work.fails = True
+    trial.make_room()
+    held: list[Resources] = []
+    for _ in range(4):
+        start_if_possible(trial, failed.backend)
+        held.append(resources())
+    return _leak(held, "failed starts")
+
+
+def _leak(held: Sequence[Resources], what: str) -> str:
+    """Return what has been added each time, and stays, if anything."""
+    added = {
+        kind: held[-1][kind] - held[0][kind]
+        for kind in held[0]
+        if all(len(later[kind]) > len(earlier[kind]) for earlier, later in itertools.pairwise(held))
+    }
+    until = time.monotonic() + _SETTLING
+    while added and time.monotonic() < until:
+        gc.collect()  # an object in a cycle is given back then
+        now = resources()
+        added = {kind: ids & now[kind] for kind, ids in added.items()}
+        # The last of them may be given back, if only its predecessors have been forgotten.
+        added = {kind: ids for kind, ids in added.items() if len(ids) >= len(held) - 2}
+        threading.Event().wait(WINDOW / 4)
+    kept = [f"{len(ids)} {kind}: {', '.join(sorted(ids))}" for kind, ids in added.items()]
+    return f"after {len(held)} {what}, these are left: {'; '.join(kept)}" if kept else ""
+
+
+@tries(
+    "BC313",
+    """\
+import logging, os, signal, socket, sys, threading, warnings
+def settings():
+    root = logging.getLogger()
+    return (os.getcwd(), dict(os.environ), [*map(signal.getsignal, signal.Signals)],
+            sys.excepthook, threading.excepthook, [*warnings.filters], [*root.handlers],
+            root.level, socket.getdefaulttimeout())
+before = settings()
+backend = make()
+backend.start()
+backend.stop()
+assert settings() == before""",
+)
+def _try_settings(trial: Trial) -> None:
+    changed = _restarts(trial).changed
+    if changed:
+        raise violated(f"start() and stop() have changed {', '.join(changed)}")
