@@ -22,9 +22,9 @@ from typing import Any, cast
 import pytest
 from conformance.behavioural.mutants import GOOD, HANGS, HOOKS, MUTANTS, Inheriting, Mutant
 
+from backend_contract._conformance.behavioural.process_state import settings, undo
 from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
-from backend_contract._conformance.process_state import settings, undo
 from backend_contract._conformance.pytest_summary import reproduction
 from backend_contract._conformance.results import Report, Verdict
 from backend_contract.clauses import CLAUSES, Clause

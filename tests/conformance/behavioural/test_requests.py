@@ -15,8 +15,8 @@ import pytest
 
 from backend_contract import BackendBase, LocalBackend
 from backend_contract._conformance import kit as kits
-from backend_contract._conformance.behavioural import arrivals, concurrency
 from backend_contract._conformance.behavioural.run import Subject
+from backend_contract._conformance.behavioural.trials import arrivals, concurrency
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.results import Verdict
 from backend_contract.clauses import CLAUSES

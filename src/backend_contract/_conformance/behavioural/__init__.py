@@ -1,32 +1,13 @@
-"""Layer B: one function per clause, which tries it on backends that it creates.
+"""Layer B: backends are created and driven, clause by clause.
 
-No verdict depends on how long something takes: threads meet at events, and the kit holds open a
-window in which something must not happen.
+The modules of ``trials`` are named after what their clauses are about. No verdict depends on how
+long something takes: threads meet at events, and the kit holds open a window in which something
+must not happen.
 """
 
 from __future__ import annotations
 
-from backend_contract._conformance.behavioural import (
-    concurrency,
-    configuration,
-    lifecycle,
-    locking,
-    naming,
-    requests,
-    restarts,
-    retention,
-)
+from backend_contract._conformance.behavioural import trials
 from backend_contract._conformance.behavioural.trial import BEHAVIOURS, Behaviour
 
-__all__ = [
-    "BEHAVIOURS",
-    "Behaviour",
-    "concurrency",
-    "configuration",
-    "lifecycle",
-    "locking",
-    "naming",
-    "requests",
-    "restarts",
-    "retention",
-]
+__all__ = ["BEHAVIOURS", "Behaviour", "trials"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.outcomes import StopTrial
-from backend_contract._conformance.process_state import Settings, settings
+from backend_contract._conformance.behavioural.process_state import Settings, settings
 from backend_contract._conformance.request_servers import Pairs, RequestServers
 from backend_contract.protocol import Backend, ConfigType
 

@@ -7,7 +7,10 @@ import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from backend_contract._conformance.behavioural.arrivals import (
+from backend_contract._conformance.behavioural.helpers import answers
+from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
+from backend_contract._conformance.behavioural.trials.arrivals import (
     AT_ONCE,
     Entries,
     Request,
@@ -17,11 +20,8 @@ from backend_contract._conformance.behavioural.arrivals import (
     require_own,
     tell,
 )
-from backend_contract._conformance.behavioural.held_start import held_if_possible
-from backend_contract._conformance.behavioural.helpers import answers
-from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
-from backend_contract._conformance.behavioural.requests import accepted_kinds, accepts_unlike
-from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
+from backend_contract._conformance.behavioural.trials.held_start import held_if_possible
+from backend_contract._conformance.behavioural.trials.requests import accepted_kinds, accepts_unlike
 from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend
 

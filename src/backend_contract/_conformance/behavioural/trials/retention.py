@@ -14,8 +14,8 @@ from contextlib import suppress
 from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.helpers import others_may_be_at_work
 from backend_contract._conformance.behavioural.outcomes import unchecked, violated
-from backend_contract._conformance.behavioural.requests import accepted_kinds
 from backend_contract._conformance.behavioural.trial import Trial, tries
+from backend_contract._conformance.behavioural.trials.requests import accepted_kinds
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
 

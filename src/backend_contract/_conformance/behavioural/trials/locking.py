@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
-from backend_contract._conformance.behavioural.held_start import held_if_possible, held_starts
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
     answers,
@@ -18,6 +17,10 @@ from backend_contract._conformance.behavioural.interleaving import LinePause
 from backend_contract._conformance.behavioural.outcomes import StopTrial, violated
 from backend_contract._conformance.behavioural.run import configuration
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
+from backend_contract._conformance.behavioural.trials.held_start import (
+    held_if_possible,
+    held_starts,
+)
 from backend_contract.protocol import Backend
 
 _LONG = 1.0

@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
-from backend_contract._conformance.behavioural.arrivals import make_unlike, open_requests
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
 from backend_contract._conformance.behavioural.helpers import answers, require_none
-from backend_contract._conformance.behavioural.model_ids import require_model_ids_accepted
 from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
     blocked,
@@ -19,6 +17,8 @@ from backend_contract._conformance.behavioural.outcomes import (
 )
 from backend_contract._conformance.behavioural.run import ROUTE
 from backend_contract._conformance.behavioural.trial import Trial, tries
+from backend_contract._conformance.behavioural.trials.arrivals import make_unlike, open_requests
+from backend_contract._conformance.behavioural.trials.model_ids import require_model_ids_accepted
 from backend_contract._conformance.request_servers import Pairs, pairs
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType

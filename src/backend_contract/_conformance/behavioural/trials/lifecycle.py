@@ -19,14 +19,14 @@ from backend_contract._conformance.behavioural.helpers import (
     start_if_possible,
 )
 from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked, violated
-from backend_contract._conformance.behavioural.restarts import (
+from backend_contract._conformance.behavioural.run import Received, configuration
+from backend_contract._conformance.behavioural.trial import Trial, tries
+from backend_contract._conformance.behavioural.trials.restarts import (
     failed_start,
     has_configuration,
     register_for,
     second_starts,
 )
-from backend_contract._conformance.behavioural.run import Received, configuration
-from backend_contract._conformance.behavioural.trial import Trial, tries
 from backend_contract.protocol import Backend
 
 

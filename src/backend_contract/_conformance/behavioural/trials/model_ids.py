@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend_contract._conformance.behavioural.arrivals import (
+from backend_contract._conformance.behavioural.outcomes import violated
+from backend_contract._conformance.behavioural.trial import Trial
+from backend_contract._conformance.behavioural.trials.arrivals import (
     Entries,
     Request,
     Sent,
     Storage,
     tell,
 )
-from backend_contract._conformance.behavioural.outcomes import violated
-from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract.protocol import Backend
 
 __all__ = ["require_model_ids_accepted"]

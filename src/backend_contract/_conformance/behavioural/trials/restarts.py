@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import itertools
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
+from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.calls import describe_exception
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
@@ -27,9 +27,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     unchecked,
     violated,
 )
-from backend_contract._conformance.behavioural.run import configuration
-from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
-from backend_contract._conformance.process_state import (
+from backend_contract._conformance.behavioural.process_state import (
     Resources,
     can_see_files,
     marked_settings,
@@ -37,6 +35,8 @@ from backend_contract._conformance.process_state import (
     settings,
     undo,
 )
+from backend_contract._conformance.behavioural.run import configuration
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
 from backend_contract.protocol import Backend
 
 _SETTLING = 2.0
@@ -408,8 +408,8 @@ def _leak(held: Sequence[Resources], what: str) -> str:
         for kind in held[0]
         if all(len(later[kind]) > len(earlier[kind]) for earlier, later in itertools.pairwise(held))
     }
-    until = time.monotonic() + _SETTLING
-    while added and time.monotonic() < until:
+    until = real_time.monotonic() + _SETTLING
+    while added and real_time.monotonic() < until:
         gc.collect()  # an object in a cycle is given back then
         now = resources()
         added = {kind: ids & now[kind] for kind, ids in added.items()}
