@@ -99,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
         "--version", action=_PrintVersion, nargs=0, help="print the version of the package"
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_new(
+        commands.add_parser(
+            "new",
+            help="write a backend and its tests",
+            description="Write NAME.py, a backend that runs, and test_NAME.py, its tests, to start "
+            "from. No file is overwritten.",
+        )
+    )
     _add_check(
         commands.add_parser(
             "check",
@@ -132,6 +140,20 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     return parser
+
+
+def _add_new(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_new)
+    parser.add_argument("name", metavar="NAME", help="name of the module, such as my_backend")
+    parser.add_argument(
+        "--structural", action="store_true", help="write a class that inherits nothing"
+    )
+    parser.add_argument(
+        "--directory",
+        default=".",
+        metavar="DIR",
+        help="where to write them (default: the current directory)",
+    )
 
 
 def _add_stubs(parser: argparse.ArgumentParser) -> None:
@@ -307,6 +329,12 @@ def _explain(options: argparse.Namespace) -> int:
     for label, example in (("Bad", clause.bad), ("Good", clause.good)):
         print(f"\n{label}:\n\n{textwrap.indent(example, '    ')}", end="")
     return OK
+
+
+def _new(options: argparse.Namespace) -> int:
+    from backend_contract._conformance.cli.new import new
+
+    return new(options.name, options.directory, structural=options.structural)
 
 
 def _stubs(options: argparse.Namespace) -> int:

@@ -1,0 +1,76 @@
+"""The command ``backend-contract new``: a backend and its tests, to start from."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from importlib.util import find_spec
+from keyword import iskeyword
+from pathlib import Path
+from string import Template
+
+from backend_contract._conformance.formats.common import printable
+from backend_contract.errors import CouldNotCheckError
+
+__all__ = ["new"]
+
+
+def new(name: str, directory: str = ".", *, structural: bool = False) -> int:
+    """Write the module *name* and its tests into *directory*, and print how to try them.
+
+    The directory is created if it does not exist; in a package, the tests import the module
+    relatively. Returns the exit status.
+
+    Raises :class:`CouldNotCheckError`, and writes nothing, if *name* is not usable or one of the
+    files exists.
+    """
+    _require_usable(name)
+    place = Path(directory)
+    is_in_package = (place / "__init__.py").exists()
+    stem = "".join(map(_capitalized, name.split("_"))).removesuffix("Backend")
+    values = {
+        "module": f".{name}" if is_in_package else name,
+        "name": name.upper(),
+        "backend": f"{stem}Backend",
+        "engine": f"{stem}Engine",
+    }
+    kind = "structural" if structural else "inheriting"
+    module, tests = place / f"{name}.py", place / f"test_{name}.py"
+    for file in (module, tests):
+        if file.exists() or file.is_symlink():
+            raise CouldNotCheckError(f"{file} exists; choose another name")
+    if not is_in_package and find_spec(name) is not None:
+        raise CouldNotCheckError(f"{name!r} would hide an installed module; choose another name")
+    place.mkdir(parents=True, exist_ok=True)
+    for file, template in ((module, kind), (tests, "suite")):
+        _write(file, _template(template).substitute(values))
+        print(f"wrote {printable(file)}")
+    print(
+        f"\nTry them:\n  backend-contract check --run {printable(module)}:{values['backend']}"
+        f"\n  pytest {printable(tests)}"
+    )
+    return 0
+
+
+def _require_usable(name: str) -> None:
+    if not re.fullmatch(r"[a-z]\w*", name, re.ASCII | re.IGNORECASE):
+        raise CouldNotCheckError(
+            f"expected the name of a module, such as my_backend: ASCII letters, digits and "
+            f"underscores, with a letter first; got {name!r}"
+        )
+    if iskeyword(name):
+        raise CouldNotCheckError(f"{name!r} is a keyword of Python; choose another name")
+
+
+def _capitalized(word: str) -> str:
+    return word[:1].upper() + word[1:]
+
+
+def _template(name: str) -> Template:
+    return Template((files(__package__) / f"{name}.py.txt").read_text(encoding="utf-8"))
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that does not exist."""
+    with file.open("x", encoding="utf-8") as stream:
+        stream.write(text)
