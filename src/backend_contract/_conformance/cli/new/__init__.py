@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
@@ -55,11 +54,11 @@ def new(name: str, directory: str = ".", *, structural: bool = False) -> int:
 def _require_usable(name: str) -> None:
     if not re.fullmatch(r"[a-z]\w*", name, re.ASCII | re.IGNORECASE):
         raise CouldNotCheckError(
-            f"expected the name of a module, such as my_backend: ASCII letters, digits and "
-            f"underscores, with a letter first; got {name!r}"
+            f"NAME must be ASCII letters, digits and underscores, with a letter first, such as "
+            f"my_backend; got {name!r}"
         )
     if iskeyword(name):
-        raise CouldNotCheckError(f"{name!r} is a keyword of Python; choose another name")
+        raise CouldNotCheckError(f"{name!r} is a keyword; choose another name")
 
 
 def _capitalized(word: str) -> str:
@@ -67,7 +66,7 @@ def _capitalized(word: str) -> str:
 
 
 def _template(name: str) -> Template:
-    return Template((files(__package__) / f"{name}.py.txt").read_text(encoding="utf-8"))
+    return Template((Path(__file__).parent / f"{name}.py.txt").read_text(encoding="utf-8"))
 
 
 def _write(file: Path, text: str) -> None:
