@@ -33,7 +33,7 @@ from backend_contract.errors import CouldNotCheckError
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C."""
@@ -63,10 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: Sequence[str]) -> int:
     if not given:
-        _parser().print_help()
+        build_parser().print_help()
         return COULD_NOT_CHECK  # a script that lost its arguments has checked nothing
     try:
-        options = _parser().parse_args(given)
+        options = build_parser().parse_args(given)
         status: int = options.command(options)
     except SystemExit:  # it has printed help or the version
         return OK
@@ -107,7 +107,8 @@ class _Parser(argparse.ArgumentParser):
         print(self.format_help(), end="", file=file)
 
 
-def _parser() -> _Parser:
+def build_parser() -> _Parser:
+    """Return the parser; what it parses has the function ``command``, which takes the options."""
     parser = _Parser(
         prog="backend-contract",
         description="Check that a class works as a backend of a Caikit-style model server.",
