@@ -56,7 +56,13 @@ def test_suites(directory: Path) -> None:
     summaries = [line for line in shown.splitlines() if "clauses exercised" in line]
     assert len(summaries) == len(suites)
     for line in summaries:
-        assert f"{clauses - 1} of {clauses} clauses exercised, 1 needs a suite" in line
+        # What is kept in a ContextVar shows if the kit asks in the context of the request (BC506).
+        assert line.endswith(
+            (
+                f": {clauses} of {clauses} clauses exercised",
+                f": {clauses - 1} of {clauses} clauses exercised, 1 needs a suite",
+            )
+        )
 
 
 @pytest.mark.exhaustive
