@@ -55,14 +55,7 @@ def test_suites(directory: Path) -> None:
     clauses = len(in_layer("B"))
     summaries = [line for line in shown.splitlines() if "clauses exercised" in line]
     assert len(summaries) == len(suites)
-    for line in summaries:
-        # What is kept in a ContextVar shows if the kit asks in the context of the request (BC506).
-        assert line.endswith(
-            (
-                f": {clauses} of {clauses} clauses exercised",
-                f": {clauses - 1} of {clauses} clauses exercised, 1 needs a suite",
-            )
-        )
+    assert all(f": {clauses} of {clauses} clauses exercised" in line for line in summaries)
 
 
 @pytest.mark.exhaustive
