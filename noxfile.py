@@ -45,6 +45,7 @@ TESTING = [
     "linkify-it-py>=2.0",
     *SCHEMAS,
 ]
+RUFF = "ruff==0.17.6"
 PYRIGHT = "pyright[nodejs]==1.1.414"
 # The versions in the table of docs/checkers.md.
 CHECKERS = ["mypy==2.4.1", PYRIGHT, "pyrefly==1.4.1", "ty==0.0.105", "zuban==0.10.2"]
@@ -73,7 +74,7 @@ def install(session: nox.Session, *requirements: str) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
-    session.install("ruff==0.17.6")
+    session.install(RUFF)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -117,7 +118,7 @@ def kit(session: nox.Session) -> None:
     folders = ("behavioural", "cli", "formats/test_documents.py", "static/checkers")
     kit_tests = [f"tests/conformance/{name}" for name in (*folders, "test_kit_input.py")]
     kit_tests += ["tests/integration/frameworks", SUITES_IN_PYTEST]
-    other = ["h2>=4.1", "pre-commit>=4.0", *types, *PLUGINS]
+    other = ["h2>=4.1", "pre-commit>=4.0", RUFF, *types, *PLUGINS]
     install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *other)
     session.run("mypy", "--config-file=tests/mypy.ini")
     session.run("pytest", "-m", "", "-p", "no:randomly", *(session.posargs or kit_tests))

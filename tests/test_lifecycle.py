@@ -169,7 +169,8 @@ def test_only_true_is_started(value: object) -> None:
         def start(self) -> None:
             self.is_started = value  # type: ignore[assignment]  # wrong on purpose
 
-    with pytest.raises(BackendStartError) as error:
+    hint = "Make it a property" if callable(value) else "Set the flag"
+    with pytest.raises(BackendStartError, match=hint) as error:
         ensure_started(Odd())
     assert clause_of(error) == "BC302"
     odd = Structural()
@@ -216,7 +217,7 @@ def test_async_start() -> None:
         async def start(self) -> None:  # type: ignore[override]  # wrong on purpose
             self._started = True
 
-    with pytest.raises(BackendStartError) as error:
+    with pytest.raises(BackendStartError, match="remove `async` from `start`") as error:
         ensure_started(Async())
     assert clause_of(error) == "BC309"
 

@@ -166,7 +166,12 @@ def under_lock(backend: Backend, method: Method, call: Callable[[], None]) -> No
 
 def _require_synchronous(returned: object, backend: Backend, method: Method) -> None:
     if is_async(returned):
-        raise _violation(backend, method, "BC309")
+        raise _contract_error(
+            method,
+            "BC309",
+            f"{class_name(type(backend))}.{method.name}() is async, and is never awaited; remove "
+            f"`async` from `{method.name}`",
+        )
 
 
 def require_seconds(timeout: float) -> None:
@@ -212,11 +217,12 @@ def is_started(backend: Backend) -> bool:
 def _violation(backend: Backend, method: Method, clause_id: str) -> ContractError:
     from backend_contract.clauses import CLAUSES
 
+    found = backend.is_started
+    fix = "Make it a property." if callable(found) else CLAUSES[clause_id].fix
     return _contract_error(
         method,
         clause_id,
-        f"{class_name(type(backend))}.{method.name}() returned, but is_started is "
-        f"{backend.is_started!r}. {CLAUSES[clause_id].fix}",
+        f"{class_name(type(backend))}.{method.name}() returned, but is_started is {found!r}. {fix}",
     )
 
 

@@ -6,11 +6,12 @@ import importlib.metadata
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from backend_contract._conformance.cli.main import main
+from backend_contract._conformance.cli.main import build_parser, main
 from backend_contract._conformance.formats import FORMATS
 from backend_contract.clauses import CLAUSES, Clause, Level
 
@@ -19,24 +20,102 @@ if TYPE_CHECKING:
 
 
 def test_version(command: Command) -> None:
-    """``--version`` prints the version of the distribution."""
-    run = command("--version")
-    assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == f"backend-contract {importlib.metadata.version('backend-contract')}\n"
+    """``--version`` and ``-V`` print the version of the distribution."""
+    for option in ("--version", "-V"):
+        run = command(option)
+        assert (run.returncode, run.stderr) == (0, "")
+        assert run.stdout == f"backend-contract {importlib.metadata.version('backend-contract')}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["explain", "--help"]])
+COMMANDS = ("new", "check", "clauses", "explain", "stubs")
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
 def test_help(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Help fits on one screen, and explains each format."""
+    """Help fits on one screen, and has an example that the parser accepts."""
     monkeypatch.setenv("COLUMNS", "80")
-    assert main(arguments) == 0
-    shown = capsys.readouterr().out
-    assert len(shown.splitlines()) <= 52
-    if "check" in arguments:
-        assert all(name in shown for name in FORMATS)
-        assert "Exit status: 0" in shown
+    assert main([*filter(None, [name]), "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= (40 if name == "check" else 24)
+    assert all(len(line) <= 80 for line in lines)
+    _, _, example = next(line for line in lines if "Example:" in line).partition(
+        "backend-contract "
+    )
+    assert example.startswith(name)
+    assert build_parser().parse_args(example.split()).command
+    if name == "check":
+        assert all(any(f in line for line in lines) for f in FORMATS)
+        assert "Exit status: 0" in lines[-1]
+
+
+def test_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without arguments the help is printed, and nothing was checked: status 2."""
+    assert main([]) == 2
+    shown = capsys.readouterr()
+    assert main(["--help"]) == 0
+    assert (shown.out, shown.err) == (capsys.readouterr().out, "")
+    assert all(f"\n    {name} " in shown.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "tcsh", "zsh"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script for each shell, with the commands and their options."""
+    assert main(["--print-completion", shell]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    for word in ("backend-contract", *COMMANDS, "lenient", "structural"):
+        assert word in shown.out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["ch"], ["check"]),
+        (["check", "--unsafe"], ["--unsafe-fixes"]),
+        (["check", "--output-format", "sa"], ["sarif"]),
+        (["check", "mi"], ["mine.py"]),
+        (["check", "--backend-config", "mi"], ["mine.py"]),
+        (["new", "mine", "--directory", "m"], ["my"]),
+        (["explain", "mi"], []),
+    ],
+)
+def test_completion_in_bash(
+    words: list[str], expected: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bash completes commands, options, choices and paths."""
+    assert main(["--print-completion", "bash"]) == 0
+    (tmp_path / "mine.py").touch()
+    (tmp_path / "my").mkdir()
+    (tmp_path / "script").write_text(
+        f"{capsys.readouterr().out}\nCOMP_WORDS=(backend-contract {' '.join(words)})\n"
+        f"COMP_CWORD={len(words)}\n_shtab_backend_contract\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
+    )
+    run = subprocess.run(
+        ["/bin/bash", "script"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (run.stdout.split(), run.stderr) == (expected, "")
+
+
+def test_completion_without_shtab(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without shtab, one line says how to install it."""
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["--print-completion", "bash"]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert "backend-contract[check]" in shown.err
+
+
+@pytest.mark.parametrize("name", ["lenient", "error_on_warning"])
+def test_switches(name: str) -> None:
+    """A switch may be given either way, of which the last counts, or not at all."""
+    on = f"--{name.replace('_', '-')}"
+    off = on.replace("--", "--no-")
+    for given, value in (([], None), ([on], True), ([off], False), ([off, on], True)):
+        assert vars(build_parser().parse_args(["check", *given]))[name] is value
 
 
 @pytest.mark.parametrize("level", Level)
@@ -86,7 +165,7 @@ def test_explain_unknown(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "COMMAND"),
+        (["--print-completion", "csh"], "'csh'"),
         (["check", "--checker", "x", "a:B"], "'x'"),
         (["check", "--checker", "mypy,x", "a:B"], "'x'"),
         (["check", "--runtime", "a:B"], "--runtime"),

@@ -60,7 +60,11 @@ def test_no_code(page: str) -> None:
         "```python\nimport no_such_module\n```\n",
         "```{code-block} python\n:caption: mine.py\n\nclass Mine(:\n```\n",
         "```console\n$ backend-contract explain BC103\nsomething else\n```\n",
+        "```console\n$ backend-contract explain BC103\n...\nsomething else\n```\n",
+        "```console\n$ backend-contract explain BC103\n  BC103 violated\n...\n```\n",
         "```console\n$ backend-contract explain BC000\n```\n",
+        "```console\n$ python -m pytest -q nowhere.py\n```\n",
+        "```{code-block} diff\n:caption: right.py\n\n-absent\n+present\n```\n",
         "```console\n$ rm -r elsewhere\n```\n",
         "```console\noutput of nothing\n```\n",
         "```toml\n[half\n```\n",
@@ -70,6 +74,7 @@ def test_no_code(page: str) -> None:
 def test_broken_code(broken: str, tmp_path: Path) -> None:
     """A broken example is found, with its page and line."""
     page = tmp_path / "broken.md"
+    (tmp_path / "right.py").touch()
     page.write_text("# A page\n\n```python\nright = 1\n```\n\n" + broken)
     with pytest.raises(AssertionError, match=r"^broken\.md:7: "):
         run_page(page, tmp_path)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from backend_contract._conformance.cli.check import (
     ALL,
@@ -25,14 +26,14 @@ from backend_contract._conformance.cli.streams import (
 from backend_contract._conformance.formats import DOCUMENTS, FORMATS
 from backend_contract._conformance.formats.common import printable
 from backend_contract._conformance.results import Outcome
-from backend_contract._conformance.static.checkers import CHECKERS
+from backend_contract._conformance.static.checkers import CHECKERS, not_installed
 from backend_contract.clauses import CLAUSES
 from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C."""
@@ -61,8 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
+    if not given:
+        build_parser().print_help()
+        return COULD_NOT_CHECK  # a script that lost its arguments has checked nothing
     try:
-        options = _parser().parse_args(given)
+        options = build_parser().parse_args(given)
         status: int = options.command(options)
     except SystemExit:  # it has printed help or the version
         return OK
@@ -82,6 +86,19 @@ class _UsageError(Exception):
 class _Parser(argparse.ArgumentParser):
     """A parser that raises its errors, which some formats have to contain."""
 
+    def __init__(self, **options: Any) -> None:  # those of the base class
+        formatter = partial(argparse.RawDescriptionHelpFormatter, max_help_position=29)
+        super().__init__(formatter_class=formatter, **options)
+
+    def complete_paths(self, completions: Mapping[str, object]) -> None:
+        """Mark the arguments whose values are paths; *completions* are by metavar."""
+        for action in self._actions:
+            if action.nargs == argparse.PARSER:  # its choices are the parsers of the commands
+                for parser in cast("dict[str, _Parser]", action.choices).values():
+                    parser.complete_paths(completions)
+            elif isinstance(action.metavar, str) and action.metavar in completions:
+                vars(action)["complete"] = completions[action.metavar]  # shtab looks for it
+
     def error(self, message: str) -> NoReturn:
         raise _UsageError(self.format_usage(), f"{self.prog}: error: ", message)
 
@@ -90,48 +107,82 @@ class _Parser(argparse.ArgumentParser):
         print(self.format_help(), end="", file=file)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> _Parser:
+    """Return the parser; what it parses has the function ``command``, which takes the options."""
     parser = _Parser(
         prog="backend-contract",
         description="Check that a class works as a backend of a Caikit-style model server.",
+        epilog="Example: backend-contract new mine\n"
+        "         backend-contract check --run mine.py:MineBackend",
     )
     parser.add_argument(
-        "--version", action=_PrintVersion, nargs=0, help="print the version of the package"
+        "-V", "--version", action=_PrintVersion, nargs=0, help="print the version and exit"
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_check(
-        commands.add_parser(
-            "check",
-            usage="%(prog)s [OPTION ...] [TARGET ...]",
-            help="check classes",
-            description="Check classes against the contract. Without --run, type checkers read "
-            "the classes (layer S), and no target is imported.",
-            epilog="Exit status: 0 all clauses hold, 1 violated or unchecked, 2 could not check.",
-        )
+    parser.add_argument(
+        "--print-completion",
+        action=_PrintCompletion,
+        choices=("bash", "fish", "tcsh", "zsh"),
+        metavar="SHELL",
+        help="print a completion script for bash, fish, tcsh or zsh, and exit",
     )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    new = commands.add_parser(
+        "new",
+        help="write a backend and its tests, to start from",
+        description="Write NAME.py, a backend that runs, and test_NAME.py, its tests.\n"
+        "No file is overwritten.",
+        epilog="Example: backend-contract new my_backend --directory src",
+    )
+    _add_new(new)
+    check_ = commands.add_parser(
+        "check",
+        usage="%(prog)s [OPTION ...] [TARGET ...]",
+        help="check classes against the contract",
+        description="Check classes against the contract; default: the targets in pyproject.toml.\n"
+        "Type checkers read them (layer S); without --run, none is imported.",
+        epilog="Example: backend-contract check --run mine.py:MineBackend\n"
+        "Exit status: 0 all clauses hold, 1 violated or unchecked, 2 could not check.",
+    )
+    _add_check(check_)
     clauses = commands.add_parser(
         "clauses",
         help="list the clauses of the contract",
         description="List the clauses of the contract: id, level, layers and text.",
+        epilog="Example: backend-contract clauses",
     )
     clauses.set_defaults(command=_clauses)
     explain = commands.add_parser(
         "explain",
         help="explain one clause",
         description="Print one clause: why it exists, how to fix a violation, and two examples.",
+        epilog="Example: backend-contract explain BC501",
     )
     explain.set_defaults(command=_explain)
     explain.add_argument("clause", metavar="CLAUSE", help="id of the clause, such as BC501")
-    _add_stubs(
-        commands.add_parser(
-            "stubs",
-            help="write stubs for your type checkers",
-            description="Write stubs of aconfig, gRPC and FastAPI, as far as the environment has "
-            "no types for them, and print the settings with which type checkers read them. A file "
-            "that differs is kept.",
-        )
+    stubs = commands.add_parser(
+        "stubs",
+        help="write stubs for your type checkers",
+        description="Write stubs of aconfig, gRPC and FastAPI, as far as the environment has no\n"
+        "types for them, and print the settings with which type checkers read them.\n"
+        "A file that differs is kept.",
+        epilog="Example: backend-contract stubs typings",
     )
+    _add_stubs(stubs)
     return parser
+
+
+def _add_new(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_new)
+    parser.add_argument("name", metavar="NAME", help="name of the module, such as my_backend")
+    parser.add_argument(
+        "--structural", action="store_true", help="write a class that inherits nothing"
+    )
+    parser.add_argument(
+        "--directory",
+        default=".",
+        metavar="DIRECTORY",
+        help="where to write them (default: the current directory)",
+    )
 
 
 def _add_stubs(parser: argparse.ArgumentParser) -> None:
@@ -157,101 +208,90 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="TARGET",
         help="package.module:Class, path/to/file.py:Class, or a file, directory or package to "
-        "search for backends (default: the targets in pyproject.toml)",
+        "search",
     )
     parser.add_argument(
         "--checker",
         type=_checker_names,
         action="extend",
-        metavar="NAME",
-        help=f"type checkers to run, comma-separated: {', '.join(CHECKERS)}, or `{ALL}` for every "
-        f"installed one (default: {next(iter(CHECKERS))})",
+        metavar="NAME[,...]",
+        help=f"{', '.join(CHECKERS)}, {ALL}".replace(",", " (default),", 1),
     )
     parser.add_argument(
         "--python",
         metavar="PATH",
-        help="interpreter of the environment to check (default: that of this command)",
+        help="interpreter to check for (default: this one)",
     )
-    parser.add_argument(
-        "--run",
-        action="store_true",
-        help="also import each target, in a separate process, and try its behaviour (layer B)",
-    )
-    parser.add_argument(
-        "--backend-config",
-        type=Path,
-        metavar="FILE",
-        help="YAML file with the configuration that the class needs; requires --run",
-    )
-    parser.add_argument(
-        "--factory",
-        metavar="MODULE:FUNCTION",
-        help="function that returns a new backend of the one target; requires --run",
-    )
-    parser.add_argument(
-        "--time-limit",
-        metavar="SECONDS",
-        help="how long the first start may take (default: 300); requires --run",
-    )
-    parser.add_argument(
-        "--exclusive",
-        action="store_true",
-        help="never start two backends at a time; requires --run",
-    )
-    parser.add_argument(
-        "--verbose",
-        "-v",
-        action="store_true",
-        help="show everything that the targets print, not only beside a failure",
-    )
-    for name, verb in (("select", "check only"), ("ignore", "do not check")):
+    for name, word in (("select", "only"), ("ignore", "without")):
         parser.add_argument(
             f"--{name}",
             type=lambda text: text.split(","),
             action="extend",
             metavar="IDS",
-            help=f"{verb} these clauses: ids or prefixes, comma-separated",
+            help=f"{word} these clauses: ids or prefixes",
         )
-    parser.add_argument(
-        "--fix",
-        action="store_true",
-        help="first write missing annotations",
+    parser.add_argument("--no-cache", action="store_true", help="do not use the cache directory")
+    run = parser.add_argument_group("behaviour (layer B); the others require --run")
+    run.add_argument(
+        "--run", action="store_true", help="import and try each target, in a separate process"
     )
-    parser.add_argument(
-        "--unsafe-fixes",
-        action="store_true",
-        help="with --fix: edits that may change behaviour",
+    run.add_argument(
+        "--backend-config",
+        type=Path,
+        metavar="FILE",
+        help="YAML file with its configuration",
     )
-    parser.add_argument(
-        "--diff",
-        action="store_true",
-        help="with --fix: print a diff, write nothing",
+    run.add_argument(
+        "--factory",
+        metavar="MODULE:FUNCTION",
+        help="makes a new backend of the one target",
     )
-    parser.add_argument(
-        "--lenient", action=argparse.BooleanOptionalAction, help="pass unchecked clauses"
+    run.add_argument(
+        "--time-limit",
+        metavar="SECONDS",
+        help="how long the first start may take (default: 300)",
     )
-    parser.add_argument(
-        "--error-on-warning",
-        action=argparse.BooleanOptionalAction,
-        help="fail on SHOULD clauses as on MUST clauses",
+    run.add_argument("--exclusive", action="store_true", help="never start two backends at a time")
+    fixes = parser.add_argument_group("fixes")
+    fixes.add_argument("--fix", action="store_true", help="first write missing annotations")
+    fixes.add_argument(
+        "--unsafe-fixes", action="store_true", help="with --fix: edits that may change behaviour"
     )
-    parser.add_argument(
+    fixes.add_argument(
+        "--diff", action="store_true", help="with --fix: print a diff, write nothing"
+    )
+    report = parser.add_argument_group("report")
+    report.add_argument(
+        "--verbose", "-v", action="store_true", help="show all that the targets print"
+    )
+    for name, text in (
+        ("lenient", "pass unchecked clauses"),
+        ("error-on-warning", "fail on SHOULD too"),
+    ):
+        report.add_argument(
+            f"--{name}", action="store_true", default=None, help=f"{text}, or --no-{name}"
+        )
+        report.add_argument(
+            f"--no-{name}",
+            dest=name.replace("-", "_"),
+            action="store_false",
+            default=None,
+            help=argparse.SUPPRESS,
+        )
+    report.add_argument(
         "--output-format",
         choices=FORMATS,
         default=FORMATS[0],
         metavar="FORMAT",
-        help="full: grouped by target; concise: one line per finding; json, github, sarif, "
-        "junit: for other programs; markdown, html: a page; baseline: expected violations for "
-        "pyproject.toml (default: %(default)s)",
+        help=f"{', '.join(FORMATS)} (default: %(default)s)",
     )
-    parser.add_argument(
+    report.add_argument(
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
         metavar="WHEN",
-        help="always, never, or auto: on a terminal unless NO_COLOR is set (default: %(default)s)",
+        help="always, never or auto (default: %(default)s)",
     )
-    parser.add_argument("--no-cache", action="store_true", help="do not use the cache directory")
 
 
 class _PrintVersion(argparse.Action):
@@ -261,6 +301,23 @@ class _PrintVersion(argparse.Action):
         from importlib.metadata import version
 
         print(f"backend-contract {version('backend-contract')}")
+        parser.exit()
+
+
+class _PrintCompletion(argparse.Action):
+    """The action that prints a completion script."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, _: object, shell: object, __: object = None
+    ) -> None:
+        try:
+            import shtab
+        except ImportError:
+            raise not_installed("shtab", "backend-contract[check]") from None
+        assert isinstance(parser, _Parser)
+        files, folders = shtab.FILE, shtab.DIRECTORY
+        parser.complete_paths({"TARGET": files, "FILE": files, "PATH": files, "DIRECTORY": folders})
+        print(shtab.complete(parser, str(shell)), end="")
         parser.exit()
 
 
@@ -307,6 +364,12 @@ def _explain(options: argparse.Namespace) -> int:
     for label, example in (("Bad", clause.bad), ("Good", clause.good)):
         print(f"\n{label}:\n\n{textwrap.indent(example, '    ')}", end="")
     return OK
+
+
+def _new(options: argparse.Namespace) -> int:
+    from backend_contract._conformance.cli.new import new
+
+    return new(options.name, options.directory, structural=options.structural)
 
 
 def _stubs(options: argparse.Namespace) -> int:

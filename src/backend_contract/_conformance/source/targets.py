@@ -214,14 +214,33 @@ def module_by_name(name: str, search: SearchContext) -> Module:
     """
     if not is_dotted_name(name):
         raise CouldNotCheckError(f"{EXPECTED_TARGET}, got {name!r}")
-    module = search.modules.below(search.here).module(name)
+    finder = search.modules.below(search.here)
+    module = finder.module(name)
     if module is None:
+        target = _dotted_class(name, finder, search)
+        if target is not None:
+            raise CouldNotCheckError(f"{name}: put a colon before the class, as in {target}")
         raise CouldNotCheckError(
             f"no Python source of a module {name!r}, neither in the current directory nor in the "
             f"environment of {search.environment.python}; install it there, or give the path of "
             "a file"
         )
     return module
+
+
+def _dotted_class(name: str, finder: ModuleFinder, search: SearchContext) -> str | None:
+    """Return the class that is written as Python would write it, spelled as a target."""
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        module = finder.module(".".join(parts[:end]))
+        if module is not None:
+            qualname = ".".join(parts[end:])
+            try:
+                target_in(module, qualname, name, search)
+            except CouldNotCheckError:
+                return None
+            return f"{module.name}:{qualname}"
+    return None
 
 
 def is_dotted_name(name: str) -> bool:

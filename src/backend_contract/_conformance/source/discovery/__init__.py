@@ -405,6 +405,11 @@ def _is_directory(path: Path) -> bool:
 
 
 def _find_class(text: str, search: SearchContext) -> Target:
+    location, _, as_in_pytest = text.partition("::")
+    if location and is_dotted_name(qualname := as_in_pytest.replace("::", ".")):
+        raise CouldNotCheckError(
+            f"{text}: put one colon before the class, as in {location}:{qualname}"
+        )
     location, _, qualname = text.rpartition(":")
     if not location or not is_dotted_name(qualname):
         raise CouldNotCheckError(f"{EXPECTED_TARGET}, got {text!r}")
