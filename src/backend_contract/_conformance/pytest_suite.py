@@ -98,8 +98,9 @@ class SuiteTest:
 
     def _judge(self) -> None:
         clause = self._clause
-        if type(self._suite).pytest_generate_tests is not self._base.pytest_generate_tests:
-            _fail(f"{type(self._suite).__name__}: must not override pytest_generate_tests")
+        suite: Any = self._suite.__class__
+        if suite.pytest_generate_tests is not self._base.pytest_generate_tests:
+            _fail(f"{suite.__name__}: must not override pytest_generate_tests")
         expected = self._expected_violations().get(clause.id)
         finding = self._finding(clause)
         self._result = _result(finding, expected)
@@ -169,8 +170,8 @@ class SuiteTest:
     def _kit(self) -> Kit:
         """Return the kit of this test: that of its suite and parameters, or one of its own."""
         shares = not self._has_function_fixtures()
-        node = self._node.parent if shares else self._node
-        kits: dict[str, Kit] = vars(node).setdefault(_KITS, {})
+        node: Any = self._node.parent if shares else self._node
+        kits: dict[str, Kit] = node.__dict__.setdefault(_KITS, {})
         key = self._key(self._node)
         if key not in kits:
             kits[key] = self._new_kit(shares=shares)
