@@ -28,6 +28,7 @@ def test_table() -> None:
         "BC101:SB BC102:SB BC103:SB BC104:SB "
         "BC201:SB BC202:SB BC203:B BC204:B BC205:B BC206:B "
         "BC301:B BC302:B BC303:B BC304:B BC305:B BC306:B BC307:SB BC308:B BC309:SB "
+        "BC310:B BC311:B BC312:B BC313:B "
         "BC401:SB BC402:B BC403:B BC404:B BC405:B BC406:B "
         "BC501:SB BC502:B BC503:B BC504:B BC505:B BC506:B BC507:B BC508:B"
     )
@@ -51,7 +52,7 @@ def test_in_layer() -> None:
 def test_level() -> None:
     """These clauses are of level SHOULD, and all others of level MUST."""
     assert [c.id for c in CLAUSES.values() if c.level is Level.SHOULD] == (
-        ["BC104", "BC206", "BC406", "BC507", "BC508"]
+        ["BC104", "BC206", "BC310", "BC311", "BC313", "BC406", "BC507", "BC508"]
     )
 
 

@@ -169,7 +169,7 @@ def test_only_true_is_started(value: object) -> None:
         def start(self) -> None:
             self.is_started = value  # type: ignore[assignment]  # wrong on purpose
 
-    hint = "Make it a property" if callable(value) else "Set the flag"
+    hint = "Make it a property" if callable(value) else "set the flag"
     with pytest.raises(BackendStartError, match=hint) as error:
         ensure_started(Odd())
     assert clause_of(error) == "BC302"

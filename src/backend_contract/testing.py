@@ -123,9 +123,10 @@ class BackendConformance:
     def received_contexts(
         self, backend: Any
     ) -> Mapping[str, object] | Iterable[tuple[str, object]] | None:
-        """Return what was received (BC506), or ``None`` if it cannot be seen.
+        """Return what was received (BC504, BC506), or ``None`` if it cannot be seen.
 
-        Pairs of a model id and its context, or the ``x-route-info`` in it.
+        Pairs of a model id and its context, or a value of its metadata. Called in the thread and
+        the ``contextvars`` context of each call, right after it.
         """
         del backend
         return None

@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 WITHOUT_CODE = {
     *("api.md", "checkers.md", "contract.md", "examples.md", "index.md", "names.md"),
-    "stability.md",
+    *("stability.md", "survey.md"),
 }
 WITH_CODE = [page.name for page in PAGES if page.name not in WITHOUT_CODE]
 PUBLIC_MODULES = (

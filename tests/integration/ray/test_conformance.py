@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 from example_modules import load_example
 
+from backend_contract import RuntimeServerContextType
 from backend_contract.testing import BackendConformance
 
 example = load_example("ray_backend")
@@ -24,9 +26,26 @@ def shared_cluster() -> Iterator[None]:
     keeper.stop()
 
 
+class WatchedBackend(example.RayBackend):  # type: ignore[misc]  # loaded from a file
+    """Notes the model of each call, in the context of that call."""
+
+    backend_type = "WATCHED_RAY"
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config)
+        self.model: ContextVar[str | None] = ContextVar("model", default=None)
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        super().handle_runtime_context(model_id, runtime_context)
+        self.model.set(model_id)
+
+
 class TestRayBackend(BackendConformance):
-    backend = example.RayBackend
+    backend = WatchedBackend
     config = CONFIG
+    metadata = {"x-route-info": "route-"}  # the kit adds a number to each
 
     @pytest.fixture(autouse=True)
     def restore_acquire(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,5 +60,6 @@ class TestRayBackend(BackendConformance):
 
         self.monkeypatch.setattr(type(example.CONNECTION), "acquire", acquire_after_call)
 
-    def received_contexts(self, backend: Any) -> Any:
-        return backend._placement.get()
+    def received_contexts(self, backend: Any) -> list[tuple[str, object]]:
+        model = backend.model.get()
+        return [] if model is None else [(model, backend._placement.get())]
