@@ -38,14 +38,14 @@ WarmCache = Callable[..., None]
 BACKENDS = """\
 from backend_contract import LocalBackend
 
-class Good(LocalBackend): ...
+class Good(LocalBackend): backend_type = "GOOD"
 
 class Bad(LocalBackend):
     def start(self) -> int: ...
-
+    backend_type = "BAD"
 class Open(LocalBackend):
     def stop(self): ...
-
+    backend_type = "OPEN"
 class Nameless(LocalBackend):
     backend_type = 7
 """

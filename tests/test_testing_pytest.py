@@ -442,9 +442,7 @@ FREEZE = {
 
 
 SOUND = "35 of 37 clauses exercised, 2 needs a suite"
-VIOLATED = (
-    "29 of 37 clauses exercised, 1 violated, 2 needs a suite, 6 clauses blocked by BC303"
-)
+VIOLATED = "29 of 37 clauses exercised, 1 violated, 2 needs a suite, 6 clauses blocked by BC303"
 
 
 @pytest.mark.exhaustive

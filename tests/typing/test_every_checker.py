@@ -17,15 +17,20 @@ from contextlib import AbstractContextManager
 from backend_contract import LocalBackend
 
 
-class Good(LocalBackend): ...
+class Good(LocalBackend):
+    backend_type = "GOOD"
 
 
 class Bad(LocalBackend):
+    backend_type = "BAD"
+
     def start(self) -> int:  # type: ignore
         return 1
 
 
 class Inferred(LocalBackend):
+    backend_type = "INFERRED"
+
     def start_lock(self):
         return threading.RLock()
 """
@@ -83,7 +88,7 @@ def test_name_in_report(checker: str, directory: Path, capsys: pytest.CaptureFix
     """The report names the checker and its version."""
     assert main(["check", "--checker", checker, "mine.py:Good"]) == 0
     shown = capsys.readouterr().out
-    assert f"9 ok (layer S, by {checker} {CHECKERS[checker].version()})\n" in shown
+    assert f"10 ok (layer S, by {checker} {CHECKERS[checker].version()})\n" in shown
 
 
 def test_disagreement(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,9 @@ from backend_contract.errors import CouldNotCheckError
 if TYPE_CHECKING:
     from conftest import WarmCache
 
-A_BACKEND = "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
+A_BACKEND = (
+    'from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): backend_type = "MINE"\n'
+)
 FILES: dict[str, bytes] = {
     "empty.py": b"",
     "binary.py": bytes(range(256)),
@@ -137,7 +139,7 @@ def test_unusual_target(
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
     assert main(["check", target]) == 0
     shown = capsys.readouterr()
-    assert "9 ok (layer S" in shown.out
+    assert "10 ok (layer S" in shown.out
     assert shown.err == ""
 
 
@@ -169,10 +171,10 @@ def test_many_classes(
     directory = tmp_path_factory.mktemp("many")
     warm_cache([directory])
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
-    classes = "".join(f"class C{n}(LocalBackend): ...\n" for n in range(150))
+    classes = "".join(f"class C{n}(LocalBackend): backend_type = 'C{n}'\n" for n in range(150))
     (directory / "many.py").write_text(f"from backend_contract import LocalBackend\n{classes}")
     assert main(["check", str(directory / "many.py")]) == 0
-    assert capsys.readouterr().out.count("9 ok (layer S") == 150
+    assert capsys.readouterr().out.count("10 ok (layer S") == 150
 
 
 arguments = st.text(

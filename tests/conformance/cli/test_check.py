@@ -28,7 +28,7 @@ from backend_contract.errors import CouldNotCheckError
 if TYPE_CHECKING:
     from conftest import Command, Main, WarmCache
 
-GOOD = "from backend_contract import LocalBackend\n\nclass Good(LocalBackend): ...\n"
+GOOD = 'from backend_contract import LocalBackend\n\nclass Good(LocalBackend): backend_type = "G"\n'
 
 
 # Exit statuses.
@@ -39,7 +39,7 @@ def test_ok(project: Path, command: Command) -> None:
     run = command("check", "mine.py:Good")
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("mine.py:Good\n  BC101  ok         `backend_type` is a `str`")
-    assert re.search(r"^9 ok \(layer S, by mypy \d+\.\d+.*\)$", run.stdout, re.MULTILINE)
+    assert re.search(r"^10 ok \(layer S, by mypy \d+\.\d+.*\)$", run.stdout, re.MULTILINE)
 
 
 def test_violated(project: Path, command: Command) -> None:
@@ -56,7 +56,7 @@ def test_violated(project: Path, command: Command) -> None:
         ("fix", "Return nothing from `start`: `-> None`."),
     ]:
         assert re.search(rf"^ {{20}}{label} +{re.escape(text)}", block, re.MULTILINE)
-    assert "8 ok, 1 violated (layer S, by mypy" in run.stdout
+    assert "9 ok, 1 violated (layer S, by mypy" in run.stdout
 
 
 def test_unchecked(run_main: Main) -> None:
@@ -65,11 +65,11 @@ def test_unchecked(run_main: Main) -> None:
     assert shown.status == 1
     assert "`stop` has no return annotation" in shown.out
     last = shown.out.splitlines()[-1]
-    assert last.startswith("8 ok, 1 unchecked (layer S")
+    assert last.startswith("9 ok, 1 unchecked (layer S")
     assert "lenient" not in last
     lenient = run_main("check", "--lenient", "mine.py:Open")
     assert lenient.status == 0
-    assert lenient.out.splitlines()[-1].startswith("8 ok, 1 unchecked (layer S")
+    assert lenient.out.splitlines()[-1].startswith("9 ok, 1 unchecked (layer S")
     assert "lenient" in lenient.out.splitlines()[-1]
     assert run_main("check", "--lenient", "mine.py:Bad").status == 1
 
@@ -99,14 +99,14 @@ def test_several_targets(run_main: Main) -> None:
     shown = run_main("check", "mine.py:Good", "broken.py:X", "mine.py:Bad", "nowhere:X")
     assert shown.status == 2
     assert re.findall(r"^\S+:\w+$", shown.out, re.MULTILINE) == ["mine.py:Good", "mine.py:Bad"]
-    assert "9 ok" in shown.out
+    assert "10 ok" in shown.out
     assert "1 violated" in shown.out
     assert shown.err.count("backend-contract: error: ") == shown.err.count("\n") == 2
 
 
 def test_repeated_target(run_main: Main) -> None:
     """A target that is given twice is reported twice."""
-    assert run_main("check", "mine.py:Good", "mine.py:Good").out.count("9 ok") == 2
+    assert run_main("check", "mine.py:Good", "mine.py:Good").out.count("10 ok") == 2
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_packages(project: Path, run_main: Main) -> None:
     (project / "package/inner.py").write_text(GOOD)
     shown = run_main("check", "package.inner:Good", "package:Renamed", "package/inner.py:Good")
     assert (shown.status, shown.err) == (0, "")
-    assert shown.out.count("9 ok") == 3
+    assert shown.out.count("10 ok") == 3
 
 
 def test_untyped_package(project: Path, command: Command) -> None:
@@ -248,12 +248,14 @@ def test_untyped_package(project: Path, command: Command) -> None:
     installed = project / "installed"
     (installed / "untyped").mkdir(parents=True)
     (project / "mine.py").rename(installed / "untyped/__init__.py")
-    (project / "mine.py").write_text("import untyped\nclass Mine(untyped.Bad): ...\n")
+    (project / "mine.py").write_text(
+        'import untyped\nclass Mine(untyped.Bad): backend_type = "MINE"\n'
+    )
     targets = ["untyped:Good", "untyped:Bad", f"{project}/mine.py:Mine"]
     run = command("check", *targets, cwd=Path("/"), PYTHONPATH=str(installed))
     assert (run.returncode, run.stderr) == (1, "")
-    assert "9 ok" in run.stdout
-    assert run.stdout.count("8 ok, 1 violated") == 2
+    assert "10 ok" in run.stdout
+    assert run.stdout.count("9 ok, 1 violated") == 2
 
 
 # Output.
@@ -269,7 +271,7 @@ def test_concise(run_main: Main) -> None:
     assert "; found: def start(self) -> int; expected: def start(self) -> None" in violated
     assert unchecked.startswith("mine.py:9: BC309 unchecked: `stop` has no return annotation; ")
     assert unchecked.endswith("; Write `def stop(self) -> None`.")
-    assert last.startswith("3 targets: 25 ok, 1 violated, 1 unchecked (layer S, by mypy")
+    assert last.startswith("3 targets: 28 ok, 1 violated, 1 unchecked (layer S, by mypy")
 
 
 def test_absolute_path(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +331,7 @@ def test_terminal_color(
     status, shown = on_terminal("check", "mine.py:Good", cwd=project, variables=variables)
     assert status == 0
     assert (b"\x1b[32mok" in shown) is colored
-    assert b"9 ok (layer S" in shown
+    assert b"10 ok (layer S" in shown
     assert b"\r\x1b[Kmypy: checking 1 target (0 s)" in shown
 
 
@@ -341,7 +343,7 @@ def test_should(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
         assert run_main("check", "--error-on-warning", target).status == 1
     shown = run_main("check", "mine.py:Bad")
     assert "BC309  warning" in shown.out
-    assert "8 ok, 1 violated, 1 of them a warning" in shown.out
+    assert "9 ok, 1 violated, 1 of them a warning" in shown.out
 
 
 def test_several_checkers(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,7 +352,7 @@ def test_several_checkers(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> No
     shown = run_main("check", "--checker=ty,mypy", "mine.py:Bad")
     assert shown.status == 2
     assert "ty is not installed" in shown.err
-    assert "8 ok, 1 violated (layer S, by mypy" in shown.out
+    assert "9 ok, 1 violated (layer S, by mypy" in shown.out
 
 
 class Rival:

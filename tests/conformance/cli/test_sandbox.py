@@ -45,7 +45,12 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 Try = Callable[..., Report]
 
-HEAD = "import os, sys\nfrom backend_contract import LocalBackend\n\nclass Mine(LocalBackend):\n"
+HEAD = """\
+import os, sys
+from backend_contract import LocalBackend
+class Mine(LocalBackend):
+    backend_type = "MINE"
+"""
 
 
 # The command.

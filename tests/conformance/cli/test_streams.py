@@ -96,6 +96,7 @@ def test_sandbox(checked: Path, cache_home: Path) -> None:
     (checked / "loud.py").write_text(
         "import os, sys\nfrom backend_contract import LocalBackend\n\n"
         "class Loud(LocalBackend):\n"
+        "    backend_type = 'LOUD'\n"
         "    def start(self) -> None:\n"
         "        print('started', file=sys.stderr)\n"
         "        os.write(1, b'started')\n"

@@ -23,6 +23,8 @@ from backend_contract import LocalBackend
 class Shared(LocalBackend):
     def stop(self):
         self._started = False
+
+    backend_type = "SHARED"
 """
 UNCHECKED = '''\
 """Backends without annotations."""

@@ -87,7 +87,7 @@ def test_annotations_are_aliases() -> None:
 def test_bundled_stubs(target: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The examples pass a check with the bundled stubs."""
     assert main(["check", f"{ROOT}/examples/{target}"]) == 0
-    assert "9 ok (layer S" in capsys.readouterr().out
+    assert "10 ok (layer S" in capsys.readouterr().out
 
 
 def test_half_of_context_union(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,12 +96,13 @@ def test_half_of_context_union(tmp_path: Path, capsys: pytest.CaptureFixture[str
     path.write_text(
         "import grpc\nfrom backend_contract import LocalBackend\n\n"
         "class Mine(LocalBackend):\n"
+        "    backend_type = 'MINE'\n"
         "    def handle_runtime_context(\n"
         "        self, model_id: str, runtime_context: grpc.ServicerContext\n"
         "    ) -> None: ...\n"
     )
     assert main(["check", f"{path}:Mine"]) == 1
-    assert "8 ok, 1 violated" in capsys.readouterr().out
+    assert "9 ok, 1 violated" in capsys.readouterr().out
 
 
 def installed_files() -> set[str]:

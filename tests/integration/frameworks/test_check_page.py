@@ -22,8 +22,13 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/check.md").read_text(encoding="utf-8")
 SETTINGS, HOOK, WORKFLOW = re.findall(r"^```(?:toml|yaml)\n(.*?)^```", PAGE, re.M | re.S)
 
-GOOD = "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
-BAD = GOOD.replace("...", "\n    def start(self) -> int: ...")
+GOOD = """\
+from backend_contract import LocalBackend
+
+class Mine(LocalBackend):
+    backend_type = "MINE"
+"""
+BAD = f"{GOOD}    def start(self) -> int: ...\n"
 
 
 @pytest.fixture
@@ -99,7 +104,7 @@ def test_workflow(repository: Path) -> None:
     (repository / "mine.py").write_text(BAD)
     annotated = run(annotate, repository)
     assert annotated.returncode == 1
-    assert annotated.stdout.startswith("::error file=mine.py,line=4,title=BC309 violated::")
+    assert annotated.stdout.startswith("::error file=mine.py,line=5,title=BC309 violated::")
     assert run(report, repository).returncode == 0
     uploaded = next(step["with"]["sarif_file"] for step in steps if "sarif_file" in str(step))
     log = json.loads((repository / uploaded).read_text())

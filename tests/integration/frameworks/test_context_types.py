@@ -42,6 +42,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
     for number, annotation in enumerate(ANNOTATIONS):
         lines += [
             f"class Mine{number}(LocalBackend):",
+            f"    backend_type = 'MINE{number}'",
             "    def handle_runtime_context(",
             f"        self, model_id: str, runtime_context: {annotation}",
             "    ) -> None: ...",

@@ -45,7 +45,7 @@ class WatchedBackend(example.RayBackend):  # type: ignore[misc]  # loaded from a
 class TestRayBackend(BackendConformance):
     backend = WatchedBackend
     config = CONFIG
-    metadata = {"x-route-info": "route-"}  # the kit adds a number to each
+    metadata = (("x-route-info", "route-"),)  # the kit adds a number to each
 
     @pytest.fixture(autouse=True)
     def restore_acquire(self, monkeypatch: pytest.MonkeyPatch) -> None:

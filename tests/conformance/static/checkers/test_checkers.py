@@ -37,7 +37,8 @@ FakeProgram = Callable[..., None]
 @pytest.fixture
 def target(tmp_path: Path) -> str:
     (tmp_path / "mine.py").write_text(
-        "from backend_contract import LocalBackend\n\nclass Mine(LocalBackend): ...\n"
+        "from backend_contract import LocalBackend\n\n"
+        'class Mine(LocalBackend): backend_type = "MINE"\n'
     )
     return f"{tmp_path}/mine.py:Mine"
 
@@ -204,7 +205,7 @@ def test_all(
     """`all` means every installed checker."""
     monkeypatch.setattr(subprocesses, "find_program", lambda _: None)
     assert command.main(["check", "--no-cache", "--checker", "all", target]) == 0
-    assert "9 ok (layer S, by mypy 7.1)" in capsys.readouterr().out
+    assert "10 ok (layer S, by mypy 7.1)" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("fake_mypy")
@@ -223,7 +224,7 @@ def test_one_fails(
     fake("ty", "echo '[]'")
     assert command.main(["check", "--no-cache", *names, target]) == 2
     shown = capsys.readouterr()
-    assert "9 ok (layer S, by mypy 7.1)" in shown.out
+    assert "10 ok (layer S, by mypy 7.1)" in shown.out
     assert "ty 1.2.3 failed a built-in self-test" in shown.err
 
 
