@@ -203,7 +203,7 @@ def test_error_beside_findings(
 def test_target_not_executed(project: Path, command: Command) -> None:
     """A target is never imported without ``--run``, however it is named."""
     (project / "raising.py").write_text(
-        "import pathlib\npathlib.Path('executed').touch()\nraise RuntimeError\n" + GOOD
+        GOOD + "import pathlib\npathlib.Path('executed').touch()\nraise RuntimeError\n"
     )
     assert command("check", "raising.py:Good", "raising:Good").returncode == 0
     assert not (project / "executed").exists()
