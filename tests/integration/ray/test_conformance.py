@@ -13,6 +13,7 @@ from backend_contract import RuntimeServerContextType
 from backend_contract.testing import BackendConformance
 
 example = load_example("ray_backend")
+RayBackend: Any = example.RayBackend
 
 CONFIG = {"cpus": 1, "placements": {f"route-{number}": {} for number in range(16)}}
 
@@ -20,13 +21,13 @@ CONFIG = {"cpus": 1, "placements": {f"route-{number}": {} for number in range(16
 @pytest.fixture(scope="module", autouse=True)
 def shared_cluster() -> Iterator[None]:
     """Keep one cluster running, because Ray takes seconds to start one."""
-    keeper = example.RayBackend(CONFIG)
+    keeper = RayBackend(CONFIG)
     keeper.start()
     yield
     keeper.stop()
 
 
-class WatchedBackend(example.RayBackend):  # type: ignore[misc]  # loaded from a file
+class WatchedBackend(RayBackend):  # type: ignore[misc]  # loaded from a file
     """Notes the model of each call, in the context of that call."""
 
     backend_type = "WATCHED_RAY"
