@@ -90,6 +90,7 @@ class _Gate:
             self._go_on.set()
             with trial.doing(what, "start"):
                 _require_return(start, what)
+                trial.run.note_start(self._backend)
         return observed
 
     def _look(self, what: str, context: RuntimeServerContextType | None) -> HeldStart:

@@ -357,9 +357,10 @@ assert one.is_started is True""",
 )
 def _try_independence(trial: Trial) -> None:
     one, other = trial.new(), trial.new()
-    _require_own_configuration(trial, one, other)
+    # Later trials use the first one, which is told nothing.
+    _require_own_configuration(trial, other, one)
     _require_own_lock(trial, one, other)
-    _require_own_contexts(trial, one, other)
+    _require_own_contexts(trial, other, one)
     if trial.can_start and trial.holds("BC303"):
         _require_own_state(trial, one, other)
 
@@ -411,6 +412,7 @@ def _require_own_state(trial: Trial, one: Backend, other: Backend) -> None:
     if not trial.subject.exclusive and _starts_beside(trial, one, other):
         must_stop(trial, other, "stop(), of one of two started backends,")
         _require_still_started(trial, one, "stop() of another one")
+    trial.share(one)
 
 
 def _require_still_started(trial: Trial, backend: Backend, after: str) -> None:

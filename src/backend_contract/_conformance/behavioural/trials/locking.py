@@ -298,8 +298,8 @@ def _observe_restart(trial: Trial) -> _Restart:
     if not _is_free(trial, backend, "after start()"):
         return _Restart(kept_by="start()")
     earlier = backend.start_lock()
-    with trial.doing("stop()"), suppress(Exception):  # BC303 reports it
-        backend.stop()
+    with trial.doing("stop()"), suppress(StopTrial):  # BC303 reports it
+        trial.stop(backend)
     if not _is_free(trial, backend, "after stop()"):
         return _Restart(kept_by="stop()")
     admits = "stop()" if _admits(trial, backend, earlier) else ""
@@ -337,6 +337,7 @@ def _start_at_lock(trial: Trial, backend: Backend) -> bool:
         is_early = is_early and not answers(trial, start, "start(), at the lock,", "start")
     with trial.doing("start()", "start"), suppress(Exception):  # BC306 reports it
         start.result()
+        trial.run.note_start(backend)
     return is_early
 
 
