@@ -41,6 +41,8 @@ def held_starts(trial: Trial) -> list[HeldStart]:
 
 def held_if_possible(trial: Trial) -> list[HeldStart]:
     """Return what :func:`held_starts` does, or nothing if starts cannot be held."""
+    if not trial.can_start:
+        return []
     try:
         return held_starts(trial)
     except StopTrial as outcome:
@@ -122,7 +124,7 @@ def _require_return(start: WorkerCall[None], what: str) -> None:
         start.result()
     except StopTrial:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise unchecked(
             f"{what.rstrip(',')}, with `during_start`, raised {describe_exception(error)}"
         ) from error

@@ -392,7 +392,7 @@ def _require_own_contexts(trial: Trial, one: Backend, other: Backend) -> None:
 
     with (
         trial.context(trial.kinds[0], trial.subject.metadata) as context,
-        suppress(Exception),  # BC501 to BC506 report a failure
+        suppress(Exception, SystemExit),  # BC501 to BC506 report a failure
         trial.doing("handle_runtime_context()"),
     ):
         trial.in_thread(tell, "telling one backend").result()

@@ -115,8 +115,8 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
 def _start_configured(trial: Trial) -> _Restarts:
     """Start a backend that is configured, if the kit may do that and can see it."""
     backend, told = trial.new(), {**(trial.subject.config or {}), **_KEPT}
-    if register_for(trial, backend, _KEPT) and has_configuration(trial, backend, told):
-        with suppress(StopTrial):  # it may reject keys that it does not know
+    with suppress(StopTrial):  # of the hook, or of a backend that rejects keys it does not know
+        if register_for(trial, backend, _KEPT) and has_configuration(trial, backend, told):
             must_start(trial, backend, "start()")
             return _Restarts(backend, told)
     backend = trial.new()
