@@ -32,6 +32,9 @@ from backend_contract.testing import check_backend
 
 TESTS = Path(__file__).parents[2]
 
+# Some leave files open, which are collected during any later test.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
 every_clause = pytest.mark.parametrize("clause", CLAUSES.values(), ids=CLAUSES)
 
 

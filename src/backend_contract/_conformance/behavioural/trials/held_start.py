@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
-from backend_contract._conformance.behavioural.helpers import answers, inject_work, must_stop
+from backend_contract._conformance.behavioural.helpers import (
+    answers,
+    close_coroutine,
+    inject_work,
+    must_stop,
+)
 from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked
 from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract._conformance.results import Verdict
@@ -98,10 +103,12 @@ class _Gate:
     def _look(self, what: str, context: RuntimeServerContextType | None) -> HeldStart:
         backend = self._backend
         read = self._trial.in_thread(lambda: backend.is_started, f"is_started, during {what}")
-        told = self._trial.in_thread(
-            lambda: context and backend.handle_runtime_context("a model", context),
-            f"handle_runtime_context(), during {what}",
-        )
+
+        def tell() -> None:
+            if context is not None:
+                close_coroutine(backend.handle_runtime_context("a model", context))
+
+        told = self._trial.in_thread(tell, f"handle_runtime_context(), during {what}")
         answered = answers(self._trial, read, f"is_started, during {what}")
         was_started = False
         if answered:

@@ -388,7 +388,7 @@ def _require_own_contexts(trial: Trial, one: Backend, other: Backend) -> None:
     model_id = "told to one backend"
 
     def tell() -> None:  # in a thread: what goes into a ContextVar shows in this call only
-        one.handle_runtime_context(model_id, context)
+        close_coroutine(one.handle_runtime_context(model_id, context))
 
     with (
         trial.context(trial.kinds[0], trial.subject.metadata) as context,

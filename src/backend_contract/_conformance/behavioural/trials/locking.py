@@ -10,6 +10,7 @@ from backend_contract._conformance.behavioural.calls import WorkerCall, describe
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
     answers,
+    close_coroutine,
     must_start,
     must_stop,
 )
@@ -259,7 +260,7 @@ def _is_free(trial: Trial, backend: Backend, when: str) -> bool:
 def _register(trial: Trial, backend: Backend) -> bool:
     """Register the sample configuration, or an empty one; return whether that succeeds."""
     with trial.doing("register_config()"), suppress(Exception):
-        backend.register_config(configuration(trial.subject.config or {}))
+        close_coroutine(backend.register_config(configuration(trial.subject.config or {})))
         return True
     return False
 
@@ -269,8 +270,10 @@ def _tell(trial: Trial, backend: Backend) -> bool:
     with suppress(StopTrial):  # if no request can be made
         for kind in trial.kinds[:1]:
             with trial.context(kind, trial.subject.metadata) as context:
-                call = partial(backend.handle_runtime_context, "a model", context)
-                told = trial.in_thread(call, "handle_runtime_context()")
+                told = trial.in_thread(
+                    lambda: close_coroutine(backend.handle_runtime_context("a model", context)),
+                    "handle_runtime_context()",
+                )
                 return answers(trial, told, "handle_runtime_context()")
     return False
 
@@ -319,7 +322,7 @@ def _admits(trial: Trial, backend: Backend, lock: AbstractContextManager[object]
     """Return whether a second thread enters by *lock* beside a first one."""
     with backend.start_lock():
         second = _enter_in_thread(trial, backend, lock)
-        is_inside = second.ended_within(WINDOW / 2)
+        is_inside = second.ended_within(_SHORT)
     second.result()
     return is_inside
 

@@ -15,6 +15,7 @@ from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.calls import describe_exception
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
+    close_coroutine,
     inject_work,
     must_start,
     must_stop,
@@ -183,7 +184,7 @@ def _context_problem(trial: Trial, backend: Backend) -> str | None:
     with trial.context(kind, trial.subject.metadata) as context:
         try:
             with trial.doing("handle_runtime_context()"):
-                backend.handle_runtime_context("model", context)
+                close_coroutine(backend.handle_runtime_context("model", context))
         except (Exception, SystemExit) as error:
             return describe_exception(error)
     return None
