@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import threading
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -130,7 +131,10 @@ assert backend.is_started is False""",
 def _try_stop(trial: Trial) -> None:
     backend = trial.started()
     # In another thread than start(): a server may stop a backend that a request has started.
-    trial.in_thread(lambda: must_stop(trial, backend, "stop()"), "another thread").result()
+    if trial.run.running.get(id(backend)) != threading.get_ident():
+        must_stop(trial, backend, "stop()")
+    else:  # or in one whose id was given again, after that of start() has ended
+        trial.in_thread(lambda: must_stop(trial, backend, "stop()"), "another thread").result()
     _require_in_every_thread(trial, backend, False, "stop()")
     if trial.is_started(backend, "after stop() in another thread") is not False:
         raise violated(f"is_started is {backend.is_started!r} after stop() in another thread")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -250,10 +251,18 @@ def _is_held(when: str) -> StopTrial:
 
 
 def _is_free(trial: Trial, backend: Backend, when: str) -> bool:
-    entering = _enter_in_thread(trial, backend)
-    if not answers(trial, entering, f"entering the lock in another thread, {when},"):
-        return False
-    entering.result()
+    # One may have the id of a thread that has ended and keeps the lock, which is re-entrant then.
+    together = threading.Barrier(2)
+
+    def enter() -> None:
+        together.wait()
+        with backend.start_lock():
+            pass
+
+    for entering in [trial.in_thread(enter, "a second thread at the lock") for _ in range(2)]:
+        if not answers(trial, entering, f"entering the lock in another thread, {when},"):
+            return False
+        entering.result()
     return True
 
 
