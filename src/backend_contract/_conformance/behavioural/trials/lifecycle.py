@@ -143,15 +143,19 @@ def _try_stop(trial: Trial) -> None:
 @tries(
     "BC304",
     """\
-import threading
+import os, threading
 # replace `connect` by a part of the work of `start`
 backend, seen = make(), []
 backend.connect = lambda: seen.append("work")
+def held():
+    links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    return {*threading.enumerate(), *(os.readlink(each) for each in links if os.path.exists(each))}
 backend.start()
 seen.clear()
+before = held()
 backend.start()
 assert backend.is_started is True
-assert not seen, "the second start did its work again"
+assert not seen and before <= held(), "the second start did its work again"
 def enter():
     with backend.start_lock():
         seen.append("entered")
