@@ -213,13 +213,22 @@ def _frequent_thread_switches() -> Generator[None]:
     """\
 import threading
 from backend_contract.testing import http_request
-backend = make()
-with http_request() as request, backend.start_lock():
+# replace `connect` by a part of the work of `start`
+backend, reached, go_on = make(), threading.Event(), threading.Event()
+backend.connect = lambda: (reached.set(), go_on.wait())
+def answers(request):
     arguments = "model", request
     told = threading.Thread(target=backend.handle_runtime_context, args=arguments, daemon=True)
     told.start()
     told.join(5)
-    assert not told.is_alive(), "handle_runtime_context() waits for the lock\"""",
+    return not told.is_alive()
+with http_request() as request:
+    with backend.start_lock():
+        assert answers(request), "handle_runtime_context() waits for the lock"
+    threading.Thread(target=backend.start, daemon=True).start()
+    reached.wait(5)
+    assert answers(request), "handle_runtime_context() waits for start()"
+    go_on.set()""",
     after=("BC302", "BC405"),
 )
 def _try_not_waiting(trial: Trial) -> None:

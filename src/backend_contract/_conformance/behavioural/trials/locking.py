@@ -180,6 +180,7 @@ def _require_exclusion_at(trial: Trial, number: int) -> bool:
     "BC403",
     """\
 import threading
+from backend_contract.testing import http_request
 def is_free():
     entered = threading.Event()
     def enter():
@@ -188,14 +189,23 @@ def is_free():
     threading.Thread(target=enter, daemon=True).start()
     return entered.wait(5)
 backend = make()
-for error in (OSError(), ValueError(), RuntimeError(), KeyboardInterrupt(), SystemExit()):
+errors = ConnectionError, ValueError, RuntimeError, TimeoutError, KeyboardInterrupt, SystemExit
+for error in errors:
     try:
         with backend.start_lock():
             raise error
         raise AssertionError("the lock suppressed the exception")
-    except type(error):
+    except error:
         pass
     assert is_free(), "the lock is still held"
+try:
+    backend.register_config({})
+except NotImplementedError:
+    pass
+assert is_free(), "register_config() keeps the lock"
+with http_request() as request:
+    backend.handle_runtime_context("model", request)
+assert is_free(), "handle_runtime_context() keeps the lock"
 for member in (backend.start, backend.stop):
     member()
     assert is_free(), f"{member.__name__}() keeps the lock\"""",
