@@ -9,7 +9,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from support import Mine, Structural
@@ -56,6 +56,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     class Servers:
         kinds = ()
+        problems: ClassVar[dict[str, str]] = {}
 
         def start(self) -> None:
             done.append("start")
@@ -480,6 +481,8 @@ def test_async_request_without_frameworks() -> None:
     """An async handle_runtime_context violates BC501, without any framework too."""
 
     class Later(Mine):
+        backend_type = "LATER"
+
         async def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:  # type: ignore[override]  # wrong on purpose
             pass
 

@@ -164,6 +164,7 @@ class BC309(LocalBackend):
 
 
 class BC310(LocalBackend):
+    backend_type = "MINE"
     worker: threading.Thread | None = None
 
     def start(self) -> None:
@@ -179,6 +180,8 @@ class BC310(LocalBackend):
 
 
 class BC311(LocalBackend):
+    backend_type = "MINE"
+
     def start(self) -> None:
         if not self.is_started:
             asyncio.run(asyncio.sleep(0))
@@ -186,6 +189,8 @@ class BC311(LocalBackend):
 
 
 class BC312(LocalBackend):
+    backend_type = "MINE"
+
     contexts: ClassVar[dict[str, str | None]] = {}
 
     def handle_runtime_context(
@@ -195,6 +200,8 @@ class BC312(LocalBackend):
 
 
 class BC313(LocalBackend):
+    backend_type = "MINE"
+
     def start(self) -> None:
         os.environ["OMP_NUM_THREADS"] = "1"
         super().start()
@@ -256,6 +263,8 @@ class BC405(LocalBackend):
 
 
 class BC406(LocalBackend):
+    backend_type = "MINE"
+
     @property
     def is_started(self) -> bool:
         with self._start_lock:
@@ -325,6 +334,8 @@ class BC506(LocalBackend):
 
 
 class BC507(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.contexts: dict[str, str | None] = {}
@@ -337,6 +348,8 @@ class BC507(LocalBackend):
 
 
 class BC508(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.contexts: list[tuple[str, RuntimeServerContextType]] = []

@@ -159,6 +159,7 @@ class BC309(LocalBackend):
 
 
 class BC310(LocalBackend):
+    backend_type = "MINE"
     worker: threading.Thread | None = None
 
     def start(self) -> None:
@@ -177,6 +178,8 @@ class BC310(LocalBackend):
 
 
 class BC311(LocalBackend):
+    backend_type = "MINE"
+
     def start(self) -> None:
         if not self.is_started:
             with ThreadPoolExecutor(1) as pool:
@@ -185,6 +188,8 @@ class BC311(LocalBackend):
 
 
 class BC312(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.contexts: dict[str, str | None] = {}
@@ -196,6 +201,8 @@ class BC312(LocalBackend):
 
 
 class BC313(LocalBackend):
+    backend_type = "MINE"
+
     def start(self) -> None:
         self.environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         super().start()
@@ -251,6 +258,8 @@ class BC405(LocalBackend):
 
 
 class BC406(LocalBackend):
+    backend_type = "MINE"
+
     @property
     def is_started(self) -> bool:
         return self._started
@@ -321,6 +330,8 @@ class BC506(LocalBackend):
 
 
 class BC507(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.contexts: dict[str, str | None] = {}
@@ -332,6 +343,8 @@ class BC507(LocalBackend):
 
 
 class BC508(LocalBackend):
+    backend_type = "MINE"
+
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.contexts: dict[str, str | None] = {}

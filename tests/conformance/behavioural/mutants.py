@@ -705,11 +705,14 @@ class AppendsToLists(Inheriting):
 
 @violates("BC206")
 class KeepsTheFirstMapping(Inheriting):
+    registered = False
+
     def register_config(self, config):
-        if self.config:
-            super().register_config(config)
-        else:
-            self.config = config
+        earlier = self.config
+        super().register_config(config)
+        if not self.registered:
+            self.registered = True
+            self.config |= {key: config[key] for key in config if key not in earlier}
 
 
 @violates("BC206")
@@ -825,11 +828,16 @@ class SetsAnotherAttribute(Structural):
 
 @violates("BC302")
 class StartsWithTheFirstRequest(Structural):
+    asked = False
+
     def start(self):
-        pass
+        self.asked = True
+
+    def stop(self):
+        self.asked = self.is_started = False
 
     def handle_runtime_context(self, model_id, runtime_context):
-        self.is_started = True
+        self.is_started = self.asked
         super().handle_runtime_context(model_id, runtime_context)
 
 

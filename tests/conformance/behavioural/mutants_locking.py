@@ -157,6 +157,8 @@ class StartedBeforeItReconnects(Structural):
     worked = False
 
     def start(self):
+        if self.is_started:
+            return
         self.is_started = self.worked
         try:
             self.connect()

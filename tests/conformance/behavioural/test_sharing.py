@@ -99,14 +99,16 @@ def test_stopped_backend_that_cannot_stop() -> None:
 
 
 def test_share_own_backend() -> None:
-    """A trial hands its backend to later ones, unless there is one, or it is alone."""
+    """A trial hands its backend to later ones in place of another, unless it is alone."""
     run = a_run()
+    before = Trial(run, alone=False).started()
     trial = Trial(run, alone=False)
-    given, kept = trial.new(), trial.new()
+    given = trial.new()
+    trial.start(given, beside=True)
     trial.share(given)
-    trial.share(kept)
+    assert trial.clean_up() == []
     assert run.shared is given
-    Trial(a_run(), alone=True).share(kept)
+    assert [each.is_started for each in (before, given)] == [False, True]
     run = a_run()
     alone = Trial(run)
     alone.share(alone.new())
@@ -176,7 +178,7 @@ def test_records_by_name() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the time of the pace, which a test sets."""
     now = [0.0]
-    monkeypatch.setattr(runs, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(runs, "real_time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
@@ -314,6 +316,8 @@ def test_flag_after_failed_start() -> None:
 
 
 class Refused(Mine):
+    backend_type = "REFUSED"
+
     def start(self) -> None:
         try:
             raise ConnectionRefusedError("connection refused")

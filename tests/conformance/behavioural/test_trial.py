@@ -61,6 +61,7 @@ class NoServers:
     """Replaces the servers: a gRPC request works, an HTTP request fails."""
 
     kinds = ("grpc",)
+    problems = ()
 
     @contextmanager
     def request(self, kind: str, metadata: object) -> Iterator[object]:
@@ -630,43 +631,46 @@ def test_release_events() -> None:
     assert len(events) == 2
 
 
-def test_limit_per_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time limit applies to each call; by the test's clock they end after 1, 10.5 and 19."""
-    now = [0.0]
-    ends = [1.0, 10.5, 19.0]
-    asked: list[float] = []
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [([1.0, 10.5, 19.0], None), ([1.0, 11.5], Verdict.VIOLATED)],
+    ids=["each in time", "the second late"],
+)
+def test_limit_per_call(
+    ends: list[float], verdict: Verdict | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time limit, of ten seconds, applies to each call; *ends* is when they end."""
+    now, left = [0.0], [*ends]
+    at_work, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
     class Clock:
         monotonic = staticmethod(lambda: now[0])
 
     def clause(trial: Trial) -> None:
-        for _ in range(3):
+        for _ in ends:
             trial.call("start()", tick)
-
-    at_work, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
     def tick() -> None:
         at_work.release()
         go_on.acquire()
 
     def ended_within(task: WorkerCall[Any], seconds: float) -> bool:
-        """Let the time pass; meanwhile one call ends and the next begins."""
-        if not asked:
+        """Let the time pass until then, or until a call ends."""
+        if now[0] == 0:
             at_work.acquire()
-        asked.append(seconds)
-        start, now[0] = now[0], ends.pop(0)
+        if now[0] + seconds < left[0]:
+            now[0] += seconds
+            return False
+        now[0] = left.pop(0)
         go_on.release()
-        if not ends:
-            task.thread.join()
-            return True
-        at_work.acquire()
-        now[0] = start + seconds
-        return False
+        (at_work.acquire if left else task.thread.join)()
+        return not left
 
     monkeypatch.setattr(trials, "real_time", Clock)
     monkeypatch.setattr(WorkerCall, "ended_within", ended_within)
-    assert carried_out(clause) is None
-    assert asked == [10, 1, 9.5]
+    outcome = carried_out(clause)
+    go_on.release()
+    assert (outcome and outcome.verdict) is verdict
 
 
 # Clean-up.

@@ -25,7 +25,6 @@ __all__ = [
     "InjectedError",
     "answers",
     "close_coroutine",
-    "ignore_failures",
     "inject_work",
     "must_start",
     "must_stop",
@@ -118,13 +117,6 @@ def require_none(returned: object, what: str) -> None:
     if returned is not None:
         close_coroutine(returned)
         raise violated(f"{what} returned {returned!r}")
-
-
-def ignore_failures(trial: Trial, backend: Backend, member: str, *arguments: object) -> None:
-    """Call a method, ignoring whether it exists, raises or hangs: other clauses report that."""
-    limited_as = "start" if member == "start" else ""
-    with trial.doing(f"{member}()", limited_as), suppress(BaseException):
-        close_coroutine(getattr(backend, member)(*arguments))
 
 
 def close_coroutine(returned: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -146,8 +147,8 @@ class Run:
     """What several clauses judge, by name: each was observed once."""
     observed: dict[str, StopTrial] = field(default_factory=dict[str, StopTrial])
     """Violations that were seen on the way, by the id of their clause."""
-    running: set[int] = field(default_factory=set[int])
-    """The ids of the backends that were started, and not stopped since."""
+    running: dict[int, int] = field(default_factory=dict[int, int])
+    """The ids of the backends that were started, and not stopped since; and of the threads."""
     has_started: bool = False
     """Whether any start has succeeded."""
     start_hangs: bool = False
@@ -159,14 +160,14 @@ class Run:
         self.pace = Pace(self.subject.time_limit, self.subject.name_of("time_limit"))
 
     def note_start(self, backend: Backend) -> None:
-        """Note that *backend* has been started."""
+        """Note that *backend* has been started, as a rule in this thread."""
         self.has_started = True
-        self.running.add(id(backend))
+        self.running[id(backend)] = threading.get_ident()
         if len(self.settings) == 1:
             self.settings.append(settings())
 
     def note_stop(self, backend: Backend) -> None:
         """Note that *backend* has been stopped."""
-        self.running.discard(id(backend))
+        self.running.pop(id(backend), None)
         if len(self.settings) == 2:
             self.settings.append(settings())

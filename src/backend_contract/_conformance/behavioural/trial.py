@@ -174,10 +174,12 @@ class Trial:
     def share(self, backend: Backend) -> None:
         """Let later trials use *backend*, which this one has created, instead of stopping it.
 
-        What they have used before has been stopped when this one was started.
+        What they have used before is stopped when this trial ends, unless it has been already.
         """
         if self._shares:
             self.borrows = True
+            if self.run.shared is not None:
+                self.adopt(self.run.shared)
             self.run.shared = backend
             self._created.remove(backend)
 

@@ -31,22 +31,39 @@ _ROUNDS = 25
 @tries(
     "BC506",
     """\
-import sys, threading
+import re, threading, time
 from concurrent.futures import ThreadPoolExecutor
-from backend_contract.testing import http_request
-backend, together = make(), threading.Barrier(8)
-def tell(number):
-    together.wait()
-    for round_ in range(200):
-        backend.handle_runtime_context(f"model-{number}-{round_}", request)
-interval = sys.getswitchinterval()
-with http_request({"x-route-info": "somewhere"}) as request, ThreadPoolExecutor(8) as pool:
-    sys.setswitchinterval(1e-6)
+from contextlib import ExitStack
+from backend_contract.testing import grpc_context, http_request
+models, kinds = "abcd", [grpc_context, http_request]  # that your backend and you have
+keys, rounds = ["x-route-info", "tenant"], 30  # the keys that your backend reads
+backend, together, seen = make(), threading.Barrier(len(models)), []
+def switch(*_):  # to another thread, before each line
+    time.sleep(1e-5)
+    return switch
+def tell(model, requests):
+    for number in range(rounds):
+        together.wait(20)
+        backend.handle_runtime_context(model, requests[number % 2])
+        together.wait(20)
+        seen.append(repr(vars(backend)))  # or where it keeps them
+with ExitStack() as stack, ThreadPoolExecutor(len(models)) as pool:
+    requests = [
+        [
+            stack.enter_context(kinds[n % len(kinds)]([(key, f"{model}-{i}") for key in keys]))
+            for i in range(2)
+        ]
+        for n, model in enumerate(models)
+    ]
+    threading.settrace(switch)
     try:
-        list(pool.map(tell, range(8)))
+        list(pool.map(tell, models, requests))
     finally:
-        sys.setswitchinterval(interval)
-# then look into `backend`: each model must be there once, with its own context""",
+        threading.settrace(None)
+always, kept = (re.findall(r"'(\\w)'[,:] '(\\w-\\d)'", x) for x in ("".join(seen), seen[-1]))
+assert len(kept) in (0, len(models), rounds * len(models)), f"{len(kept)} are kept"
+assert all(model == value[0] for model, value in always), "they are mixed up"
+assert all(value[-1] == "1" for value in dict(kept).values()), "the earlier one counts\"""",
     after=("BC302",),
 )
 def _try_concurrent_calls(trial: Trial) -> None:
@@ -196,13 +213,22 @@ def _frequent_thread_switches() -> Generator[None]:
     """\
 import threading
 from backend_contract.testing import http_request
-backend = make()
-with http_request() as request, backend.start_lock():
+# replace `connect` by a part of the work of `start`
+backend, reached, go_on = make(), threading.Event(), threading.Event()
+backend.connect = lambda: (reached.set(), go_on.wait())
+def answers(request):
     arguments = "model", request
     told = threading.Thread(target=backend.handle_runtime_context, args=arguments, daemon=True)
     told.start()
     told.join(5)
-    assert not told.is_alive(), "handle_runtime_context() waits for the lock\"""",
+    return not told.is_alive()
+with http_request() as request:
+    with backend.start_lock():
+        assert answers(request), "handle_runtime_context() waits for the lock"
+    threading.Thread(target=backend.start, daemon=True).start()
+    reached.wait(5)
+    assert answers(request), "handle_runtime_context() waits for start()"
+    go_on.set()""",
     after=("BC302", "BC405"),
 )
 def _try_not_waiting(trial: Trial) -> None:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
-from backend_contract._conformance.behavioural.helpers import answers, inject_work, must_stop
+from backend_contract._conformance.behavioural.helpers import (
+    answers,
+    close_coroutine,
+    inject_work,
+    must_stop,
+)
 from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked
 from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract._conformance.results import Verdict
@@ -41,6 +46,8 @@ def held_starts(trial: Trial) -> list[HeldStart]:
 
 def held_if_possible(trial: Trial) -> list[HeldStart]:
     """Return what :func:`held_starts` does, or nothing if starts cannot be held."""
+    if not trial.can_start:
+        return []
     try:
         return held_starts(trial)
     except StopTrial as outcome:
@@ -90,15 +97,18 @@ class _Gate:
             self._go_on.set()
             with trial.doing(what, "start"):
                 _require_return(start, what)
+                trial.run.note_start(self._backend)
         return observed
 
     def _look(self, what: str, context: RuntimeServerContextType | None) -> HeldStart:
         backend = self._backend
         read = self._trial.in_thread(lambda: backend.is_started, f"is_started, during {what}")
-        told = self._trial.in_thread(
-            lambda: context and backend.handle_runtime_context("a model", context),
-            f"handle_runtime_context(), during {what}",
-        )
+
+        def tell() -> None:
+            if context is not None:
+                close_coroutine(backend.handle_runtime_context("a model", context))
+
+        told = self._trial.in_thread(tell, f"handle_runtime_context(), during {what}")
         answered = answers(self._trial, read, f"is_started, during {what}")
         was_started = False
         if answered:
@@ -121,7 +131,7 @@ def _require_return(start: WorkerCall[None], what: str) -> None:
         start.result()
     except StopTrial:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise unchecked(
             f"{what.rstrip(',')}, with `during_start`, raised {describe_exception(error)}"
         ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import threading
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -130,7 +131,10 @@ assert backend.is_started is False""",
 def _try_stop(trial: Trial) -> None:
     backend = trial.started()
     # In another thread than start(): a server may stop a backend that a request has started.
-    trial.in_thread(lambda: must_stop(trial, backend, "stop()"), "another thread").result()
+    if trial.run.running.get(id(backend)) != threading.get_ident():
+        must_stop(trial, backend, "stop()")
+    else:  # or in one whose id was given again, after that of start() has ended
+        trial.in_thread(lambda: must_stop(trial, backend, "stop()"), "another thread").result()
     _require_in_every_thread(trial, backend, False, "stop()")
     if trial.is_started(backend, "after stop() in another thread") is not False:
         raise violated(f"is_started is {backend.is_started!r} after stop() in another thread")
@@ -139,15 +143,19 @@ def _try_stop(trial: Trial) -> None:
 @tries(
     "BC304",
     """\
-import threading
+import os, threading
 # replace `connect` by a part of the work of `start`
 backend, seen = make(), []
 backend.connect = lambda: seen.append("work")
+def held():
+    links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    return {*threading.enumerate(), *(os.readlink(each) for each in links if os.path.exists(each))}
 backend.start()
 seen.clear()
+before = held()
 backend.start()
 assert backend.is_started is True
-assert not seen, "the second start did its work again"
+assert not seen and before <= held(), "the second start did its work again"
 def enter():
     with backend.start_lock():
         seen.append("entered")
@@ -357,9 +365,10 @@ assert one.is_started is True""",
 )
 def _try_independence(trial: Trial) -> None:
     one, other = trial.new(), trial.new()
-    _require_own_configuration(trial, one, other)
+    # Later trials use the first one, which is told nothing.
+    _require_own_configuration(trial, other, one)
     _require_own_lock(trial, one, other)
-    _require_own_contexts(trial, one, other)
+    _require_own_contexts(trial, other, one)
     if trial.can_start and trial.holds("BC303"):
         _require_own_state(trial, one, other)
 
@@ -387,11 +396,11 @@ def _require_own_contexts(trial: Trial, one: Backend, other: Backend) -> None:
     model_id = "told to one backend"
 
     def tell() -> None:  # in a thread: what goes into a ContextVar shows in this call only
-        one.handle_runtime_context(model_id, context)
+        close_coroutine(one.handle_runtime_context(model_id, context))
 
     with (
         trial.context(trial.kinds[0], trial.subject.metadata) as context,
-        suppress(Exception),  # BC501 to BC506 report a failure
+        suppress(Exception, SystemExit),  # BC501 to BC506 report a failure
         trial.doing("handle_runtime_context()"),
     ):
         trial.in_thread(tell, "telling one backend").result()
@@ -411,6 +420,7 @@ def _require_own_state(trial: Trial, one: Backend, other: Backend) -> None:
     if not trial.subject.exclusive and _starts_beside(trial, one, other):
         must_stop(trial, other, "stop(), of one of two started backends,")
         _require_still_started(trial, one, "stop() of another one")
+    trial.share(one)
 
 
 def _require_still_started(trial: Trial, backend: Backend, after: str) -> None:

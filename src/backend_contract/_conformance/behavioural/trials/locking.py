@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from backend_contract._conformance.behavioural.calls import WorkerCall, describe
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
     answers,
+    close_coroutine,
     must_start,
     must_stop,
 )
@@ -178,6 +180,7 @@ def _require_exclusion_at(trial: Trial, number: int) -> bool:
     "BC403",
     """\
 import threading
+from backend_contract.testing import http_request
 def is_free():
     entered = threading.Event()
     def enter():
@@ -186,14 +189,23 @@ def is_free():
     threading.Thread(target=enter, daemon=True).start()
     return entered.wait(5)
 backend = make()
-for error in (OSError(), ValueError(), RuntimeError(), KeyboardInterrupt(), SystemExit()):
+errors = ConnectionError, ValueError, RuntimeError, TimeoutError, KeyboardInterrupt, SystemExit
+for error in errors:
     try:
         with backend.start_lock():
             raise error
         raise AssertionError("the lock suppressed the exception")
-    except type(error):
+    except error:
         pass
     assert is_free(), "the lock is still held"
+try:
+    backend.register_config({})
+except NotImplementedError:
+    pass
+assert is_free(), "register_config() keeps the lock"
+with http_request() as request:
+    backend.handle_runtime_context("model", request)
+assert is_free(), "handle_runtime_context() keeps the lock"
 for member in (backend.start, backend.stop):
     member()
     assert is_free(), f"{member.__name__}() keeps the lock\"""",
@@ -249,17 +261,25 @@ def _is_held(when: str) -> StopTrial:
 
 
 def _is_free(trial: Trial, backend: Backend, when: str) -> bool:
-    entering = _enter_in_thread(trial, backend)
-    if not answers(trial, entering, f"entering the lock in another thread, {when},"):
-        return False
-    entering.result()
+    # One may have the id of a thread that has ended and keeps the lock, which is re-entrant then.
+    together = threading.Barrier(2)
+
+    def enter() -> None:
+        together.wait()
+        with backend.start_lock():
+            pass
+
+    for entering in [trial.in_thread(enter, "a second thread at the lock") for _ in range(2)]:
+        if not answers(trial, entering, f"entering the lock in another thread, {when},"):
+            return False
+        entering.result()
     return True
 
 
 def _register(trial: Trial, backend: Backend) -> bool:
     """Register the sample configuration, or an empty one; return whether that succeeds."""
     with trial.doing("register_config()"), suppress(Exception):
-        backend.register_config(configuration(trial.subject.config or {}))
+        close_coroutine(backend.register_config(configuration(trial.subject.config or {})))
         return True
     return False
 
@@ -269,8 +289,10 @@ def _tell(trial: Trial, backend: Backend) -> bool:
     with suppress(StopTrial):  # if no request can be made
         for kind in trial.kinds[:1]:
             with trial.context(kind, trial.subject.metadata) as context:
-                call = partial(backend.handle_runtime_context, "a model", context)
-                told = trial.in_thread(call, "handle_runtime_context()")
+                told = trial.in_thread(
+                    lambda: close_coroutine(backend.handle_runtime_context("a model", context)),
+                    "handle_runtime_context()",
+                )
                 return answers(trial, told, "handle_runtime_context()")
     return False
 
@@ -298,8 +320,8 @@ def _observe_restart(trial: Trial) -> _Restart:
     if not _is_free(trial, backend, "after start()"):
         return _Restart(kept_by="start()")
     earlier = backend.start_lock()
-    with trial.doing("stop()"), suppress(Exception):  # BC303 reports it
-        backend.stop()
+    with trial.doing("stop()"), suppress(StopTrial):  # BC303 reports it
+        trial.stop(backend)
     if not _is_free(trial, backend, "after stop()"):
         return _Restart(kept_by="stop()")
     admits = "stop()" if _admits(trial, backend, earlier) else ""
@@ -319,7 +341,7 @@ def _admits(trial: Trial, backend: Backend, lock: AbstractContextManager[object]
     """Return whether a second thread enters by *lock* beside a first one."""
     with backend.start_lock():
         second = _enter_in_thread(trial, backend, lock)
-        is_inside = second.ended_within(WINDOW / 2)
+        is_inside = second.ended_within(_SHORT)
     second.result()
     return is_inside
 
@@ -337,6 +359,7 @@ def _start_at_lock(trial: Trial, backend: Backend) -> bool:
         is_early = is_early and not answers(trial, start, "start(), at the lock,", "start")
     with trial.doing("start()", "start"), suppress(Exception):  # BC306 reports it
         start.result()
+        trial.run.note_start(backend)
     return is_early
 
 

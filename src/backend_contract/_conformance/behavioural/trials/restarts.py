@@ -15,6 +15,7 @@ from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.calls import describe_exception
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
+    close_coroutine,
     inject_work,
     must_start,
     must_stop,
@@ -115,8 +116,8 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
 def _start_configured(trial: Trial) -> _Restarts:
     """Start a backend that is configured, if the kit may do that and can see it."""
     backend, told = trial.new(), {**(trial.subject.config or {}), **_KEPT}
-    if register_for(trial, backend, _KEPT) and has_configuration(trial, backend, told):
-        with suppress(StopTrial):  # it may reject keys that it does not know
+    with suppress(StopTrial):  # of the hook, or of a backend that rejects keys it does not know
+        if register_for(trial, backend, _KEPT) and has_configuration(trial, backend, told):
             must_start(trial, backend, "start()")
             return _Restarts(backend, told)
     backend = trial.new()
@@ -183,7 +184,7 @@ def _context_problem(trial: Trial, backend: Backend) -> str | None:
     with trial.context(kind, trial.subject.metadata) as context:
         try:
             with trial.doing("handle_runtime_context()"):
-                backend.handle_runtime_context("model", context)
+                close_coroutine(backend.handle_runtime_context("model", context))
         except (Exception, SystemExit) as error:
             return describe_exception(error)
     return None
@@ -310,10 +311,13 @@ def _observe_failed_start(trial: Trial) -> _FailedStart:
 import threading
 # replace `connect` by the part of `start` that can fail
 backend, entered = make(), []
-backend.connect = lambda: 1 / 0
+def fail():
+    raise ConnectionError
+backend.connect = fail
 try:
     backend.start()
-except ZeroDivisionError:
+    raise SystemExit("start() suppressed the failure")
+except Exception:
     pass
 assert backend.is_started is False
 def enter():
