@@ -287,10 +287,11 @@ class Trial:
     def set_description(self, description: str, limited_as: str = "") -> None:
         """Describe the next call, for a report that it hangs. Restarts the time limit.
 
-        Ends the trial if the call is a start, and the first one of the run has hung.
+        Ends the trial if the call is a start, and the first one of the run has hung or has kept
+        the lock.
         """
-        if limited_as == "start" and self.run.start_hangs:
-            raise blocked("BC302")
+        if limited_as == "start" and (self.run.start_hangs or self.run.lock_kept_by):
+            raise blocked(self.run.lock_kept_by or "BC302")
         self.run.before_call(description)
         self._limited_as = limited_as
         self._limit = self.run.pace.limit_of(limited_as)
