@@ -680,3 +680,12 @@ class ReloadsItsConfiguration(Structural):
         if self.is_started:
             self.config = {}
         super().stop()
+
+
+@conforms(**HOOKS)
+class NotesItsPortInItsConfiguration(Structural):
+    def start(self):
+        if not self.is_started:
+            super().start()
+            nested = [key for key, value in self.config.items() if isinstance(value, dict)]
+            self.config = merge(self.config, {key: {"port": 8085} for key in nested})
