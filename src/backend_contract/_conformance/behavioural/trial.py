@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import os
 import queue
 import sys
@@ -73,7 +74,6 @@ class Trial:
     def __init__(self, run: Run, *, alone: bool = True) -> None:
         self.run = run
         self.subject: Subject = run.subject
-        self.holds: Callable[[str], bool] = run.holds
         self.borrows = False
         self._shares = run.subject.shares and not alone
         self._created: list[Backend] = []
@@ -94,6 +94,14 @@ class Trial:
     def is_alone(self) -> bool:
         """Whether this trial uses backends of its own only."""
         return not self._shares
+
+    def holds(self, clause: str) -> bool:
+        """Return whether the clause of an id is ok. Its trial, if any, has limits of its own."""
+        limit, self._limit = self._limit, math.inf
+        try:
+            return self.run.holds(clause)
+        finally:
+            self._limit, self._since = limit, real_time.monotonic()
 
     @property
     def can_start(self) -> bool:
