@@ -160,7 +160,8 @@ class Trial:
 
     def stopped(self) -> Backend:
         """Return a backend that has been started and stopped, if that is known to work."""
-        backend = self._borrowed() if self._shares and self.run.shared else self.started()
+        has_shared = self._shares and self.run.shared is not None  # which may be false
+        backend = self._borrowed() if has_shared else self.started()
         if self.can_start and self.holds("BC303") and self._is_started(backend):
             with self.doing("stop()"):
                 self.stop(backend)
@@ -189,7 +190,8 @@ class Trial:
             if self.run.shared is not None:
                 self.adopt(self.run.shared)
             self.run.shared = backend
-            self._created.remove(backend)
+            # Not `remove`: it may equal others.
+            self._created = [each for each in self._created if each is not backend]
 
     def record(self, name: str, observe: Callable[[], T]) -> T:
         """Return what *observe* returns, which several clauses judge, or did for another trial."""
@@ -230,9 +232,8 @@ class Trial:
 
     def make_room(self, backend: Backend | None = None) -> None:
         """Stop every backend of the run but *backend*: two may exclude each other."""
-        others = [*self._created, *filter(None, (self.run.shared,))]
-        for other in others:
-            if other is backend:
+        for other in (*self._created, self.run.shared):
+            if other is None or other is backend:
                 continue
             is_started = False
             with self.doing("is_started, of another backend,"), suppress(Exception):
