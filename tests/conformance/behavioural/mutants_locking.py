@@ -53,6 +53,13 @@ class MakesItsLockWhenStarted(Structural):
 
 
 @violates("BC402")
+class RenewsItsLockWhenConfigured(Structural):
+    def register_config(self, config):
+        super().register_config(config)
+        self.lock = threading.RLock()
+
+
+@violates("BC402")
 class MakesItsLockWhenAsked(Structural):
     """Two first callers have a lock each."""
 

@@ -94,6 +94,7 @@ for change in (backend.start, backend.stop, backend.start):
 def _try_exclusion(trial: Trial) -> None:
     backend = trial.new()
     earlier = backend.start_lock()
+    _register(trial, backend)
     with backend.start_lock():
         another = _enter_in_thread(trial, backend)
         old = _enter_in_thread(trial, backend, earlier)
