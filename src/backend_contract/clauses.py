@@ -161,7 +161,7 @@ _TABLE = (
         why="Independent modules share one backend; none may undo the settings of another.",
         fix="Merge it into a copy of the earlier configuration, and keep the copy; the "
         "`register_config` of `BackendBase` does.",
-        expected="self.config = merged(self.config, config)",
+        expected="super().register_config(config)",
         layers="B",
         members=("register_config",),
         requires=("BC203",),
@@ -172,7 +172,7 @@ _TABLE = (
         "the caller gave",
         why="The same mapping may configure the next backend, or be the runtime's own settings.",
         fix="Copy the mapping before changing it; replace `self.config`, never merge in place.",
-        expected="self.config = merged(self.config, config)",
+        expected="super().register_config(config)",
         layers="B",
         members=("register_config", "__init__"),
         requires=("BC201",),
@@ -185,7 +185,7 @@ _TABLE = (
         why="A caller may fill the same mapping with the settings of the next backend.",
         fix="Store a deep copy of the mapping, not the mapping or a part of it; the "
         "`register_config` of `BackendBase` does.",
-        expected="self.config = merged(self.config, config)",
+        expected="super().register_config(config)",
         layers="B",
         members=("register_config",),
         requires=("BC204", "BC205"),

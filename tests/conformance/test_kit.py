@@ -376,6 +376,14 @@ def nothing(self: object) -> None:
     pass
 
 
+def forgets(self: object, config: Any = None) -> None:
+    pass
+
+
+def empties(self: object, config: Any) -> None:
+    config.clear()
+
+
 def replaces(self: Any, config: Any) -> None:
     self.config = config
 
@@ -396,6 +404,31 @@ def replaces(self: Any, config: Any) -> None:
             *("BC204", Mine, {"register_config": replaces}),
             "Call `super().register_config(config)`, which merges.",
         ),
+        ("BC201", Mine, {"__init__": forgets}, "Call `super().__init__(config)` in `__init__`."),
+        (
+            *("BC205", Mine, {"register_config": empties}),
+            "Call `super().register_config(config)`, which merges into a copy.",
+        ),
+        ("BC205", Structural, {"register_config": empties}, ""),
+        (
+            *("BC307", Mine, {"is_started": lambda self: False}),
+            "Make it a property: put `@property` above `def is_started`.",
+        ),
+        (
+            *("BC501", Mine, {"handle_runtime_context": lambda self, model_id, context: None}),
+            "Rename `context` to `runtime_context`.",
+        ),
+        (
+            *("BC501", Mine, {"handle_runtime_context": lambda self, model, context: None}),
+            "Rename `model` to `model_id` and `context` to `runtime_context`.",
+        ),
+        (
+            "BC501",
+            Mine,
+            {"handle_runtime_context": lambda self, model_id, runtime_context, /: None},
+            "Remove the `/`, so that both can be given by keyword.",
+        ),
+        ("BC501", Mine, {"handle_runtime_context": lambda self, *both: None}, ""),
     ],
 )
 def test_advice(clause: str, base: type, members: dict[str, Any], advice: str) -> None:

@@ -247,7 +247,8 @@ class Kit:
         """Return ``None`` if the clause holds."""
         problems, missing = self._problems, self._missing
         if clause.id in problems:
-            advice = _advice_on(problems[clause.id], [m for m in clause.members if m in missing])
+            lacking = [member for member in clause.members if member in missing]
+            advice = _advice_on(self.backend_class(), problems[clause.id], lacking)
             return violated(problems[clause.id], advice=advice)
         if clause.id in self._run.observed:
             return self._run.observed[clause.id]
@@ -281,19 +282,28 @@ class Kit:
             # What other clauses did may be to blame.
             self._stop_shared()
             outcome, _ = self._carry_out(clause, alone=True)
+        root = outcome and self._root_of(clause, outcome)
+        if root:
+            return blocked(root)
         if outcome is not None and outcome.could_not_start and clause.id == "BC302":
             return self._starts_in_main_thread(outcome)
-        if outcome is not None and self._is_incomplete(clause, outcome):
-            return blocked("BC201")
         return outcome
 
-    def _is_incomplete(self, clause: Clause, outcome: StopTrial) -> bool:
-        """Return whether *outcome* shows nothing but that an instance lacks an attribute."""
-        return (
-            isinstance(outcome.__cause__, AttributeError)
-            and clause.id != "BC201"
-            and self.finding(CLAUSES["BC201"]).verdict is Verdict.VIOLATED
-        )
+    def _root_of(self, clause: Clause, outcome: StopTrial) -> str:
+        """Return the violated clause that explains an exception in *outcome*, if there is one.
+
+        An instance may lack an attribute, ``start`` and ``stop`` may use a faulty lock, and a
+        ``stop`` may raise whether the backend is started or not.
+        """
+        cause, roots = outcome.__cause__, list[str]()
+        if isinstance(cause, AttributeError):
+            roots.append("BC201")
+        if isinstance(cause, Exception) and {"start", "stop"} & {*clause.members}:
+            roots += ["BC401"] + ["BC303"] * (clause.id == "BC305")
+        for root in roots:
+            if root != clause.id and self.finding(CLAUSES[root]).verdict is Verdict.VIOLATED:
+                return root
+        return ""
 
     def _carry_out(self, clause: Clause, *, alone: bool) -> tuple[StopTrial | None, bool]:
         """Try *clause*; return its outcome, and whether it used the backend of the run."""
@@ -363,12 +373,29 @@ class Kit:
         )
 
 
-def _advice_on(problem: str, missing: Sequence[str]) -> str:
-    """Return how to fix a *problem* of a class; *missing* are the members that it lacks."""
+def _advice_on(cls: type, problem: str, missing: Sequence[str]) -> str:
+    """Return how to fix a *problem* of *cls*; *missing* are the members that it lacks."""
     if missing:
         return f"Define `{missing[0]}` in the class."
     name, _, what = problem.partition(" ")
-    return f"Remove `async` from {name}." if what.startswith("is async") else ""
+    if what.startswith("is async"):
+        return f"Remove `async` from {name}."
+    return _advice_on_keywords(cls) if what.startswith("cannot be called with the keywords") else ""
+
+
+def _advice_on_keywords(cls: type) -> str:
+    """Return how to make `handle_runtime_context` take its arguments by keyword, if possible."""
+    function = inspect.getattr_static(cls, "handle_runtime_context")
+    if not isinstance(function, types.FunctionType):
+        return ""
+    code, names = function.__code__, ("model_id", "runtime_context")
+    own = code.co_varnames[1 : code.co_argcount]
+    if len(own) < len(names):
+        return ""
+    renamed = [f"`{one}` to `{name}`" for one, name in zip(own, names, strict=False) if one != name]
+    if renamed:
+        return f"Rename {' and '.join(renamed)}."
+    return "Remove the `/`, so that both can be given by keyword."
 
 
 def _validated(subject: Subject) -> Subject:

@@ -615,6 +615,12 @@ class MergesOnce(Structural):
         self.config = merge(self.given, config)
 
 
+@violates("BC204")
+class KeepsKeysAsNames(Inheriting):
+    def register_config(self, config):
+        super().register_config({key.replace("-", "_"): config[key] for key in config})
+
+
 # BC205
 
 
@@ -698,6 +704,30 @@ class AppendsToLists(Inheriting):
 
         super().register_config(config)
         append(config)
+
+
+@violates("BC205")
+class NotesInItsConfigurationThatItConnected(Inheriting):
+    """What the constructor was given is its configuration, until something is registered."""
+
+    def start(self):
+        super().start()
+        self.config["connected"] = True
+
+
+@violates("BC205")
+class CompletesItsFirstRegistrationWhenStarted(Structural):
+    def register_config(self, config):
+        if self.config:
+            super().register_config(config)
+        else:
+            self.config = config
+
+    def start(self):
+        super().start()
+        for value in self.config.values():
+            if isinstance(value, dict):
+                value.setdefault("port", 8085)
 
 
 # BC206

@@ -86,6 +86,25 @@ class StopsInTheBackground(Structural):
             super().stop()
 
 
+@violates("BC303")
+class CanBeStoppedInTheMainThreadOnly(Structural):
+    def stop(self):
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+        super().stop()
+
+
+@violates("BC303")
+class StaysStarted(WithFlag):
+    """And waits for its lock when it is started again."""
+
+    def start(self):
+        with self.lock:
+            super().start()
+
+    def stop(self):
+        pass
+
+
 # BC304
 
 

@@ -14,7 +14,49 @@ from conformance.behavioural.mutants import (
     violates,
 )
 
+# BC401
+
+
+@violates("BC401")
+class UsesItsLockThatIsNone(Inheriting):
+    """Forgot @contextmanager, so that no other member works either."""
+
+    def start_lock(self):
+        with self._start_lock:
+            yield
+
+    def start(self):
+        with self.start_lock():
+            super().start()
+
+    def stop(self):
+        with self.start_lock():
+            super().stop()
+
+
+@violates("BC401")
+class MakesItsLockWhenStarted(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        del self.lock
+
+    def start(self):
+        self.lock = threading.RLock()
+        super().start()
+
+    def stop(self):
+        with self.lock:
+            super().stop()
+
+
 # BC402
+
+
+@violates("BC402")
+class RenewsItsLockWhenConfigured(Structural):
+    def register_config(self, config):
+        super().register_config(config)
+        self.lock = threading.RLock()
 
 
 @violates("BC402")

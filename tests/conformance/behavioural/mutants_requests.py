@@ -169,6 +169,14 @@ class IsClosedOnceStopped(Structural):
         super().handle_runtime_context(model_id, runtime_context)
 
 
+@violates("BC505")
+class StopsForRequestsWithoutRoute(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id, runtime_context)
+        if self.routes[-1][1] is None:
+            self.stop()
+
+
 # BC506
 
 

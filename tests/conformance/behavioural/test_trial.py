@@ -418,6 +418,30 @@ def test_holds() -> None:
     assert len(seen) == 1
 
 
+def test_time_of_another_clause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial of another clause takes nothing of the time of a call."""
+    now, looked = [0.0], threading.Semaphore(0)
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            looked.release()
+            return now[0]
+
+    def holds(clause: str) -> bool:
+        now[0] += 1000
+        while looked.acquire(blocking=False):
+            pass
+        for _ in range(5):  # whether the time is over
+            looked.acquire()
+        return True
+
+    monkeypatch.setattr(trials, "real_time", Clock)
+    trial = a_trial(time_limit=10.0)
+    trial.run.holds = holds
+    assert trial.carry_out(lambda trial: trial.holds("BC401"), "a clause") is None
+
+
 def test_ends_with_outcome() -> None:
     """An outcome that the function raises is the result."""
 

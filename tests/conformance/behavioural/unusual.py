@@ -680,3 +680,39 @@ class ReloadsItsConfiguration(Structural):
         if self.is_started:
             self.config = {}
         super().stop()
+
+
+@conforms(**HOOKS)
+class NotesItsPortInItsConfiguration(Structural):
+    def start(self):
+        if not self.is_started:
+            super().start()
+            nested = [key for key, value in self.config.items() if isinstance(value, dict)]
+            self.config = merge(self.config, {key: {"port": 8085} for key in nested})
+
+
+@conforms(**HOOKS)
+class IsEqualToAllAndFalse(Structural):
+    """Only one can be started at a time."""
+
+    started: ClassVar[list[Any]] = []
+
+    def __eq__(self, other):
+        return type(other) is type(self)
+
+    def __len__(self):
+        return 0
+
+    __hash__ = None
+
+    def start(self):
+        if not self.is_started:
+            if self.started:
+                raise RuntimeError("another one is started")
+            super().start()
+            self.started.append(self)
+
+    def stop(self):
+        if self.is_started:
+            self.started.clear()
+        super().stop()

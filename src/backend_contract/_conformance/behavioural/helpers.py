@@ -68,8 +68,11 @@ def require_free_lock(trial: Trial, backend: Backend, when: str) -> None:
         with backend.start_lock():
             pass
 
-    trial.set_description(f"entering the lock in another thread, {when},")
-    trial.in_thread(enter, f"at the lock, {when}").result()
+    what = f"entering the lock in another thread, {when},"
+    call = trial.in_thread(enter, f"at the lock, {when}")
+    if not answers(trial, call, what):
+        raise violated(f"the lock is still held {when}: another thread cannot enter")
+    call.result()
 
 
 def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> None:

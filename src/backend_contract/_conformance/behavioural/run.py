@@ -153,6 +153,8 @@ class Run:
     """Whether any start has succeeded."""
     start_hangs: bool = False
     """Whether the first start did not return in time: no trial waits for another."""
+    lock_kept_by: str = ""
+    """The clause that a kept lock violates: no trial waits for a start then."""
     settings: list[Settings] = field(default_factory=lambda: [settings()])
     """How the process was configured before it all, after the first start and the first stop."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import os
 import queue
 import sys
@@ -73,7 +74,6 @@ class Trial:
     def __init__(self, run: Run, *, alone: bool = True) -> None:
         self.run = run
         self.subject: Subject = run.subject
-        self.holds: Callable[[str], bool] = run.holds
         self.borrows = False
         self._shares = run.subject.shares and not alone
         self._created: list[Backend] = []
@@ -94,6 +94,14 @@ class Trial:
     def is_alone(self) -> bool:
         """Whether this trial uses backends of its own only."""
         return not self._shares
+
+    def holds(self, clause: str) -> bool:
+        """Return whether the clause of an id is ok. Its trial, if any, has limits of its own."""
+        limit, self._limit = self._limit, math.inf
+        try:
+            return self.run.holds(clause)
+        finally:
+            self._limit, self._since = limit, real_time.monotonic()
 
     @property
     def can_start(self) -> bool:
@@ -152,7 +160,8 @@ class Trial:
 
     def stopped(self) -> Backend:
         """Return a backend that has been started and stopped, if that is known to work."""
-        backend = self._borrowed() if self._shares and self.run.shared else self.started()
+        has_shared = self._shares and self.run.shared is not None  # which may be false
+        backend = self._borrowed() if has_shared else self.started()
         if self.can_start and self.holds("BC303") and self._is_started(backend):
             with self.doing("stop()"):
                 self.stop(backend)
@@ -181,7 +190,8 @@ class Trial:
             if self.run.shared is not None:
                 self.adopt(self.run.shared)
             self.run.shared = backend
-            self._created.remove(backend)
+            # Not `remove`: it may equal others.
+            self._created = [each for each in self._created if each is not backend]
 
     def record(self, name: str, observe: Callable[[], T]) -> T:
         """Return what *observe* returns, which several clauses judge, or did for another trial."""
@@ -222,9 +232,8 @@ class Trial:
 
     def make_room(self, backend: Backend | None = None) -> None:
         """Stop every backend of the run but *backend*: two may exclude each other."""
-        others = [*self._created, *filter(None, (self.run.shared,))]
-        for other in others:
-            if other is backend:
+        for other in (*self._created, self.run.shared):
+            if other is None or other is backend:
                 continue
             is_started = False
             with self.doing("is_started, of another backend,"), suppress(Exception):
@@ -287,10 +296,11 @@ class Trial:
     def set_description(self, description: str, limited_as: str = "") -> None:
         """Describe the next call, for a report that it hangs. Restarts the time limit.
 
-        Ends the trial if the call is a start, and the first one of the run has hung.
+        Ends the trial if the call is a start, and the first one of the run has hung or has kept
+        the lock.
         """
-        if limited_as == "start" and self.run.start_hangs:
-            raise blocked("BC302")
+        if limited_as == "start" and (self.run.start_hangs or self.run.lock_kept_by):
+            raise blocked(self.run.lock_kept_by or "BC302")
         self.run.before_call(description)
         self._limited_as = limited_as
         self._limit = self.run.pace.limit_of(limited_as)

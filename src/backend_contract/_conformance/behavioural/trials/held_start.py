@@ -64,7 +64,9 @@ def _observe(trial: Trial) -> list[HeldStart]:
     if first is None:
         raise unchecked("start() returned without calling the function given to `during_start`")
     observed = [first]
-    if trial.holds("BC303"):
+    gate.tells = first.took_context
+    # What has not answered once would be waited for in vain.
+    if first.answered and not first.was_started and trial.holds("BC303"):
         must_stop(trial, backend, "stop()")
         observed += filter(None, [gate.hold("start(), after stop(),")])
     return observed
@@ -75,6 +77,8 @@ class _Gate:
 
     def __init__(self, trial: Trial, backend: Backend) -> None:
         self._trial, self._backend = trial, backend
+        self.tells = True
+        """Whether the backend is told of a request while its start is held."""
         self._reached, self._go_on = threading.Event(), threading.Event()
 
     def work(self) -> None:
@@ -88,7 +92,7 @@ class _Gate:
         trial.make_room(self._backend)
         self._reached, self._go_on = threading.Event(), trial.event()
         with ExitStack() as stack:
-            context = _any_context(trial, stack)
+            context = _any_context(trial, stack) if self.tells else None
             with trial.doing(f"{what} which never called the function of `during_start`,", "start"):
                 start = trial.in_thread(self._backend.start, what)
                 while not self._reached.is_set() and not start.ended_within(0.01):

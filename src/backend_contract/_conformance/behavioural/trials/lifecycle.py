@@ -19,13 +19,18 @@ from backend_contract._conformance.behavioural.helpers import (
     require_none,
     start_if_possible,
 )
-from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked, violated
+from backend_contract._conformance.behavioural.outcomes import (
+    StopTrial,
+    blocked,
+    unchecked,
+    violated,
+)
 from backend_contract._conformance.behavioural.run import Received, configuration
 from backend_contract._conformance.behavioural.trial import Trial, tries
 from backend_contract._conformance.behavioural.trials.restarts import (
+    accepts,
     failed_start,
     has_configuration,
-    register_for,
     second_starts,
 )
 from backend_contract.protocol import Backend
@@ -235,10 +240,20 @@ def _read(trial: Trial, backend: Backend, when: str) -> bool:
     values = [trial.is_started(backend, when) for _ in range(3)]
     for value in values:
         if type(value) is not bool:
-            raise violated(f"is_started is {value!r} {when}")
+            raise violated(f"is_started is {value!r} {when}", advice=_advice_on_flag(value))
     if len(set(values)) != 1:
         raise violated(f"is_started, read three times {when}, is {values}")
     return values[0]
+
+
+def _advice_on_flag(value: object) -> str:
+    if inspect.ismethod(value):
+        return "Make it a property: put `@property` above `def is_started`."
+    return ""
+
+
+_MAY_KEEP = {"start()": "BC403", "start(), on a started backend,": "BC304", "stop()": "BC403"}
+"""The clauses that are violated by calls that keep the lock."""
 
 
 @dataclass
@@ -268,8 +283,26 @@ def _observe_first_use(trial: Trial) -> _FirstUse:
         found.problem = problem
     calls = ("start()", "start(), on a started backend,", "stop()", "stop(), on a stopped backend,")
     for what in calls[len(found.calls) :]:
+        _require_free_lock_after(trial, backend, found)
         found.calls.append((what, _outcome_of(trial, backend, what)))
     return found
+
+
+def _require_free_lock_after(trial: Trial, backend: Backend, found: _FirstUse) -> None:
+    """Block all trials that start something, if the last call has kept the lock.
+
+    They would all wait for it, in vain.
+    """
+    what = found.calls[-1][0] if found.calls else ""
+    if found.problem is not None or what not in _MAY_KEEP:
+        return
+    try:
+        require_free_lock(trial, backend, f"after {what.rstrip(',')}")
+    except StopTrial as outcome:
+        clause = _MAY_KEEP[what]
+        trial.run.observed.setdefault(clause, outcome)
+        trial.run.lock_kept_by = clause
+        raise blocked(clause) from None
 
 
 def _outcome_of(trial: Trial, backend: Backend, what: str) -> object:
@@ -375,7 +408,7 @@ def _try_independence(trial: Trial) -> None:
 
 def _require_own_configuration(trial: Trial, one: Backend, other: Backend) -> None:
     told = {"told_to_one_backend": {"by": "the conformance kit"}}
-    if not register_for(trial, one, told):
+    if not accepts(trial, one, configuration(told)):
         return
     for backend, which in ((other, "another"), (trial.new(), "a new")):
         if has_configuration(trial, backend, told):

@@ -94,6 +94,7 @@ for change in (backend.start, backend.stop, backend.start):
 def _try_exclusion(trial: Trial) -> None:
     backend = trial.new()
     earlier = backend.start_lock()
+    _register(trial, backend)
     with backend.start_lock():
         another = _enter_in_thread(trial, backend)
         old = _enter_in_thread(trial, backend, earlier)
@@ -412,7 +413,7 @@ assert True not in seen, seen""",
 )
 def _try_reading_during_start(trial: Trial) -> None:
     # It takes no hook to hold a start that waits for the lock.
-    if trial.holds("BC401") and trial.holds("BC403") and _restart(trial).is_early:
+    if all(map(trial.holds, ("BC303", "BC401", "BC403"))) and _restart(trial).is_early:
         raise violated("is_started was True while start() was still waiting for the lock")
     for start in held_starts(trial):
         if start.was_started:

@@ -293,7 +293,7 @@ def _try_before_start(trial: Trial) -> None:
     usual = _usual_failures(trial)
     for kind in usual:
         if usual[kind] is None or not trial.can_start:
-            _require_accepted(trial, trial.new(), kind, "before start()", started=False)
+            _require_accepted(trial, _not_started(trial), kind, "before start()", started=False)
     if None not in usual.values():
         raise blocked(_blocking_clause(usual))
     kinds = [kind for kind, failure in usual.items() if failure is None]
@@ -306,6 +306,14 @@ def _try_before_start(trial: Trial) -> None:
             _require_accepted(trial, backend, kind, "after stop()", started=False)
 
 
+def _not_started(trial: Trial) -> Backend:
+    """Return a new backend, unless it seems to be started since another one is."""
+    backend = trial.new()
+    if trial.is_started(backend, "on a new backend") is not False and not trial.holds("BC312"):
+        raise blocked("BC312")
+    return backend
+
+
 def _require_accepted(
     trial: Trial, backend: Backend, kind: str, when: str, *, started: bool
 ) -> None:
@@ -313,6 +321,12 @@ def _require_accepted(
     failure = _failure(trial, backend, kind, trial.subject.metadata)
     if failure is not None:
         raise violated(f"handle_runtime_context() raised {failure} {when}")
+    _require_state(trial, backend, when, started=started)
+    _failure(trial, backend, kind, ())  # which BC504 reports
+    _require_state(trial, backend, f"without metadata {when}", started=started)
+
+
+def _require_state(trial: Trial, backend: Backend, when: str, *, started: bool) -> None:
     if trial.is_started(backend, f"after handle_runtime_context(), {when}") is not started:
         raise violated(
             f"is_started is {not started} after handle_runtime_context() was called {when}"

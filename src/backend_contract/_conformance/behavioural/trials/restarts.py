@@ -38,7 +38,7 @@ from backend_contract._conformance.behavioural.process_state import (
 )
 from backend_contract._conformance.behavioural.run import configuration
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
-from backend_contract.protocol import Backend
+from backend_contract.protocol import Backend, ConfigType
 
 _SETTLING = 2.0
 """Seconds for which the kit waits for what a backend gives back after stop() has returned."""
@@ -49,12 +49,12 @@ _LATE = 1.0
 _KEPT = {"kept_by_the_backend": {"registered": "by the conformance kit"}}
 
 
-def register_for(trial: Trial, backend: Backend, told: Mapping[str, Any]) -> bool:
-    """Register *told* with *backend*, and return whether it accepts that."""
+def accepts(trial: Trial, backend: Backend, given: ConfigType) -> bool:
+    """Register *given* with *backend*, and return whether it accepts that."""
     if not trial.holds("BC203"):
         return False
     with trial.doing("register_config()"), suppress(Exception):
-        backend.register_config(configuration(told))
+        backend.register_config(given)
         return True
     return False
 
@@ -67,8 +67,15 @@ def has_configuration(trial: Trial, backend: Backend, told: Mapping[str, Any]) -
             found = getattr(backend, "config", None)
     if not isinstance(found, Mapping):
         return False
-    shown = cast("Mapping[str, object]", found)
-    return all(shown.get(key) == value for key, value in told.items())
+    return _contains(found, told)
+
+
+def _contains(found: object, told: object) -> bool:
+    """Return whether all of *told* is in *found*, to which a backend may have added something."""
+    if not isinstance(found, Mapping) or not isinstance(told, Mapping):
+        return found == told
+    shown, wanted = cast("tuple[Mapping[str, object], Mapping[str, object]]", (found, told))
+    return all(key in shown and _contains(shown[key], value) for key, value in wanted.items())
 
 
 @dataclass
@@ -78,6 +85,8 @@ class _Restarts:
     backend: Backend
     told: Mapping[str, Any]
     """What it showed to be configured with before it was started."""
+    given: ConfigType
+    """What was registered with it, which is nobody's to change."""
     held: list[Resources] = field(default_factory=list[Resources])
     """What the process held after each stop."""
     changed: list[str] = field(default_factory=list[str])
@@ -108,6 +117,9 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
         again("fourth")
         after = settings()
         must_start(trial, found.backend, "start(), for the fifth time,")
+    if found.given != _KEPT:
+        problem = f"after start(), the configuration given to register_config() is {found.given!r}"
+        trial.run.observed.setdefault("BC205", violated(problem, f"it was {_KEPT!r}"))
     names = sorted({*before, *after})
     found.changed = [name for name in names if before.get(name) != after.get(name)]
     return found
@@ -116,13 +128,14 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
 def _start_configured(trial: Trial) -> _Restarts:
     """Start a backend that is configured, if the kit may do that and can see it."""
     backend, told = trial.new(), {**(trial.subject.config or {}), **_KEPT}
+    given = configuration(_KEPT)
     with suppress(StopTrial):  # of the hook, or of a backend that rejects keys it does not know
-        if register_for(trial, backend, _KEPT) and has_configuration(trial, backend, told):
+        if accepts(trial, backend, given) and has_configuration(trial, backend, told):
             must_start(trial, backend, "start()")
-            return _Restarts(backend, told)
+            return _Restarts(backend, told, given)
     backend = trial.new()
     must_start(trial, backend, "start()")
-    return _Restarts(backend, {})
+    return _Restarts(backend, {}, configuration(_KEPT))
 
 
 def _start_and_stop(trial: Trial, found: _Restarts, time: str) -> None:
