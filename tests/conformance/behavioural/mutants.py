@@ -1561,6 +1561,8 @@ class RefusesToStartUnderTheLock(WithPlainLock):
 @violates("BC405")
 class StartedBeforeItConnects(Inheriting):
     def start(self):
+        if self._started:
+            return
         self._started = True
         try:
             self.connect()
@@ -1572,12 +1574,14 @@ class StartedBeforeItConnects(Inheriting):
 @violates("BC405")
 class StartedBeforeItLocks(Structural):
     def start(self):
-        before, self.is_started = self.is_started, True
+        if self.is_started:
+            return
+        self.is_started = True
         with self.lock:
             try:
                 self.connect()
             except OSError:
-                self.is_started = before
+                self.is_started = False
                 raise
 
 
