@@ -1599,6 +1599,8 @@ class StartedWhenItHasAChannel(WithFlag):
         return self.channel is not None
 
     def start(self):
+        if self.is_started:
+            return
         self.channel = object()
         try:
             self.connect()
