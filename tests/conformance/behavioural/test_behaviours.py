@@ -1210,6 +1210,7 @@ def test_members_under_lock() -> None:
     assert said("BC404", NeedsItsLock) == said("BC404", Mine) == (OK, "")
 
 
+@pytest.mark.exhaustive
 def test_started_early() -> None:
     """BC405 is violated at work, and while waiting for the lock."""
 

@@ -18,6 +18,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     needs_a_suite,
     violated,
 )
+from backend_contract._conformance.behavioural.run import Run
 from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract.protocol import Backend
 
@@ -95,14 +96,14 @@ def answers(trial: Trial, call: WorkerCall[Any], what: str, limited_as: str = ""
     return False
 
 
-def others_may_be_at_work() -> bool:
-    """Return whether threads or processes run that neither the kit nor its servers have started."""
+def others_may_be_at_work(run: Run) -> bool:
+    """Return whether threads or processes run that the subject has started."""
     # Private by name, but documented.
     frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]
     others = [
         thread
         for thread in threading.enumerate()
-        if thread is not threading.main_thread()
+        if thread not in run.threads_before
         and not thread.name.startswith(("backend-contract", "AnyIO worker thread"))
         and not _is_of_grpc(frames.get(thread.ident or 0))
     ]

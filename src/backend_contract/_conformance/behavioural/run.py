@@ -158,6 +158,11 @@ class Run:
     settings: list[Settings] = field(default_factory=lambda: [settings()])
     """How the process was configured before it all, after the first start and the first stop."""
 
+    threads_before: frozenset[threading.Thread] = field(
+        default_factory=lambda: frozenset(threading.enumerate())
+    )
+    """The threads that ran before anything of the subject did."""
+
     def __post_init__(self) -> None:
         self.pace = Pace(self.subject.time_limit, self.subject.name_of("time_limit"))
 

@@ -151,7 +151,9 @@ class Storage:
 
     def wait_for(self, is_there: Callable[[Entries], bool]) -> Entries | None:
         """Return what is kept as soon as *is_there*, or when that does not come."""
-        patience = self._trial.run.pace.limit_of("") if others_may_be_at_work() else 0
+        patience = (
+            self._trial.run.pace.limit_of("") if others_may_be_at_work(self._trial.run) else 0
+        )
         until = real_time.monotonic() + patience
         while True:
             entries = self.entries()

@@ -93,7 +93,7 @@ def _are_gone(trial: Trial, backend: Backend | None, references: Sequence[Refere
     while any(reference() is not None for reference in references):
         gc.collect()
         contexts = [*filter(None, (reference() for reference in references))]
-        if not others_may_be_at_work() and _reaches(backend, contexts):
+        if not others_may_be_at_work(trial.run) and _reaches(backend, contexts):
             return False
         if real_time.monotonic() > until:
             return False
