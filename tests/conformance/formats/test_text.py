@@ -175,3 +175,11 @@ def test_wants_color(
     monkeypatch.setattr(sys, "stdout", output := io.StringIO())
     monkeypatch.setattr(output, "isatty", lambda: is_terminal)
     assert wants_color(choice) is wanted[is_terminal]
+
+
+@pytest.mark.parametrize("path", [":", "::error"])
+def test_path_is_no_command(path: str) -> None:
+    """A line that begins with the path of a file is no command of GitHub, whatever the path."""
+    finding = replace(make_finding("BC101", Verdict.VIOLATED), path=Path(path))
+    first, *_ = text(outcome_of(finding), "concise").splitlines()
+    assert first.startswith(f"\\x3a{path[1:]}:")

@@ -104,7 +104,7 @@ def concise(outcome: Outcome, color: bool) -> Iterator[str]:
 
 
 def _location(finding: Finding) -> str:
-    return f"{printable(relative(finding.path))}:{finding.line}"
+    return printable(f"{relative(finding.path)}:{finding.line}")
 
 
 def _style(finding: Finding) -> str:
