@@ -65,8 +65,6 @@ def has_configuration(trial: Trial, backend: Backend, told: Mapping[str, Any]) -
     if found is None:
         with suppress(Exception):
             found = getattr(backend, "config", None)
-    if not isinstance(found, Mapping):
-        return False
     return _contains(found, told)
 
 
