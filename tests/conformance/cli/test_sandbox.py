@@ -68,6 +68,7 @@ WRONG_AT_RUN_TIME = """\
 """
 
 
+@pytest.mark.exhaustive
 def test_only_seen_by_running(tmp_path: Path, command: Command) -> None:
     """Running a class finds a violation that no checker can see; both sources are reported."""
     (tmp_path / "mine.py").write_text(HEAD + WRONG_AT_RUN_TIME)
@@ -81,6 +82,7 @@ def test_only_seen_by_running(tmp_path: Path, command: Command) -> None:
     assert verdicts == {"S": "ok", "B": "violated"}
 
 
+@pytest.mark.exhaustive
 def test_import_on_request(tmp_path: Path, command: Command) -> None:
     """A target is imported only with ``--run``, and its output is not part of the report."""
     (tmp_path / "mine.py").write_text(
@@ -108,6 +110,7 @@ FIXED_AND_LINGERING = """\
 """
 
 
+@pytest.mark.exhaustive
 def test_notes(tmp_path: Path, command: Command) -> None:
     """A report shows clauses that do not apply, and threads that could not be stopped."""
     (tmp_path / "mine.py").write_text(HEAD + FIXED_AND_LINGERING)
@@ -184,6 +187,7 @@ CAREFUL = """\
 """
 
 
+@pytest.mark.exhaustive
 def test_children(run: Try, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A target may print and read, and start processes, which do not outlive the check."""
     report = run(CAREFUL)
@@ -326,6 +330,7 @@ def test_daemon(run: Try, tmp_path: Path) -> None:
     assert [child for child in children_of(tmp_path) if not has_ended(child)] == []
 
 
+@pytest.mark.exhaustive
 def test_killed_command(tmp_path: Path) -> None:
     """If the command is killed, the process of the target and its daemons end."""
     told = tmp_path / "told"
@@ -372,6 +377,7 @@ HOLDS_THE_INTERPRETER = """\
 """
 
 
+@pytest.mark.exhaustive
 def test_hang(run: Try, monkeypatch: pytest.MonkeyPatch) -> None:
     """A member that hangs and holds the interpreter is blamed by the parent."""
     monkeypatch.setattr(sandbox, "SILENCE", 0.5)

