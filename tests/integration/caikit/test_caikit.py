@@ -54,6 +54,7 @@ def test_local_backend(target: str, tmp_path: Path) -> None:
         "BC101": "ok",
         "BC102": "ok",
         "BC103": "ok",
+        "BC104": "ok",
         "BC201": "ok",
         "BC202": "unchecked",
         "BC307": "unchecked",
