@@ -61,6 +61,7 @@ WITHOUT_FRAMEWORKS = [
     "--ignore=tests/integration/frameworks",
     "--ignore=tests/conformance/behavioural",
     "--ignore=tests/conformance/test_kit_input.py",
+    "--ignore=tests/conformance/test_request_servers.py",
     f"--ignore={SUITES_IN_PYTEST}",
 ]
 
