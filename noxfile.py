@@ -122,7 +122,9 @@ def kit(session: nox.Session) -> None:
     other = ["h2>=4.1", "pre-commit>=4.0", RUFF, *types, *PLUGINS]
     install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *other)
     session.run("mypy", "--config-file=tests/mypy.ini")
-    session.run("pytest", "-m", "", "-p", "no:randomly", *(session.posargs or kit_tests))
+    others = "not (reproductions_of_clause or mutant_alone or sound_alone)"  # see `mutants`
+    selected = session.posargs or ["-k", others, *kit_tests]
+    session.run("pytest", "-m", "", "-p", "no:randomly", *selected)
     if session.posargs:
         return
     # The corpus of the checkers again, on the types of the frameworks themselves.
@@ -139,6 +141,14 @@ def kit(session: nox.Session) -> None:
     session.run("pip", "uninstall", "--quiet", "--yes", "hypothesis", "pytest-xdist")
     session.install("pytest==7.0.1")
     session.run("pytest", "-p", "no:cacheprovider")
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Try every faulty backend in every way: also by its clause alone, and without the kit."""
+    install(session, *TESTING, *FRAMEWORKS)
+    tests = "tests/conformance/behavioural/test_mutants.py"
+    session.run("pytest", "-m", "", *(session.posargs or [tests]))
 
 
 @nox.session
