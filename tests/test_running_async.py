@@ -7,6 +7,7 @@ import random
 import sys
 import threading
 from contextlib import AbstractContextManager
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -22,6 +23,7 @@ from backend_contract import (
     ensure_stopped,
     running_async,
 )
+from backend_contract._lifecycle import attempts
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -346,6 +348,36 @@ async def test_cancelled_anywhere(seed: int) -> None:
         await asyncio.wait([task])
         assert not first.is_started
         assert not second.is_started
+
+
+@on_asyncio
+async def test_cancelled_before_the_stop_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block that is cancelled before the thread of its stop runs is left after the stop."""
+    backend, may_begin, entered = Mine(), threading.Event(), asyncio.Event()
+    in_thread = attempts._in_thread
+
+    def begin_late(call: Any, *arguments: Any) -> Any:
+        def wait_first(attempt: attempts.Attempt) -> None:
+            may_begin.wait(WAIT)
+            call(attempt)
+
+        return in_thread(wait_first, *arguments)
+
+    async def hold() -> None:
+        async with running_async(backend):
+            monkeypatch.setattr(attempts, "_in_thread", begin_late)
+            entered.set()
+
+    task = asyncio.create_task(hold())
+    await entered.wait()
+    for _ in range(2):
+        task.cancel()
+        for _ in range(10):
+            await asyncio.sleep(0)
+    assert not task.done()
+    may_begin.set()
+    await asyncio.wait([task])
+    assert not backend.is_started
 
 
 @both_event_loops

@@ -68,11 +68,12 @@ def call_within(seconds: float, call: Call, attempt: Attempt) -> bool:
     return True
 
 
-async def call_async(call: Call) -> None:
+async def call_async(call: Call, *, must_end: bool = False) -> None:
     """Call *call* in a daemon thread, and wait for its end. Requires anyio.
 
     An exception of *call* propagates unchanged. If the task is cancelled, the attempt is given up;
-    the cancellation propagates when the call has ended, or at once if it has not begun.
+    the cancellation propagates when the call has ended, or at once if it has not begun, unless it
+    *must_end*.
     """
     import anyio
     import anyio.from_thread
@@ -90,7 +91,7 @@ async def call_async(call: Call) -> None:
     try:
         await ended.wait()
     except anyio.get_cancelled_exc_class():
-        if not attempt.give_up() or attempt.has_begun:
+        if not attempt.give_up() or attempt.has_begun or must_end:
             with anyio.CancelScope(shield=True):
                 while not ended.is_set():
                     with suppress(anyio.get_cancelled_exc_class()):  # asyncio: cancelled again

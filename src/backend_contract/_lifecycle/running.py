@@ -195,11 +195,10 @@ class RunningAsync(_Holds[BackendT], AbstractAsyncContextManager[tuple[BackendT,
                 self._release_all()  # another thread would wait for this one
                 raise lock_is_held(hold.backend, STOP)
 
-        def release_all(attempt: Attempt) -> None:
-            attempt.begin()
+        def release_all(_: Attempt) -> None:
             self._release_all()
 
-        await call_async(release_all)
+        await call_async(release_all, must_end=True)
 
 
 def _one_or_group(failures: Sequence[BaseException]) -> BaseException:
