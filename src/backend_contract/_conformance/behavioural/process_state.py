@@ -33,7 +33,7 @@ THREADS_OF_THE_KIT = "backend-contract"
 """How the names of the kit's own threads begin."""
 
 Resources = Mapping[str, frozenset[str]]
-"""What the process holds, by kind. Each is told from others of its kind by its description."""
+"""What the process holds, by kind, each with a description that no other of its kind has."""
 
 Settings = Mapping[str, object]
 """How the process is configured, by the name of the setting, as messages show it."""
