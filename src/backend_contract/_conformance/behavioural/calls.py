@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import os
 import sys
 import sysconfig
@@ -12,11 +13,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Generic, TypeVar
 
 __all__ = [
     "AbandonedError",
     "WorkerCall",
+    "current_frames",
     "describe_cause",
     "describe_exception",
     "end_if_forked",
@@ -142,10 +145,26 @@ _OWN_DIRECTORY = str(Path(__file__).parent)
 _WAITING_MODULES = ("threading.py", "thread.py", "_base.py")
 
 
+_no_collection = threading.Lock()
+
+
+def current_frames() -> dict[int, FrameType]:
+    """Return the frame that each thread is in, by the thread's identifier."""
+    # A garbage collection in the middle of it is a deadlock before 3.11.8 and 3.12.2 (gh-106883).
+    with _no_collection:
+        was_enabled = gc.isenabled()
+        try:
+            gc.disable()
+            # Private by name, but documented; faulthandler only writes to files.
+            return sys._current_frames()  # pyright: ignore[reportPrivateUsage]
+        finally:
+            if was_enabled:
+                gc.enable()
+
+
 def format_stack(thread: threading.Thread) -> str:
     """Return the stack of *thread* from the first frame outside this package, or ``""``."""
-    # Private by name, but documented; faulthandler only writes to files.
-    frame = sys._current_frames().get(thread.ident or 0)  # pyright: ignore[reportPrivateUsage]
+    frame = current_frames().get(thread.ident or 0)
     if frame is None:
         return ""
     frames = traceback.extract_stack(frame)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import multiprocessing
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from backend_contract._conformance.behavioural.calls import WorkerCall
+from backend_contract._conformance.behavioural.calls import WorkerCall, current_frames
 from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
     needs_a_suite,
@@ -98,8 +97,7 @@ def answers(trial: Trial, call: WorkerCall[Any], what: str, limited_as: str = ""
 
 def others_may_be_at_work(run: Run) -> bool:
     """Return whether threads or processes run that the subject has started."""
-    # Private by name, but documented.
-    frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]
+    frames = current_frames()
     others = [
         thread
         for thread in threading.enumerate()
