@@ -12,11 +12,11 @@ from backend_contract.integrations._grpc_calls import (
     notify_of,
     with_behavior,
 )
-from backend_contract.integrations._readiness import Readiness
 from backend_contract.protocol import Backend
 
 try:
     import grpc
+    import grpc.aio
 except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
         f"{__name__} requires grpcio: pip install 'backend-contract[grpc]'", name=_error.name
@@ -86,10 +86,14 @@ class BackendInterceptor(grpc.ServerInterceptor):
 def add_health(server: Any, backends: Iterable[Backend]) -> None:
     """Add the service ``grpc.health.v1.Health`` to *server*, synchronous or of ``grpc.aio``.
 
-    The server is ``SERVING`` if there is a backend and all are started. Every request reads
-    ``is_started`` anew; a backend that does not answer within a second counts as not started. The
-    empty name of a service stands for the server; others are ``NOT_FOUND``. ``Watch`` is not
-    implemented: it would occupy a thread per client.
+    The server is ``SERVING`` if there is a backend and all are started. Every ``Check`` reads
+    ``is_started`` anew; a backend that does not answer within a second counts as not started. A
+    ``Watch`` is sent the status at once, and each change that a reading once a second shows. One
+    thread reads it for all of them, and only as long as there are any. An open ``Watch`` is a call
+    in progress: stopping the server with a grace period waits for its client to leave.
+
+    The empty name of a service stands for the server; others are ``NOT_FOUND``, and
+    ``SERVICE_UNKNOWN`` to a ``Watch``.
 
     Requires grpcio-health-checking; without it the call raises :class:`ModuleNotFoundError`.
     """
@@ -101,15 +105,10 @@ def add_health(server: Any, backends: Iterable[Backend]) -> None:
             "add_health needs the health protocol: pip install grpcio-health-checking",
             name=error.name,
         ) from error
-    readiness = Readiness(backends)
-    response: Any = messages.HealthCheckResponse
+    from backend_contract.integrations._grpc_health import Health
 
-    # A plain method, which a server of `grpc.aio` runs in a thread, too.
-    def check(self: object, request: Any, context: grpc.ServicerContext) -> Any:
-        if request.service:
-            context.set_code(grpc.StatusCode.NOT_FOUND)
-            return response()
-        return response(status=response.SERVING if readiness.is_ready() else response.NOT_SERVING)
-
-    health = type("Health", (services.HealthServicer,), {"Check": check})
-    services.add_HealthServicer_to_server(health(), server)
+    health = Health(backends, messages.HealthCheckResponse)
+    servicer = services.HealthServicer()
+    servicer.Check = health.check
+    servicer.Watch = health.watch_async if isinstance(server, grpc.aio.Server) else health.watch
+    services.add_HealthServicer_to_server(servicer, server)

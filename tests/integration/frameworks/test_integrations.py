@@ -7,6 +7,7 @@ import http.client
 import importlib
 import inspect
 import json
+import queue
 import re
 import socket
 import sys
@@ -28,6 +29,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from backend_contract import LocalBackend, RuntimeServerContextType, running_async
+from backend_contract.integrations._readiness import Readiness, Watchers
 from backend_contract.integrations.fastapi import health_router, lifespan, notify_backends
 from backend_contract.integrations.grpc import BackendInterceptor, add_health
 from backend_contract.runtime_context import get_metadata
@@ -648,6 +650,119 @@ def test_grpc_aio_health() -> None:
         return [str(name(answer)) for answer in answers]
 
     assert asyncio.run(run()) == ["NOT_SERVING", "SERVING"]
+
+
+class Hiding(grpc.ServerInterceptor):
+    """Puts plain functions in place of handlers, as interceptors for metrics do."""
+
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        handler = continuation(handler_call_details)
+        if not handler.unary_stream:
+            return handler
+
+        def answer(request: Any, context: Any) -> Any:
+            return handler.unary_stream(request, context)
+
+        return grpc.unary_stream_rpc_method_handler(
+            answer, handler.request_deserializer, handler.response_serializer
+        )
+
+
+@contextmanager
+def without_new_threads() -> Iterator[None]:
+    """Fail if threads of the package that the block starts do not end after it."""
+    before = set(threading.enumerate())
+    started: list[threading.Thread] = []
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "backend_contract":
+            started.append(thread)
+            thread.join(TIMEOUT)
+    assert not [thread for thread in started if thread.is_alive()]
+
+
+@pytest.mark.parametrize(
+    ("interceptor", "threads"), [(BackendInterceptor([Recorder()]), 1), (Hiding(), 4)]
+)
+def test_grpc_watch(interceptor: grpc.ServerInterceptor, threads: int) -> None:
+    """A watcher is told the status and each change, in no thread of the server's own."""
+    messages: Any = importlib.import_module("grpc_health.v1.health_pb2")
+    services: Any = importlib.import_module("grpc_health.v1.health_pb2_grpc")
+    backend = LocalBackend()
+    server = grpc.server(ThreadPoolExecutor(threads), interceptors=[interceptor])
+    add_health(server, [backend])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    status = messages.HealthCheckResponse
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, without_new_threads():
+        watch = services.HealthStub(channel).Watch
+        request = messages.HealthCheckRequest()
+        first, second = (watch(request, timeout=TIMEOUT) for _ in range(2))
+        assert [next(first).status, next(second).status] == 2 * [status.NOT_SERVING]
+        backend.start()
+        assert [next(first).status, next(second).status] == 2 * [status.SERVING]
+        first.cancel()
+        backend.stop()
+        assert next(second).status == status.NOT_SERVING
+        unknown = watch(messages.HealthCheckRequest(service="another"), timeout=TIMEOUT)
+        assert next(unknown).status == status.SERVICE_UNKNOWN
+        assert check_health(f"127.0.0.1:{port}") == "NOT_SERVING"
+        second.cancel()
+        unknown.cancel()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, without_new_threads():
+        last = services.HealthStub(channel).Watch(request, timeout=TIMEOUT)
+        assert next(last).status == status.NOT_SERVING
+        assert server.stop(None).wait(TIMEOUT)
+        with pytest.raises(grpc.RpcError):
+            next(last)
+
+
+def test_grpc_aio_watch() -> None:
+    """A `grpc.aio` server tells watchers the status and each change too."""
+    messages: Any = importlib.import_module("grpc_health.v1.health_pb2")
+    services: Any = importlib.import_module("grpc_health.v1.health_pb2_grpc")
+    status = messages.HealthCheckResponse
+    backend = LocalBackend()
+
+    async def run() -> None:
+        server = grpc.aio.server()
+        add_health(server, [backend])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            watch = services.HealthStub(channel).Watch
+            request = messages.HealthCheckRequest()
+            first, second = (watch(request, timeout=TIMEOUT) for _ in range(2))
+            for each in (first, second):
+                assert (await each.read()).status == status.NOT_SERVING
+            first.cancel()
+            backend.start()
+            assert (await second.read()).status == status.SERVING
+            unknown = watch(messages.HealthCheckRequest(service="another"), timeout=TIMEOUT)
+            assert (await unknown.read()).status == status.SERVICE_UNKNOWN
+            await server.stop(None)
+            for each in (second, unknown):
+                with pytest.raises(grpc.RpcError):
+                    await each.read()
+
+    with without_new_threads():
+        asyncio.run(run())
+
+
+def test_watcher_leaves_while_others_are_told() -> None:
+    """A watcher can leave while one is told: grpcio would otherwise wait for itself, for ever."""
+    watchers = Watchers(Readiness([]))
+    left: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def tell(is_ready: bool) -> None:
+        leaving = threading.Thread(target=watchers.remove, args=(tell,), daemon=True)
+        leaving.start()
+        leaving.join(TIMEOUT)
+        left.put(not leaving.is_alive())
+
+    with without_new_threads():
+        watchers.add(tell)
+        assert left.get(timeout=2 * TIMEOUT)
 
 
 def test_missing_health_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
