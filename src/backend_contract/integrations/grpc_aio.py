@@ -12,7 +12,6 @@ import contextvars
 import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, cast
 
 from backend_contract.integrations._grpc_calls import (
@@ -22,6 +21,7 @@ from backend_contract.integrations._grpc_calls import (
     with_behavior,
 )
 from backend_contract.integrations._request_scope import restore
+from backend_contract.integrations._threads import DaemonThreads
 from backend_contract.integrations.grpc import add_health  # names the extra if grpc is missing
 from backend_contract.protocol import Backend
 
@@ -44,7 +44,8 @@ class BackendInterceptor(grpc.aio.ServerInterceptor):
     Does the same as :class:`backend_contract.integrations.grpc.BackendInterceptor`, with the same
     *model_id*, for handlers that are coroutines, async generators or plain functions. Backends
     receive a :class:`ServicerContextView`; so does a *model_id* function. Both run in a thread that
-    belongs to the interceptor, or, if the handler is a plain function, in that of the handler.
+    belongs to the interceptor, or, if the handler is a plain function, in that of the handler. The
+    threads of an interceptor end with it, and do not keep the process from ending.
 
     Context variables that a backend sets are seen by the handler of that call, up to its last
     response, and by no other call. If a backend calls ``context.abort``, the call ends with its
@@ -58,7 +59,7 @@ class BackendInterceptor(grpc.aio.ServerInterceptor):
     ) -> None:
         self._backends = tuple(backends)
         self._model_id = ModelIdOf(model_id)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="backend_contract")
+        self._threads = DaemonThreads(_THREADS)
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         """Return the handler of the call, wrapped so that it notifies the backends first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,12 @@ from typing import Any, NamedTuple
 import grpc
 import grpc.aio
 import pytest
+from support import run_python
 
 from backend_contract import LocalBackend, RuntimeServerContextType
 from backend_contract.integrations import grpc as synchronous
 from backend_contract.integrations import grpc_aio
+from backend_contract.integrations._threads import DaemonThreads
 from backend_contract.runtime_context import get_metadata, is_grpc_context
 
 TIMEOUT = 30
@@ -393,6 +396,100 @@ def test_blocking_backend() -> None:
             await asyncio.wait_for(call, TIMEOUT)
 
     asyncio.run(run())
+
+
+HANGING = """
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import grpc.aio
+
+from backend_contract import LocalBackend
+from backend_contract.integrations.grpc_aio import BackendInterceptor
+
+entered = threading.Event()
+
+
+class Hanging(LocalBackend):
+    def handle_runtime_context(self, model_id, runtime_context):
+        entered.set()
+        threading.Event().wait()
+
+
+async def answer(request, context):
+    return request
+
+
+async def main():
+    server = grpc.aio.server(interceptors=[BackendInterceptor([Hanging()])])
+    handlers = {"Answer": grpc.unary_unary_rpc_method_handler(answer)}
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test", handlers)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.unary_unary("/test/Answer")(b"", metadata=[("mm-model-id", "m")])
+        await asyncio.wrap_future(pool.submit(entered.wait))
+        call.cancel()
+        await server.stop(None)
+
+
+with ThreadPoolExecutor(1) as pool:
+    asyncio.run(main())
+print("left")
+"""
+
+
+def test_exit_with_hanging_backend() -> None:
+    """A backend that never returns does not keep the process from ending."""
+    run = run_python(HANGING)
+    assert (run.returncode, run.stdout) == (0, "left\n"), run.stderr
+
+
+def test_threads() -> None:
+    """Threads are few, are used again, report failures, and end when nothing refers to them."""
+    executor = DaemonThreads(2)
+    entered = threading.Barrier(3)
+    go_on = threading.Event()
+
+    def call(number: int) -> threading.Thread:
+        if number < 2:
+            entered.wait(TIMEOUT)
+            assert go_on.wait(TIMEOUT)
+        return threading.current_thread()
+
+    calls = [executor.submit(call, number) for number in range(20)]
+    entered.wait(TIMEOUT)  # both threads are busy, and 18 calls wait
+    go_on.set()
+    threads = {future.result(TIMEOUT) for future in calls}
+    assert len(threads) == 2
+    assert isinstance(executor.submit(int, "x").exception(TIMEOUT), ValueError)
+    assert executor.submit(call, 2).result(TIMEOUT) in threads
+    del executor
+    gc.collect()
+    for thread in threads:
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
+
+
+def test_dropped_interceptors() -> None:
+    """Interceptors that have gone leave no threads behind."""
+    before = set(threading.enumerate())
+
+    async def serve() -> None:
+        for _ in range(5):
+            async with aio_channel(
+                Coroutines(), grpc_aio.BackendInterceptor([Router()])
+            ) as channel:
+                assert await ask(channel, "once") == b"here"
+
+    asyncio.run(serve())
+    gc.collect()
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "backend_contract":
+            thread.join(TIMEOUT)
+            assert not thread.is_alive()
 
 
 def test_attributes_of_handlers() -> None:
