@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sys
 import threading
@@ -428,3 +429,22 @@ def test_without_anyio() -> None:
         "except ModuleNotFoundError as error: print(error)"
     )
     assert "pip install 'backend-contract[async]'" in run_python(script).stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_fork() -> None:
+    """A child that is forked in the block leaves it without an error, and stops nothing."""
+    run = run_python(
+        "import asyncio, os, sys\n"
+        "from backend_contract import LocalBackend, running_async\n"
+        "async def main():\n"
+        "    async with running_async(LocalBackend()) as (backend,):\n"
+        "        child = os.fork()\n"
+        "        if child:\n"
+        "            status = os.waitpid(child, 0)[1]\n"
+        "    if not child:\n"
+        "        os._exit(backend.is_started)\n"
+        "    print('parent', status, backend.is_started)\n"
+        "asyncio.run(main())"
+    )
+    assert (run.stdout, run.returncode) == (f"parent {1 << 8} False\n", 0), run.stderr

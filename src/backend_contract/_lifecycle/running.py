@@ -190,6 +190,9 @@ class RunningAsync(_Holds[BackendT], AbstractAsyncContextManager[tuple[BackendT,
         await self._release_all_async()
 
     async def _release_all_async(self) -> None:
+        if self._process != os.getpid():  # forked: asyncio runs in the parent only
+            self._release_all()
+            return
         for hold in self._holds:
             if holds_lock(hold.backend):
                 self._release_all()  # another thread would wait for this one
