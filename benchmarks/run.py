@@ -145,7 +145,7 @@ def lock(rounds: int) -> None:
     line("with an RLock (ns)", taken["bare"])
     line("with backend.start_lock() (ns)", taken["ours"])
     line("with start_lock() of Caikit's LocalBackend (ns)", taken["caikit"])
-    line("ours / RLock", taken["ours"] / taken["bare"], "at most 1.6")
+    line("ours / RLock", taken["ours"] / taken["bare"], "at most 1.2")
     line("Caikit's / ours", taken["caikit"] / taken["ours"], "at least 4")
 
 
@@ -166,7 +166,7 @@ def lifecycle(rounds: int) -> None:
     print("ensure_started on a started backend")
     line("a function that reads backend.is_started (ns)", taken["plain"])
     line("ensure_started(backend) (ns)", taken["ours"])
-    line("ratio", taken["ours"] / taken["plain"], "at most 2")
+    line("ratio", taken["ours"] / taken["plain"], "at most 1.5")
 
 
 def notification(rounds: int) -> None:
@@ -201,11 +201,7 @@ def metadata(rounds: int) -> None:
         return None
 
     def from_http(request: fastapi.Request, key: str) -> str | None:
-        wanted = key.lower()
-        for name, value in request.headers.items():
-            if name.lower() == wanted:
-                return value
-        return None
+        return request.headers.get(key)
 
     def measure(context: object, by_hand: Callable[..., object]) -> dict[str, float]:
         return statements(
@@ -240,13 +236,14 @@ def metadata(rounds: int) -> None:
     headers = [(name.encode(), b"value") for name in ("user-agent", *NAMES)]  # as gRPC adds it
     request = fastapi.Request({"type": "http", "headers": headers})
     measured[f"a request, {len(headers)} headers"] = measure(request, from_http)
-    for source, taken in measured.items():
+    alternatives = (("a loop by hand", "at most 1.2"), ("headers.get", "at most 1.5"))
+    for (source, taken), (alternative, goal) in zip(measured.items(), alternatives, strict=True):
         print(f"get_metadata of {source}")
         for label, suffix in (("last key", ""), ("absent key", "_absent")):
             plain, ours = taken[f"plain{suffix}"], taken[f"ours{suffix}"]
-            line(f"hand-written loop, {label} (ns)", plain)
+            line(f"{alternative}, {label} (ns)", plain)
             line(f"get_metadata, {label} (ns)", ours)
-            line(f"ratio, {label}", ours / plain, "at most 1")
+            line(f"ratio, {label}", ours / plain, goal)
 
 
 def checks(rounds: int) -> None:
