@@ -91,6 +91,20 @@ def test_decorator() -> None:
     assert registry.get("DECORATED") is Decorated
 
 
+def test_register_false_class() -> None:
+    """A class that is false, as one with a length of 0 is, is found too."""
+
+    class Sized(type):
+        def __len__(cls) -> int:
+            return 0
+
+    class Empty(Structural, metaclass=Sized): ...
+
+    registry = BackendRegistry()
+    registry.register(Empty)
+    assert registry.get("STRUCTURAL") is Empty
+
+
 def test_register_twice() -> None:
     """Registering the same class again does nothing."""
     registry = BackendRegistry()

@@ -107,7 +107,9 @@ class BackendRegistry:
         named differently from its class, and if :meth:`register` would reject what it loads.
         Raises :class:`TypeError` if *name* is not a string.
         """
-        found = self._registered.get(name) or self._loaded.get(name) or self._load(name)
+        found = self._registered.get(name, self._loaded.get(name))
+        if found is None:  # a metaclass may make a class false
+            found = self._load(name)
         return self._registered.get(name, found)  # registered meanwhile
 
     def create(self, name: str, config: Mapping[str, Any] | None = None) -> Backend:
