@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import traceback
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -177,3 +179,22 @@ def test_one_failure_for_many_models() -> None:
         with pytest.raises(ExceptionGroup):
             notify([Notified(failure)], f"model {number}", CONTEXT)
     assert len(notes_of(failure)) == 1
+
+
+def test_reused_exception_keeps_no_contexts() -> None:
+    """An exception that is raised again and again refers to the last call only."""
+
+    class Context: ...
+
+    backend = Notified(OSError("down"))
+    contexts: list[Any] = [Context() for _ in range(3)]
+    left = [weakref.ref(context) for context in contexts]
+    while contexts:
+        with pytest.raises(ExceptionGroup):
+            notify([backend], "model", contexts.pop())
+        backend.received.clear()
+    gc.collect()
+    assert [context() is not None for context in left] == [True, False, False]
+    assert backend.failure is not None
+    raised_in = [entry.name for entry in traceback.extract_tb(backend.failure.__traceback__)]
+    assert raised_in == ["notify", "handle_runtime_context"]
