@@ -190,6 +190,25 @@ def port_of(config: aconfig.Config, server: str, default: int) -> int:
     return value
 
 
+@contextmanager
+def stop_signals() -> Iterator[socket.socket]:
+    """Yield a socket that has something to read once SIGTERM or Ctrl-C has arrived.
+
+    Do not wait for an event that a handler sets. Handlers run in this thread, and a signal that
+    arrives just before it blocks, or in another thread, does not wake it.
+    """
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        writing.setblocking(False)
+        signal.set_wakeup_fd(writing.fileno())
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, lambda *_: None)
+        try:
+            yield reading
+        finally:
+            signal.set_wakeup_fd(-1)
+
+
 def self_test(runtime: Runtime, ports: Ports) -> None:
     """Call the runtime over both protocols and print the requests that a backend saw."""
     with grpc.insecure_channel(f"{HOST}:{ports.grpc}") as channel:
@@ -230,16 +249,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.self_test:
         config.grpc, config.http = {"port": 0}, {"port": 0}  # any free ports
 
-    stop = threading.Event()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_number, lambda *_: stop.set())
     runtime = Runtime(backends, config)
-    with running(*backends), runtime.serving() as ports:
+    with stop_signals() as stop, running(*backends), runtime.serving() as ports:
         if options.self_test:
             self_test(runtime, ports)
         else:
             print(f"gRPC on {HOST}:{ports.grpc}, HTTP on {HOST}:{ports.http}", flush=True)
-            stop.wait()
+            stop.recv(1)
     print("stopped:", ", ".join(b.backend_type for b in backends if not b.is_started))
     return 0
 

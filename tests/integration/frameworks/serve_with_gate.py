@@ -3,13 +3,16 @@
     python serve_with_gate.py PORT [arguments of serve.py]
 
 On each request for the model `slow`, the backend connects to PORT and blocks until the test answers
-on that connection or closes it.
+on that connection or closes it. A request for `sigterm` sends that signal to the thread that
+handles it.
 """
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
@@ -31,6 +34,8 @@ class GateBackend(LocalBackend):
         if model_id == "slow":
             with socket.create_connection(("127.0.0.1", PORT), timeout=60) as connection:
                 connection.recv(1)
+        if model_id == "sigterm":
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
     def start(self) -> None:
         print("GATE starts", flush=True)

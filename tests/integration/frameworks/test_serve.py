@@ -395,6 +395,15 @@ def test_graceful_stop(start: Start, number: signal.Signals) -> None:
     assert server.read_line() == "stopped: GATE, ECHO"
 
 
+def test_signal_in_another_thread(start: Start) -> None:
+    """A signal that interrupts another thread than the one that waits for it is not missed."""
+    server = start()
+    server.say("gRPC", "sigterm")
+    assert server.process.wait(TIMEOUT) == 0
+    assert server.read_line() == "GATE stops"
+    assert server.read_line() == "stopped: GATE, ECHO"
+
+
 def test_stop_under_load(start: Start) -> None:
     """A server that is stopped under load answers or refuses every request."""
     server = start()
