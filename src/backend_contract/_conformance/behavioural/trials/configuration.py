@@ -253,7 +253,8 @@ def _register(trial: Trial, backend: Backend, config: ConfigType) -> str:
     """\
 import aconfig, os
 def config(**keys):
-    return aconfig.Config({"a": keys, "a_kept": 1}, override_env_vars=False)
+    top = {"a": keys, "a_kept": 1, "a-b": len(keys)}
+    return aconfig.Config(top, override_env_vars=False)
 os.environ["A_KEPT"] = "from the environment"
 first = config(kept={"deeper": {"kept": 1}}, none=1, zero=1, text="1", empty=1, on=True, list=[1])
 later = config(kept={"deeper": {"later": 1}}, none=None, zero=0, text="", empty={}, on=False,
@@ -267,7 +268,8 @@ backend.register_config(later)
 backend.register_config(config(kept={"last": 1, "deeper": {}}))
 expected = {**later["a"], "kept": {"deeper": {"kept": 1, "later": 1}, "last": 1}}
 assert backend.config["a"] == expected, backend.config
-assert backend.config["a_kept"] == 1, backend.config""",
+assert backend.config["a_kept"] == 1, backend.config
+assert backend.config["a-b"] == 1, backend.config""",
 )
 def _try_merging(trial: Trial) -> None:
     sample = trial.subject.config or {}
@@ -418,17 +420,19 @@ given = [
     for n, keys in enumerate(("a", "ab", "ab"))
 ]
 before = copy.deepcopy([dict(config) for config in given])
-try:
-    backend = make(given[0])
-except TypeError:
-    backend = make()
-for config in given:
+for arguments in ((given[0],), (None,), ()):
     try:
-        backend.register_config(config)
-    except NotImplementedError:
-        pass
-backend.start(); backend.stop()
-assert given == before, given""",
+        backend = make(*arguments)
+    except TypeError:
+        continue
+    for config in ({}, *given):
+        backend.start(); backend.stop()
+        try:
+            backend.register_config(config)
+        except NotImplementedError:
+            pass
+        backend.start(); backend.stop()
+    assert given == before, given""",
     after=("BC304",),  # which leaves nothing started; BC306, before it, may see a violation
 )
 def _try_configurations_stay_unchanged(trial: Trial) -> None:

@@ -373,7 +373,8 @@ def _close_coroutines(error: BaseException) -> None:
 @tries(
     "BC312",
     """\
-import threading
+import gc, sys, threading
+from backend_contract.testing import http_request
 one, other = make(), make()
 assert one is not other
 told = {"told": {"to": "one"}}
@@ -393,7 +394,15 @@ with one.start_lock():
 one.start()
 assert other.is_started is False
 other.stop()
-assert one.is_started is True""",
+assert one.is_started is True
+model_id = " ".join(["a", "model"])  # a string of its own
+references = sys.getrefcount(model_id)
+with http_request({"x-route-info": "somewhere"}) as request:
+    one.handle_runtime_context(model_id, request)
+one.stop()
+del one
+gc.collect()
+assert sys.getrefcount(model_id) <= references, "what one was told outlives it\"""",
     after=("BC203", "BC303", "BC401"),
 )
 def _try_independence(trial: Trial) -> None:
@@ -416,7 +425,7 @@ def _require_own_configuration(trial: Trial, one: Backend, other: Backend) -> No
 
 
 def _require_own_lock(trial: Trial, one: Backend, other: Backend) -> None:
-    if trial.holds("BC401"):
+    if trial.holds("BC401") and trial.holds("BC403"):
         with one.start_lock():
             require_free_lock(trial, other, "while the lock of another backend is held")
 

@@ -70,31 +70,54 @@ def _enter_and_leave(trial: Trial, backend: Backend) -> None:
 @tries(
     "BC402",
     """\
-import threading
-def second_is_inside(lock, seconds):
+import random, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+def second_is_inside(take_lock, seconds):
     entered = threading.Event()
     def enter():
-        with lock:
+        with take_lock():
             entered.set()
     with backend.start_lock():
         threading.Thread(target=enter, daemon=True).start()
         inside = entered.wait(seconds)
     assert entered.wait(5)
     return inside
+def configure():
+    try:
+        backend.register_config({})
+    except NotImplementedError:
+        pass
 backend = make()
-earlier = backend.start_lock()
-assert not second_is_inside(backend.start_lock(), 1), "two threads are inside"
-assert not second_is_inside(earlier, 1), "two threads are inside"
-for change in (backend.start, backend.stop, backend.start):
+assert not second_is_inside(backend.start_lock, 1), "two threads are inside"
+for change in (configure, backend.start, backend.stop, backend.start):
     earlier = backend.start_lock()
     change()
-    assert not second_is_inside(earlier, 0.2), "two threads are inside\"""",
+    assert not second_is_inside(lambda: earlier, 0.2), "two threads are inside"
+def switch(*_):  # to another thread, before each line
+    time.sleep(random.random() / 250)
+    return switch
+def enter(inside=[]):
+    together.wait(5)
+    sys.settrace(switch)
+    with backend.start_lock():
+        sys.settrace(None)
+        inside.append(1)
+        time.sleep(0.01)
+        assert len(inside) == 1, "both have entered at the same time"
+        inside.pop()
+together = threading.Barrier(2)
+with ThreadPoolExecutor(2) as pool:
+    for _ in range(100):
+        backend = make()
+        for entered in [pool.submit(enter) for _ in range(2)]:
+            entered.result()""",
     after=("BC403",),
 )
 def _try_exclusion(trial: Trial) -> None:
     backend = trial.new()
     earlier = backend.start_lock()
-    _register(trial, backend)
+    if trial.holds("BC403"):  # otherwise this may keep the lock
+        _register(trial, backend)
     with backend.start_lock():
         another = _enter_in_thread(trial, backend)
         old = _enter_in_thread(trial, backend, earlier)
@@ -426,13 +449,18 @@ def _try_reading_during_start(trial: Trial) -> None:
     "BC406",
     """\
 import threading
-backend = make()
-answers = []
-read = threading.Thread(target=lambda: answers.append(backend.is_started), daemon=True)
-with backend.start_lock():
+def require_answer():
+    answers = []
+    read = threading.Thread(target=lambda: answers.append(backend.is_started), daemon=True)
     read.start()
     read.join(5)
-    assert answers, "is_started waits for the lock\"""",
+    assert answers, "is_started waits for a lock"
+backend = make()
+backend.connect = require_answer  # replace `connect` by a part of the work of `start`
+for change in (lambda: None, backend.start, backend.stop):
+    change()
+    with backend.start_lock():
+        require_answer()""",
     after=("BC405",),
     with_requests=True,
 )

@@ -31,9 +31,10 @@ __all__ = ["accepted_kinds", "accepts_unlike"]
     """\
 from backend_contract.testing import http_request
 backend = make()
-with http_request() as request:
-    assert backend.handle_runtime_context("a", request) is None
-    assert backend.handle_runtime_context(model_id="b", runtime_context=request) is None""",
+for metadata in ({"x-route-info": "somewhere"}, {}):
+    with http_request(metadata) as request:
+        assert backend.handle_runtime_context("a", request) is None
+        assert backend.handle_runtime_context(model_id="b", runtime_context=request) is None""",
     after=("BC302",),
 )
 def _try_both_call_styles(trial: Trial) -> None:
@@ -206,17 +207,20 @@ def _try_http_request(trial: Trial) -> None:
     """\
 from backend_contract.testing import grpc_context, http_request
 backend = make()
+ids = ["never seen before", "a/b", "../a", "A", "\\u00e9", "m" * 1000, "*", "("]
 with http_request() as request:
-    for model_id in ("never seen before", "a/b", "../a", "A", "\\u00e9", "m" * 1000, "*", "("):
+    for model_id in ids:
         backend.handle_runtime_context(model_id, request)
+seen = repr(vars(backend))  # or where it keeps them
+kept = [model_id for model_id in ids if repr(model_id) in seen]
+assert kept in ([], ids), f"of the ids, only {kept} are kept as they are"
 for values in (("somewhere", "somewhere"), ("\\u00e9somewhere",)):
     with http_request([("x-route-info", value) for value in values]) as request:
         backend.handle_runtime_context("a", request)
 with grpc_context() as context:
     backend.handle_runtime_context("a", context)
 with grpc_context([("x-request-bin", b"\\xff")]) as context:
-    backend.handle_runtime_context("a", context)
-# then look into `backend`: no two models may have become one""",
+    backend.handle_runtime_context("a", context)""",
     after=("BC302",),
 )
 def _try_every_request(trial: Trial) -> None:
@@ -277,16 +281,17 @@ def _require_latin_1_accepted(trial: Trial, backend: Backend, keys: Sequence[str
     "BC505",
     """\
 from backend_contract.testing import http_request
-backend = make()
-with http_request({"x-route-info": "somewhere"}) as request:
-    backend.handle_runtime_context("model", request)
-    assert backend.is_started is False
-    backend.start()
-    backend.handle_runtime_context("model", request)
-    assert backend.is_started is True
-    backend.stop()
-    backend.handle_runtime_context("model", request)
-    assert backend.is_started is False""",
+for metadata in ({}, {"x-route-info": "somewhere"}):
+    backend = make()
+    with http_request(metadata) as request:
+        backend.handle_runtime_context("model", request)
+        assert backend.is_started is False
+        backend.start()
+        backend.handle_runtime_context("model", request)
+        assert backend.is_started is True
+        backend.stop()
+        backend.handle_runtime_context("model", request)
+        assert backend.is_started is False""",
     after=("BC302", "BC303", "BC506", "BC508"),  # which use a started backend: this one stops it
 )
 def _try_before_start(trial: Trial) -> None:

@@ -367,18 +367,27 @@ def _try_failing_start(trial: Trial) -> None:
 import gc, os, threading, time
 def count():
     return threading.active_count() + len(os.listdir("/proc/self/fd"))
-backend = make()
 def cycle():
     backend.start()
     backend.start()
     backend.stop()
-    gc.collect()
-cycle()
-before = count()
-for _ in range(5):
-    cycle()
-time.sleep(2)  # for what stop() has not waited for
-assert count() < before + 5""",
+def failing_cycle():
+    def fail():
+        raise ConnectionError
+    backend.connect = fail  # replace `connect` by a part of the work of `start`
+    try:
+        backend.start()
+    except ConnectionError:
+        pass
+for repeated in (cycle, failing_cycle):
+    backend = make()
+    repeated()
+    before = count()
+    for _ in range(5):
+        repeated()
+        gc.collect()
+    time.sleep(2)  # for what stop() has not waited for
+    assert count() < before + 5, repeated.__name__""",
     after=("BC304", "BC308"),
 )
 def _try_giving_back(trial: Trial) -> None:
