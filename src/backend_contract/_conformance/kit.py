@@ -103,7 +103,7 @@ def check_backend(
     An exception of the backend is part of the report. If no backend can be created or started at
     all, the ``error`` of the report says why; what was decided without is in it too. Every backend
     that was created is stopped, and every server and thread ended if possible; the ``notes`` of the
-    report name what could not be ended.
+    report name what could not be ended, and the hooks without which half of a clause was not tried.
 
     Raises :class:`TypeError` if *backend* is not callable, *config* not a mapping or *metadata* not
     pairs, and :class:`ValueError` if *time_limit* is not finite and above 0.
@@ -205,8 +205,21 @@ class Kit:
             return Report(target=self.name, error=f"{self.name}: {error}")
         self.close()
         problem = self.could_not_start and f"{self.name}: {self.could_not_start}"
-        notes = tuple(dict.fromkeys(self.notes))
+        notes = self.all_notes()
         return Report(target=self.name, findings=findings, error=problem, notes=notes)
+
+    def all_notes(self) -> tuple[str, ...]:
+        """Return the notes, and one for each hook without which half of a clause was not tried."""
+        halves: dict[str, list[str]] = {}
+        for finding in self._findings.values():
+            hook = BEHAVIOURS[finding.clause.id].half_by
+            if hook and finding.verdict is Verdict.OK and getattr(self.subject, hook) is None:
+                halves.setdefault(hook, []).append(finding.clause.id)
+        on_halves = [
+            f"only half of {', '.join(sorted(clauses))} was tried, without the hook `{hook}`"
+            for hook, clauses in halves.items()
+        ]
+        return tuple(dict.fromkeys([*self.notes, *on_halves]))
 
     def close(self) -> None:
         """Stop all backends and servers, and note the threads that still run. Idempotent."""

@@ -26,6 +26,8 @@ __all__ = [
     "answers",
     "close_coroutine",
     "inject_work",
+    "lock_is_free",
+    "lock_is_held",
     "must_start",
     "must_stop",
     "others_may_be_at_work",
@@ -59,20 +61,32 @@ def start_if_possible(trial: Trial, backend: Backend) -> None:
         close_coroutine(trial.start(backend))
 
 
-def require_free_lock(trial: Trial, backend: Backend, when: str) -> None:
-    """Require that another thread can enter the lock, unless the lock itself is faulty."""
-    if not trial.holds("BC401"):
-        return
+def lock_is_free(trial: Trial, backend: Backend, when: str) -> bool:
+    """Return whether other threads can enter the lock; *when* says after what, in messages."""
+    # One may have the id of a thread that has ended and keeps the lock, which is re-entrant then.
+    together = threading.Barrier(2)
 
     def enter() -> None:
+        together.wait()
         with backend.start_lock():
             pass
 
-    what = f"entering the lock in another thread, {when},"
-    call = trial.in_thread(enter, f"at the lock, {when}")
-    if not answers(trial, call, what):
-        raise violated(f"the lock is still held {when}: another thread cannot enter")
-    call.result()
+    for entering in [trial.in_thread(enter, f"at the lock, {when}") for _ in range(2)]:
+        if not answers(trial, entering, f"entering the lock in another thread, {when},"):
+            return False
+        entering.result()
+    return True
+
+
+def require_free_lock(trial: Trial, backend: Backend, when: str) -> None:
+    """Require that another thread can enter the lock, unless the lock itself is faulty."""
+    if trial.holds("BC401") and not lock_is_free(trial, backend, when):
+        raise lock_is_held(when)
+
+
+def lock_is_held(when: str) -> StopTrial:
+    """Return the violation of a member that keeps the lock."""
+    return violated(f"the lock is still held {when}: another thread cannot enter")
 
 
 def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> None:

@@ -542,6 +542,8 @@ class Behaviour:
     """Clauses to decide first, whatever their verdict."""
     with_requests: bool = False
     """Whether the function makes requests, though the clause is not about them."""
+    half_by: str = ""
+    """The hook that half of the clause needs, if the other half needs none."""
 
 
 BEHAVIOURS: dict[str, Behaviour] = {}
@@ -549,7 +551,12 @@ BEHAVIOURS: dict[str, Behaviour] = {}
 
 
 def tries(
-    clause: str, reproduce: str, after: tuple[str, ...] = (), *, with_requests: bool = False
+    clause: str,
+    reproduce: str,
+    after: tuple[str, ...] = (),
+    *,
+    with_requests: bool = False,
+    half_by: str = "",
 ) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
     """Add a function to the table. The arguments are the fields of :class:`Behaviour`."""
 
@@ -560,6 +567,7 @@ def tries(
             reproduce=reproduce,
             after=after,
             with_requests=with_requests,
+            half_by=half_by,
         )
         return function
 

@@ -82,6 +82,7 @@ other.start()
 other.join()
 assert backend.is_started is True
 assert not any(seen), "the work goes on, or another thread reads another value\"""",
+    half_by="during_start",
 )
 def _try_start(trial: Trial) -> None:
     if trial.subject.during_start is not None and trial.run.has_started:
@@ -171,6 +172,7 @@ assert seen, "the lock is still held"
 backend.stop()
 assert backend.is_started is False""",
     after=("BC303", "BC306", "BC401"),
+    half_by="during_start",
 )
 def _try_second_start(trial: Trial) -> None:
     found = second_starts(trial)
@@ -404,6 +406,7 @@ del one
 gc.collect()
 assert sys.getrefcount(model_id) <= references, "what one was told outlives it\"""",
     after=("BC203", "BC303", "BC401"),
+    half_by="received_contexts",
 )
 def _try_independence(trial: Trial) -> None:
     one, other = trial.new(), trial.new()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +11,11 @@ from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
     answers,
     close_coroutine,
+    lock_is_free,
+    lock_is_held,
     must_start,
     must_stop,
+    require_free_lock,
 )
 from backend_contract._conformance.behavioural.interleaving import LinePause
 from backend_contract._conformance.behavioural.outcomes import StopTrial, violated
@@ -246,15 +248,15 @@ def _try_release(trial: Trial) -> None:
         GeneratorExit,
     ):
         _require_propagation(backend, error("raised by the conformance kit under the lock"))
-        _require_free(trial, backend, f"after the body raised {error.__name__}")
+        require_free_lock(trial, backend, f"after the body raised {error.__name__}")
     _register(trial, backend)
-    _require_free(trial, backend, "after register_config()")
+    require_free_lock(trial, backend, "after register_config()")
     if _tell(trial, backend):
-        _require_free(trial, backend, "after handle_runtime_context()")
+        require_free_lock(trial, backend, "after handle_runtime_context()")
     if trial.can_start:
         kept_by = _restart(trial).kept_by
         if kept_by:
-            raise _is_held(f"after {kept_by}")
+            raise lock_is_held(f"after {kept_by}")
 
 
 def _require_propagation(backend: Backend, error: BaseException) -> None:
@@ -273,31 +275,6 @@ def _require_propagation(backend: Backend, error: BaseException) -> None:
         raise violated(
             f"the body raised {kind}, and the lock raised {describe_exception(caught[0])} instead"
         )
-
-
-def _require_free(trial: Trial, backend: Backend, when: str) -> None:
-    if not _is_free(trial, backend, when):
-        raise _is_held(when)
-
-
-def _is_held(when: str) -> StopTrial:
-    return violated(f"the lock is still held {when}: another thread cannot enter")
-
-
-def _is_free(trial: Trial, backend: Backend, when: str) -> bool:
-    # One may have the id of a thread that has ended and keeps the lock, which is re-entrant then.
-    together = threading.Barrier(2)
-
-    def enter() -> None:
-        together.wait()
-        with backend.start_lock():
-            pass
-
-    for entering in [trial.in_thread(enter, "a second thread at the lock") for _ in range(2)]:
-        if not answers(trial, entering, f"entering the lock in another thread, {when},"):
-            return False
-        entering.result()
-    return True
 
 
 def _register(trial: Trial, backend: Backend) -> bool:
@@ -341,17 +318,17 @@ def _restart(trial: Trial) -> _Restart:
 
 def _observe_restart(trial: Trial) -> _Restart:
     backend = trial.started()
-    if not _is_free(trial, backend, "after start()"):
+    if not lock_is_free(trial, backend, "after start()"):
         return _Restart(kept_by="start()")
     earlier = backend.start_lock()
     with trial.doing("stop()"), suppress(StopTrial):  # BC303 reports it
         trial.stop(backend)
-    if not _is_free(trial, backend, "after stop()"):
+    if not lock_is_free(trial, backend, "after stop()"):
         return _Restart(kept_by="stop()")
     admits = "stop()" if _admits(trial, backend, earlier) else ""
     earlier = backend.start_lock()
     is_early = _start_at_lock(trial, backend)
-    if not _is_free(trial, backend, "after start()"):
+    if not lock_is_free(trial, backend, "after start()"):
         return _Restart(kept_by="start()")
     if not admits and _admits(trial, backend, earlier):
         admits = "start()"
