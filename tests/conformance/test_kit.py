@@ -63,6 +63,9 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         def start(self) -> None:
             done.append("start")
 
+        def start_one(self) -> None:
+            self.start()
+
         def close(self) -> None:
             done.append("close")
 

@@ -177,21 +177,18 @@ def _try_restart(trial: Trial) -> None:
 
 def _require_contexts(trial: Trial, restarted: Backend) -> None:
     """Require that *restarted* accepts a context, if a backend that was started once does."""
-    if not trial.kinds:
-        return
-    with trial.doing("starting the servers"):
-        trial.run.servers.start()
-    problem = _context_problem(trial, restarted)
-    if problem is None:
+    with trial.doing("starting a server"):
+        kind = trial.run.servers.start_one()
+    problem = kind and _context_problem(trial, restarted, kind)
+    if not (kind and problem):
         return
     started_once = trial.new()
     start_if_possible(trial, started_once)
-    if _context_problem(trial, started_once) is None:
+    if _context_problem(trial, started_once, kind) is None:
         raise violated(f"after restarts, handle_runtime_context() raised {problem}")
 
 
-def _context_problem(trial: Trial, backend: Backend) -> str | None:
-    kind = trial.kinds[0]
+def _context_problem(trial: Trial, backend: Backend, kind: str) -> str | None:
     with trial.context(kind, trial.subject.metadata) as context:
         try:
             with trial.doing("handle_runtime_context()"):
