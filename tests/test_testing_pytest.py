@@ -116,6 +116,7 @@ def test_stale_expected_violation(run: Run) -> None:
     assert "BC303 is expected to be violated (known to the author), but is ok" in done.stdout
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
@@ -198,7 +199,11 @@ class TestSound(BackendConformance):
 """
 
 
-@pytest.mark.parametrize("arguments", [(), TWO_WORKERS], ids=["one process", "two workers"])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), pytest.param(TWO_WORKERS, marks=pytest.mark.exhaustive)],
+    ids=["one process", "two workers"],
+)
 def test_nothing_decided(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """A complete suite in which nothing is decided fails in its last test, in a worker too."""
     (tmp_path / "test_mine.py").write_text(ONE_INSTANCE)
@@ -209,6 +214,7 @@ def test_nothing_decided(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert "no other clause was decided" in done.stdout
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -356,7 +362,11 @@ def test_starts():
 """
 
 
-@pytest.mark.parametrize("scope", ["(scope='module')", ""], ids=["shared", "each"])
+@pytest.mark.parametrize(
+    "scope",
+    ["(scope='module')", pytest.param("", marks=pytest.mark.exhaustive)],
+    ids=["shared", "each"],
+)
 def test_engines(tmp_path: Path, scope: str) -> None:
     """Clauses share a backend unless a fixture is set up per test; none outlives its fixtures."""
     code = ENGINES.replace("{scope}", scope).replace("{shares}", repr(bool(scope)))
@@ -515,6 +525,7 @@ def test_two_workers(run: Run) -> None:
     assert done.stdout.count("35 of 37 clauses exercised, 2 needs a suite") == 1
 
 
+@pytest.mark.exhaustive
 def test_two_workers_without_plugin(run: Run) -> None:
     """Without the plugin the summary is missing, and violations still fail."""
     done = run("ForgetsThatItStopped", "", *TWO_WORKERS)
@@ -523,6 +534,7 @@ def test_two_workers_without_plugin(run: Run) -> None:
     assert "clauses exercised" not in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_run_without_suite(tmp_path: Path) -> None:
     """A run without a suite imports nothing of this package."""
     (tmp_path / "test_other.py").write_text(
