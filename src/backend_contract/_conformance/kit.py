@@ -212,14 +212,19 @@ class Kit:
         """Return the notes, and one for each hook without which half of a clause was not tried."""
         halves: dict[str, list[str]] = {}
         for finding in self._findings.values():
-            hook = BEHAVIOURS[finding.clause.id].half_by
-            if hook and finding.verdict is Verdict.OK and getattr(self.subject, hook) is None:
+            if hook := self.hook_for_half(finding):
                 halves.setdefault(hook, []).append(finding.clause.id)
         on_halves = [
             f"only half of {', '.join(sorted(clauses))} was tried, without the hook `{hook}`"
             for hook, clauses in halves.items()
         ]
         return tuple(dict.fromkeys([*self.notes, *on_halves]))
+
+    def hook_for_half(self, finding: Finding) -> str:
+        """Return the hook without which half of the clause was not tried, or ``""``."""
+        hook = BEHAVIOURS[finding.clause.id].half_by
+        lacks = finding.verdict is Verdict.OK and hook and getattr(self.subject, hook) is None
+        return hook if lacks else ""
 
     def close(self) -> None:
         """Stop all backends and servers, and note the threads that still run. Idempotent."""
