@@ -512,16 +512,48 @@ class TestMarked(BackendConformance):
 def test_skips(tmp_path: Path, skip: str) -> None:
     """A skip of the author's, in a factory or a hook, skips the test; each suite is named."""
     (tmp_path / "test_mine.py").write_text(SKIPS.format(skip=skip))
-    done = run_pytest(tmp_path, "-rs", "-k", "BC302 or BC308 or BC405")
+    done = run_pytest(tmp_path, "-rs", "-k", "BC302 or BC304 or BC308 or BC310 or BC405 or BC507")
     assert done.returncode == 0, done.stdout
-    assert "9 skipped" in done.stdout
+    assert "14 skipped" in done.stdout
     assert "the reason" in done.stdout
     for line in (
-        "TestFactory: 0 of 3 clauses exercised, 3 skipped",
-        "TestHook: 0 of 3 clauses exercised, 3 skipped",
-        "TestMarked: 0 of 3 clauses exercised, 3 skipped",
+        "TestFactory: 0 of 6 clauses exercised, 6 skipped",
+        "TestHook: 4 of 6 clauses exercised, 3 of them in half, 2 skipped",
+        "TestMarked: 0 of 6 clauses exercised, 6 skipped",
     ):
         assert f"test_mine.py::{line}" in done.stdout
+
+
+SKIPPING_HOOK = """\
+import pytest
+from backend_contract.testing import BackendConformance
+from conformance.behavioural.mutants import HOOKS, Structural
+
+class TestMine(BackendConformance):
+    backend = Structural
+    locals().update({{name: staticmethod(hook) for name, hook in HOOKS.items()}})
+
+    def {hook}(self, *arguments):
+        pytest.skip("not here")
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "exercised"),
+    [
+        ("during_start", "7 of 9 clauses exercised, 3 of them in half, 2 skipped"),
+        ("merged_config", "7 of 9 clauses exercised, 2 skipped"),
+        ("received_contexts", "8 of 9 clauses exercised, 1 of them in half, 1 skipped"),
+    ],
+)
+def test_hook_skips(tmp_path: Path, hook: str, exercised: str) -> None:
+    """A hook that skips leaves out what it is needed for, and nothing else."""
+    code = SKIPPING_HOOK.format(hook=hook)
+    (tmp_path / "test_mine.py").write_text(code)
+    clauses = ("BC204", "BC206", "BC302", "BC304", "BC308", "BC310", "BC312", "BC405", "BC506")
+    done = run_pytest(tmp_path, "-k", " or ".join(clauses))
+    assert done.returncode == 0, done.stdout
+    assert f"TestMine: {exercised}" in done.stdout
 
 
 def test_two_workers(run: Run) -> None:

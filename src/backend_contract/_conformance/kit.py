@@ -30,7 +30,7 @@ from backend_contract._conformance.behavioural.run import (
     Run,
     Subject,
 )
-from backend_contract._conformance.behavioural.trial import Trial, stop_all
+from backend_contract._conformance.behavioural.trial import Trial, is_skip, stop_all
 from backend_contract._conformance.request_servers import Pairs, RequestServers, pairs
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._structure import find_missing, find_problems
@@ -223,8 +223,10 @@ class Kit:
     def hook_for_half(self, finding: Finding) -> str:
         """Return the hook without which half of the clause was not tried, or ``""``."""
         hook = BEHAVIOURS[finding.clause.id].half_by
-        lacks = finding.verdict is Verdict.OK and hook and getattr(self.subject, hook) is None
-        return hook if lacks else ""
+        if not hook or finding.verdict is not Verdict.OK:
+            return ""
+        is_there = getattr(self.subject, hook) is not None and hook not in self._run.skipped_hooks
+        return "" if is_there else hook
 
     def close(self) -> None:
         """Stop all backends and servers, and note the threads that still run. Idempotent."""
@@ -248,7 +250,12 @@ class Kit:
             self.notes += stop_all(self._run, [shared])
 
     def _holds(self, clause: str) -> bool:
-        return self.finding(CLAUSES[clause]).verdict is Verdict.OK
+        try:
+            return self.finding(CLAUSES[clause]).verdict is Verdict.OK
+        except BaseException as error:
+            if is_skip(error):  # of that clause alone
+                return False
+            raise
 
     @functools.cached_property
     def _problems(self) -> dict[str, str]:
@@ -290,7 +297,7 @@ class Kit:
     def _try(self, clause: Clause) -> StopTrial | None:
         behaviour = BEHAVIOURS[clause.id]
         for other in behaviour.after:
-            self.finding(CLAUSES[other])
+            self._holds(other)
         if behaviour.with_requests or "handle_runtime_context" in clause.members:
             self._servers.start()  # which may take longer than the time limit of a trial
             self._note_missing_kind()

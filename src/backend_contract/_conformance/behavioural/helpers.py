@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import multiprocessing
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +19,7 @@ from backend_contract._conformance.behavioural.outcomes import (
 )
 from backend_contract._conformance.behavioural.run import Run
 from backend_contract._conformance.behavioural.trial import Trial
+from backend_contract._conformance.results import Verdict
 from backend_contract.protocol import Backend
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "answers",
     "close_coroutine",
     "inject_work",
+    "injects_work",
     "lock_is_free",
     "lock_is_held",
     "must_start",
@@ -34,6 +36,7 @@ __all__ = [
     "require_free_lock",
     "require_none",
     "start_if_possible",
+    "unless_skipped",
 ]
 
 
@@ -97,6 +100,27 @@ def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> Non
             "make start() fail or block"
         )
     trial.hook("during_start", backend, work)
+
+
+def injects_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> bool:
+    """Do what :func:`inject_work` does, and return whether that is possible."""
+    try:
+        inject_work(trial, backend, work)
+    except StopTrial as outcome:
+        if outcome.verdict is not Verdict.NEEDS_A_SUITE:
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def unless_skipped() -> Generator[None]:
+    """Leave out a part of a clause that a hook of the author's skips."""
+    try:
+        yield
+    except StopTrial as outcome:
+        if outcome.skip is None:
+            raise
 
 
 def answers(trial: Trial, call: WorkerCall[Any], what: str, limited_as: str = "") -> bool:

@@ -33,6 +33,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
     blocked,
     could_not_start,
+    skipped,
     unchecked,
     violated,
 )
@@ -321,7 +322,8 @@ class Trial:
     def hook(self, name: str, *arguments: object) -> Any:  # Any: hooks return different types
         """Call a hook of the author's, or return ``None`` without one.
 
-        An exception of the hook leaves the clause unchecked, but a skip propagates.
+        An exception of the hook leaves the clause unchecked. One that skips the test does so,
+        unless other evidence decides the clause.
         """
         hook = getattr(self.subject, name)
         if hook is None:
@@ -329,8 +331,11 @@ class Trial:
         try:
             with self.doing(f"the hook `{name}` was called"):
                 return hook(*arguments)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # pytest's skip is not an `Exception`
             if is_skip(error):
+                self.run.skipped_hooks.add(name)
+                raise skipped(error) from error
+            if not isinstance(error, (Exception, SystemExit)):
                 raise
             raise unchecked(f"the hook `{name}` raised {describe_exception(error)}") from error
 
@@ -395,6 +400,8 @@ class Trial:
                 return self._timed_out(threads_before)
             driver.result()
         except StopTrial as outcome:
+            if outcome.skip is not None:
+                raise outcome.skip from None
             return outcome
         except BaseException as error:  # raised outside of `call`, most likely by a lock
             if is_skip(error):

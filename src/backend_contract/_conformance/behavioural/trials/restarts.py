@@ -17,6 +17,7 @@ from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
     close_coroutine,
     inject_work,
+    injects_work,
     must_start,
     must_stop,
     require_free_lock,
@@ -221,9 +222,7 @@ def _observe_second_starts(trial: Trial) -> _SecondStarts:
     what = "start(), on a started backend,"
     must_start(trial, backend, what)
     require_free_lock(trial, backend, "after start() was called twice")
-    if trial.subject.during_start is not None:
-        inject_work(trial, backend, lambda: calls.append(None))
-    else:
+    if not injects_work(trial, backend, lambda: calls.append(None)):
         found.made_again = _steady_kinds()
     for _ in range(4):
         before = resources()
