@@ -119,8 +119,9 @@ def meeting_at(
     reader: dict[str, object] = (
         {"invocation_metadata": invocation_metadata} if is_grpc else {"headers": property(headers)}
     )
+    names = {name: getattr(real, name) for name in ("__module__", "__qualname__")}
     copied = copy.copy(context)
-    copied.__class__ = type("Meeting", (real,), reader)
+    copied.__class__ = type(real.__name__, (real,), {**names, **reader})
     return copied
 
 

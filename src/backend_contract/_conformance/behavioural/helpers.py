@@ -44,18 +44,20 @@ class InjectedError(ConnectionError):
     """Raised by the kit inside a backend, which has to cope with it."""
 
 
-def must_start(trial: Trial, backend: Backend, what: str) -> None:
+def must_start(trial: Trial, backend: Backend, what: str) -> object:
     """Start *backend*, and require that it is started then; *what* names the call in messages."""
-    trial.start(backend, what)
+    returned = trial.start(backend, what)
     if trial.is_started(backend, f"after {what}") is not True:
         raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+    return returned
 
 
-def must_stop(trial: Trial, backend: Backend, what: str) -> None:
+def must_stop(trial: Trial, backend: Backend, what: str) -> object:
     """Stop *backend*, and require that it is stopped then; *what* names the call in messages."""
-    trial.stop(backend, what)
+    returned = trial.stop(backend, what)
     if trial.is_started(backend, f"after {what}") is not False:
         raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+    return returned
 
 
 def start_if_possible(trial: Trial, backend: Backend) -> None:

@@ -396,8 +396,14 @@ class Trial:
         self._beside_loop = _is_loop_running()
         driver = self.in_thread(lambda: clause(self), name)
         try:
-            if not self._ends_in_time(driver):
+            if not self._ends_in_time(driver):  # Ctrl-C arrives in this thread, and propagates
                 return self._timed_out(threads_before)
+            return self._outcome_of(driver)
+        finally:
+            self._release()
+
+    def _outcome_of(self, driver: WorkerCall[object]) -> StopTrial | None:
+        try:
             driver.result()
         except StopTrial as outcome:
             if outcome.skip is not None:
@@ -409,8 +415,6 @@ class Trial:
             found = violated(f"{self._description.rstrip(',')}: {describe_exception(error)}")
             found.__cause__ = error
             return found
-        finally:
-            self._release()
         return None
 
     def _ends_in_time(self, driver: WorkerCall[object]) -> bool:

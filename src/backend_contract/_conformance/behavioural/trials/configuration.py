@@ -78,6 +78,7 @@ def _third() -> dict[str, Any]:
     return _at_two_levels(
         {
             "untouched.kept": "a key of its own",
+            " blank ": 1,
             "deeper": {"kept": [], "added": {"something": 1}},
             "added": {"list": [1], "replaced": "later", "deeper": {}},
         }
@@ -218,6 +219,8 @@ def _try_repeated_registration(trial: Trial) -> None:
         backend, given = trial.new(), [sample]
         first = _register(trial, backend, configuration(sample))
     for config in given * 3:
+        with suppress(Exception):  # looking at it must not settle it
+            getattr(backend, "config", None)
         if _register(trial, backend, configuration(config)) is not first:
             raise violated(
                 "register_config() raised NotImplementedError once, and accepted another call"
@@ -284,7 +287,10 @@ def _try_merging(trial: Trial) -> None:
         else:
             os.environ[variable] = before
     expected = functools.reduce(merged, given, configuration({}))
-    seen = _merged_config(trial, backend, given)
+    # In another thread, as a server's.
+    seen = trial.in_thread(
+        lambda: _merged_config(trial, backend, given), "reading the configuration"
+    ).result()
     for key, value in expected.items():
         difference = _difference(seen.get(key, _ABSENT), value, key)
         if difference is not None:
@@ -298,12 +304,15 @@ def _register_own_keys(
     trial: Trial, sample: Mapping[str, Any]
 ) -> tuple[Backend, Configurations] | None:
     """Return a backend with the kit's keys, and what it was given; ``None`` if it rejects them."""
-    given: list[Mapping[str, Any]] = [{**sample, **_first()}, _second(), _third()]
+    repeated = [{"kit-repeated": value} for value in (1, 2, 1)]
+    given: list[Mapping[str, Any]] = [{**sample, **_first()}, _second(), _third(), *repeated]
     backend = _create_with(trial, given[0])
     if backend is None:
         backend = trial.new()
         given = [sample, _first(), *given[1:]]
     for config in given[1:]:
+        with suppress(Exception):  # looking at it must not settle it
+            getattr(backend, "config", None)
         answer = _register_unless_rejected(trial, backend, configuration(config))
         if answer is _NOT_DYNAMIC:
             raise not_applicable("register_config() raises NotImplementedError")

@@ -31,6 +31,7 @@ from backend_contract._conformance.behavioural.run import Received, configuratio
 from backend_contract._conformance.behavioural.trial import Trial, tries
 from backend_contract._conformance.behavioural.trials.restarts import (
     accepts,
+    configured_with,
     failed_start,
     has_configuration,
     second_starts,
@@ -178,6 +179,8 @@ assert backend.is_started is False""",
 )
 def _try_second_start(trial: Trial) -> None:
     found = second_starts(trial)
+    if found.lost:
+        raise violated("after start() on a started backend, its configuration is lost")
     if found.work_again:
         raise violated("start(), on a started backend, did its work again")
     if found.made_again:
@@ -203,8 +206,12 @@ assert backend.is_started is True""",
 )
 def _try_stop_without_start(trial: Trial) -> None:
     backend = trial.new()
+    configured = configured_with(trial, backend)
     must_stop(trial, backend, "stop(), on a new backend,")
+    require_free_lock(trial, backend, "after stop() on a new backend")
     must_stop(trial, backend, "stop(), called twice on a new backend,")
+    if configured and not has_configuration(trial, backend, configured):
+        raise violated("after stop() on a new backend, the registered configuration is lost")
     if not trial.can_start:
         return
     must_start(trial, backend, "start(), after stop() on a new backend,")
@@ -256,7 +263,12 @@ def _advice_on_flag(value: object) -> str:
     return ""
 
 
-_MAY_KEEP = {"start()": "BC403", "start(), on a started backend,": "BC304", "stop()": "BC403"}
+_MAY_KEEP = {
+    "start()": "BC403",
+    "start(), on a started backend,": "BC304",
+    "stop()": "BC403",
+    "stop(), on a stopped backend,": "BC403",
+}
 """The clauses that are violated by calls that keep the lock."""
 
 
@@ -289,6 +301,7 @@ def _observe_first_use(trial: Trial) -> _FirstUse:
     for what in calls[len(found.calls) :]:
         _require_free_lock_after(trial, backend, found)
         found.calls.append((what, _outcome_of(trial, backend, what)))
+    _require_free_lock_after(trial, backend, found)
     return found
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
 from backend_contract._conformance.behavioural.helpers import (
@@ -32,6 +34,9 @@ _LONG = 1.0
 
 _SHORT = 0.05
 """Seconds of the windows of which there are many."""
+
+_UNKNOWN = {"by_the_conformance_kit": 1}
+"""A configuration that a backend may refuse."""
 
 _MOST_PAUSES = 6
 """The number of lines before which a thread is stopped on its way into the lock, at most."""
@@ -121,8 +126,9 @@ def _try_exclusion(trial: Trial) -> None:
     if trial.holds("BC403"):  # otherwise this may keep the lock
         _register(trial, backend)
     with backend.start_lock():
-        another = _enter_in_thread(trial, backend)
-        old = _enter_in_thread(trial, backend, earlier)
+        inside: list[object] = []
+        another = _enter_in_thread(trial, backend, inside=inside)
+        old = _enter_in_thread(trial, backend, earlier, inside)
         for waiter, which in ((another, "another"), (old, "an earlier")):
             if waiter.ended_within(_LONG if waiter is another else _SHORT):
                 waiter.result()
@@ -142,21 +148,36 @@ def _try_exclusion(trial: Trial) -> None:
 
 
 def _enter_in_thread(
-    trial: Trial, backend: Backend, lock: AbstractContextManager[object] | None = None
+    trial: Trial,
+    backend: Backend,
+    lock: AbstractContextManager[object] | None = None,
+    inside: list[object] | None = None,
 ) -> WorkerCall[None]:
-    """Enter *lock*, or the one of a new call, in another thread; wait until it is about to."""
+    """Enter *lock*, or the one of a new call, in another thread; wait until it is about to.
+
+    With *inside*, stay there a moment, and require that no other is there.
+    """
     arrived = trial.event()
 
     def enter() -> None:
         manager = backend.start_lock() if lock is None else lock
         arrived.set()
         with manager:
-            pass
+            if inside is not None:
+                _stay(trial, inside)
 
     call = trial.in_thread(enter, "a second thread at the lock")
     while not arrived.wait(0.01) and not call.ended_within(0):
         pass
     return call
+
+
+def _stay(trial: Trial, inside: list[object]) -> None:
+    inside.append(None)
+    alone = len(inside) == 1 and not trial.event().wait(_SHORT) and len(inside) == 1
+    inside.pop()
+    if not alone:
+        raise violated("two threads were inside: both had waited for a third one to leave")
 
 
 def _try_interleaving(trial: Trial) -> None:
@@ -251,6 +272,8 @@ def _try_release(trial: Trial) -> None:
         require_free_lock(trial, backend, f"after the body raised {error.__name__}")
     _register(trial, backend)
     require_free_lock(trial, backend, "after register_config()")
+    _register(trial, backend, _UNKNOWN)
+    require_free_lock(trial, backend, "after register_config() with a key that is not known")
     if _tell(trial, backend):
         require_free_lock(trial, backend, "after handle_runtime_context()")
     if trial.can_start:
@@ -277,10 +300,11 @@ def _require_propagation(backend: Backend, error: BaseException) -> None:
         )
 
 
-def _register(trial: Trial, backend: Backend) -> bool:
-    """Register the sample configuration, or an empty one; return whether that succeeds."""
+def _register(trial: Trial, backend: Backend, given: Mapping[str, Any] | None = None) -> bool:
+    """Register *given*, or else the sample configuration; return whether that succeeds."""
+    given = given or trial.subject.config or {}
     with trial.doing("register_config()"), suppress(Exception):
-        close_coroutine(backend.register_config(configuration(trial.subject.config or {})))
+        close_coroutine(backend.register_config(configuration(given)))
         return True
     return False
 
@@ -388,13 +412,30 @@ assert worked, "a member waits for the lock that its caller holds\"""",
 def _try_members_under_lock(trial: Trial) -> None:
     backend = trial.new()
     can_register = trial.holds("BC203") and _register(trial, backend)
+    given = configuration(trial.subject.config or {})
+    members: dict[str, Callable[[], object]] = {
+        "register_config()": lambda: trial.call(
+            "register_config(), under the lock,", backend.register_config, given
+        ),
+        "start()": lambda: must_start(trial, backend, "start(), under the lock,"),
+        "a second start()": lambda: must_start(trial, backend, "a second start(), under the lock,"),
+        "stop()": lambda: must_stop(trial, backend, "stop(), under the lock,"),
+    }
+    if not can_register:
+        del members["register_config()"]
+    if not trial.holds("BC304"):
+        del members["a second start()"]
+    excludes, waiting = trial.holds("BC402"), list[WorkerCall[None]]()
     with backend.start_lock():
         trial.is_started(backend, "under the lock")
-        if can_register:
-            given = configuration(trial.subject.config or {})
-            trial.call("register_config(), under the lock,", backend.register_config, given)
-        must_start(trial, backend, "start(), under the lock,")
-        must_stop(trial, backend, "stop(), under the lock,")
+        for name, call in members.items():
+            call()
+            waiting += [_enter_in_thread(trial, backend)] if excludes else []
+            if any(waiter.ended_within(_SHORT) for waiter in waiting[-1:]):
+                waiting[-1].result()
+                raise violated(f"{name}, under the lock, lets another thread enter it")
+    for waiter in waiting:
+        waiter.result()
 
 
 @tries(

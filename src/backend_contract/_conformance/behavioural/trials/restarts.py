@@ -21,6 +21,7 @@ from backend_contract._conformance.behavioural.helpers import (
     must_start,
     must_stop,
     require_free_lock,
+    require_none,
     start_if_possible,
 )
 from backend_contract._conformance.behavioural.outcomes import (
@@ -60,6 +61,17 @@ def accepts(trial: Trial, backend: Backend, given: ConfigType) -> bool:
     return False
 
 
+def configured_with(trial: Trial, backend: Backend) -> Mapping[str, Any]:
+    """Register a configuration with *backend*, and return what it shows then, if it does."""
+    told = {**(trial.subject.config or {}), **_KEPT}
+    with suppress(StopTrial):  # of the hook, or of a backend that rejects keys it does not know
+        if accepts(trial, backend, configuration(_KEPT)) and has_configuration(
+            trial, backend, told
+        ):
+            return told
+    return {}
+
+
 def has_configuration(trial: Trial, backend: Backend, told: Mapping[str, Any]) -> bool:
     """Return whether *backend* shows all of *told*, by the hook or in its ``config``."""
     found: object = trial.hook("merged_config", backend)
@@ -88,6 +100,8 @@ class _Restarts:
     """What was registered with it, which is nobody's to change."""
     held: list[Resources] = field(default_factory=list[Resources])
     """What the process held after each stop."""
+    returned: dict[str, object] = field(default_factory=dict[str, object])
+    """What each call returned."""
     changed: list[str] = field(default_factory=list[str])
     """The settings of the process that differed after the last stop from before it all."""
 
@@ -108,7 +122,7 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
     with marked_settings():
         before = settings()
         found = _start_configured(trial)
-        _stop(trial, found)
+        _stop(trial, found, "stop()")
         again = partial(_start_and_stop, trial, found)
         # What only the main thread may do, such as setting a signal handler, shows there.
         trial.in_thread_of_kit(lambda: again("second"))
@@ -138,12 +152,13 @@ def _start_configured(trial: Trial) -> _Restarts:
 
 
 def _start_and_stop(trial: Trial, found: _Restarts, time: str) -> None:
-    must_start(trial, found.backend, f"start(), for the {time} time,")
-    _stop(trial, found)
+    what = f"start(), for the {time} time,"
+    found.returned[what] = must_start(trial, found.backend, what)
+    _stop(trial, found, f"stop(), for the {time} time,")
 
 
-def _stop(trial: Trial, found: _Restarts) -> None:
-    must_stop(trial, found.backend, "stop()")
+def _stop(trial: Trial, found: _Restarts, what: str) -> None:
+    found.returned[what] = must_stop(trial, found.backend, what)
     found.held.append(resources())
 
 
@@ -170,6 +185,8 @@ with http_request({"x-route-info": "somewhere"}) as request:
 )
 def _try_restart(trial: Trial) -> None:
     found = _restarts(trial, undoing=not trial.is_alone)
+    for what, returned in found.returned.items():
+        require_none(returned, what)
     if found.told and not has_configuration(trial, found.backend, found.told):
         raise violated("after restarts, the configuration is not what it was before")
     _require_contexts(trial, found.backend)
@@ -205,6 +222,8 @@ class _SecondStarts:
 
     held: list[Resources] = field(default_factory=list[Resources])
     """What the process held after each."""
+    lost: bool = False
+    """Whether the configuration was lost."""
     work_again: bool = False
     """Whether the work of start() was done again, if the hook shows that."""
     made_again: set[str] = field(default_factory=set[str])
@@ -218,15 +237,22 @@ def second_starts(trial: Trial) -> _SecondStarts:
 
 def _observe_second_starts(trial: Trial) -> _SecondStarts:
     backend, found, calls = trial.take(), _SecondStarts(), list[None]()
+    told = {**(trial.subject.config or {}), **_KEPT}
+    was_configured = False
+    with suppress(StopTrial):
+        was_configured = has_configuration(trial, backend, told)
     trial.run.servers.close()
     what = "start(), on a started backend,"
     must_start(trial, backend, what)
     require_free_lock(trial, backend, "after start() was called twice")
     if not injects_work(trial, backend, lambda: calls.append(None)):
         found.made_again = _steady_kinds()
-    for _ in range(4):
+    for number in range(4):
         before = resources()
-        must_start(trial, backend, what)
+        if number == 1:  # as a server does
+            trial.in_thread(partial(must_start, trial, backend, what), "a second start").result()
+        else:
+            must_start(trial, backend, what)
         found.held.append(resources())
         found.made_again = {
             kind
@@ -234,6 +260,7 @@ def _observe_second_starts(trial: Trial) -> _SecondStarts:
             if _is_made_again(kind, before[kind], found.held[-1][kind])
         }
     found.work_again = bool(calls)
+    found.lost = was_configured and not has_configuration(trial, backend, told)
     if trial.holds("BC303"):
         must_stop(trial, backend, "stop(), after start() was called twice,")
     return found
