@@ -99,6 +99,16 @@ class _Parser(argparse.ArgumentParser):
             elif isinstance(action.metavar, str) and action.metavar in completions:
                 vars(action)["complete"] = completions[action.metavar]  # shtab looks for it
 
+    # The base class overloads it.
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
+        """Parse *args*; the parser of a command reports what it does not know, with its usage."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}; see {self.prog} --help")
+        return options, unknown
+
     def error(self, message: str) -> NoReturn:
         raise _UsageError(self.format_usage(), f"{self.prog}: error: ", message)
 
