@@ -101,9 +101,9 @@ def check_backend(
       requests are made for, if the backend keeps the contexts of some models only.
 
     An exception of the backend is part of the report. If no backend can be created or started at
-    all, the ``error`` of the report says why, and the report contains the clauses that could be
-    decided. Every backend that was created is stopped, and every server and thread ended if
-    possible; the ``notes`` of the report name what could not be ended.
+    all, the ``error`` of the report says why; the report keeps what was decided. Every backend
+    that was created is stopped, and every server and thread ended if possible; the ``notes`` of the
+    report name what could not be ended.
 
     Raises :class:`TypeError` if *backend* is not callable, *config* is not a mapping, *metadata* is
     not pairs or *model_ids* is not a sequence of ids, and :class:`ValueError` if *time_limit* is
