@@ -108,6 +108,8 @@ def check_backend(
     Raises :class:`TypeError` if *backend* is not callable, *config* is not a mapping, *metadata* is
     not pairs or *model_ids* is not a sequence of ids, and :class:`ValueError` if *time_limit* is
     not finite and above 0.
+
+    Not thread-safe: runs must not overlap, because some clauses observe the whole process.
     """
     subject = Subject(
         make=backend,
