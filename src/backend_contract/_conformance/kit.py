@@ -96,17 +96,20 @@ def check_backend(
     - ``during_start(backend, call)`` arranges that ``backend.start()`` calls ``call()`` in the
       middle of its work, where it may raise or take long (BC308, BC405);
     - ``received_contexts(backend)`` returns what was received, as pairs of a model id and its
-      context, or a value of its metadata (BC504, BC506). It is called in the thread and the
-      ``contextvars`` context of each call, right after it. *model_ids* are the ids that requests
-      are made for, if the backend keeps the contexts of some models only.
+      context, or a value of that context's metadata (BC504, BC506). It is called in the thread and
+      the ``contextvars`` context of each call, right after it. *model_ids* are the ids that
+      requests are made for, if the backend keeps the contexts of some models only.
 
     An exception of the backend is part of the report. If no backend can be created or started at
-    all, the ``error`` of the report says why; what was decided without is in it too. Every backend
+    all, the ``error`` of the report says why; the report keeps what was decided. Every backend
     that was created is stopped, and every server and thread ended if possible; the ``notes`` of the
     report name what could not be ended, and the hooks without which half of a clause was not tried.
 
-    Raises :class:`TypeError` if *backend* is not callable, *config* not a mapping or *metadata* not
-    pairs, and :class:`ValueError` if *time_limit* is not finite and above 0.
+    Raises :class:`TypeError` if *backend* is not callable, *config* is not a mapping, *metadata* is
+    not pairs or *model_ids* is not a sequence of ids, and :class:`ValueError` if *time_limit* is
+    not finite and above 0.
+
+    Not thread-safe: runs must not overlap, because some clauses observe the whole process.
     """
     subject = Subject(
         make=backend,

@@ -474,9 +474,10 @@ def _try_configurations_stay_unchanged(trial: Trial) -> None:
             trial.stop(to_start)
     for receiver, now, before in given:
         if _snapshot(now) != before:
+            path, new, old = _first_change(_snapshot(now), before)
             raise violated(
-                f"the configuration given to {receiver} is now {dict(now)!r}",
-                f"it was {before!r}",
+                f"the configuration given to {receiver} was changed: {path} is now {new!r}",
+                f"{path} was {old!r}",
                 advice=_advice_on_copies(backends[0], receiver),
             )
     if trial.subject.cls is None:
@@ -487,6 +488,17 @@ def _advice_on_copies(backend: Backend, receiver: str) -> str:
     if isinstance(backend, BackendBase) and receiver != _CONSTRUCTOR:
         return "Call `super().register_config(config)`, which merges into a copy."
     return ""
+
+
+def _first_change(now: object, before: object, path: str = "") -> tuple[str, object, object]:
+    """Return the path and both values of the first key that differs in two snapshots."""
+    if not all(isinstance(each, Mapping) for each in (now, before)):
+        return path, now, before
+    new, old = cast("tuple[Mapping[str, object], Mapping[str, object]]", (now, before))
+    pairs = {key: (new.get(key, _ABSENT), old.get(key, _ABSENT)) for key in {**old, **new}}
+    # In lists, as in mappings, what is identical is equal.
+    key = next(key for key, (value, earlier) in pairs.items() if [value] != [earlier])
+    return _first_change(*pairs[key], f"{path}.{key}" if path else key)
 
 
 def _snapshot(value: object) -> object:

@@ -97,7 +97,7 @@ class _Restarts:
     told: Mapping[str, Any]
     """What it showed to be configured with before it was started."""
     given: ConfigType
-    """What was registered with it, which is nobody's to change."""
+    """The configuration that was registered with it, which must not be changed."""
     held: list[Resources] = field(default_factory=list[Resources])
     """What the process held after each stop."""
     returned: dict[str, object] = field(default_factory=dict[str, object])
@@ -295,7 +295,7 @@ class _Work:
         if self.calls == 1:
             self.goes_on = self.returned.wait(WINDOW)
         self.called.set()
-        if self.fails and not self.goes_on:  # in the background, nobody would see it
+        if self.fails and not self.goes_on:  # in the background, it would be lost
             raise InjectedError("raised by the conformance kit to make start() fail")
 
 
