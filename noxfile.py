@@ -115,18 +115,19 @@ def bare(session: nox.Session) -> None:
 def kit(session: nox.Session) -> None:
     """Try every faulty and every unusual backend, and our own backends as a user would."""
     types = ["nox", "types-jsonschema", "types-PyYAML"]
-    # What the default tests leave out, or do without the other checkers.
-    folders = ("behavioural", "cli", "formats/test_documents.py", "static/checkers")
-    kit_tests = [f"tests/conformance/{name}" for name in (*folders, "test_kit_input.py")]
-    kit_tests += ["tests/integration/frameworks", SUITES_IN_PYTEST]
     other = ["h2>=4.1", "pre-commit>=4.0", RUFF, *types, *PLUGINS]
     install(session, *TESTING, *FRAMEWORKS, *CHECKERS, *other)
     session.run("mypy", "--config-file=tests/mypy.ini")
-    others = "not (reproductions_of_clause or mutant_alone or sound_alone)"  # see `mutants`
-    selected = session.posargs or ["-k", others, *kit_tests]
-    session.run("pytest", "-m", "", "-p", "no:randomly", *selected)
+    pytest = ("pytest", "-p", "no:randomly")
     if session.posargs:
+        session.run(*pytest, "-m", "", *session.posargs)
         return
+    # What the default tests leave out, but for what the session `mutants` does.
+    others = "not (reproductions_of_clause or mutant_alone or sound_alone)"
+    session.run(*pytest, "-m", "exhaustive", "-k", others)
+    # What they do without the other checkers, and without the plugins.
+    checked = ("tests/conformance/static/checkers", "tests/integration/frameworks")
+    session.run(*pytest, *checked, SUITES_IN_PYTEST)
     # The corpus of the checkers again, on the types of the frameworks themselves.
     session.run("pytest", "tests/typing", "-n2", "-k", "3.11")
     # Our own backends: nothing of the checkout is in reach.

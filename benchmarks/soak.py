@@ -25,7 +25,7 @@ from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract._conformance.request_servers import RequestServers
 from backend_contract._conformance.results import Verdict
 
-AT_ONCE = ("BC402", "BC403", "BC404", "BC405", "BC506")
+AT_ONCE = ("BC402", "BC403", "BC404", "BC405", "BC406", "BC506", "BC507")
 """The clauses about several threads."""
 
 CAUGHT = 0.999

@@ -65,4 +65,4 @@ def test_page(survey: Any) -> None:
     assert "| [BC101](contract.md#bc101) | ✗ |" in text
     assert "caikit 1.2: 1 violated." in text
     assert "Layer S after `--fix`: 1 ok." in text
-    assert "without a backend: caikit-nlp, " in text
+    assert "Searched without finding a backend: caikit-nlp, " in text

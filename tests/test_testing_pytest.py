@@ -62,7 +62,10 @@ def test_sound_suite(run: Run) -> None:
     done = run("Structural", "", "-v")
     assert done.returncode == 0, done.stdout
     assert "test_mine.py::TestMine::test_clause[BC302] PASSED" in done.stdout
-    assert "test_mine.py::TestMine: 35 of 37 clauses exercised, 2 needs a suite" in done.stdout
+    assert (
+        "test_mine.py::TestMine: 35 of 37 clauses exercised, 4 of them in half, 2 needs a suite"
+        in done.stdout
+    )
 
 
 def test_failure(run: Run) -> None:
@@ -116,6 +119,7 @@ def test_stale_expected_violation(run: Run) -> None:
     assert "BC303 is expected to be violated (known to the author), but is ok" in done.stdout
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
@@ -198,7 +202,11 @@ class TestSound(BackendConformance):
 """
 
 
-@pytest.mark.parametrize("arguments", [(), TWO_WORKERS], ids=["one process", "two workers"])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), pytest.param(TWO_WORKERS, marks=pytest.mark.exhaustive)],
+    ids=["one process", "two workers"],
+)
 def test_nothing_decided(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """A complete suite in which nothing is decided fails in its last test, in a worker too."""
     (tmp_path / "test_mine.py").write_text(ONE_INSTANCE)
@@ -209,6 +217,7 @@ def test_nothing_decided(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert "no other clause was decided" in done.stdout
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -307,9 +316,9 @@ def test_fixtures(tmp_path: Path) -> None:
     assert "4 failed, 13 passed" in done.stdout
     assert "1 xfailed" in done.stdout
     for suite in ("TestModule", "TestMark", "TestAutouse", "TestEach"):
-        assert f"{suite}[Structural]: 2 of 2 clauses exercised\n" in done.stdout
-        line = f"{suite}[ForgetsThatItStopped]: 2 of 2 clauses exercised, 1 violated\n"
-        assert line in done.stdout
+        counts = "2 of 2 clauses exercised, 1 of them in half"
+        assert f"{suite}[Structural]: {counts}\n" in done.stdout
+        assert f"{suite}[ForgetsThatItStopped]: {counts}, 1 violated\n" in done.stdout
 
 
 ENGINES = """\
@@ -356,7 +365,11 @@ def test_starts():
 """
 
 
-@pytest.mark.parametrize("scope", ["(scope='module')", ""], ids=["shared", "each"])
+@pytest.mark.parametrize(
+    "scope",
+    ["(scope='module')", pytest.param("", marks=pytest.mark.exhaustive)],
+    ids=["shared", "each"],
+)
 def test_engines(tmp_path: Path, scope: str) -> None:
     """Clauses share a backend unless a fixture is set up per test; none outlives its fixtures."""
     code = ENGINES.replace("{scope}", scope).replace("{shares}", repr(bool(scope)))
@@ -441,8 +454,11 @@ FREEZE = {
 }
 
 
-SOUND = "35 of 37 clauses exercised, 2 needs a suite"
-VIOLATED = "29 of 37 clauses exercised, 1 violated, 2 needs a suite, 6 clauses blocked by BC303"
+SOUND = "35 of 37 clauses exercised, 4 of them in half, 2 needs a suite"
+VIOLATED = (
+    "29 of 37 clauses exercised, 3 of them in half, 1 violated, 2 needs a suite, "
+    "6 clauses blocked by BC303"
+)
 
 
 @pytest.mark.exhaustive
@@ -496,25 +512,58 @@ class TestMarked(BackendConformance):
 def test_skips(tmp_path: Path, skip: str) -> None:
     """A skip of the author's, in a factory or a hook, skips the test; each suite is named."""
     (tmp_path / "test_mine.py").write_text(SKIPS.format(skip=skip))
-    done = run_pytest(tmp_path, "-rs", "-k", "BC302 or BC308 or BC405")
+    done = run_pytest(tmp_path, "-rs", "-k", "BC302 or BC304 or BC308 or BC310 or BC405 or BC507")
     assert done.returncode == 0, done.stdout
-    assert "9 skipped" in done.stdout
+    assert "14 skipped" in done.stdout
     assert "the reason" in done.stdout
     for line in (
-        "TestFactory: 0 of 3 clauses exercised, 3 skipped",
-        "TestHook: 0 of 3 clauses exercised, 3 skipped",
-        "TestMarked: 0 of 3 clauses exercised, 3 skipped",
+        "TestFactory: 0 of 6 clauses exercised, 6 skipped",
+        "TestHook: 4 of 6 clauses exercised, 3 of them in half, 2 skipped",
+        "TestMarked: 0 of 6 clauses exercised, 6 skipped",
     ):
         assert f"test_mine.py::{line}" in done.stdout
+
+
+SKIPPING_HOOK = """\
+import pytest
+from backend_contract.testing import BackendConformance
+from conformance.behavioural.mutants import HOOKS, Structural
+
+class TestMine(BackendConformance):
+    backend = Structural
+    locals().update({{name: staticmethod(hook) for name, hook in HOOKS.items()}})
+
+    def {hook}(self, *arguments):
+        pytest.skip("not here")
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "exercised"),
+    [
+        ("during_start", "7 of 9 clauses exercised, 3 of them in half, 2 skipped"),
+        ("merged_config", "7 of 9 clauses exercised, 2 skipped"),
+        ("received_contexts", "8 of 9 clauses exercised, 1 of them in half, 1 skipped"),
+    ],
+)
+def test_hook_skips(tmp_path: Path, hook: str, exercised: str) -> None:
+    """A hook that skips leaves out what it is needed for, and nothing else."""
+    code = SKIPPING_HOOK.format(hook=hook)
+    (tmp_path / "test_mine.py").write_text(code)
+    clauses = ("BC204", "BC206", "BC302", "BC304", "BC308", "BC310", "BC312", "BC405", "BC506")
+    done = run_pytest(tmp_path, "-k", " or ".join(clauses))
+    assert done.returncode == 0, done.stdout
+    assert f"TestMine: {exercised}" in done.stdout
 
 
 def test_two_workers(run: Run) -> None:
     """The controller of xdist prints the summary if it loads the module as a plugin."""
     done = run("Structural", "", *TWO_WORKERS, "-p", "backend_contract.testing")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("35 of 37 clauses exercised, 2 needs a suite") == 1
+    assert done.stdout.count(f"{SOUND}\n") == 1
 
 
+@pytest.mark.exhaustive
 def test_two_workers_without_plugin(run: Run) -> None:
     """Without the plugin the summary is missing, and violations still fail."""
     done = run("ForgetsThatItStopped", "", *TWO_WORKERS)
@@ -523,6 +572,7 @@ def test_two_workers_without_plugin(run: Run) -> None:
     assert "clauses exercised" not in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_run_without_suite(tmp_path: Path) -> None:
     """A run without a suite imports nothing of this package."""
     (tmp_path / "test_other.py").write_text(

@@ -133,10 +133,10 @@ INTRODUCTION = """\
 # Backends on PyPI
 
 The backends that PyPI has for Caikit's interface, unmodified, as they were on {today}: ✓ the clause
-holds, ✗ it is violated, ? the class does not show it. A cell is empty if another clause blocks this
-one, or if it needs a test suite or an engine that is not there.
+holds, ✗ it is violated, ? it is unchecked. A cell is empty if another clause blocks this one, or if
+it needs a test suite or an engine that is not available.
 
-Looked at, and without a backend: {without}.
+Searched without finding a backend: {without}.
 """
 
 

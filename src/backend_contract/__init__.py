@@ -1,4 +1,4 @@
-"""Backends of model-serving runtimes: declared, type-checked and proven.
+"""Backends of model-serving runtimes: declared, type-checked and tested.
 
 ``Backend`` is what a runtime accepts, ``BackendBase`` what a backend may inherit,
 ``BackendFactory`` what creates one, and ``RuntimeServerContextType`` the context of a request.

@@ -125,7 +125,7 @@ _TABLE = (
         text="the class can be called with no argument, with `None` and with exactly one "
         "positional `aconfig.Config` (further parameters have defaults), and every member of the "
         "new backend can be read",
-        why="The runtime creates every backend in this way; it has nothing but a configuration.",
+        why="The runtime creates every backend in this way; all it has is a configuration.",
         fix="Take one optional configuration first, and give every further parameter a default.",
         expected="def __init__(self, config: aconfig.Config | None = None) -> None",
         layers="SB",
@@ -159,7 +159,7 @@ _TABLE = (
         "replaced, later values win, untouched keys stay, keys stay as they are written, and no "
         "environment variable replaces a value",
         why="Independent modules share one backend; none may undo the settings of another.",
-        fix="Merge it into a copy of the earlier configuration, and keep the copy; the "
+        fix="Merge it into a copy of the earlier configuration, and keep the copy, as the "
         "`register_config` of `BackendBase` does.",
         expected="super().register_config(config)",
         layers="B",
@@ -183,7 +183,7 @@ _TABLE = (
         text="changes that a caller makes to a mapping after `register_config` has returned do not "
         "reach the backend",
         why="A caller may fill the same mapping with the settings of the next backend.",
-        fix="Store a deep copy of the mapping, not the mapping or a part of it; the "
+        fix="Store a deep copy of the mapping, not the mapping or a part of it, as the "
         "`register_config` of `BackendBase` does.",
         expected="super().register_config(config)",
         layers="B",
@@ -286,10 +286,10 @@ _TABLE = (
     Clause(
         id="BC310",
         level=Level.SHOULD,
-        text="`stop()` gives back what `start()` took: threads, child processes, open files and "
+        text="`stop()` releases what `start()` took: threads, child processes, open files and "
         "sockets do not add up over starts, nor over failed or second starts",
         why="A runtime restarts a backend for months; what adds up exhausts the machine.",
-        fix="Close, join or terminate in `stop`, and when `start` fails, all that `start` created.",
+        fix="Close, join or terminate all that `start` created, in `stop` and if `start` fails.",
         expected="def stop(self) -> None",
         layers="B",
         members=("stop", "start"),
@@ -308,8 +308,8 @@ _TABLE = (
     ),
     Clause(
         id="BC312",
-        text="each call of the class makes a new backend, and what one is given, told or does "
-        "shows in no other",
+        text="each call of the class creates a new backend, and nothing that one backend is "
+        "given, receives or does shows in another",
         why="A runtime may hold two backends of one class, such as one per server.",
         fix="Create all state in `__init__`: none on the class, in the module or in a default.",
         expected="self.contexts = {}",
@@ -324,7 +324,7 @@ _TABLE = (
         "environment, signal handlers, exception hooks, warning filters, the root logger's "
         "configuration, socket default time-out, locale",
         why="The process belongs to the runtime, and other backends share it.",
-        fix="Pass settings to what needs them, or let `stop` put back what `start` has changed.",
+        fix="Pass settings to what needs them, or let `stop` restore what `start` has changed.",
         expected="subprocess.Popen(command, cwd=directory, env=environment)",
         layers="B",
         members=("start", "stop", "__init__"),
@@ -452,7 +452,8 @@ _TABLE = (
     Clause(
         id="BC506",
         text="concurrent calls of `handle_runtime_context` for different models all return, each "
-        "pair arrives once and for its own model id; of two for one model the later counts",
+        "context arrives once and for its own model id, and of two calls for one model the later "
+        "one counts",
         why="Servers use many threads; a request must not get the route of another.",
         fix="Store per-model state under the model id, or guard shared state with a lock.",
         expected="self.contexts[model_id] = runtime_context",
@@ -474,8 +475,8 @@ _TABLE = (
     Clause(
         id="BC508",
         level=Level.SHOULD,
-        text="contexts of requests that are over are let go: of those for one model the backend "
-        "keeps the last one's at most",
+        text="the backend keeps no context of a request that is over, except the last one of each "
+        "model",
         why="A context is valid while its request is answered, and holds its connection and body.",
         fix="Copy what is needed out of the context, and replace it under its model id.",
         expected="self.routes[model_id] = get_metadata(runtime_context, key)",

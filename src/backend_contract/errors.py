@@ -37,14 +37,14 @@ class ContractError(Exception):
 
 
 class BackendStartError(ContractError):
-    """Raised when a backend was not started, for another reason than an exception of ``start``.
+    """Raised when a backend was not started for a reason other than an exception of ``start``.
 
     ``start`` returned without effect, is ``async``, did not end in time, or could not be called.
     """
 
 
 class BackendStopError(ContractError):
-    """Raised when a backend was not stopped, for another reason than an exception of ``stop``.
+    """Raised when a backend was not stopped for a reason other than an exception of ``stop``.
 
     ``stop`` returned without effect, is ``async``, did not end in time, or could not be called.
     """

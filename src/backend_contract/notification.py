@@ -20,10 +20,10 @@ def notify(
 ) -> None:
     """Call ``handle_runtime_context(model_id, runtime_context)`` of each backend, in order.
 
-    Every backend is told, even if one raises. The failures are then raised together, even a single
-    one, as an ``ExceptionGroup`` (below Python 3.11 that of the ``exceptiongroup`` backport); each
-    has a note that names its backend. ``KeyboardInterrupt`` and other non-``Exception`` errors
-    propagate immediately.
+    Every backend is notified, even if one raises. The failures are then raised together, even a
+    single one, as an ``ExceptionGroup`` (below Python 3.11 that of the ``exceptiongroup``
+    backport); each has a note that names its backend. ``KeyboardInterrupt`` and other
+    non-``Exception`` errors propagate immediately.
 
     An ``async`` handler is a failure too: a :class:`ContractError` with clause BC501.
 

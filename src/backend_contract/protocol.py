@@ -96,7 +96,7 @@ def conforms(cls: FactoryT) -> FactoryT:
     """Declare that a class is a :class:`BackendFactory`, and return it unchanged.
 
     A type checker then reports mismatches of members and constructor where the class is defined; at
-    run time nothing is checked. The contract is more than that: the name on the class (BC102), for
-    example. ``backend-contract check`` is the authority.
+    run time nothing is checked. The contract requires more, such as the name on the class (BC102):
+    ``backend-contract check`` is the authority.
     """
     return cls

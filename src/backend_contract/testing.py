@@ -89,7 +89,7 @@ class BackendConformance:
     """What a usual client sends with a request: metadata over gRPC, headers over HTTP."""
 
     model_ids: Sequence[str] | Callable[..., Any] | None = None
-    """The ids that requests are made for, if the contexts of some models only are kept."""
+    """The ids that requests are made for, if the backend keeps contexts of some models only."""
 
     time_limit: float | Callable[..., Any] = DEFAULT_TIME_LIMIT
     """Seconds that the first start may take; see :func:`check_backend`."""
@@ -98,10 +98,10 @@ class BackendConformance:
     """Whether no two backends can be started at a time, as with a device or a port."""
 
     expected_violations: Mapping[str, str] | Callable[..., Any] = MappingProxyType({})
-    """Clauses known to be violated or unchecked: reasons by clause id. One that is ok fails."""
+    """Reasons by id of clauses known to be violated or unchecked. If one is ok, its test fails."""
 
     strict: bool | Callable[..., Any] = False
-    """Whether unchecked clauses fail, those that need a hook or an extra, and warnings."""
+    """Whether warnings, unchecked clauses and those that need a hook or an extra fail."""
 
     def make_backend(self) -> Backend:
         """Return a new, not started backend. Define it if the class needs a custom constructor."""
@@ -125,8 +125,8 @@ class BackendConformance:
     ) -> Mapping[str, object] | Iterable[tuple[str, object]] | None:
         """Return what was received (BC504, BC506), or ``None`` if it cannot be seen.
 
-        Pairs of a model id and its context, or a value of its metadata. Called in the thread and
-        the ``contextvars`` context of each call, right after it.
+        The result is pairs of a model id and its context, or a value of that context's metadata.
+        Called in the thread and the ``contextvars`` context of each call, right after it.
         """
         del backend
         return None

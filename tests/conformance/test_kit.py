@@ -36,13 +36,15 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Instead:
         clause: str,
         function: Callable[[Trial], object] = lambda trial: None,
         after: tuple[str, ...] = (),
+        half_by: str = "",
     ) -> None:
         def tried(trial: Trial) -> None:
             function(trial)
 
-        monkeypatch.setitem(
-            BEHAVIOURS, clause, Behaviour(clause=clause, function=tried, reproduce="", after=after)
+        behaviour = Behaviour(
+            clause=clause, function=tried, reproduce="", after=after, half_by=half_by
         )
+        monkeypatch.setitem(BEHAVIOURS, clause, behaviour)
 
     for clause in CLAUSES:
         replace(clause)
@@ -60,6 +62,9 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
         def start(self) -> None:
             done.append("start")
+
+        def start_one(self) -> None:
+            self.start()
 
         def close(self) -> None:
             done.append("close")
@@ -573,8 +578,7 @@ def test_clean_up_note(
     instead("BC401", start)
     instead("BC402", start_and_break_it)
     report = check_backend(CannotStop)
-    (note,) = report.notes
-    assert note.startswith("stop() raised OSError: busy (")
+    assert report.notes[0].startswith("stop() raised OSError: busy (")
 
 
 def test_report(instead: Instead, servers: list[str]) -> None:
@@ -586,6 +590,22 @@ def test_report(instead: Instead, servers: list[str]) -> None:
     assert [finding.clause for finding in report.findings] == list(CLAUSES.values())
     assert {finding.verdict for finding in report.findings} == {Verdict.OK}
     assert (report.error, report.notes) == (None, ())
+
+
+def test_half_of_a_clause(instead: Instead) -> None:
+    """A clause that is ok is noted if the hook for half of it is missing; a violated one is not."""
+
+    def is_broken(trial: Trial) -> None:
+        raise violated("seen")
+
+    instead("BC302", half_by="during_start")
+    instead("BC304", half_by="during_start")
+    instead("BC310", is_broken, half_by="during_start")
+    instead("BC312", half_by="received_contexts")
+    note = "only half of BC302, BC304 was tried, without the hook `during_start`"
+    assert check_backend(Mine, received_contexts=lambda backend: []).notes == (note,)
+    other = "only half of BC312 was tried, without the hook `received_contexts`"
+    assert check_backend(Mine).notes == (note, other)
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def lines_of(summary: Any) -> list[str]:
     [
         (("ok",), "1 of 1 clauses exercised"),
         (("ok", "violated"), "2 of 2 clauses exercised, 1 violated"),
+        (("ok", "ok in half"), "2 of 2 clauses exercised, 1 of them in half"),
         (
             ("ok", *UNDECIDED),
             (
@@ -88,7 +89,7 @@ def lines_of(summary: Any) -> list[str]:
         (("ok", "expected violation"), "2 of 2 clauses exercised, 1 expected violation"),
         (("expected violation",) * 2, "2 of 2 clauses exercised, 2 expected violations"),
     ],
-    ids=["ok", "violated", "undecided", "blocked", "one expected", "two expected"],
+    ids=["ok", "violated", "in half", "undecided", "blocked", "one expected", "two expected"],
 )
 def test_counts(summary: Any, results: tuple[str, ...], text: str) -> None:
     """The results of a suite are counted."""

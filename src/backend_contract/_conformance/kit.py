@@ -30,7 +30,7 @@ from backend_contract._conformance.behavioural.run import (
     Run,
     Subject,
 )
-from backend_contract._conformance.behavioural.trial import Trial, stop_all
+from backend_contract._conformance.behavioural.trial import Trial, is_skip, stop_all
 from backend_contract._conformance.request_servers import Pairs, RequestServers, pairs
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._structure import find_missing, find_problems
@@ -96,17 +96,20 @@ def check_backend(
     - ``during_start(backend, call)`` arranges that ``backend.start()`` calls ``call()`` in the
       middle of its work, where it may raise or take long (BC308, BC405);
     - ``received_contexts(backend)`` returns what was received, as pairs of a model id and its
-      context, or a value of its metadata (BC504, BC506). It is called in the thread and the
-      ``contextvars`` context of each call, right after it. *model_ids* are the ids that requests
-      are made for, if the backend keeps the contexts of some models only.
+      context, or a value of that context's metadata (BC504, BC506). It is called in the thread and
+      the ``contextvars`` context of each call, right after it. *model_ids* are the ids that
+      requests are made for, if the backend keeps the contexts of some models only.
 
     An exception of the backend is part of the report. If no backend can be created or started at
-    all, the ``error`` of the report says why; what was decided without is in it too. Every backend
+    all, the ``error`` of the report says why; the report keeps what was decided. Every backend
     that was created is stopped, and every server and thread ended if possible; the ``notes`` of the
-    report name what could not be ended.
+    report name what could not be ended, and the hooks without which half of a clause was not tried.
 
-    Raises :class:`TypeError` if *backend* is not callable, *config* not a mapping or *metadata* not
-    pairs, and :class:`ValueError` if *time_limit* is not finite and above 0.
+    Raises :class:`TypeError` if *backend* is not callable, *config* is not a mapping, *metadata* is
+    not pairs or *model_ids* is not a sequence of ids, and :class:`ValueError` if *time_limit* is
+    not finite and above 0.
+
+    Not thread-safe: runs must not overlap, because some clauses observe the whole process.
     """
     subject = Subject(
         make=backend,
@@ -205,8 +208,28 @@ class Kit:
             return Report(target=self.name, error=f"{self.name}: {error}")
         self.close()
         problem = self.could_not_start and f"{self.name}: {self.could_not_start}"
-        notes = tuple(dict.fromkeys(self.notes))
+        notes = self.all_notes()
         return Report(target=self.name, findings=findings, error=problem, notes=notes)
+
+    def all_notes(self) -> tuple[str, ...]:
+        """Return the notes, and one for each hook without which half of a clause was not tried."""
+        halves: dict[str, list[str]] = {}
+        for finding in self._findings.values():
+            if hook := self.hook_for_half(finding):
+                halves.setdefault(hook, []).append(finding.clause.id)
+        on_halves = [
+            f"only half of {', '.join(sorted(clauses))} was tried, without the hook `{hook}`"
+            for hook, clauses in halves.items()
+        ]
+        return tuple(dict.fromkeys([*self.notes, *on_halves]))
+
+    def hook_for_half(self, finding: Finding) -> str:
+        """Return the hook without which half of the clause was not tried, or ``""``."""
+        hook = BEHAVIOURS[finding.clause.id].half_by
+        if not hook or finding.verdict is not Verdict.OK:
+            return ""
+        is_there = getattr(self.subject, hook) is not None and hook not in self._run.skipped_hooks
+        return "" if is_there else hook
 
     def close(self) -> None:
         """Stop all backends and servers, and note the threads that still run. Idempotent."""
@@ -230,7 +253,12 @@ class Kit:
             self.notes += stop_all(self._run, [shared])
 
     def _holds(self, clause: str) -> bool:
-        return self.finding(CLAUSES[clause]).verdict is Verdict.OK
+        try:
+            return self.finding(CLAUSES[clause]).verdict is Verdict.OK
+        except BaseException as error:
+            if is_skip(error):  # of that clause alone
+                return False
+            raise
 
     @functools.cached_property
     def _problems(self) -> dict[str, str]:
@@ -272,7 +300,7 @@ class Kit:
     def _try(self, clause: Clause) -> StopTrial | None:
         behaviour = BEHAVIOURS[clause.id]
         for other in behaviour.after:
-            self.finding(CLAUSES[other])
+            self._holds(other)
         if behaviour.with_requests or "handle_runtime_context" in clause.members:
             self._servers.start()  # which may take longer than the time limit of a trial
             self._note_missing_kind()

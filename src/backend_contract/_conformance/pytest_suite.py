@@ -16,6 +16,7 @@ from backend_contract._conformance.behavioural.trial import is_skip
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.pytest_summary import (
     DECIDED,
+    IN_HALF,
     PROPERTY,
     UNDECIDED,
     failure_message,
@@ -105,6 +106,8 @@ class SuiteTest:
         finding = self._finding(clause)
         self._result = _result(finding, expected)
         self._require(finding, expected)
+        if self._kit().hook_for_half(finding):
+            self._result = IN_HALF
         if self._result not in DECIDED:
             if self._is_last_of_all() and not self._decides_any():
                 _fail(f"{clause.id} is {self._result}, and no other clause was decided either")

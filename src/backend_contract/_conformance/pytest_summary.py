@@ -14,6 +14,7 @@ from backend_contract._conformance.results import Finding
 
 __all__ = [
     "DECIDED",
+    "IN_HALF",
     "PROPERTY",
     "UNDECIDED",
     "failure_message",
@@ -21,7 +22,10 @@ __all__ = [
     "reproduction",
 ]
 
-DECIDED = ("ok", "violated", "warning", "expected violation")
+IN_HALF = "ok in half"
+"""The result of a clause that is ok, and of which half needs a hook that the suite lacks."""
+
+DECIDED = ("ok", IN_HALF, "violated", "warning", "expected violation")
 """The results of a test that mean that its clause was decided."""
 
 UNDECIDED = ("unchecked", "needs a suite", "needs an extra")
@@ -175,6 +179,8 @@ _IN_WORDS = (
 def _in_words(counts: Counter[str]) -> str:
     exercised = sum(counts[result] for result in DECIDED)
     parts = [f"{exercised} of {counts.total()} clauses exercised"]
+    if counts[IN_HALF]:
+        parts.append(f"{counts[IN_HALF]} of them in half")
     parts += [f"{counts[result]} {result}" for result in _IN_WORDS if counts[result]]
     for result in ("warning", "expected violation"):
         if counts[result]:

@@ -119,8 +119,9 @@ def meeting_at(
     reader: dict[str, object] = (
         {"invocation_metadata": invocation_metadata} if is_grpc else {"headers": property(headers)}
     )
+    names = {name: getattr(real, name) for name in ("__module__", "__qualname__")}
     copied = copy.copy(context)
-    copied.__class__ = type("Meeting", (real,), reader)
+    copied.__class__ = type(real.__name__, (real,), {**names, **reader})
     return copied
 
 
@@ -139,11 +140,19 @@ class RequestServers:
         If a server cannot be started, or does not answer, :attr:`problems` says why.
         """
         for kind in self.kinds:
-            if kind not in self._servers and kind not in self.problems:
-                try:
-                    self._start(kind)
-                except Exception as error:  # of a socket blocker or a mocked module: anything
-                    self.problems[kind] = " ".join(f"{type(error).__name__}: {error}".split())
+            self._start_if_possible(kind)
+
+    def start_one(self) -> str | None:
+        """Start the first server that can be; return its kind, or ``None`` if none can."""
+        return next(filter(self._start_if_possible, self.kinds), None)
+
+    def _start_if_possible(self, kind: str) -> bool:
+        if kind not in self._servers and kind not in self.problems:
+            try:
+                self._start(kind)
+            except Exception as error:  # of a socket blocker or a mocked module: anything
+                self.problems[kind] = " ".join(f"{type(error).__name__}: {error}".split())
+        return kind in self._servers
 
     def _start(self, kind: str) -> None:
         server = _GrpcServer() if kind == "grpc" else _HttpServer()

@@ -59,7 +59,9 @@ class Finding:
     clause: Clause
     verdict: Verdict
     path: Path
+    """The file of the member that the clause is about, or else of the class."""
     line: int
+    """The line in that file, from 1 on."""
     found: str = ""
     """The member as the source defines it, or the observed behaviour."""
     because: tuple[str, ...] = ()
@@ -67,7 +69,9 @@ class Finding:
     advice: str = ""
     """How to fix this very finding; empty if the fix of the clause says it."""
     layer: str = "S"
+    """``S``, static, or ``B``, behavioural."""
     checked_by: str = ""
+    """The checker, with its version if it has one."""
     parts: tuple[Finding, ...] = ()
     """The findings that this one combines, if it combines several."""
     expected_because: str = ""
@@ -90,7 +94,7 @@ class Finding:
 
     @property
     def is_expected(self) -> bool:
-        """Whether an expected violation covers the finding: the clause does not hold, as known."""
+        """Whether an expected violation covers the finding, which is violated or unchecked."""
         covered = (Verdict.VIOLATED, Verdict.UNCHECKED)
         return bool(self.expected_because) and self.verdict in covered
 
@@ -98,7 +102,7 @@ class Finding:
     def is_stale(self) -> bool:
         """Whether an expected violation is gone: every layer of the clause ran and found it ok.
 
-        A run of some layers only cannot know.
+        False if only some of these layers ran.
         """
         parts = self.parts or (self,)
         all_layers = {part.layer for part in parts} == {*self.clause.layers}
@@ -128,12 +132,13 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Report:
-    """Results for one target: one finding per clause, or an error."""
+    """Results for one target: one finding per clause, an error, or both."""
 
     target: str
+    """The class or factory, as it was named or as ``module:qualname``."""
     findings: tuple[Finding, ...] = ()
     error: str | None = None
-    """Why the target could not be checked."""
+    """Why the target could not be checked, or a part of it."""
     notes: tuple[str, ...] = ()
     """Further observations, such as threads that could not be stopped."""
     printed: str = ""

@@ -51,7 +51,7 @@ def notify_backends(
 
     *model_id* is itself a dependency that returns the id of the requested model: a function with
     any parameters that FastAPI can fill. By default it is the path parameter ``model_id``, or else
-    the header ``mm-model-id``. Backends are told it as a ``str``. Requests for which it returns
+    the header ``mm-model-id``. Backends receive it as a ``str``. Requests for which it returns
     ``None`` or an empty string, and WebSockets, are served without notifying any backend. If the
     dependency is given several times, a backend is notified once per request and model id.
 
@@ -61,7 +61,7 @@ def notify_backends(
     If a backend raises, every backend is still notified. The first ``HTTPException`` among the
     failures becomes the response; without one, the request fails as if the endpoint had raised,
     with status 500 and the group of :func:`~backend_contract.notify`. Backends run in threads that
-    belong to the dependency: one that waits delays its own request, and neither the event loop nor
+    belong to the dependency: one that waits delays its own request, but neither the event loop nor
     the threads of endpoints.
     """
     notified = tuple(backends)

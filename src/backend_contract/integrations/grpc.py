@@ -37,7 +37,7 @@ class BackendInterceptor(grpc.ServerInterceptor):
 
     *model_id* says which model a call is for: the name of a field of the request message
     (``"model_name"`` for KServe), or a function of the request message and the context. By default
-    it is the metadata ``mm-model-id``, as in Caikit. Backends are told the id as a ``str``. Calls
+    it is the metadata ``mm-model-id``, as in Caikit. Backends receive the id as a ``str``. Calls
     for which it is ``None``, empty or absent (health checks, reflection) are served without
     notifying any backend. For a stream of requests the first message counts, which is read ahead;
     if there is none, no backend is notified.

@@ -467,6 +467,17 @@ def test_raises_outside_call(error: BaseException) -> None:
     assert found.startswith(f"the lock, on entering: {type(error).__name__}: no (test_trial.py:")
 
 
+def test_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the kit waits for a trial propagates, and violates nothing."""
+
+    def interrupt(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WorkerCall, "ended_within", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        carried_out(lambda trial: None)
+
+
 def test_thread_name() -> None:
     """A clause is tried in a thread named after it."""
     names: list[str] = []

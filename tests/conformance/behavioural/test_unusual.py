@@ -36,5 +36,6 @@ def test_unusual(cls: type, given: dict[str, Any], undecided: set[str]) -> None:
     allowed = {Verdict.UNCHECKED, Verdict.NOT_APPLICABLE, Verdict.NEEDS_A_SUITE}
     assert undecided_verdicts <= allowed
     keeps_threads = cls.__name__ in KEEPS_THREADS
-    assert bool(report.notes) is keeps_threads
-    assert all(note.startswith("still running: the daemon thread") for note in report.notes)
+    notes = [note for note in report.notes if not note.startswith("only half of")]
+    assert bool(notes) is keeps_threads
+    assert all(note.startswith("still running: the daemon thread") for note in notes)

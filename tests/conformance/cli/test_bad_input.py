@@ -160,6 +160,7 @@ def test_unreadable_file(
     monkeypatch.undo()
 
 
+@pytest.mark.exhaustive
 def test_many_classes(
     tmp_path_factory: pytest.TempPathFactory,
     cache_home: Path,

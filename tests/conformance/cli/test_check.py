@@ -179,6 +179,7 @@ def test_printed(
     assert head == (f"mine.py:Good printed{hint}:" if shown else "")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("output_format", FORMATS)
 def test_error_beside_findings(
     run_main: Main, monkeypatch: pytest.MonkeyPatch, output_format: str
@@ -315,6 +316,7 @@ def on_terminal(*arguments: str, cwd: Path, variables: dict[str, str]) -> tuple[
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("variables", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]
 )
@@ -479,6 +481,7 @@ def test_nothing_written(
     assert os.listdir(own_cache["XDG_CACHE_HOME"]) == ["backend-contract"]
 
 
+@pytest.mark.exhaustive
 def test_no_cache(
     project: Path,
     command: Command,
@@ -495,6 +498,7 @@ def test_no_cache(
     assert contents(own_cache["TMPDIR"]) == contents(own_cache["XDG_CACHE_HOME"]) == []
 
 
+@pytest.mark.exhaustive
 def test_shared_cache(project: Path, command: Command) -> None:
     """Checks that run at the same time may use the same cache."""
 
@@ -507,6 +511,7 @@ def test_shared_cache(project: Path, command: Command) -> None:
         assert list(pool.map(check, range(4))) == [(0, "")] * 4
 
 
+@pytest.mark.exhaustive
 def test_damaged_cache(
     project: Path, command: Command, own_cache: dict[str, str], warm_cache: WarmCache
 ) -> None:

@@ -184,6 +184,25 @@ def test_usage_error(
     assert problem in shown.err.rpartition(": error: ")[2]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "parser"),
+    [
+        (["check", "--runn", "a:B"], "backend-contract check"),
+        (["new", "mine", "other"], "backend-contract new"),
+        (["--run", "check", "a:B"], "backend-contract"),
+    ],
+)
+def test_unknown_argument(
+    arguments: list[str], parser: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The parser that rejects an argument shows its own usage and names its own help."""
+    assert main(arguments) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"usage: {parser} [")
+    assert f"{parser}: error: unrecognized arguments: " in shown
+    assert shown.endswith(f"; see {parser} --help\n")
+
+
 def test_broken_pipe() -> None:
     """A reader that closes the pipe early causes no traceback."""
     run = subprocess.run(  # noqa: S602 - the test needs a pipe

@@ -73,6 +73,14 @@ def test_names(
     assert imports_package is not structural
 
 
+@pytest.mark.parametrize("options", [[], ["--structural"]], ids=["inheriting", "structural"])
+def test_line_length(options: list[str], directory: Path) -> None:
+    """No line is longer than formatters and linters allow by default."""
+    assert main(["new", "mine", *options]) == 0
+    lines = [line for file in directory.glob("*.py") for line in file.read_text().splitlines()]
+    assert max(map(len, lines)) <= 88
+
+
 def test_directory(directory: Path) -> None:
     """A directory is created; in a package, whose modules hide none, the import is relative."""
     assert main(["new", "mine", "--directory", "src/new"]) == 0
@@ -89,12 +97,14 @@ def test_directory(directory: Path) -> None:
         ("", "NAME must be"),
         ("a-b", "NAME must be"),
         ("mine.py", "NAME must be"),
-        ("a/b", "NAME must be"),
+        ("a/b", "name its folder with --directory"),
         ("1a", "NAME must be"),
         ("_1", "NAME must be"),
         ("mine\n", "NAME must be"),
         ("\x1b[31m", "NAME must be"),
         ("prüfung", "NAME must be"),
+        ("test_mine", "collect 'test_mine' as tests"),
+        ("mine_test", "collect 'mine_test' as tests"),
         ("class", "'class' is a keyword"),
         ("None", "'None' is a keyword"),
         ("queue", "'queue' would hide"),

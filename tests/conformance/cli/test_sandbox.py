@@ -436,6 +436,7 @@ def test_factory(run: Try) -> None:
     assert (violated(report), verdicts(report)["BC303"]) == ({}, "ok")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("factory", "problem"),
     [

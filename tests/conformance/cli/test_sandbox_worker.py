@@ -91,14 +91,17 @@ class Kit:
     ) -> None:
         self.subject, self.known = subject, known
         self.before_trial, self.before_call = before_trial, before_call
-        self.notes = ["not yet complete"]
+        self.notes: tuple[str, ...] = ("not yet complete",)
         self.made.append(self)
 
     def __enter__(self) -> Kit:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.notes = ["lingers", "warns", "lingers"]
+        self.notes = ("lingers", "warns")
+
+    def all_notes(self) -> tuple[str, ...]:
+        return self.notes
 
     def backend_class(self) -> type:
         return LocalBackend

@@ -54,7 +54,7 @@ def test_no_targets(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(project / "sub")
     shown = run_main("check")
     assert (shown.status, shown.out) == (2, "")
-    assert "no targets; name one, such as package.module:Class" in shown.err
+    assert "no targets; name one, such as src, " in shown.err
     assert shown.err.count("\n") == 1
 
 

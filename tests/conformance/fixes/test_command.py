@@ -180,6 +180,7 @@ class Mine(LocalBackend):
     ]
 
 
+@pytest.mark.exhaustive
 def test_unsafe_fixes(project: Path, run_main: Main) -> None:
     """Violations are fixed on request only, and then annotated."""
     file = project / "violated.py"

@@ -195,6 +195,7 @@ def test_unreadable_files(tree: Path) -> None:
     assert not_a_name.startswith("! bad/not-a-name.py: 'not-a-name' is not an importable name")
 
 
+@pytest.mark.exhaustive
 def test_command(tree: Path, command: Command) -> None:
     """The command imports nothing, shows the results it has, and exits with 2."""
     (tree / "bad/fine.py").write_text(

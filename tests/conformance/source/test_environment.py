@@ -55,6 +55,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "bin/python"
 
 
+@pytest.mark.exhaustive
 def test_modules_of_other(other: Path, tmp_path: Path, command: Command) -> None:
     """Modules are looked up in the other environment, and only there; none is imported."""
     (site_packages,) = other.parents[1].glob("lib/python*/site-packages")

@@ -67,6 +67,7 @@ def test_import(modules_tree: Path, text: str, module: str, root: str | None) ->
         ("package.inner:made", "'made' is not a class; expected a class statement"),
         ("package.inner:Unknown", "no source of a class 'external.Unknown'"),
         ("package.inner:star", "no class 'star'"),
+        ("package.inner:star", "; classes in the module: Direct"),
         ("package.broken:Class", "broken.py:1: "),
         ("circular:Round", "Round refers to itself"),
         ("pipe.py:Class", "pipe.py: not a regular file"),

@@ -33,6 +33,7 @@ def check_files(directory: Path, cache: Path, *texts: str, **files: str) -> list
     return [shorthand(report) for report in check(targets, Mypy(), cache)]
 
 
+@pytest.mark.exhaustive
 def test_user_settings(
     root: Path, tmp_path: Path, cache_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +49,7 @@ def test_user_settings(
     assert not (tmp_path / "their cache").exists()
 
 
+@pytest.mark.exhaustive
 def test_broken_import(root: Path, cache_home: Path) -> None:
     """A target that stops mypy does not cost the others their results."""
     files = {
@@ -60,6 +62,7 @@ def test_broken_import(root: Path, cache_home: Path) -> None:
     assert f"{root}/broken.py:1: " in bad
 
 
+@pytest.mark.exhaustive
 def test_files_of_one_name(root: Path, tmp_path: Path, cache_home: Path) -> None:
     """Two files of one name below different roots are not confused."""
     (tmp_path / "mine.py").write_text(f"{WHOLE}\n{RETURNS}")
@@ -90,6 +93,7 @@ def test_shadowing(tmp_path: Path, cache_home: Path) -> None:
     assert check_files(tmp_path, cache_home, "mine.py:X", **files) == ["BC309"]
 
 
+@pytest.mark.exhaustive
 def test_user_stubs(tmp_path: Path, cache_home: Path) -> None:
     """Stubs of the user that turn a framework into `Any` discard the results."""
     (tmp_path / "grpc.pyi").write_text("from typing import Any\nServicerContext: Any\n")

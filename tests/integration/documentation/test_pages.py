@@ -166,6 +166,26 @@ def test_settings(tmp_path: Path) -> None:
         assert f"\n| `{key}` |" in read("check.md")
 
 
+@pytest.mark.parametrize(
+    ("shown", "target"),
+    [
+        ("`mine.py: No such file or directory`", "mine.py:MineBackend"),
+        ("`no class 'MineBackend'`", "there/mine.py:MineBackend"),
+        ("`put one colon before the class`", "mine.py::MineBackend"),
+        ("`no targets`", ""),
+        ("*not checked*", "there"),
+    ],
+)
+def test_symptoms(shown: str, target: str, tmp_path: Path) -> None:
+    """The first page explains messages of the command that it prints."""
+    (tmp_path / "there").mkdir()
+    structural = next(block.text for block in blocks(read("structural.md")))
+    (tmp_path / "there/mine.py").write_text(structural)
+    run = check(*filter(None, [target]), directory=tmp_path)
+    assert shown in read("start.md").partition("## If something else happens")[2]
+    assert shown.strip("`*") in run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("module", PUBLIC_MODULES)
 def test_public_names(module: str) -> None:
     """The page of names has each public name, below its module."""

@@ -57,6 +57,7 @@ def test_stub_package_is_needed() -> None:
         assert [path for path in directory.rglob("*") if path.suffix in (".pyi", ".typed")] == []
 
 
+@pytest.mark.exhaustive
 def test_wrong_stub(tmp_path: Path) -> None:
     """A stub that does not agree would be seen."""
     (tmp_path / "grpc").mkdir()
@@ -119,6 +120,7 @@ def on_wrong(request: fastapi.Request) -> None:
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("types", ["bundled stubs", "own types"])
 def test_needed_names(types: str, tmp_path: Path) -> None:
     """Everything a backend needs is in the stubs as in the packages; a misspelled name is not."""

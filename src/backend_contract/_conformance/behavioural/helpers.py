@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import multiprocessing
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +19,7 @@ from backend_contract._conformance.behavioural.outcomes import (
 )
 from backend_contract._conformance.behavioural.run import Run
 from backend_contract._conformance.behavioural.trial import Trial
+from backend_contract._conformance.results import Verdict
 from backend_contract.protocol import Backend
 
 __all__ = [
@@ -26,12 +27,16 @@ __all__ = [
     "answers",
     "close_coroutine",
     "inject_work",
+    "injects_work",
+    "lock_is_free",
+    "lock_is_held",
     "must_start",
     "must_stop",
     "others_may_be_at_work",
     "require_free_lock",
     "require_none",
     "start_if_possible",
+    "unless_skipped",
 ]
 
 
@@ -39,18 +44,20 @@ class InjectedError(ConnectionError):
     """Raised by the kit inside a backend, which has to cope with it."""
 
 
-def must_start(trial: Trial, backend: Backend, what: str) -> None:
+def must_start(trial: Trial, backend: Backend, what: str) -> object:
     """Start *backend*, and require that it is started then; *what* names the call in messages."""
-    trial.start(backend, what)
+    returned = trial.start(backend, what)
     if trial.is_started(backend, f"after {what}") is not True:
         raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+    return returned
 
 
-def must_stop(trial: Trial, backend: Backend, what: str) -> None:
+def must_stop(trial: Trial, backend: Backend, what: str) -> object:
     """Stop *backend*, and require that it is stopped then; *what* names the call in messages."""
-    trial.stop(backend, what)
+    returned = trial.stop(backend, what)
     if trial.is_started(backend, f"after {what}") is not False:
         raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+    return returned
 
 
 def start_if_possible(trial: Trial, backend: Backend) -> None:
@@ -59,20 +66,32 @@ def start_if_possible(trial: Trial, backend: Backend) -> None:
         close_coroutine(trial.start(backend))
 
 
-def require_free_lock(trial: Trial, backend: Backend, when: str) -> None:
-    """Require that another thread can enter the lock, unless the lock itself is faulty."""
-    if not trial.holds("BC401"):
-        return
+def lock_is_free(trial: Trial, backend: Backend, when: str) -> bool:
+    """Return whether other threads can enter the lock; *when* says after what, in messages."""
+    # One may have the id of a thread that has ended and keeps the lock, which is re-entrant then.
+    together = threading.Barrier(2)
 
     def enter() -> None:
+        together.wait()
         with backend.start_lock():
             pass
 
-    what = f"entering the lock in another thread, {when},"
-    call = trial.in_thread(enter, f"at the lock, {when}")
-    if not answers(trial, call, what):
-        raise violated(f"the lock is still held {when}: another thread cannot enter")
-    call.result()
+    for entering in [trial.in_thread(enter, f"at the lock, {when}") for _ in range(2)]:
+        if not answers(trial, entering, f"entering the lock in another thread, {when},"):
+            return False
+        entering.result()
+    return True
+
+
+def require_free_lock(trial: Trial, backend: Backend, when: str) -> None:
+    """Require that another thread can enter the lock, unless the lock itself is faulty."""
+    if trial.holds("BC401") and not lock_is_free(trial, backend, when):
+        raise lock_is_held(when)
+
+
+def lock_is_held(when: str) -> StopTrial:
+    """Return the violation of a member that keeps the lock."""
+    return violated(f"the lock is still held {when}: another thread cannot enter")
 
 
 def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> None:
@@ -83,6 +102,27 @@ def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> Non
             "make start() fail or block"
         )
     trial.hook("during_start", backend, work)
+
+
+def injects_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> bool:
+    """Do what :func:`inject_work` does, and return whether that is possible."""
+    try:
+        inject_work(trial, backend, work)
+    except StopTrial as outcome:
+        if outcome.verdict is not Verdict.NEEDS_A_SUITE:
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def unless_skipped() -> Generator[None]:
+    """Leave out a part of a clause that a hook of the author's skips."""
+    try:
+        yield
+    except StopTrial as outcome:
+        if outcome.skip is None:
+            raise
 
 
 def answers(trial: Trial, call: WorkerCall[Any], what: str, limited_as: str = "") -> bool:

@@ -11,6 +11,7 @@ __all__ = [
     "needs_a_suite",
     "needs_an_extra",
     "not_applicable",
+    "skipped",
     "unchecked",
     "violated",
 ]
@@ -27,6 +28,8 @@ class StopTrial(Exception):  # noqa: N818 - an outcome, not an error
         self.advice = advice
         self.could_not_start = False
         """Whether no backend of the run could be started, for a reason that is not its fault."""
+        self.skip: BaseException | None = None
+        """The exception by which a hook of the author's skips the test."""
 
 
 def violated(found: str, *because: str, advice: str = "") -> StopTrial:
@@ -55,6 +58,13 @@ def could_not_start(because: str, cause: str = "") -> StopTrial:
 def needs_a_suite(because: str) -> StopTrial:
     """Return the outcome that only a hook can show whether the clause holds."""
     return StopTrial(Verdict.NEEDS_A_SUITE, "", because)
+
+
+def skipped(by: BaseException) -> StopTrial:
+    """Return the outcome that a hook skips what it is needed for, by an exception."""
+    outcome = needs_a_suite(str(by))
+    outcome.skip = by
+    return outcome
 
 
 def needs_an_extra(because: str) -> StopTrial:

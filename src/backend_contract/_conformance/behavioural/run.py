@@ -149,6 +149,8 @@ class Run:
     """Violations that were seen on the way, by the id of their clause."""
     running: dict[int, int] = field(default_factory=dict[int, int])
     """The ids of the backends that were started, and not stopped since; and of the threads."""
+    skipped_hooks: set[str] = field(default_factory=set[str])
+    """The names of the hooks that have skipped what they are needed for."""
     has_started: bool = False
     """Whether any start has succeeded."""
     start_hangs: bool = False

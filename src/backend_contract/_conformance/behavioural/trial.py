@@ -33,6 +33,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
     blocked,
     could_not_start,
+    skipped,
     unchecked,
     violated,
 )
@@ -321,7 +322,8 @@ class Trial:
     def hook(self, name: str, *arguments: object) -> Any:  # Any: hooks return different types
         """Call a hook of the author's, or return ``None`` without one.
 
-        An exception of the hook leaves the clause unchecked, but a skip propagates.
+        An exception of the hook leaves the clause unchecked. One that skips the test does so,
+        unless other evidence decides the clause.
         """
         hook = getattr(self.subject, name)
         if hook is None:
@@ -329,8 +331,11 @@ class Trial:
         try:
             with self.doing(f"the hook `{name}` was called"):
                 return hook(*arguments)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # pytest's skip is not an `Exception`
             if is_skip(error):
+                self.run.skipped_hooks.add(name)
+                raise skipped(error) from error
+            if not isinstance(error, (Exception, SystemExit)):
                 raise
             raise unchecked(f"the hook `{name}` raised {describe_exception(error)}") from error
 
@@ -391,10 +396,18 @@ class Trial:
         self._beside_loop = _is_loop_running()
         driver = self.in_thread(lambda: clause(self), name)
         try:
-            if not self._ends_in_time(driver):
+            if not self._ends_in_time(driver):  # Ctrl-C arrives in this thread, and propagates
                 return self._timed_out(threads_before)
+            return self._outcome_of(driver)
+        finally:
+            self._release()
+
+    def _outcome_of(self, driver: WorkerCall[object]) -> StopTrial | None:
+        try:
             driver.result()
         except StopTrial as outcome:
+            if outcome.skip is not None:
+                raise outcome.skip from None
             return outcome
         except BaseException as error:  # raised outside of `call`, most likely by a lock
             if is_skip(error):
@@ -402,8 +415,6 @@ class Trial:
             found = violated(f"{self._description.rstrip(',')}: {describe_exception(error)}")
             found.__cause__ = error
             return found
-        finally:
-            self._release()
         return None
 
     def _ends_in_time(self, driver: WorkerCall[object]) -> bool:
@@ -542,6 +553,8 @@ class Behaviour:
     """Clauses to decide first, whatever their verdict."""
     with_requests: bool = False
     """Whether the function makes requests, though the clause is not about them."""
+    half_by: str = ""
+    """The hook that half of the clause needs, if the other half needs none."""
 
 
 BEHAVIOURS: dict[str, Behaviour] = {}
@@ -549,7 +562,12 @@ BEHAVIOURS: dict[str, Behaviour] = {}
 
 
 def tries(
-    clause: str, reproduce: str, after: tuple[str, ...] = (), *, with_requests: bool = False
+    clause: str,
+    reproduce: str,
+    after: tuple[str, ...] = (),
+    *,
+    with_requests: bool = False,
+    half_by: str = "",
 ) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
     """Add a function to the table. The arguments are the fields of :class:`Behaviour`."""
 
@@ -560,6 +578,7 @@ def tries(
             reproduce=reproduce,
             after=after,
             with_requests=with_requests,
+            half_by=half_by,
         )
         return function
 

@@ -214,7 +214,7 @@ def _find(options: Options, settings: Settings, environment: Environment) -> Fou
     if settings.targets or found.targets:
         return found
     raise CouldNotCheckError(
-        "no targets; name one, such as package.module:Class or path/to/file.py:Class, or list "
+        "no targets; name one, such as src, path/to/file.py or package.module:Class, or list "
         "`targets` in [tool.backend-contract] of pyproject.toml"
     )
 

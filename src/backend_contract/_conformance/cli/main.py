@@ -99,6 +99,16 @@ class _Parser(argparse.ArgumentParser):
             elif isinstance(action.metavar, str) and action.metavar in completions:
                 vars(action)["complete"] = completions[action.metavar]  # shtab looks for it
 
+    # The base class overloads it.
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
+        """Parse *args*; the parser of a command reports what it does not know, with its usage."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}; see {self.prog} --help")
+        return options, unknown
+
     def error(self, message: str) -> NoReturn:
         raise _UsageError(self.format_usage(), f"{self.prog}: error: ", message)
 
@@ -239,12 +249,12 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         "--backend-config",
         type=Path,
         metavar="FILE",
-        help="YAML file with its configuration",
+        help="YAML file with the backend's configuration",
     )
     run.add_argument(
         "--factory",
         metavar="MODULE:FUNCTION",
-        help="makes a new backend of the one target",
+        help="function that returns a new backend of the one target",
     )
     run.add_argument(
         "--time-limit",
@@ -255,21 +265,23 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     fixes = parser.add_argument_group("fixes")
     fixes.add_argument("--fix", action="store_true", help="first write missing annotations")
     fixes.add_argument(
-        "--unsafe-fixes", action="store_true", help="with --fix: edits that may change behaviour"
+        "--unsafe-fixes",
+        action="store_true",
+        help="with --fix: also edits that may change behaviour",
     )
     fixes.add_argument(
         "--diff", action="store_true", help="with --fix: print a diff, write nothing"
     )
     report = parser.add_argument_group("report")
     report.add_argument(
-        "--verbose", "-v", action="store_true", help="show all that the targets print"
+        "--verbose", "-v", action="store_true", help="show everything that the targets print"
     )
     for name, text in (
-        ("lenient", "pass unchecked clauses"),
+        ("lenient", "let unchecked clauses pass"),
         ("error-on-warning", "fail on SHOULD too"),
     ):
         report.add_argument(
-            f"--{name}", action="store_true", default=None, help=f"{text}, or --no-{name}"
+            f"--{name}", action="store_true", default=None, help=f"{text} (or --no-{name})"
         )
         report.add_argument(
             f"--no-{name}",

@@ -209,7 +209,7 @@ def answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
         for clause in in_layer("B"):
             if clause.id in request["clauses"] and clause.id not in known:
                 tell(finding=as_document(kit.finding(clause)))
-    for note in dict.fromkeys(kit.notes):
+    for note in kit.all_notes():
         tell(note=note)
     if kit.could_not_start is not None:
         raise CouldNotCheckError(kit.could_not_start)

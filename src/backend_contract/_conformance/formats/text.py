@@ -84,9 +84,12 @@ def _last_line(outcome: Outcome) -> Iterator[str]:
 
 
 def _block(finding: Finding, width: int, color: bool) -> Iterator[str]:
-    verdict = _styled(f"{label(finding):9}", _style(finding), color)
-    clause = _linked(finding.clause, color)
-    yield from _columns(f"  {clause}  {verdict}  ", finding.clause.text, width, 20)
+    name = label(finding)
+    head = f"  {_linked(finding.clause, color)}  {_styled(f'{name:9}', _style(finding), color)}"
+    if len(name) > 9:  # longer than the column
+        yield head
+        head = " " * 18
+    yield from _columns(f"{head}  ", finding.clause.text, width, 20)
     for name, text in details(finding):
         head = " " * 20 + _styled(f"{name:8}", _BOLD, color) + "  "
         yield from _columns(head, text, width, 30)

@@ -222,8 +222,8 @@ def module_by_name(name: str, search: SearchContext) -> Module:
             raise CouldNotCheckError(f"{name}: put a colon before the class, as in {target}")
         raise CouldNotCheckError(
             f"no Python source of a module {name!r}, neither in the current directory nor in the "
-            f"environment of {search.environment.python}; install it there, or give the path of "
-            "a file"
+            f"environment of {search.environment.python}; install it there, or name a file or "
+            "its class, such as path/to/file.py:Class"
         )
     return module
 

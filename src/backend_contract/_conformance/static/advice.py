@@ -75,7 +75,7 @@ def is_missing(source: ClassSource, member: str) -> bool:
 def block_constructor(findings: Sequence[Finding], source: ClassSource) -> tuple[Finding, ...]:
     """Return *findings*, with the constructor's blocked by the clause of a missing member.
 
-    Such a class cannot be created, or is incomplete: that is no mistake of its constructor.
+    Such a class cannot be created, or is incomplete: that is not a mistake of its constructor.
     """
     missing = [
         finding.clause.id

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias, cast
@@ -126,10 +126,11 @@ class Storage:
         if self.entries() is not None:
             return
         for name, value in list(getattr(self._backend, "__dict__", {}).items()):
-            try:
+            if not isinstance(value, Mapping | list | tuple | set | frozenset | deque):
+                continue  # to read what is no collection may use it up, or never end
+            entries: Entries = []
+            with suppress(Exception):  # of a collection of the author's own: it is not this one
                 entries = _as_entries(value)
-            except TypeError:
-                continue
             if entries and all(_has_only(entries, one, sent) for one in sent):
                 self._attribute = name
                 return

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from backend_contract._conformance.behavioural.helpers import answers
-from backend_contract._conformance.behavioural.outcomes import needs_a_suite, violated
+from backend_contract._conformance.behavioural.outcomes import StopTrial, needs_a_suite, violated
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
 from backend_contract._conformance.behavioural.trials.arrivals import (
     AT_ONCE,
@@ -21,7 +20,13 @@ from backend_contract._conformance.behavioural.trials.arrivals import (
     tell,
 )
 from backend_contract._conformance.behavioural.trials.held_start import held_if_possible
-from backend_contract._conformance.behavioural.trials.requests import accepted_kinds, accepts_unlike
+from backend_contract._conformance.behavioural.trials.requests import (
+    accepted_kinds,
+    accepts_unlike,
+    waits_for_the_lock,
+    waits_while_started,
+)
+from backend_contract._conformance.request_servers import meeting_at
 from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend
 
@@ -74,8 +79,9 @@ def _try_concurrent_calls(trial: Trial) -> None:
     # All callers meet when they read the metadata. If the backend admits one at a time, the first
     # round shows that, and the others do not wait.
     meeting = threading.Barrier(min(AT_ONCE, len({*ids}) if ids else AT_ONCE), timeout=WINDOW)
+    meets = all(_accepts_copy(trial, backend, kind) for kind in kinds)
     with (
-        open_requests(trial, kinds, meeting, unlike=unlike) as requests,
+        open_requests(trial, kinds, meeting if meets else None, unlike=unlike) as requests,
         _frequent_thread_switches(),
     ):
         calls = _Calls(trial, backend, requests)
@@ -88,6 +94,18 @@ def _try_concurrent_calls(trial: Trial) -> None:
         raise calls.nothing_arrived()
     if not calls.can_be_seen and not _stores_nothing(type(backend)):
         raise needs_a_suite("no call failed; define `received_contexts` to check what was stored")
+
+
+def _accepts_copy(trial: Trial, backend: Backend, kind: str) -> bool:
+    """Return whether *backend* accepts a context of a subclass: it may look for the very class."""
+    model_id = next(iter(trial.subject.model_ids or ()), "a copy")
+    with trial.context(kind, trial.subject.metadata) as context:
+        copied = meeting_at(context, threading.Barrier(1))
+        try:
+            trial.call("handle_runtime_context()", backend.handle_runtime_context, model_id, copied)
+        except StopTrial:
+            return False
+    return True
 
 
 class _Calls:
@@ -233,14 +251,10 @@ with http_request() as request:
 )
 def _try_not_waiting(trial: Trial) -> None:
     kinds = accepted_kinds(trial)
-    backend = trial.stopped()
-    with trial.context(kinds[0], trial.subject.metadata) as context, backend.start_lock():
-        told = trial.in_thread(
-            lambda: backend.handle_runtime_context("a model", context),
-            "handle_runtime_context(), while the lock is held",
-        )
-        if not answers(trial, told, "handle_runtime_context(), while another holds the lock,"):
-            raise violated("handle_runtime_context() waited while another thread held the lock")
+    if trial.can_start and waits_while_started(trial, kinds[0]):
+        raise violated("on a started backend, handle_runtime_context() waited for the lock")
+    if waits_for_the_lock(trial, trial.stopped(), kinds[0]):
+        raise violated("handle_runtime_context() waited while another thread held the lock")
     for start in held_if_possible(trial):
         if not start.took_context:
             raise violated(

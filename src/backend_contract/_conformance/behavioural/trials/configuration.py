@@ -78,6 +78,7 @@ def _third() -> dict[str, Any]:
     return _at_two_levels(
         {
             "untouched.kept": "a key of its own",
+            " blank ": 1,
             "deeper": {"kept": [], "added": {"something": 1}},
             "added": {"list": [1], "replaced": "later", "deeper": {}},
         }
@@ -218,6 +219,8 @@ def _try_repeated_registration(trial: Trial) -> None:
         backend, given = trial.new(), [sample]
         first = _register(trial, backend, configuration(sample))
     for config in given * 3:
+        with suppress(Exception):  # looking at it must not settle it
+            getattr(backend, "config", None)
         if _register(trial, backend, configuration(config)) is not first:
             raise violated(
                 "register_config() raised NotImplementedError once, and accepted another call"
@@ -253,7 +256,8 @@ def _register(trial: Trial, backend: Backend, config: ConfigType) -> str:
     """\
 import aconfig, os
 def config(**keys):
-    return aconfig.Config({"a": keys, "a_kept": 1}, override_env_vars=False)
+    top = {"a": keys, "a_kept": 1, "a-b": len(keys)}
+    return aconfig.Config(top, override_env_vars=False)
 os.environ["A_KEPT"] = "from the environment"
 first = config(kept={"deeper": {"kept": 1}}, none=1, zero=1, text="1", empty=1, on=True, list=[1])
 later = config(kept={"deeper": {"later": 1}}, none=None, zero=0, text="", empty={}, on=False,
@@ -267,7 +271,8 @@ backend.register_config(later)
 backend.register_config(config(kept={"last": 1, "deeper": {}}))
 expected = {**later["a"], "kept": {"deeper": {"kept": 1, "later": 1}, "last": 1}}
 assert backend.config["a"] == expected, backend.config
-assert backend.config["a_kept"] == 1, backend.config""",
+assert backend.config["a_kept"] == 1, backend.config
+assert backend.config["a-b"] == 1, backend.config""",
 )
 def _try_merging(trial: Trial) -> None:
     sample = trial.subject.config or {}
@@ -282,7 +287,10 @@ def _try_merging(trial: Trial) -> None:
         else:
             os.environ[variable] = before
     expected = functools.reduce(merged, given, configuration({}))
-    seen = _merged_config(trial, backend, given)
+    # In another thread, as a server's.
+    seen = trial.in_thread(
+        lambda: _merged_config(trial, backend, given), "reading the configuration"
+    ).result()
     for key, value in expected.items():
         difference = _difference(seen.get(key, _ABSENT), value, key)
         if difference is not None:
@@ -296,12 +304,15 @@ def _register_own_keys(
     trial: Trial, sample: Mapping[str, Any]
 ) -> tuple[Backend, Configurations] | None:
     """Return a backend with the kit's keys, and what it was given; ``None`` if it rejects them."""
-    given: list[Mapping[str, Any]] = [{**sample, **_first()}, _second(), _third()]
+    repeated = [{"kit-repeated": value} for value in (1, 2, 1)]
+    given: list[Mapping[str, Any]] = [{**sample, **_first()}, _second(), _third(), *repeated]
     backend = _create_with(trial, given[0])
     if backend is None:
         backend = trial.new()
         given = [sample, _first(), *given[1:]]
     for config in given[1:]:
+        with suppress(Exception):  # looking at it must not settle it
+            getattr(backend, "config", None)
         answer = _register_unless_rejected(trial, backend, configuration(config))
         if answer is _NOT_DYNAMIC:
             raise not_applicable("register_config() raises NotImplementedError")
@@ -418,17 +429,19 @@ given = [
     for n, keys in enumerate(("a", "ab", "ab"))
 ]
 before = copy.deepcopy([dict(config) for config in given])
-try:
-    backend = make(given[0])
-except TypeError:
-    backend = make()
-for config in given:
+for arguments in ((given[0],), (None,), ()):
     try:
-        backend.register_config(config)
-    except NotImplementedError:
-        pass
-backend.start(); backend.stop()
-assert given == before, given""",
+        backend = make(*arguments)
+    except TypeError:
+        continue
+    for config in ({}, *given):
+        backend.start(); backend.stop()
+        try:
+            backend.register_config(config)
+        except NotImplementedError:
+            pass
+        backend.start(); backend.stop()
+    assert given == before, given""",
     after=("BC304",),  # which leaves nothing started; BC306, before it, may see a violation
 )
 def _try_configurations_stay_unchanged(trial: Trial) -> None:
@@ -461,9 +474,10 @@ def _try_configurations_stay_unchanged(trial: Trial) -> None:
             trial.stop(to_start)
     for receiver, now, before in given:
         if _snapshot(now) != before:
+            path, new, old = _first_change(_snapshot(now), before)
             raise violated(
-                f"the configuration given to {receiver} is now {dict(now)!r}",
-                f"it was {before!r}",
+                f"the configuration given to {receiver} was changed: {path} is now {new!r}",
+                f"{path} was {old!r}",
                 advice=_advice_on_copies(backends[0], receiver),
             )
     if trial.subject.cls is None:
@@ -474,6 +488,17 @@ def _advice_on_copies(backend: Backend, receiver: str) -> str:
     if isinstance(backend, BackendBase) and receiver != _CONSTRUCTOR:
         return "Call `super().register_config(config)`, which merges into a copy."
     return ""
+
+
+def _first_change(now: object, before: object, path: str = "") -> tuple[str, object, object]:
+    """Return the path and both values of the first key that differs in two snapshots."""
+    if not all(isinstance(each, Mapping) for each in (now, before)):
+        return path, now, before
+    new, old = cast("tuple[Mapping[str, object], Mapping[str, object]]", (now, before))
+    pairs = {key: (new.get(key, _ABSENT), old.get(key, _ABSENT)) for key in {**old, **new}}
+    # In lists, as in mappings, what is identical is equal.
+    key = next(key for key, (value, earlier) in pairs.items() if [value] != [earlier])
+    return _first_change(*pairs[key], f"{path}.{key}" if path else key)
 
 
 def _snapshot(value: object) -> object:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
     answers,
     close_coroutine,
+    lock_is_free,
+    lock_is_held,
     must_start,
     must_stop,
+    require_free_lock,
 )
 from backend_contract._conformance.behavioural.interleaving import LinePause
 from backend_contract._conformance.behavioural.outcomes import StopTrial, violated
@@ -30,6 +34,9 @@ _LONG = 1.0
 
 _SHORT = 0.05
 """Seconds of the windows of which there are many."""
+
+_UNKNOWN = {"by_the_conformance_kit": 1}
+"""A configuration that a backend may refuse."""
 
 _MOST_PAUSES = 6
 """The number of lines before which a thread is stopped on its way into the lock, at most."""
@@ -70,34 +77,58 @@ def _enter_and_leave(trial: Trial, backend: Backend) -> None:
 @tries(
     "BC402",
     """\
-import threading
-def second_is_inside(lock, seconds):
+import random, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+def second_is_inside(take_lock, seconds):
     entered = threading.Event()
     def enter():
-        with lock:
+        with take_lock():
             entered.set()
     with backend.start_lock():
         threading.Thread(target=enter, daemon=True).start()
         inside = entered.wait(seconds)
     assert entered.wait(5)
     return inside
+def configure():
+    try:
+        backend.register_config({})
+    except NotImplementedError:
+        pass
 backend = make()
-earlier = backend.start_lock()
-assert not second_is_inside(backend.start_lock(), 1), "two threads are inside"
-assert not second_is_inside(earlier, 1), "two threads are inside"
-for change in (backend.start, backend.stop, backend.start):
+assert not second_is_inside(backend.start_lock, 1), "two threads are inside"
+for change in (configure, backend.start, backend.stop, backend.start):
     earlier = backend.start_lock()
     change()
-    assert not second_is_inside(earlier, 0.2), "two threads are inside\"""",
+    assert not second_is_inside(lambda: earlier, 0.2), "two threads are inside"
+def switch(*_):  # to another thread, before each line
+    time.sleep(random.random() / 250)
+    return switch
+def enter(inside=[]):
+    together.wait(5)
+    sys.settrace(switch)
+    with backend.start_lock():
+        sys.settrace(None)
+        inside.append(1)
+        time.sleep(0.01)
+        assert len(inside) == 1, "both have entered at the same time"
+        inside.pop()
+together = threading.Barrier(2)
+with ThreadPoolExecutor(2) as pool:
+    for _ in range(100):
+        backend = make()
+        for entered in [pool.submit(enter) for _ in range(2)]:
+            entered.result()""",
     after=("BC403",),
 )
 def _try_exclusion(trial: Trial) -> None:
     backend = trial.new()
     earlier = backend.start_lock()
-    _register(trial, backend)
+    if trial.holds("BC403"):  # otherwise this may keep the lock
+        _register(trial, backend)
     with backend.start_lock():
-        another = _enter_in_thread(trial, backend)
-        old = _enter_in_thread(trial, backend, earlier)
+        inside: list[object] = []
+        another = _enter_in_thread(trial, backend, inside=inside)
+        old = _enter_in_thread(trial, backend, earlier, inside)
         for waiter, which in ((another, "another"), (old, "an earlier")):
             if waiter.ended_within(_LONG if waiter is another else _SHORT):
                 waiter.result()
@@ -117,21 +148,36 @@ def _try_exclusion(trial: Trial) -> None:
 
 
 def _enter_in_thread(
-    trial: Trial, backend: Backend, lock: AbstractContextManager[object] | None = None
+    trial: Trial,
+    backend: Backend,
+    lock: AbstractContextManager[object] | None = None,
+    inside: list[object] | None = None,
 ) -> WorkerCall[None]:
-    """Enter *lock*, or the one of a new call, in another thread; wait until it is about to."""
+    """Enter *lock*, or the one of a new call, in another thread; wait until it is about to.
+
+    With *inside*, stay there a moment, and require that no other is there.
+    """
     arrived = trial.event()
 
     def enter() -> None:
         manager = backend.start_lock() if lock is None else lock
         arrived.set()
         with manager:
-            pass
+            if inside is not None:
+                _stay(trial, inside)
 
     call = trial.in_thread(enter, "a second thread at the lock")
     while not arrived.wait(0.01) and not call.ended_within(0):
         pass
     return call
+
+
+def _stay(trial: Trial, inside: list[object]) -> None:
+    inside.append(None)
+    alone = len(inside) == 1 and not trial.event().wait(_SHORT) and len(inside) == 1
+    inside.pop()
+    if not alone:
+        raise violated("two threads were inside: both had waited for a third one to leave")
 
 
 def _try_interleaving(trial: Trial) -> None:
@@ -223,15 +269,17 @@ def _try_release(trial: Trial) -> None:
         GeneratorExit,
     ):
         _require_propagation(backend, error("raised by the conformance kit under the lock"))
-        _require_free(trial, backend, f"after the body raised {error.__name__}")
+        require_free_lock(trial, backend, f"after the body raised {error.__name__}")
     _register(trial, backend)
-    _require_free(trial, backend, "after register_config()")
+    require_free_lock(trial, backend, "after register_config()")
+    _register(trial, backend, _UNKNOWN)
+    require_free_lock(trial, backend, "after register_config() with a key that is not known")
     if _tell(trial, backend):
-        _require_free(trial, backend, "after handle_runtime_context()")
+        require_free_lock(trial, backend, "after handle_runtime_context()")
     if trial.can_start:
         kept_by = _restart(trial).kept_by
         if kept_by:
-            raise _is_held(f"after {kept_by}")
+            raise lock_is_held(f"after {kept_by}")
 
 
 def _require_propagation(backend: Backend, error: BaseException) -> None:
@@ -252,35 +300,11 @@ def _require_propagation(backend: Backend, error: BaseException) -> None:
         )
 
 
-def _require_free(trial: Trial, backend: Backend, when: str) -> None:
-    if not _is_free(trial, backend, when):
-        raise _is_held(when)
-
-
-def _is_held(when: str) -> StopTrial:
-    return violated(f"the lock is still held {when}: another thread cannot enter")
-
-
-def _is_free(trial: Trial, backend: Backend, when: str) -> bool:
-    # One may have the id of a thread that has ended and keeps the lock, which is re-entrant then.
-    together = threading.Barrier(2)
-
-    def enter() -> None:
-        together.wait()
-        with backend.start_lock():
-            pass
-
-    for entering in [trial.in_thread(enter, "a second thread at the lock") for _ in range(2)]:
-        if not answers(trial, entering, f"entering the lock in another thread, {when},"):
-            return False
-        entering.result()
-    return True
-
-
-def _register(trial: Trial, backend: Backend) -> bool:
-    """Register the sample configuration, or an empty one; return whether that succeeds."""
+def _register(trial: Trial, backend: Backend, given: Mapping[str, Any] | None = None) -> bool:
+    """Register *given*, or else the sample configuration; return whether that succeeds."""
+    given = given or trial.subject.config or {}
     with trial.doing("register_config()"), suppress(Exception):
-        close_coroutine(backend.register_config(configuration(trial.subject.config or {})))
+        close_coroutine(backend.register_config(configuration(given)))
         return True
     return False
 
@@ -318,17 +342,17 @@ def _restart(trial: Trial) -> _Restart:
 
 def _observe_restart(trial: Trial) -> _Restart:
     backend = trial.started()
-    if not _is_free(trial, backend, "after start()"):
+    if not lock_is_free(trial, backend, "after start()"):
         return _Restart(kept_by="start()")
     earlier = backend.start_lock()
     with trial.doing("stop()"), suppress(StopTrial):  # BC303 reports it
         trial.stop(backend)
-    if not _is_free(trial, backend, "after stop()"):
+    if not lock_is_free(trial, backend, "after stop()"):
         return _Restart(kept_by="stop()")
     admits = "stop()" if _admits(trial, backend, earlier) else ""
     earlier = backend.start_lock()
     is_early = _start_at_lock(trial, backend)
-    if not _is_free(trial, backend, "after start()"):
+    if not lock_is_free(trial, backend, "after start()"):
         return _Restart(kept_by="start()")
     if not admits and _admits(trial, backend, earlier):
         admits = "start()"
@@ -388,13 +412,30 @@ assert worked, "a member waits for the lock that its caller holds\"""",
 def _try_members_under_lock(trial: Trial) -> None:
     backend = trial.new()
     can_register = trial.holds("BC203") and _register(trial, backend)
+    given = configuration(trial.subject.config or {})
+    members: dict[str, Callable[[], object]] = {
+        "register_config()": lambda: trial.call(
+            "register_config(), under the lock,", backend.register_config, given
+        ),
+        "start()": lambda: must_start(trial, backend, "start(), under the lock,"),
+        "a second start()": lambda: must_start(trial, backend, "a second start(), under the lock,"),
+        "stop()": lambda: must_stop(trial, backend, "stop(), under the lock,"),
+    }
+    if not can_register:
+        del members["register_config()"]
+    if not trial.holds("BC304"):
+        del members["a second start()"]
+    excludes, waiting = trial.holds("BC402"), list[WorkerCall[None]]()
     with backend.start_lock():
         trial.is_started(backend, "under the lock")
-        if can_register:
-            given = configuration(trial.subject.config or {})
-            trial.call("register_config(), under the lock,", backend.register_config, given)
-        must_start(trial, backend, "start(), under the lock,")
-        must_stop(trial, backend, "stop(), under the lock,")
+        for name, call in members.items():
+            call()
+            waiting += [_enter_in_thread(trial, backend)] if excludes else []
+            if any(waiter.ended_within(_SHORT) for waiter in waiting[-1:]):
+                waiting[-1].result()
+                raise violated(f"{name}, under the lock, lets another thread enter it")
+    for waiter in waiting:
+        waiter.result()
 
 
 @tries(
@@ -426,13 +467,18 @@ def _try_reading_during_start(trial: Trial) -> None:
     "BC406",
     """\
 import threading
-backend = make()
-answers = []
-read = threading.Thread(target=lambda: answers.append(backend.is_started), daemon=True)
-with backend.start_lock():
+def require_answer():
+    answers = []
+    read = threading.Thread(target=lambda: answers.append(backend.is_started), daemon=True)
     read.start()
     read.join(5)
-    assert answers, "is_started waits for the lock\"""",
+    assert answers, "is_started waits for a lock"
+backend = make()
+backend.connect = require_answer  # replace `connect` by a part of the work of `start`
+for change in (lambda: None, backend.start, backend.stop):
+    change()
+    with backend.start_lock():
+        require_answer()""",
     after=("BC405",),
     with_requests=True,
 )

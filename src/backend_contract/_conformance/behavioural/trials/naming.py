@@ -76,7 +76,7 @@ def _try_own_name(trial: Trial) -> None:
 
 
 def _read(cls: Any) -> object:
-    return cls.backend_type
+    return getattr(cls, "backend_type", None)
 
 
 def _is_usable(cls: type) -> bool:

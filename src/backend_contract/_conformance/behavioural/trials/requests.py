@@ -25,15 +25,19 @@ from backend_contract.runtime_context import RuntimeServerContextType
 
 __all__ = ["accepted_kinds", "accepts_unlike"]
 
+_MANY = 20
+"""The number of requests that a backend gets before it is started."""
+
 
 @tries(
     "BC501",
     """\
 from backend_contract.testing import http_request
 backend = make()
-with http_request() as request:
-    assert backend.handle_runtime_context("a", request) is None
-    assert backend.handle_runtime_context(model_id="b", runtime_context=request) is None""",
+for metadata in ({"x-route-info": "somewhere"}, {}):
+    with http_request(metadata) as request:
+        assert backend.handle_runtime_context("a", request) is None
+        assert backend.handle_runtime_context(model_id="b", runtime_context=request) is None""",
     after=("BC302",),
 )
 def _try_both_call_styles(trial: Trial) -> None:
@@ -206,17 +210,20 @@ def _try_http_request(trial: Trial) -> None:
     """\
 from backend_contract.testing import grpc_context, http_request
 backend = make()
+ids = ["never seen before", "a/b", "../a", "A", "\\u00e9", "m" * 1000, "*", "("]
 with http_request() as request:
-    for model_id in ("never seen before", "a/b", "../a", "A", "\\u00e9", "m" * 1000, "*", "("):
+    for model_id in ids:
         backend.handle_runtime_context(model_id, request)
+seen = repr(vars(backend))  # or where it keeps them
+kept = [model_id for model_id in ids if repr(model_id) in seen]
+assert kept in ([], ids), f"of the ids, only {kept} are kept as they are"
 for values in (("somewhere", "somewhere"), ("\\u00e9somewhere",)):
     with http_request([("x-route-info", value) for value in values]) as request:
         backend.handle_runtime_context("a", request)
 with grpc_context() as context:
     backend.handle_runtime_context("a", context)
 with grpc_context([("x-request-bin", b"\\xff")]) as context:
-    backend.handle_runtime_context("a", context)
-# then look into `backend`: no two models may have become one""",
+    backend.handle_runtime_context("a", context)""",
     after=("BC302",),
 )
 def _try_every_request(trial: Trial) -> None:
@@ -240,7 +247,7 @@ def _require_metadata_accepted(trial: Trial, backend: Backend, kind: str) -> Non
     keys = [key for key, _ in usual] or [ROUTE]
     unusual: dict[str, Pairs] = {
         "without metadata": (),
-        "with repeated keys": [*usual, *usual, *((key, "again") for key in ("x-kit", "x-kit"))],
+        "with repeated keys": [*usual, *usual, ("x-kit", "once"), ("x-kit", "again")],
         "with an empty value": [*usual, ("x-kit", "")],
         "with bytes": [*usual, ("x-kit-bin", b"\xff\x00" if kind == "grpc" else b"\xff\xfe")],
     }
@@ -277,33 +284,59 @@ def _require_latin_1_accepted(trial: Trial, backend: Backend, keys: Sequence[str
     "BC505",
     """\
 from backend_contract.testing import http_request
-backend = make()
-with http_request({"x-route-info": "somewhere"}) as request:
-    backend.handle_runtime_context("model", request)
-    assert backend.is_started is False
-    backend.start()
-    backend.handle_runtime_context("model", request)
-    assert backend.is_started is True
-    backend.stop()
-    backend.handle_runtime_context("model", request)
-    assert backend.is_started is False""",
+for metadata in ({}, {"x-route-info": "somewhere"}):
+    backend = make()
+    with http_request(metadata) as request:
+        backend.handle_runtime_context("model", request)
+        assert backend.is_started is False
+        backend.start()
+        backend.handle_runtime_context("model", request)
+        assert backend.is_started is True
+        backend.stop()
+        backend.handle_runtime_context("model", request)
+        assert backend.is_started is False""",
     after=("BC302", "BC303", "BC506", "BC508"),  # which use a started backend: this one stops it
 )
 def _try_before_start(trial: Trial) -> None:
     usual = _usual_failures(trial)
     for kind in usual:
         if usual[kind] is None or not trial.can_start:
-            _require_accepted(trial, _not_started(trial), kind, "before start()", started=False)
+            backend = _not_started(trial)
+            _require_accepted(trial, backend, kind, "before start()", started=False)
+            _require_many_accepted(trial, backend, kind)
     if None not in usual.values():
         raise blocked(_blocking_clause(usual))
     kinds = [kind for kind, failure in usual.items() if failure is None]
-    if trial.can_start:
-        for kind in kinds:
-            _require_accepted(trial, trial.started(), kind, "after start()", started=True)
-    if trial.can_start and trial.holds("BC303"):
-        backend = trial.stopped()
+    if not trial.can_start:
+        return
+    backend = trial.started()
+    for kind in kinds:
+        _require_accepted(trial, backend, kind, "after start()", started=True)
+    if trial.holds("BC403"):
+        waits_while_started(trial, kinds[0])  # which BC507 judges
+    if trial.holds("BC303"):
+        with trial.doing("stop()"):
+            trial.stop(backend)
         for kind in kinds:
             _require_accepted(trial, backend, kind, "after stop()", started=False)
+
+
+def waits_while_started(trial: Trial, kind: str) -> bool:
+    """Do what :func:`waits_for_the_lock` does, with a started backend."""
+    return trial.record(
+        "told while started", lambda: waits_for_the_lock(trial, trial.started(), kind)
+    )
+
+
+def waits_for_the_lock(trial: Trial, backend: Backend, kind: str) -> bool:
+    """Return whether ``handle_runtime_context`` waits while another thread holds the lock."""
+    what = "handle_runtime_context(), while another holds the lock,"
+    with trial.context(kind, trial.subject.metadata) as context, backend.start_lock():
+        told = trial.in_thread(
+            partial(backend.handle_runtime_context, f"at the lock {id(context)}", context),
+            "handle_runtime_context(), while the lock is held",
+        )
+        return not answers(trial, told, what)
 
 
 def _not_started(trial: Trial) -> Backend:
@@ -324,6 +357,14 @@ def _require_accepted(
     _require_state(trial, backend, when, started=started)
     _failure(trial, backend, kind, ())  # which BC504 reports
     _require_state(trial, backend, f"without metadata {when}", started=started)
+
+
+def _require_many_accepted(trial: Trial, backend: Backend, kind: str) -> None:
+    """Require that requests that wait for a start do not fill anything up."""
+    with trial.context(kind, trial.subject.metadata) as context:
+        for number in range(_MANY):
+            what = f"handle_runtime_context(), for the {number + 1}th time before start(),"
+            trial.call(what, backend.handle_runtime_context, f"model {number}", context)
 
 
 def _require_state(trial: Trial, backend: Backend, when: str, *, started: bool) -> None:

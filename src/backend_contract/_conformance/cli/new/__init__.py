@@ -53,10 +53,13 @@ def new(name: str, directory: str = ".", *, structural: bool = False) -> int:
 
 def _require_identifier(name: str) -> None:
     if not re.fullmatch(r"[a-z]\w*", name, re.ASCII | re.IGNORECASE):
+        hint = "; name its folder with --directory" if "/" in name else ""
         raise CouldNotCheckError(
             f"NAME must be ASCII letters, digits and underscores, with a letter first, such as "
-            f"my_backend; got {name!r}"
+            f"my_backend; got {name!r}{hint}"
         )
+    if name.startswith("test_") or name.endswith("_test"):
+        raise CouldNotCheckError(f"pytest would collect {name!r} as tests; choose another name")
     if iskeyword(name):
         raise CouldNotCheckError(f"{name!r} is a keyword; choose another name")
 

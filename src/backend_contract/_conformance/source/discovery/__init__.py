@@ -48,6 +48,9 @@ from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["Found", "find_targets", "search"]
 
+_MOST_LISTED = 10
+"""The number of classes up to which a message names all of a module."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
@@ -422,6 +425,8 @@ def _find_class(text: str, search: SearchContext) -> Target:
 
         near = difflib.get_close_matches(qualname, known, n=1)
         hint = "".join(f"; did you mean {name!r}?" for name in near)
+        if not near and 0 < len(known) <= _MOST_LISTED:
+            hint = f"; classes in the module: {', '.join(known)}"
         raise CouldNotCheckError(f"{text}: {error}{hint}") from None
     require_one_definition(target)
     return target

@@ -48,7 +48,7 @@ def _open_base(cls: ClassSource) -> str | None:
 
 
 def _is_open(base: ast.expr, module: Module, modules: ModuleFinder) -> bool:
-    """Return whether an expression means one class or another, or is no name of a class."""
+    """Return whether an expression means one class or another, or is not the name of a class."""
     for _ in range(_MAX_STEPS):
         parts = _class_name(base)
         if not parts:

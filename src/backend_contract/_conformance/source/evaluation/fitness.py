@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 ATTRIBUTES = {"backend_type": "str", "is_started": "bool"}
-"""The members that are no methods, and the kinds of their values."""
+"""The members that are not methods, and the kinds of their values."""
 
 
 class Opinion(NamedTuple):

@@ -39,7 +39,7 @@ disable_error_code = func-returns-value
     # Loads mypy, which takes longer than its decision about a probe, before it reads what to do.
     # No module in the current directory is imported, whatever its name. A file that has the same
     # time and size as before may have another content: to the cache of mypy, its time is the time
-    # of its last change, which nobody can set, and its identity on the disk.
+    # of its last change, which cannot be set, and its identity on the disk.
     _PROGRAM = """\
 import sys
 sys.path[:] = filter(None, sys.path)
