@@ -440,3 +440,61 @@ class LimitsSockets(Inheriting):
     def start(self):
         super().start()
         socket.setdefaulttimeout(30)
+
+
+# Kinds that were seen in backends of others.
+
+
+@violates("BC304")
+class RefusesAnotherThread(Structural):
+    def start(self):
+        if not self.is_started:
+            super().start()
+            self.starter = threading.get_ident()
+        elif self.starter != threading.get_ident():
+            raise RuntimeError("started by another thread")
+
+
+@violates("BC304")
+class ConfiguresItselfAnew(Structural):
+    """A second start goes back to what the constructor got."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.given = self.config
+
+    def start(self):
+        if self.is_started:
+            self.config = self.given
+        super().start()
+
+
+@violates("BC305")
+class ForgetsWhenThereIsNothingToStop(Structural):
+    def stop(self):
+        if not self.is_started:
+            self.config = {}
+        super().stop()
+
+
+@violates("BC306")
+class ReturnsOfARestart(Inheriting):
+    stopped = False
+
+    def start(self):
+        super().start()
+        return self if self.stopped else None
+
+    def stop(self):
+        self.stopped = True
+        super().stop()
+
+
+@violates("BC313")
+class HandlesSignalsOnceMade(Structural):
+    """In the main thread, where it can."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGUSR2, lambda *_: self.stop())

@@ -249,3 +249,95 @@ class LooksUnderItsLockOnceStarted(WithFlag):
             return False
         with self.lock:
             return self.flag
+
+
+# Kinds that were seen in backends of others.
+
+
+@violates("BC402")
+class WakesAllAndLooksOnce(Structural):
+    """Two threads that wait for a third one are both let in."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.changed, self.owner, self.depth = threading.Condition(), None, 0
+
+    @contextlib.contextmanager
+    def start_lock(self):
+        me = threading.get_ident()
+        with self.changed:
+            if self.owner not in (None, me):
+                self.changed.wait(30)
+            self.owner, self.depth = me, self.depth + 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.depth -= 1
+                if not self.depth:
+                    self.owner = None
+                    self.changed.notify_all()
+
+
+@violates("BC402")
+class WaitsWithoutTheLock(Structural):
+    """Lets go of the lock while it starts, however often its caller has taken it."""
+
+    def start(self):
+        if self.is_started:
+            return
+        depth = 0
+        while self.lock._is_owned():
+            self.lock.release()
+            depth += 1
+        try:
+            super().start()
+        finally:
+            for _ in range(depth):
+                self.lock.acquire()
+
+
+@violates("BC403", hangs=True)
+class KeepsTheLockWhenItRefuses(Structural):
+    def register_config(self, config):
+        self.lock.acquire()
+        if "by_the_conformance_kit" in config:
+            raise ValueError("unknown key")
+        super().register_config(config)
+        self.lock.release()
+
+
+@violates("BC403", hangs=True)
+class KeepsTheLockWhenStoppedTwice(Structural):
+    stopped = False
+
+    def stop(self):
+        if self.stopped and not self.is_started:
+            self.lock.acquire()
+        self.stopped = self.is_started
+        super().stop()
+
+
+@violates("BC404")
+class LeavesTheLockOfItsCaller(Structural):
+    """Counts no entries: to leave once is to leave."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.changed, self.owner = threading.Condition(), None
+
+    @contextlib.contextmanager
+    def start_lock(self):
+        with self.changed:
+            self.changed.wait_for(lambda: self.owner in (None, threading.get_ident()))
+            self.owner = threading.get_ident()
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.owner = None
+                self.changed.notify()
+
+    def start(self):
+        with self.start_lock():
+            super().start()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import tempfile
 import threading
+import unicodedata
 from collections import defaultdict, deque
+from contextvars import ContextVar
 from pathlib import Path
 
 from conformance.behavioural.mutants import Inheriting, Structural, violates
@@ -284,3 +287,91 @@ class KeepsTheLastHundred(Structural):
     def handle_runtime_context(self, model_id, runtime_context):
         self.last.append(runtime_context)
         super().handle_runtime_context(model_id, runtime_context)
+
+
+# Kinds that were seen in backends of others.
+
+
+@violates("BC504")
+class RefusesRepeatedKeys(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        if is_http_context(runtime_context):
+            values = set(runtime_context.headers.getlist("x-kit"))
+        else:
+            values = {v for k, v in runtime_context.invocation_metadata() if k == "x-kit"}
+        if len(values) > 1:
+            raise ValueError("x-kit is given twice")
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC504")
+class NormalisesModelIds(ByModel):
+    def key_of(self, model_id):
+        return unicodedata.normalize("NFKC", model_id)
+
+
+@violates("BC505")
+class QueuesRequestsUntilStarted(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.waiting = queue.Queue(8)
+
+    def start(self):
+        super().start()
+        while not self.waiting.empty():
+            self.waiting.get_nowait()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id, runtime_context)
+        if not self.is_started:
+            self.waiting.put_nowait(model_id)
+
+
+@violates("BC505")
+class KeepsStartedOnceTold(Structural):
+    """Its stop() returns at once, and ends what is at work when that is done: never."""
+
+    told = False
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.told = self.is_started
+        super().handle_runtime_context(model_id, runtime_context)
+
+    def start(self):
+        super().start()
+        self.told = False
+
+    def stop(self):
+        if not self.told:
+            super().stop()
+
+
+CURRENT: ContextVar = ContextVar("current", default=None)
+
+
+@violates("BC506", received_contexts=lambda backend: [CURRENT.get()] if CURRENT.get() else [])
+class SetsItsVariableForRoutes(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        route = get_metadata(runtime_context, "x-route-info")
+        if route:
+            CURRENT.set((model_id, route))
+
+
+@violates("BC507", hangs=True)
+class LocksForNewModels(ByModel):
+    def handle_runtime_context(self, model_id, runtime_context):
+        if model_id not in self.by_model:
+            with self.lock:
+                super().handle_runtime_context(model_id, runtime_context)
+        else:
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC507", hangs=True)
+class LocksWhileStarted(Inheriting):
+    def handle_runtime_context(self, model_id, runtime_context):
+        if self.is_started:
+            with self.start_lock():
+                super().handle_runtime_context(model_id, runtime_context)
+        else:
+            super().handle_runtime_context(model_id, runtime_context)

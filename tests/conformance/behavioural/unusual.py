@@ -9,6 +9,7 @@ import contextvars
 import copy
 import dataclasses
 import functools
+import itertools
 import multiprocessing
 import os
 import queue
@@ -716,3 +717,65 @@ class IsEqualToAllAndFalse(Structural):
         if self.is_started:
             self.started.clear()
         super().stop()
+
+
+@conforms(**HOOKS)
+class HasWhatCannotBeRead(Structural):
+    """Attributes that end never, or can be read once: the kit leaves them alone."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.ports = itertools.count(8033)
+        self.numbers = iter(range(3))
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        next(self.ports)
+        super().handle_runtime_context(model_id, runtime_context)
+
+    def stop(self):
+        super().stop()
+        assert len(list(self.numbers)) in (0, 3)
+
+
+READERS = {
+    "Request": lambda request: request.headers.get("x-route-info"),
+    "_Context": lambda context: dict(context.invocation_metadata()).get("x-route-info"),
+}
+
+
+@conforms(**HOOKS)
+class ReadsByTheNameOfTheClass(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.routes.append((model_id, READERS[type(runtime_context).__name__](runtime_context)))
+
+
+@conforms(**HOOKS)
+class ReadsByTheVeryClass(Structural):
+    readers: ClassVar[dict] = {}
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        cls = type(runtime_context)
+        if cls.__module__ not in ("grpc._server", "starlette.requests"):
+            raise TypeError(cls)
+        self.readers.setdefault(cls.__name__, cls)
+        if self.readers[cls.__name__] is not cls:
+            raise TypeError("another class of this name")
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+class NamesItsSubclasses:
+    """Has no name itself."""
+
+    __init__ = Structural.__init__
+    register_config = Structural.register_config
+    connect, start, stop = Structural.connect, Structural.start, Structural.stop
+    start_lock = Structural.start_lock
+    handle_runtime_context = Structural.handle_runtime_context
+
+    def __init_subclass__(cls):
+        cls.backend_type = cls.__name__.upper()
+
+
+@conforms(**HOOKS)
+class NamedByItsBase(NamesItsSubclasses):
+    pass

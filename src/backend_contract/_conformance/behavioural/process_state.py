@@ -40,6 +40,7 @@ Settings = Mapping[str, object]
 
 _PROCESS = Path("/proc/self")
 _OF_OTHERS = {"PYTEST_CURRENT_TEST", NO_FORK_HANDLERS[0]}
+_HANDLER = "the handler of "
 _VARIABLE = "the environment variable "
 
 
@@ -87,7 +88,7 @@ def settings() -> Settings:
     root = logging.getLogger()
     return {
         **_plain_settings(),
-        **{f"the handler of {each.name}": signal.getsignal(each) for each in signal.Signals},
+        **{_HANDLER + each.name: signal.getsignal(each) for each in signal.Signals},
         "sys.excepthook": sys.excepthook,
         "threading.excepthook": threading.excepthook,
         "the warning filters": tuple(warnings.filters),
@@ -116,20 +117,24 @@ def _working_directory() -> str | None:
 def undo(before: Settings, *after: Settings) -> None:
     """Put back what differs from *before* and is now as it was in one of the states *after*.
 
-    Only what is a value: hooks, handlers and filters stay as they are.
+    Hooks and filters stay as they are, and signal handlers in any thread but the main one.
     """
-    now = _plain_settings()
+    now = settings()
     for name in {name for state in (before, *after) for name in state}:
-        is_value = name in _SET or name.startswith(_VARIABLE)
+        is_value = name in _SET or name.startswith((_VARIABLE, _HANDLER))
         value = now.get(name)
         if is_value and value != before.get(name) and any(value == s.get(name) for s in after):
-            with suppress(OSError, locale.Error):
+            with suppress(OSError, ValueError, locale.Error):
                 _put(name, before.get(name))
 
 
 def _put(name: str, value: object) -> None:
     if name in _SET:
         _SET[name](value)
+    elif name.startswith(_HANDLER):
+        handler: Any = value
+        if handler is not None:  # otherwise it was not set from Python
+            signal.signal(signal.Signals[name.removeprefix(_HANDLER)], handler)
     elif value is None:
         os.environ.pop(name.removeprefix(_VARIABLE), None)
     else:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 import sys
 import threading
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 from backend_contract._conformance.behavioural.outcomes import StopTrial, needs_a_suite, violated
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
@@ -90,6 +92,7 @@ def _try_concurrent_calls(trial: Trial) -> None:
         if calls.kept:
             calls.require_later(0, 1)
             calls.require_later(1, 0)
+            calls.require_variable_set(kinds[0])
     if calls.can_be_seen and not calls.kept:
         raise calls.nothing_arrived()
     if not calls.can_be_seen and not _stores_nothing(type(backend)):
@@ -164,6 +167,36 @@ class _Calls:
             raise violated(
                 f"after two requests for {model_id!r}, one after the other, it is stored with "
                 f"{values[-1]!r}, which belongs to the first"
+            )
+
+    def require_variable_set(self, kind: str) -> None:
+        """Require that a request without metadata does not keep what the one before it had set."""
+        model_ids = first, second = "with a value", "without one"
+        if self._ids:
+            return
+
+        def tell_both() -> Entries:
+            with self._trial.context(kind, ()) as bare:
+                for model_id, context in zip(
+                    model_ids, (self._requests[0].context, bare), strict=True
+                ):
+                    self._trial.call(
+                        "handle_runtime_context(), twice in one thread,",
+                        self._backend.handle_runtime_context,
+                        model_id,
+                        context,
+                    )
+                return self._storage.entries() or []
+
+        in_one_context = partial(contextvars.Context().run, tell_both)
+        seen: list[object] = []
+        with suppress(StopTrial):  # BC504 reports it
+            seen = [key for key, _ in self._trial.in_thread(in_one_context, "two calls").result()]
+        elsewhere = [key for key, _ in self._storage.entries() or []]
+        if first in seen and second not in seen and first not in elsewhere:
+            raise violated(
+                "after a request without metadata, the thread that served it still has what the "
+                "request before it had set"
             )
 
     def nothing_arrived(self) -> Exception:

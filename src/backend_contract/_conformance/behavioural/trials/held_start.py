@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from backend_contract._conformance.behavioural.helpers import (
     must_stop,
 )
 from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked
-from backend_contract._conformance.behavioural.trial import Trial
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial
 from backend_contract._conformance.results import Verdict
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
@@ -34,6 +34,8 @@ class HeldStart:
     """Whether it was ``True``."""
     took_context: bool
     """Whether ``handle_runtime_context`` returned or raised, if there is a context."""
+    lets_in: bool
+    """Whether another thread entered the lock, which the caller of ``start`` held."""
 
 
 def held_starts(trial: Trial) -> list[HeldStart]:
@@ -68,7 +70,8 @@ def _observe(trial: Trial) -> list[HeldStart]:
     # What has not answered once would be waited for in vain.
     if first.answered and not first.was_started and trial.holds("BC303"):
         must_stop(trial, backend, "stop()")
-        observed += filter(None, [gate.hold("start(), after stop(),")])
+        under_lock = trial.holds("BC403") and trial.holds("BC404")
+        observed += filter(None, [gate.hold("start(), after stop(),", under_lock=under_lock)])
     return observed
 
 
@@ -86,7 +89,7 @@ class _Gate:
         self._reached.set()
         self._go_on.wait()
 
-    def hold(self, what: str) -> HeldStart | None:
+    def hold(self, what: str, *, under_lock: bool = False) -> HeldStart | None:
         """Hold ``start()`` and observe; return ``None`` if it does not call the function."""
         trial = self._trial
         trial.make_room(self._backend)
@@ -94,17 +97,25 @@ class _Gate:
         with ExitStack() as stack:
             context = _any_context(trial, stack) if self.tells else None
             with trial.doing(f"{what} which never called the function of `during_start`,", "start"):
-                start = trial.in_thread(self._backend.start, what)
+                start = trial.in_thread(partial(self._start, under_lock=under_lock), what)
                 while not self._reached.is_set() and not start.ended_within(0.01):
                     pass
-            observed = self._look(what, context) if self._reached.is_set() else None
+            observed = None
+            if self._reached.is_set():
+                observed = self._look(what, context, under_lock=under_lock)
             self._go_on.set()
             with trial.doing(what, "start"):
                 _require_return(start, what)
                 trial.run.note_start(self._backend)
         return observed
 
-    def _look(self, what: str, context: RuntimeServerContextType | None) -> HeldStart:
+    def _start(self, *, under_lock: bool) -> None:
+        with self._backend.start_lock() if under_lock else nullcontext():
+            self._backend.start()
+
+    def _look(
+        self, what: str, context: RuntimeServerContextType | None, *, under_lock: bool
+    ) -> HeldStart:
         backend = self._backend
         read = self._trial.in_thread(lambda: backend.is_started, f"is_started, during {what}")
 
@@ -119,7 +130,21 @@ class _Gate:
             with suppress(Exception):  # BC307 reports it
                 was_started = read.result() is True
         took = answers(self._trial, told, f"handle_runtime_context(), during {what}")
-        return HeldStart(what.rstrip(","), answered, was_started, took)
+        return HeldStart(
+            what=what.rstrip(","),
+            answered=answered,
+            was_started=was_started,
+            took_context=took,
+            lets_in=under_lock and self._lets_in(),
+        )
+
+    def _lets_in(self) -> bool:
+        def enter() -> None:
+            with self._backend.start_lock():
+                pass
+
+        entering = self._trial.in_thread(enter, "a second thread at the lock")
+        return entering.ended_within(WINDOW)
 
 
 def _any_context(trial: Trial, stack: ExitStack) -> RuntimeServerContextType | None:

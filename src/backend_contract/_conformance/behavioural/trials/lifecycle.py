@@ -207,6 +207,8 @@ assert backend.is_started is True""",
 def _try_stop_without_start(trial: Trial) -> None:
     backend = trial.new()
     configured = configured_with(trial, backend)
+    if configured and not lock_is_free(trial, backend, "after register_config()"):
+        raise blocked("BC403")
     must_stop(trial, backend, "stop(), on a new backend,")
     require_free_lock(trial, backend, "after stop() on a new backend")
     must_stop(trial, backend, "stop(), called twice on a new backend,")

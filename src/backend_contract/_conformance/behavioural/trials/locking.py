@@ -119,6 +119,7 @@ with ThreadPoolExecutor(2) as pool:
         for entered in [pool.submit(enter) for _ in range(2)]:
             entered.result()""",
     after=("BC403",),
+    with_requests=True,
 )
 def _try_exclusion(trial: Trial) -> None:
     backend = trial.new()
@@ -144,6 +145,16 @@ def _try_exclusion(trial: Trial) -> None:
             raise violated(
                 "two threads were inside: the second used the context manager of a call before "
                 f"{which}"
+            )
+        _require_exclusion_of_starts(trial)
+
+
+def _require_exclusion_of_starts(trial: Trial) -> None:
+    for start in held_if_possible(trial):
+        if start.lets_in:
+            raise violated(
+                f"another thread was inside while {start.what}, whose caller held the lock, was "
+                "still working"
             )
 
 
@@ -411,7 +422,7 @@ assert worked, "a member waits for the lock that its caller holds\"""",
 )
 def _try_members_under_lock(trial: Trial) -> None:
     backend = trial.new()
-    can_register = trial.holds("BC203") and _register(trial, backend)
+    can_register = all(map(trial.holds, ("BC203", "BC403"))) and _register(trial, backend)
     given = configuration(trial.subject.config or {})
     members: dict[str, Callable[[], object]] = {
         "register_config()": lambda: trial.call(
@@ -425,13 +436,14 @@ def _try_members_under_lock(trial: Trial) -> None:
         del members["register_config()"]
     if not trial.holds("BC304"):
         del members["a second start()"]
-    excludes, waiting = trial.holds("BC402"), list[WorkerCall[None]]()
     with backend.start_lock():
         trial.is_started(backend, "under the lock")
+        waiting = [_enter_in_thread(trial, backend)]
+        excludes = not waiting[0].ended_within(_SHORT)  # otherwise BC402 reports it
         for name, call in members.items():
             call()
-            waiting += [_enter_in_thread(trial, backend)] if excludes else []
-            if any(waiter.ended_within(_SHORT) for waiter in waiting[-1:]):
+            waiting.append(_enter_in_thread(trial, backend))
+            if excludes and waiting[-1].ended_within(_SHORT):
                 waiting[-1].result()
                 raise violated(f"{name}, under the lock, lets another thread enter it")
     for waiter in waiting:

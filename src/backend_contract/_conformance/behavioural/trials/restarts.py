@@ -118,7 +118,7 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
     trial.run.servers.close()  # they have threads and sockets
     trial.make_room()
     if undoing:
-        undo(*trial.run.settings)
+        trial.in_thread_of_kit(lambda: undo(*trial.run.settings))
     with marked_settings():
         before = settings()
         found = _start_configured(trial)
@@ -140,7 +140,7 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
 
 def _start_configured(trial: Trial) -> _Restarts:
     """Start a backend that is configured, if the kit may do that and can see it."""
-    backend, told = trial.new(), {**(trial.subject.config or {}), **_KEPT}
+    backend, told = trial.in_thread_of_kit(trial.new), {**(trial.subject.config or {}), **_KEPT}
     given = configuration(_KEPT)
     with suppress(StopTrial):  # of the hook, or of a backend that rejects keys it does not know
         if accepts(trial, backend, given) and has_configuration(trial, backend, told):
@@ -236,11 +236,8 @@ def second_starts(trial: Trial) -> _SecondStarts:
 
 
 def _observe_second_starts(trial: Trial) -> _SecondStarts:
-    backend, found, calls = trial.take(), _SecondStarts(), list[None]()
-    told = {**(trial.subject.config or {}), **_KEPT}
-    was_configured = False
-    with suppress(StopTrial):
-        was_configured = has_configuration(trial, backend, told)
+    found, calls = _SecondStarts(), list[None]()
+    backend, told = _started_and_configured(trial)
     trial.run.servers.close()
     what = "start(), on a started backend,"
     must_start(trial, backend, what)
@@ -260,10 +257,23 @@ def _observe_second_starts(trial: Trial) -> _SecondStarts:
             if _is_made_again(kind, before[kind], found.held[-1][kind])
         }
     found.work_again = bool(calls)
-    found.lost = was_configured and not has_configuration(trial, backend, told)
+    found.lost = bool(told) and not has_configuration(trial, backend, told)
     if trial.holds("BC303"):
         must_stop(trial, backend, "stop(), after start() was called twice,")
     return found
+
+
+def _started_and_configured(trial: Trial) -> tuple[Backend, Mapping[str, Any]]:
+    """Return a started backend, and the configuration that it is seen to have, if any."""
+    if trial.is_alone:
+        backend = trial.new()
+        told = configured_with(trial, backend)
+        start_if_possible(trial, backend)
+        return backend, told
+    backend, told = trial.take(), {**(trial.subject.config or {}), **_KEPT}
+    with suppress(StopTrial):  # of the hook
+        return backend, told if has_configuration(trial, backend, told) else {}
+    return backend, {}
 
 
 def _steady_kinds() -> set[str]:
