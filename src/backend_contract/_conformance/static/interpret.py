@@ -397,12 +397,15 @@ def _judge_missing_flag(clause: Clause, result: ProbeResult) -> _Judgement | Non
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause by unions with ``Any``: a checker may ignore that part of a union."""
-    return _unchecked([m for m in typed_marks(clause) if _is_loose(m, result)], result)
+    marks = typed_marks(clause)
+    parts = dict.fromkeys((mark.member, mark.part) for mark in marks)
+    loose = [part for part in parts if _is_loose(*part, clause, result)]
+    return _unchecked([mark for mark in marks if (mark.member, mark.part) in loose], result)
 
 
-def _is_loose(mark: Mark, result: ProbeResult) -> bool:
-    source, member, part = result.target.source, mark.member, mark.part
-    if signatures.is_overloaded(source, member) or _opinion(member, mark.clause, result):
+def _is_loose(member: str, part: str, clause: Clause, result: ProbeResult) -> bool:
+    source = result.target.source
+    if signatures.is_overloaded(source, member) or _opinion(member, clause.id, result):
         return False
     if part == "arguments":
         return signatures.has_gradual_parameters(source, member)
