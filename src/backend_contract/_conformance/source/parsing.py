@@ -114,10 +114,10 @@ def children(node: ast.AST) -> list[ast.AST]:
     found: list[ast.AST] = []
     for name in _INNER[type(node)]:
         value: object = getattr(node, name, None)
-        if isinstance(value, list):
-            found += [e for e in cast("list[object]", value) if isinstance(e, ast.AST)]
-        elif isinstance(value, ast.AST):
+        if isinstance(value, _Node):
             found.append(value)
+        elif value and isinstance(value, list):
+            found += [e for e in cast("list[object]", value) if isinstance(e, _Node)]
     return found
 
 
@@ -142,6 +142,7 @@ def blocks(node: ast.AST) -> list[ast.AST]:
     return [each for part in parts for each in part]
 
 
+_Node = ast.AST
 _KINDS = [each for each in vars(ast).values() if isinstance(each, type)]
 _BLOCKS = {
     kind: tuple(
@@ -152,12 +153,11 @@ _BLOCKS = {
     for kind in _KINDS
     if issubclass(kind, ast.AST)
 }
+_NOT_READ = {"arg", "asname", "attr", "ctx", "id", "level", "module", "type_comment"}
+"""Fields that never hold a node, or that of a context."""
 _INNER = {
-    kind: tuple(name for name in kind._fields if name not in ("ctx", "id", "attr", "arg"))
-    for kind in _BLOCKS
-}
-
-
+    kind: tuple(name for name in kind._fields if name not in _NOT_READ) for kind in _BLOCKS
+} | {ast.Constant: ()}
 _LEAVES = {kind for kind in _INNER if not kind._fields} | {ast.Constant, ast.Name}
 
 
