@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -126,14 +126,17 @@ def inner_nodes(node: ast.AST) -> list[ast.AST]:
     return [each for each in children(node) if type(each) not in _LEAVES]
 
 
-def all_statements(tree: ast.AST) -> Iterator[ast.stmt]:
-    """Yield all statements below *tree*, in source order, without looking into expressions."""
+@lru_cache(maxsize=2**12)
+def all_statements(tree: ast.AST) -> Sequence[ast.stmt]:
+    """Return all statements below *tree*, in source order, without looking into expressions."""
+    found: list[ast.stmt] = []
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.stmt):
-            yield node
-        waiting += reversed(blocks(node))
+            found.append(node)
+        waiting += blocks(node)[::-1]
+    return found
 
 
 def blocks(node: ast.AST) -> list[ast.AST]:

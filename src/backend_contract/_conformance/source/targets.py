@@ -114,9 +114,7 @@ def target_in(module: Module, qualname: str, text: str, search: SearchContext) -
 
 def root_of(module: Module, search: SearchContext) -> Path | None:
     """Return the directory that contains a module; ``None`` if it is installed."""
-    levels = module.name.count(".") + (module.path.stem == "__init__")
-    root = module.path.parents[levels]
-    return None if str(root) in search.environment.path else root
+    return None if str(module.root) in search.environment.path else module.root
 
 
 def modules_for(root: Path | None, search: SearchContext) -> ModuleFinder:
