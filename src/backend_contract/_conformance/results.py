@@ -104,10 +104,11 @@ class Finding:
 
         False if only some of these layers ran.
         """
+        if not self.expected_because:
+            return False
         parts = self.parts or (self,)
         all_layers = {part.layer for part in parts} == {*self.clause.layers}
-        all_ok = all(part.verdict is Verdict.OK for part in parts)
-        return bool(self.expected_because) and all_layers and all_ok
+        return all_layers and all(part.verdict is Verdict.OK for part in parts)
 
     @property
     def is_warning(self) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support import WAIT, make_finding
+from support import WAIT, make_finding, run_python
 
 from backend_contract._conformance.cli import check as check_module
 from backend_contract._conformance.cli import sandbox
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from conftest import Command, Main, WarmCache
 
 GOOD = 'from backend_contract import LocalBackend\n\nclass Good(LocalBackend): backend_type = "G"\n'
+
+KIT = ("backend_contract._conformance.behavioural", "backend_contract._conformance.fixes")
 
 
 # Exit statuses.
@@ -122,6 +124,19 @@ def test_requires_run(run_main: Main, option: list[str]) -> None:
     shown = run_main("check", "mine.py:Good", *option)
     assert (shown.status, shown.out) == (2, "")
     assert shown.err == f"backend-contract: error: {option[0]} requires --run\n"
+
+
+def test_kit_not_loaded() -> None:
+    """Without ``--run``, a check does not load the kit: that takes half as long as the rest."""
+    run = run_python(
+        "import sys\n"
+        "from backend_contract._conformance.cli.main import main\n"
+        "main(['check', 'nowhere.py:X'])\n"
+        "print(*sys.modules)"
+    )
+    loaded = run.stdout.split()
+    assert "backend_contract._conformance.source.discovery" in loaded
+    assert not [name for name in loaded if name.startswith(KIT)]
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "inf", "nan", "soon", ""])

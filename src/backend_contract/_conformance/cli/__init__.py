@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -22,13 +23,16 @@ def run_command() -> int:
     end_on_signals()
     open_streams()
     arguments = sys.argv[1:]
+    gc.disable()  # what is read is kept until the end
 
     from backend_contract._conformance.static.checkers import MYPY
 
     with MYPY.preloaded() if _needs_mypy(arguments) else nullcontext():
         from backend_contract._conformance.cli.main import main  # loads meanwhile
 
-        return main(arguments)
+        status = main(arguments)
+    gc.freeze()  # otherwise Python looks through it once more as it exits
+    return status
 
 
 def _needs_mypy(arguments: Sequence[str]) -> bool:

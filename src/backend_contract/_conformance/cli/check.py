@@ -182,7 +182,8 @@ def _validate(options: Options) -> None:
             raise CouldNotCheckError(f"{name} requires --run")
     if options.factory is not None and not re.fullmatch(r"[\w.]+:[\w.]+", options.factory):
         raise CouldNotCheckError(f"--factory: expected MODULE:FUNCTION, got {options.factory!r}")
-    _time_limit(options)
+    if options.time_limit is not None:
+        _time_limit(options)
 
 
 def _time_limit(options: Options) -> float:

@@ -144,8 +144,9 @@ def count(findings: Sequence[Finding]) -> str:
 def sources(findings: Sequence[Finding]) -> str:
     """Return the layers of the findings, each with the checkers that decided it."""
     layers: dict[str, list[str]] = {}
-    for source in dict.fromkeys(source for finding in findings for source in finding.sources):
-        layers.setdefault(source.layer, []).append(source.checked_by)
+    parts = (part for finding in findings for part in finding.parts or (finding,))
+    for layer, checked_by in dict.fromkeys((part.layer, part.checked_by) for part in parts):
+        layers.setdefault(layer, []).append(checked_by)
     return "; ".join(f"layer {layer}, by {', '.join(names)}" for layer, names in layers.items())
 
 

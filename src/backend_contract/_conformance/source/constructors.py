@@ -601,16 +601,18 @@ def _needed_to_register(source: ClassSource) -> Iterator[str]:
     init = source.find("__init__")
     if found is None or init is None or not isinstance(found[1], Function):
         return
-    assigned = {
-        name
-        for cls in source.known_lineage
-        for method_name, method in cls.in_body.items()
-        if isinstance(method, Function) and method_name not in _CONSTRUCTORS
-        for name in _stored(method)
-    }
     for name in _reads(source, found[0], found[1]):
-        if name not in assigned and _is_set_by_constructor(source, name):
+        is_assigned = any(name in _stored_by_methods(cls) for cls in source.known_lineage)
+        if not is_assigned and _is_set_by_constructor(source, name):
             yield name
+
+
+@lru_cache(maxsize=2**12)
+def _stored_by_methods(cls: ClassSource) -> frozenset[str]:
+    """Return the attributes that the methods of a class assign, except its constructors."""
+    methods = (method for name, method in cls.in_body.items() if name not in _CONSTRUCTORS)
+    stored = (_stored(method) for method in methods if isinstance(method, Function))
+    return frozenset[str]().union(*stored)
 
 
 @lru_cache(maxsize=2**14)

@@ -153,6 +153,11 @@ class Module:
         path = self.path.with_suffix(".pyi")
         return path if path.is_file() else None
 
+    @cached_property
+    def root(self) -> Path:
+        """The directory that its name is counted from."""
+        return self.path.parents[self.name.count(".") + (self.path.stem == "__init__")]
+
     @property
     def package(self) -> str:
         """The package that relative imports in it start from."""

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -114,10 +114,10 @@ def children(node: ast.AST) -> list[ast.AST]:
     found: list[ast.AST] = []
     for name in _INNER[type(node)]:
         value: object = getattr(node, name, None)
-        if isinstance(value, list):
-            found += [e for e in cast("list[object]", value) if isinstance(e, ast.AST)]
-        elif isinstance(value, ast.AST):
+        if isinstance(value, _Node):
             found.append(value)
+        elif value and isinstance(value, list):
+            found += [e for e in cast("list[object]", value) if isinstance(e, _Node)]
     return found
 
 
@@ -126,14 +126,17 @@ def inner_nodes(node: ast.AST) -> list[ast.AST]:
     return [each for each in children(node) if type(each) not in _LEAVES]
 
 
-def all_statements(tree: ast.AST) -> Iterator[ast.stmt]:
-    """Yield all statements below *tree*, in source order, without looking into expressions."""
+@lru_cache(maxsize=2**12)
+def all_statements(tree: ast.AST) -> Sequence[ast.stmt]:
+    """Return all statements below *tree*, in source order, without looking into expressions."""
+    found: list[ast.stmt] = []
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.stmt):
-            yield node
-        waiting += reversed(blocks(node))
+            found.append(node)
+        waiting += blocks(node)[::-1]
+    return found
 
 
 def blocks(node: ast.AST) -> list[ast.AST]:
@@ -142,6 +145,7 @@ def blocks(node: ast.AST) -> list[ast.AST]:
     return [each for part in parts for each in part]
 
 
+_Node = ast.AST
 _KINDS = [each for each in vars(ast).values() if isinstance(each, type)]
 _BLOCKS = {
     kind: tuple(
@@ -152,12 +156,11 @@ _BLOCKS = {
     for kind in _KINDS
     if issubclass(kind, ast.AST)
 }
+_NOT_READ = {"arg", "asname", "attr", "ctx", "id", "level", "module", "type_comment"}
+"""Fields that never hold a node, or that of a context."""
 _INNER = {
-    kind: tuple(name for name in kind._fields if name not in ("ctx", "id", "attr", "arg"))
-    for kind in _BLOCKS
-}
-
-
+    kind: tuple(name for name in kind._fields if name not in _NOT_READ) for kind in _BLOCKS
+} | {ast.Constant: ()}
 _LEAVES = {kind for kind in _INNER if not kind._fields} | {ast.Constant, ast.Name}
 
 

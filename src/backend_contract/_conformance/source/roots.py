@@ -33,6 +33,10 @@ class Roots:
         """The other directories in which a module was found."""
         self._namespaces: dict[Path, Path] = {}
         self._observed: set[Path] = set()
+        self._known: dict[Path, Path] = {}
+        """The roots of the files in a folder, until another namespace package is observed."""
+        self._packages: dict[Path, tuple[Path, set[str]]] = {}
+        """The root of the packages around a folder, and the names of it and the folders above."""
 
     def root_of(self, path: Path) -> Path:
         """Return the directory that the name of a module is counted from.
@@ -40,26 +44,40 @@ class Roots:
         That is the directory around its outermost package, unless an observed import shows that
         this directory belongs to a namespace package, or the settings name one above.
         """
+        folder = path.parent
+        if folder not in self._known:
+            self._known[folder] = self._find_root(path)
+        return self._known[folder]
+
+    def _find_root(self, path: Path) -> Path:
         around = [entry for entry in self.search_path if path.is_relative_to(entry)]
         if around:
             return max(around, key=lambda entry: len(entry.parts))
-        root = package_root(path)
+        root, _ = self._package_root(path)
         names = [root, *root.parents]
         roots = [self._namespaces[name] for name in names if name in self._namespaces]
         return roots[-1] if roots else root
+
+    def _package_root(self, path: Path) -> tuple[Path, set[str]]:
+        folder = path.parent
+        if folder not in self._packages:
+            root = package_root(path)
+            self._packages[folder] = root, {each.name for each in (root, *root.parents)}
+        return self._packages[folder]
 
     def observe(self, path: Path, tree: ast.Module) -> None:
         """Note the namespace packages around a file, as its imports show them."""
         if path in self._observed:
             return
         self._observed.add(path)
-        root = package_root(path)
+        root, above = self._package_root(path)
         for node in all_statements(tree):
             if isinstance(node, ast.ImportFrom) and node.level:
                 self._observe_relative(path, node, root)
             elif isinstance(node, ast.ImportFrom):
                 package = (node.module or "").split(".")
-                self._observe_absolute([[*package, each.name] for each in node.names], root)
+                if package[0] in above:
+                    self._observe_absolute([[*package, each.name] for each in node.names], root)
             elif isinstance(node, ast.Import):
                 self._observe_absolute([each.name.split(".") for each in node.names], root)
 
@@ -67,7 +85,7 @@ class Roots:
         for folder in (root, *root.parents):
             of_this_name = [name for name in names if name[0] == folder.name and len(name) > 1]
             if any(_has_module(folder, name[1]) for name in of_this_name):
-                self._namespaces[folder] = folder.parent
+                self._note(folder)
                 return
 
     def _observe_relative(self, path: Path, node: ast.ImportFrom, root: Path) -> None:
@@ -76,7 +94,11 @@ class Roots:
             return
         first = (node.module or node.names[0].name).partition(".")[0]
         if package.name.isidentifier() and _has_module(package, first):
-            self._namespaces[package] = package.parent
+            self._note(package)
+
+    def _note(self, package: Path) -> None:
+        self._namespaces[package] = package.parent
+        self._known.clear()
 
     def fallbacks(self, root: Path) -> list[Path]:
         """Return where else modules may be: above *root*, and in a ``src`` of project or run."""

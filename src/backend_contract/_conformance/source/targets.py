@@ -30,7 +30,7 @@ __all__ = [
     "module_of_file",
     "modules_for",
     "named_module",
-    "read_module",
+    "read_tree",
     "require_importable",
     "require_one_definition",
     "root_of",
@@ -114,9 +114,7 @@ def target_in(module: Module, qualname: str, text: str, search: SearchContext) -
 
 def root_of(module: Module, search: SearchContext) -> Path | None:
     """Return the directory that contains a module; ``None`` if it is installed."""
-    levels = module.name.count(".") + (module.path.stem == "__init__")
-    root = module.path.parents[levels]
-    return None if str(root) in search.environment.path else root
+    return None if str(module.root) in search.environment.path else module.root
 
 
 def modules_for(root: Path | None, search: SearchContext) -> ModuleFinder:
@@ -145,7 +143,7 @@ def module_of_file(location: str, search: SearchContext) -> Module:
     """
     if "\0" in location:
         raise CouldNotCheckError(f"{EXPECTED_TARGET}, got {location!r}")
-    module = read_module(location, search)
+    module = named_module(*read_tree(location, search), search)
     name = ""
     while name != module.name:  # the bases of its classes may show more of the packages around it
         name = module.name
@@ -166,15 +164,15 @@ def _observe_bases(module: Module, search: SearchContext) -> None:
                     search.roots.observe(base.module.path, base.module.tree)
 
 
-def read_module(location: str, search: SearchContext) -> Module:
-    """Return the module in the file at *location*, even if it cannot be imported by its name.
+def read_tree(location: str, search: SearchContext) -> tuple[Path, ast.Module]:
+    """Return the path of the file at *location* and its syntax tree, and note its imports.
 
     Raises :class:`CouldNotCheckError` if the file cannot be read.
     """
     path = Path(os.path.abspath(search.here / location))
     tree = search.modules.parse(path)
     search.roots.observe(path, tree)
-    return named_module(path, tree, search)
+    return path, tree
 
 
 def named_module(path: Path, tree: ast.Module, search: SearchContext) -> Module:

@@ -98,8 +98,6 @@ def _run(targets: Sequence[Target], roots: Sequence[Path], runner: _Runner) -> d
     for canary, probe in CANARY_PROBES.items():
         require_known_verdicts(canary, errors[probe.file], runner.checked_by)
     reports = reading.reports()
-    if any(diagnostic.path.parent != directory for diagnostic in diagnostics):
-        reports.clear()  # what a checker says in a target's own file is evidence, too
     with _READING:
         for target, probe in probes.items():
             found = errors[probe.file]

@@ -281,38 +281,55 @@ def _decide(clause: Clause, result: ProbeResult, without: Sequence[Mark] = ()) -
 def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     """Return whether the source shows why nothing was reported at *mark*."""
     source = result.target.source
-    instantiates = mark.kind == "defined" and mark.member == "__init__"
-    if not instantiates and _opinion(mark.member, mark.clause, result) is not None:
-        return True
-    if instantiates:
+    if mark.kind == "defined" and mark.member == "__init__":
         abstract = abstract_members(source)
-        if not abstract.certain and not abstract.is_open:
-            return True
-    if mark.kind != "defined" and members.is_guarded_and_ours(source, mark.member):
+        return not abstract.certain and not abstract.is_open
+    if _opinion(mark.member, mark.clause, result) is not None:
         return True
-    if mark.clause == "BC102" and mark.kind == "use":
-        hides = members.replaces_property(source, mark.member) is not None
-        return hides and (
-            result.checker == "pyright" or members.constant(source, mark.member) is not None
-        )
+    if mark.kind == "defined":
+        return False
+    if members.is_guarded_and_ours(source, mark.member):
+        return True
     if mark.kind == "use" and _is_taken_for_method(mark.member, result):
         return True
-    if mark.member == "__init__" and mark.part == "result" and mark.kind == "typed":
-        return has_unresolved_base(result.errors)  # what that may hide is judged by its members
-    if mark.member == "__init__" and mark.kind in ("use", "doubt"):
-        # mypy reports a type variable that would take every argument.
-        is_untyped = mark.part == "result" and constructors.has_untyped_factory(source)
-        return is_untyped or signatures.takes_anything(source, mark.member)
-    if mark.member == "register_config" and (mark.kind == "returns" or mark.part == "result"):
-        raises = signatures.always_raises(source, mark.member, "NotImplementedError")
-        never = signatures.never_returns(source, mark.member)
-        return never and raises is not False and (raises is True or mark.kind == "returns")
     if mark.part == "arguments":
         return signatures.is_plain(source, mark.member)
-    # A parameter of type `object` accepts an Opaque without being `Any`.
-    return mark.part.startswith("parameter") and members.accepts_everything(
-        source, mark.member, mark.part
+    if mark.part.startswith("parameter"):
+        # A parameter of type `object` accepts an Opaque without being `Any`.
+        return members.accepts_everything(source, mark.member, mark.part)
+    explain = _EXPLANATIONS.get(mark.member)
+    return explain is not None and explain(mark, result)
+
+
+def _explains_name(mark: Mark, result: ProbeResult) -> bool:
+    """Return whether a value on the class replaces a property that the checker reads there."""
+    source = result.target.source
+    if mark.clause != "BC102" or mark.kind != "use":
+        return False
+    return members.replaces_property(source, mark.member) is not None and (
+        result.checker == "pyright" or members.constant(source, mark.member) is not None
     )
+
+
+def _explains_construction(mark: Mark, result: ProbeResult) -> bool:
+    source = result.target.source
+    if mark.kind == "typed":
+        return has_unresolved_base(result.errors)  # what that may hide is judged by its members
+    if mark.kind == "returns":
+        return False
+    # mypy reports a type variable that would take every argument.
+    is_untyped = mark.part == "result" and constructors.has_untyped_factory(source)
+    return is_untyped or signatures.takes_anything(source, mark.member)
+
+
+def _explains_registration(mark: Mark, result: ProbeResult) -> bool:
+    """Return whether ``register_config`` always raises, as it does if there are no settings."""
+    source = result.target.source
+    if mark.kind == "use":
+        return False
+    raises = signatures.always_raises(source, mark.member, "NotImplementedError")
+    never = signatures.never_returns(source, mark.member)
+    return never and raises is not False and (raises is True or mark.kind == "returns")
 
 
 def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -397,12 +414,15 @@ def _judge_missing_flag(clause: Clause, result: ProbeResult) -> _Judgement | Non
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause by unions with ``Any``: a checker may ignore that part of a union."""
-    return _unchecked([m for m in typed_marks(clause) if _is_loose(m, result)], result)
+    marks = typed_marks(clause)
+    parts = dict.fromkeys((mark.member, mark.part) for mark in marks)
+    loose = [part for part in parts if _is_loose(*part, clause, result)]
+    return _unchecked([mark for mark in marks if (mark.member, mark.part) in loose], result)
 
 
-def _is_loose(mark: Mark, result: ProbeResult) -> bool:
-    source, member, part = result.target.source, mark.member, mark.part
-    if signatures.is_overloaded(source, member) or _opinion(member, mark.clause, result):
+def _is_loose(member: str, part: str, clause: Clause, result: ProbeResult) -> bool:
+    source = result.target.source
+    if signatures.is_overloaded(source, member) or _opinion(member, clause.id, result):
         return False
     if part == "arguments":
         return signatures.has_gradual_parameters(source, member)
@@ -487,6 +507,12 @@ _JUDGES = (
     _judge_construction,
     _judge_missing_flag,
 )
+_EXPLANATIONS = {
+    "backend_type": _explains_name,
+    "__init__": _explains_construction,
+    "register_config": _explains_registration,
+}
+"""The members for which something else than types explains why nothing was reported."""
 _NAMES = {"BC103": name_opinion, "BC104": own_name_opinion}
 """The clauses that no type shows, and the functions that read the source for them."""
 _MEMBERS = frozenset(member for clause in in_layer("S") for member in clause.members)

@@ -37,7 +37,7 @@ from backend_contract._conformance.source.targets import (
     module_of_file,
     modules_for,
     named_module,
-    read_module,
+    read_tree,
     require_importable,
     require_one_definition,
     root_of,
@@ -164,12 +164,13 @@ class _Discovery:
     def _add_directory(self, text: str) -> None:
         directory = Path(os.path.abspath(self._context.here / text))
         files = FilesBelow(directory, self._excludes)
-        modules: dict[str, Module] = {}
+        trees: dict[str, tuple[Path, ast.Module]] = {}
         for file in files:
             location = os.path.normpath(Path(text, file.relative_to(directory)))
-            module = self._read(location)
-            if module is not None:
-                modules[location] = module
+            try:
+                trees[location] = read_tree(location, self._context)
+            except CouldNotCheckError as error:
+                self._add_unreadable(error)
         self.found.targets.extend(files.errors)
         self.found.notes.extend(
             f"{link}: a symbolic link to a directory, not searched" for link in files.links
@@ -177,8 +178,8 @@ class _Discovery:
         # Another file may have shown that the folder of a file belongs to a namespace package.
         self._add_modules(
             {
-                location: named_module(module.path, module.tree, self._context)
-                for location, module in modules.items()
+                location: named_module(path, tree, self._context)
+                for location, (path, tree) in trees.items()
             }
         )
         self.add_entry_points(directory)
@@ -208,13 +209,6 @@ class _Discovery:
             if other != name:
                 yield other
         self.found.targets.extend(files.errors)
-
-    def _read(self, location: str) -> Module | None:
-        try:
-            return read_module(location, self._context)
-        except CouldNotCheckError as error:
-            self._add_unreadable(error)
-            return None
 
     def _add_unreadable(self, error: CouldNotCheckError) -> None:
         if isinstance(error, SourceError) and not error.may_concern_us:

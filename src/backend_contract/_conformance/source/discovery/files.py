@@ -34,6 +34,8 @@ class Excludes:
         A glob that matches *given* itself, or a directory around it, does not count: what is named
         explicitly is searched.
         """
+        if not self._patterns:
+            return False
         matching = self._matching(path) - self._matching(given)
         if matching:
             self._used |= matching

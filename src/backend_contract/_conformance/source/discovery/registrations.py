@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.source.modules import (
     ClassSource,
@@ -37,13 +37,15 @@ def registered_classes(module: Module, finder: ModuleFinder) -> Iterator[ClassSo
     annotation, an import or an attribute of a class.
     """
     search = _Search(finder)
-    for node, scope in _in_scopes(module, finder):
-        if isinstance(node, ast.ClassDef):
-            if any(search.is_register(each, scope) for each in node.decorator_list):
-                yield finder.class_of(module, node)
-        elif isinstance(node, ast.Call):
+    for node, place in _in_places(module.tree):
+        if isinstance(node, ast.Call):
+            scope = _scope_of(place, module, finder)
             for given in search.registered_by(node, scope):
                 yield from search.classes_named(given, scope)
+        elif node.decorator_list:
+            scope = _scope_of(place, module, finder)
+            if any(search.is_register(each, scope) for each in node.decorator_list):
+                yield finder.class_of(module, node)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,20 +72,39 @@ def _module_scope(module: Module) -> _Scope:
     return _Scope(module=module, names=dict(module.bindings), loops=_loops(module.statements))
 
 
-def _in_scopes(module: Module, finder: ModuleFinder) -> Iterator[tuple[ast.AST, _Scope]]:
-    """Yield all classes and calls of a module, each with the scope it stands in."""
-    waiting: list[tuple[ast.AST, _Scope, ClassSource | None]]
-    waiting = [(module.tree, _module_scope(module), None)]
+class _Place(NamedTuple):
+    """The nearest class or function around a node."""
+
+    node: ast.ClassDef | Function
+    outer: _Place | None
+
+
+def _in_places(tree: ast.Module) -> Iterator[tuple[ast.ClassDef | ast.Call, _Place | None]]:
+    """Yield all classes and calls of a module, each with the place it stands in."""
+    waiting: list[ast.AST] = [tree]
+    places: list[_Place | None] = [None]
     while waiting:
-        node, scope, cls = waiting.pop()
+        node, place = waiting.pop(), places.pop()
         if isinstance(node, ast.ClassDef | ast.Call):
-            yield node, scope
-        inner = cls
-        if isinstance(node, ast.ClassDef):
-            inner = finder.class_of(module, node)
-        elif isinstance(node, Function):
-            scope, inner = _function_scope(node, scope, cls), None
-        waiting += ((child, scope, inner) for child in reversed(inner_nodes(node)))
+            yield node, place
+        if isinstance(node, ast.ClassDef | Function):
+            place = _Place(node, place)
+        inner = inner_nodes(node)
+        waiting += inner[::-1]
+        places += [place] * len(inner)
+
+
+@lru_cache(maxsize=2**14)
+def _scope_of(place: _Place | None, module: Module, finder: ModuleFinder) -> _Scope:
+    """Return the scope of what stands in a place: a class has none of its own."""
+    if place is None:
+        return _module_scope(module)
+    outer = _scope_of(place.outer, module, finder)
+    if isinstance(place.node, ast.ClassDef):
+        return outer
+    around = place.outer and place.outer.node
+    cls = finder.class_of(module, around) if isinstance(around, ast.ClassDef) else None
+    return _function_scope(place.node, outer, cls)
 
 
 def _function_scope(

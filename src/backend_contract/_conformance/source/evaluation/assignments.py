@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
@@ -60,11 +60,20 @@ def _is_ours(cls: ClassSource) -> bool:
 
 def to_instance(source: ClassSource, member: str) -> list[Assigned]:
     """Return the assignments of *member* to instances, in methods of the class and its bases."""
-    found: list[Assigned] = []
-    for cls in source.known_lineage:
-        if not _is_ours(cls):
-            found += _assigned_to_instance(cls, source)
+    found = _all_to_instance(source)
     return [each for each in found if each.member == member or _may_be(each, member)]
+
+
+@lru_cache(maxsize=1024)
+def _all_to_instance(source: ClassSource) -> Sequence[Assigned]:
+    return [
+        each
+        for cls in source.known_lineage
+        if not _is_ours(cls)
+        for method in _methods(cls)
+        if _is_reached(method, cls, source)
+        for each in _in_method(method, cls, source)
+    ]
 
 
 def _may_be(assigned: Assigned, member: str) -> bool:
@@ -109,16 +118,6 @@ def _choices(variable: str, function: Function | ast.Lambda) -> set[str] | None:
             case _:
                 pass
     return found if len(found) > 1 else None
-
-
-@lru_cache(maxsize=1024)
-def _assigned_to_instance(cls: ClassSource, target: ClassSource) -> tuple[Assigned, ...]:
-    return tuple(
-        each
-        for method in _methods(cls)
-        if _is_reached(method, cls, target)
-        for each in _in_method(method, cls, target)
-    )
 
 
 def _is_reached(method: Function, cls: ClassSource, target: ClassSource) -> bool:
@@ -176,9 +175,30 @@ def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[As
 
 @lru_cache(maxsize=2**14)
 def _statements_with_targets(scope: ast.AST) -> list[tuple[ast.AST, list[_Target]]]:
-    """Return the nodes of a scope that may assign something, with their targets."""
-    found = ((node, [*_targets(node)]) for node in walk(scope))
-    return [each for each in found if each[1] or isinstance(each[0], ast.Delete | ast.Call)]
+    """Return the nodes of a scope that may assign an attribute, with their targets."""
+    found = ((node, [*_targets(node)]) for node in walk(scope) if isinstance(node, _ASSIGNING))
+    return [
+        (node, targets)
+        for node, targets in found
+        if any(isinstance(target, ast.Attribute | ast.Subscript) for target, _ in targets)
+        or isinstance(node, ast.Delete)
+        or (isinstance(node, ast.Call) and _may_assign(node))
+    ]
+
+
+_ASSIGNING = (
+    *(ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor, ast.withitem),
+    *(ast.Delete, ast.Call),
+)
+
+
+def _may_assign(call: ast.Call) -> bool:
+    """Return whether a call may be one that :func:`_by_function` or :func:`_by_update` follows."""
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name in ("setattr", "delattr", "update") or name.endswith("__setattr__")
+        case _:
+            return True
 
 
 def _by_update(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assigned]:
@@ -267,16 +287,13 @@ def _by_function(node: ast.Call, subjects: set[str], at: Context) -> Iterator[As
 
 def to_class(source: ClassSource, member: str) -> list[Assigned]:
     """Return the assignments of *member* to the class or its bases, outside of their bodies."""
-    found: list[Assigned] = []
-    for cls in source.known_lineage:
-        if not _is_ours(cls):
-            found += _assigned_to_class(cls, source)
-    return [each for each in found if each.member in (None, member)]
+    return [each for each in _all_to_class(source) if each.member in (None, member)]
 
 
 @lru_cache(maxsize=1024)
-def _assigned_to_class(cls: ClassSource, target: ClassSource) -> tuple[Assigned, ...]:
-    return tuple(_of_class(cls, target))
+def _all_to_class(source: ClassSource) -> Sequence[Assigned]:
+    lineage = (cls for cls in source.known_lineage if not _is_ours(cls))
+    return [each for cls in lineage for each in _of_class(cls, source)]
 
 
 def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
@@ -377,12 +394,10 @@ def _in_module(cls: ClassSource) -> Iterator[Assigned]:
     module, name = cls.module, cls.node.name
     at = Context(module, cls.modules)
     live = _aliases(module, name)
-    for statement in module.tree.body:
-        if statement is cls.node or getattr(statement, "end_lineno", 0) < cls.node.lineno:
+    for statement in _statements_beside_classes(module):
+        if (statement.end_lineno or 0) < cls.node.lineno:
             continue
         is_certain = isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Delete)
-        if isinstance(statement, ast.ClassDef):
-            continue
         is_function = isinstance(statement, Function)
         where = at._replace(function=statement) if isinstance(statement, Function) else at
         subjects = live | _loop_variables(statement, live)
@@ -392,10 +407,16 @@ def _in_module(cls: ClassSource) -> Iterator[Assigned]:
             yield from _by_calls(statement, cls, live, at)
 
 
+@lru_cache(maxsize=1024)
+def _statements_beside_classes(module: Module) -> Sequence[ast.stmt]:
+    """Return the statements of a module, without its classes: there may be hundreds."""
+    return [each for each in module.tree.body if not isinstance(each, ast.ClassDef)]
+
+
 def _aliases(module: Module, name: str) -> set[str]:
     """Return the names that the module has for a class, nested ones included."""
     names = {name}
-    for statement in module.tree.body:
+    for statement in _statements_beside_classes(module):
         match statement:
             case ast.Assign(targets=targets, value=ast.Name(id=original)) if original in names:
                 names |= {each.id for each in targets if isinstance(each, ast.Name)}
@@ -447,7 +468,7 @@ def function_of(node: ast.expr, at: Context) -> tuple[Function, Context] | None:
 def _assignments_or_any(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
     """Yield the assignments to the subjects, and one to any member if a name is computed."""
     yield from _assignments(scope, subjects, at)
-    for node in walk(scope):
+    for node, _ in _statements_with_targets(scope):
         match node:
             case ast.Call(func=ast.Name(id="setattr"), args=[subject, name, *_]) if unparse(
                 subject

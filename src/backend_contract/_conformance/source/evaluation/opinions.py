@@ -77,12 +77,8 @@ def opinion_on(
     """
     if on_class and (reason := why_not_on_class(source, member)) is not None:
         return Opinion(Verdict.VIOLATED, reason)
-    afterwards = to_class(source, member)
-    anything = next((each for each in afterwards if each.member is None), None)
-    if anything is not None:
-        return Opinion(Verdict.UNCHECKED, f"{anything.why} may change `{member}`")
-    if any(cls.scope.is_open for cls in source.known_lineage if not _is_ours(cls)):
-        reason = f"a class body that calls `locals`, `vars`, `exec` or `eval` may give `{member}`"
+    reason = _why_open(source, member)
+    if reason is not None:
         return Opinion(Verdict.UNCHECKED, reason)
     values, is_open = _values(source, member)
     if is_open:
@@ -91,14 +87,36 @@ def opinion_on(
     if declared is not None:
         return declared
     on_self = to_instance(source, member)
-    computed = next((each for each in on_self if each.member is None), None)
-    if computed is not None and not _is_property(values):
-        return Opinion(Verdict.UNCHECKED, f"{computed.why} may change `{member}`")
-    on_self = [each for each in on_self if each.member == member]
     if _is_property(values):
+        on_self = [each for each in on_self if each.member == member]
         if on_self and not on_class and not _has_setter(values, member):
             return _opinion_on_read_only(member, on_self)
         on_self = []
+    computed = next((each for each in on_self if each.member is None), None)
+    if computed is not None:
+        return Opinion(Verdict.UNCHECKED, f"{computed.why} may change `{member}`")
+    return _opinion_on_all(source, member, checker, on_class, values, on_self)
+
+
+def _why_open(source: ClassSource, member: str) -> str | None:
+    """Return why the class may have another value than those that the source shows."""
+    for each in to_class(source, member):
+        if each.member is None:
+            return f"{each.why} may change `{member}`"
+    if any(cls.scope.is_open for cls in source.known_lineage if not _is_ours(cls)):
+        return f"a class body that calls `locals`, `vars`, `exec` or `eval` may give `{member}`"
+    return None
+
+
+def _opinion_on_all(
+    source: ClassSource,
+    member: str,
+    checker: str,
+    on_class: bool,
+    values: list[_Value | None],
+    on_self: list[Assigned],
+) -> Opinion | None:
+    afterwards = to_class(source, member)
     if not afterwards and _is_plain(source, member):
         body = _plain_opinion(source, member, values, on_class)
     else:
