@@ -18,6 +18,7 @@ from backend_contract._conformance.behavioural.helpers import (
     close_coroutine,
     inject_work,
     injects_work,
+    lock_is_free,
     must_start,
     must_stop,
     require_free_lock,
@@ -26,6 +27,7 @@ from backend_contract._conformance.behavioural.helpers import (
 )
 from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
+    blocked,
     not_applicable,
     unchecked,
     violated,
@@ -268,6 +270,8 @@ def _started_and_configured(trial: Trial) -> tuple[Backend, Mapping[str, Any]]:
     if trial.is_alone:
         backend = trial.new()
         told = configured_with(trial, backend)
+        if told and not lock_is_free(trial, backend, "after register_config()"):
+            raise blocked("BC403")
         start_if_possible(trial, backend)
         return backend, told
     backend, told = trial.take(), {**(trial.subject.config or {}), **_KEPT}
