@@ -130,7 +130,7 @@ class Storage:
                 continue  # to read what is no collection may use it up, or never end
             entries: Entries = []
             with suppress(Exception):  # of a collection of the author's own: it is not this one
-                entries = _as_entries(value)
+                entries = _as_entries(cast("object", value))
             if entries and all(_has_only(entries, one, sent) for one in sent):
                 self._attribute = name
                 return
