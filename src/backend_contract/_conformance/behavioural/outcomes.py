@@ -60,10 +60,10 @@ def needs_a_suite(because: str) -> StopTrial:
     return StopTrial(Verdict.NEEDS_A_SUITE, "", because)
 
 
-def skipped(by: BaseException) -> StopTrial:
+def skipped(error: BaseException) -> StopTrial:
     """Return the outcome that a hook skips what it is needed for, by an exception."""
-    outcome = needs_a_suite(str(by))
-    outcome.skip = by
+    outcome = needs_a_suite(str(error))
+    outcome.skip = error
     return outcome
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 from backend_contract._conformance.behavioural.outcomes import StopTrial, needs_a_suite, violated
@@ -81,11 +82,12 @@ def _try_concurrent_calls(trial: Trial) -> None:
     # All callers meet when they read the metadata. If the backend admits one at a time, the first
     # round shows that, and the others do not wait.
     meeting = threading.Barrier(min(AT_ONCE, len({*ids}) if ids else AT_ONCE), timeout=WINDOW)
-    meets = all(_accepts_copy(trial, backend, kind) for kind in kinds)
     with (
-        open_requests(trial, kinds, meeting if meets else None, unlike=unlike) as requests,
+        open_requests(trial, kinds, meeting, unlike=unlike) as requests,
         _frequent_thread_switches(),
     ):
+        if not all(_accepts_copy(trial, backend, request) for request in requests[: len(kinds)]):
+            requests = [replace(each, meeting_context=each.context) for each in requests]
         calls = _Calls(trial, backend, requests)
         calls.make_in_turn()
         calls.make_at_once()
@@ -99,15 +101,13 @@ def _try_concurrent_calls(trial: Trial) -> None:
         raise needs_a_suite("no call failed; define `received_contexts` to check what was stored")
 
 
-def _accepts_copy(trial: Trial, backend: Backend, kind: str) -> bool:
+def _accepts_copy(trial: Trial, backend: Backend, request: Request) -> bool:
     """Return whether *backend* accepts a context of a subclass: it may look for the very class."""
-    model_id = next(iter(trial.subject.model_ids or ()), "a copy")
-    with trial.context(kind, trial.subject.metadata) as context:
-        copied = meeting_at(context, threading.Barrier(1))
-        try:
-            trial.call("handle_runtime_context()", backend.handle_runtime_context, model_id, copied)
-        except StopTrial:
-            return False
+    copied = meeting_at(request.context, threading.Barrier(1))
+    try:
+        trial.call("handle_runtime_context()", backend.handle_runtime_context, "a copy", copied)
+    except StopTrial:
+        return False
     return True
 
 

@@ -156,15 +156,28 @@ import os, threading
 # replace `connect` by a part of the work of `start`
 backend, seen = make(), []
 backend.connect = lambda: seen.append("work")
+try:
+    backend.register_config({"kept": 1})
+except NotImplementedError:
+    pass
+config = dict(getattr(backend, "config", None) or {})
 def held():
     links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
     return {*threading.enumerate(), *(os.readlink(each) for each in links if os.path.exists(each))}
 backend.start()
 seen.clear()
 before = held()
+def start_again():
+    backend.start()
+    seen.append("returned")
 backend.start()
 assert backend.is_started is True
 assert not seen and before <= held(), "the second start did its work again"
+other = threading.Thread(target=start_again)
+other.start()
+other.join()
+assert seen.pop() == "returned"
+assert dict(getattr(backend, "config", None) or {}) == config
 def enter():
     with backend.start_lock():
         seen.append("entered")
@@ -192,9 +205,15 @@ def _try_second_start(trial: Trial) -> None:
     "BC305",
     """\
 backend = make()
+try:
+    backend.register_config({"kept": 1})
+except NotImplementedError:
+    pass
+config = dict(getattr(backend, "config", None) or {})
 backend.stop()
 backend.stop()
 assert backend.is_started is False
+assert dict(getattr(backend, "config", None) or {}) == config
 backend.start()
 assert backend.is_started is True
 backend.stop()

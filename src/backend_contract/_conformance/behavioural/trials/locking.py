@@ -117,7 +117,22 @@ with ThreadPoolExecutor(2) as pool:
     for _ in range(100):
         backend = make()
         for entered in [pool.submit(enter) for _ in range(2)]:
-            entered.result()""",
+            entered.result()
+    with backend.start_lock():  # both wait for a third one
+        waiting = [pool.submit(enter) for _ in range(2)]
+        time.sleep(0.3)
+    for entered in waiting:
+        entered.result()
+entered = threading.Event()
+def come_in():
+    with backend.start_lock():
+        entered.set()
+def look():
+    threading.Thread(target=come_in, daemon=True).start()
+    assert not entered.wait(0.2), "start() lets another thread in"
+backend.connect = look  # replace `connect` by a part of the work of `start`
+with backend.start_lock():
+    backend.start()""",
     after=("BC403",),
     with_requests=True,
 )
@@ -256,15 +271,16 @@ for error in errors:
     except error:
         pass
     assert is_free(), "the lock is still held"
-try:
-    backend.register_config({})
-except NotImplementedError:
-    pass
-assert is_free(), "register_config() keeps the lock"
+for config in ({}, {"by_the_conformance_kit": 1}):
+    try:
+        backend.register_config(config)
+    except Exception:
+        pass
+    assert is_free(), "register_config() keeps the lock"
 with http_request() as request:
     backend.handle_runtime_context("model", request)
 assert is_free(), "handle_runtime_context() keeps the lock"
-for member in (backend.start, backend.stop):
+for member in (backend.start, backend.stop, backend.stop):
     member()
     assert is_free(), f"{member.__name__}() keeps the lock\"""",
 )
@@ -403,22 +419,29 @@ def _start_at_lock(trial: Trial, backend: Backend) -> bool:
     "BC404",
     """\
 import threading
-backend = make()
+backend, worked, entered = make(), [], []
+def configure():
+    try:
+        backend.register_config({})
+    except NotImplementedError:
+        pass
+def enter():
+    with backend.start_lock():
+        entered.append(True)
 def work():
     with backend.start_lock():
-        try:
-            backend.register_config({})
-        except NotImplementedError:
-            pass
-        backend.start()
-        assert backend.is_started
-        backend.stop()
-    worked.append(True)
-worked = []
+        other = threading.Thread(target=enter, daemon=True)
+        other.start()
+        for member in (configure, backend.start, backend.start, backend.stop):
+            member()
+            assert backend.is_started in (True, False)
+            other.join(0.2)
+            worked.append(not entered)
 thread = threading.Thread(target=work, daemon=True)
 thread.start()
 thread.join(5)
-assert worked, "a member waits for the lock that its caller holds\"""",
+assert len(worked) == 4, "a member fails, or waits for the lock that its caller holds"
+assert all(worked), "another thread is let in\"""",
 )
 def _try_members_under_lock(trial: Trial) -> None:
     backend = trial.new()

@@ -21,7 +21,7 @@ _PLAIN = tuple(f"kit-plain-{number}" for number in range(8))
 
 _ALIKE = (
     ("kit/a", "kit_a", "kit-a", "kita", "other/a", "kit/a/", "kit/./a", "../kit/a"),
-    ("Kit", "kit", "KIT", "kit\u00e9", "kite\u0301", "\uff4bit", "\u65e5\u672c/kit", " kit "),
+    ("Kit", "kit", "KIT", "kit\u00e9", "kite\u0301", "\uff4bit", "kit:1", " kit "),
     ("..", ".", "m" * 999 + "a", "m" * 999 + "b", "\U0001f642", "kit*", "kit[0-9]+(", "%s{0}$HOME"),
 )
 """In each group, as many as there are requests."""

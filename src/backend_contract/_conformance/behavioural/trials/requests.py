@@ -210,7 +210,7 @@ def _try_http_request(trial: Trial) -> None:
     """\
 from backend_contract.testing import grpc_context, http_request
 backend = make()
-ids = ["never seen before", "a/b", "../a", "A", "\\u00e9", "m" * 1000, "*", "("]
+ids = ["never seen before", "a/b", "../a", "A", "\\u00e9", "\\uff41", "m" * 1000, "*", "("]
 with http_request() as request:
     for model_id in ids:
         backend.handle_runtime_context(model_id, request)
@@ -220,6 +220,8 @@ assert kept in ([], ids), f"of the ids, only {kept} are kept as they are"
 for values in (("somewhere", "somewhere"), ("\\u00e9somewhere",)):
     with http_request([("x-route-info", value) for value in values]) as request:
         backend.handle_runtime_context("a", request)
+with http_request([("x-kit", "once"), ("x-kit", "again")]) as request:
+    backend.handle_runtime_context("a", request)
 with grpc_context() as context:
     backend.handle_runtime_context("a", context)
 with grpc_context([("x-request-bin", b"\\xff")]) as context:
@@ -313,7 +315,7 @@ def _try_before_start(trial: Trial) -> None:
     for kind in kinds:
         _require_accepted(trial, backend, kind, "after start()", started=True)
     if trial.holds("BC403"):
-        waits_while_started(trial, kinds[0])  # which BC507 judges
+        waits_while_started(trial, kinds[0], backend)  # which BC507 judges
     if trial.holds("BC303"):
         with trial.doing("stop()"):
             trial.stop(backend)
@@ -321,11 +323,14 @@ def _try_before_start(trial: Trial) -> None:
             _require_accepted(trial, backend, kind, "after stop()", started=False)
 
 
-def waits_while_started(trial: Trial, kind: str) -> bool:
+def waits_while_started(trial: Trial, kind: str, started: Backend | None = None) -> bool:
     """Do what :func:`waits_for_the_lock` does, with a started backend."""
-    return trial.record(
-        "told while started", lambda: waits_for_the_lock(trial, trial.started(), kind)
-    )
+
+    def observe() -> bool:
+        backend = trial.started() if started is None else started  # which may be false
+        return waits_for_the_lock(trial, backend, kind)
+
+    return trial.record("told while started", observe)
 
 
 def waits_for_the_lock(trial: Trial, backend: Backend, kind: str) -> bool:

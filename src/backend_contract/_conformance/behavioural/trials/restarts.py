@@ -174,9 +174,9 @@ except NotImplementedError:
     pass
 config = dict(getattr(backend, "config", None) or {})
 for _ in range(5):
-    backend.start()
+    assert backend.start() is None
     assert backend.is_started is True
-    backend.stop()
+    assert backend.stop() is None
     assert backend.is_started is False
 backend.start()
 assert dict(getattr(backend, "config", None) or {}) == config
