@@ -39,7 +39,7 @@ _ROUNDS = 25
 @tries(
     "BC506",
     """\
-import re, threading, time
+import contextvars, re, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from backend_contract.testing import grpc_context, http_request
@@ -71,7 +71,13 @@ with ExitStack() as stack, ThreadPoolExecutor(len(models)) as pool:
 always, kept = (re.findall(r"'(\\w)'[,:] '(\\w-\\d)'", x) for x in ("".join(seen), seen[-1]))
 assert len(kept) in (0, len(models), rounds * len(models)), f"{len(kept)} are kept"
 assert all(model == value[0] for model, value in always), "they are mixed up"
-assert all(value[-1] == "1" for value in dict(kept).values()), "the earlier one counts\"""",
+assert all(value[-1] == "1" for value in dict(kept).values()), "the earlier one counts"
+def is_stale():
+    for metadata in ({"x-route-info": "of another request"}, {}):
+        with http_request(metadata) as request:
+            backend.handle_runtime_context("e", request)
+    return "of another request" in repr([*contextvars.copy_context().values()])
+assert not contextvars.Context().run(is_stale), "a request without metadata keeps a variable\"""",
     after=("BC302",),
 )
 def _try_concurrent_calls(trial: Trial) -> None:
@@ -264,9 +270,7 @@ def _frequent_thread_switches() -> Generator[None]:
     """\
 import threading
 from backend_contract.testing import http_request
-# replace `connect` by a part of the work of `start`
 backend, reached, go_on = make(), threading.Event(), threading.Event()
-backend.connect = lambda: (reached.set(), go_on.wait())
 def answers(request):
     arguments = "model", request
     told = threading.Thread(target=backend.handle_runtime_context, args=arguments, daemon=True)
@@ -274,8 +278,12 @@ def answers(request):
     told.join(5)
     return not told.is_alive()
 with http_request() as request:
-    with backend.start_lock():
-        assert answers(request), "handle_runtime_context() waits for the lock"
+    for change in (lambda: None, backend.start, backend.stop):
+        change()
+        with backend.start_lock():
+            assert answers(request), "handle_runtime_context() waits for the lock"
+    # replace `connect` by a part of the work of `start`
+    backend.connect = lambda: (reached.set(), go_on.wait())
     threading.Thread(target=backend.start, daemon=True).start()
     reached.wait(5)
     assert answers(request), "handle_runtime_context() waits for start()"

@@ -289,7 +289,8 @@ from backend_contract.testing import http_request
 for metadata in ({}, {"x-route-info": "somewhere"}):
     backend = make()
     with http_request(metadata) as request:
-        backend.handle_runtime_context("model", request)
+        for number in range(20):
+            backend.handle_runtime_context(f"model {number}", request)
         assert backend.is_started is False
         backend.start()
         backend.handle_runtime_context("model", request)
