@@ -37,7 +37,8 @@ _servers = RequestServers()
 def verdict(cls: type, given: dict[str, Any], clause: str) -> Verdict:
     """Return the verdict of one trial of *clause*, as if all others held."""
     _servers.start()
-    run = Run(subject=Subject(make=cls, **given), servers=_servers, holds=lambda other: True)
+    subject = Subject(make=cls, **given)
+    run = Run(subject=subject, servers=_servers, holds=lambda other: True, has_started=True)
     trial = Trial(run)
     ended = trial.carry_out(BEHAVIOURS[clause].function, clause)
     trial.clean_up()

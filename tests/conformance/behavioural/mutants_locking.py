@@ -318,7 +318,7 @@ class KeepsTheLockWhenStoppedTwice(Structural):
         super().stop()
 
 
-@violates("BC404")
+@violates("BC402")
 class LeavesTheLockOfItsCaller(Structural):
     """Counts no entries: to leave once is to leave."""
 

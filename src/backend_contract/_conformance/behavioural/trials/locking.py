@@ -120,7 +120,7 @@ with ThreadPoolExecutor(2) as pool:
             entered.result()
     with backend.start_lock():  # both wait for a third one
         waiting = [pool.submit(enter) for _ in range(2)]
-        time.sleep(0.3)
+        time.sleep(0.6)
     for entered in waiting:
         entered.result()
 entered = threading.Event()
@@ -132,7 +132,8 @@ def look():
     assert not entered.wait(0.2), "start() lets another thread in"
 backend.connect = look  # replace `connect` by a part of the work of `start`
 with backend.start_lock():
-    backend.start()""",
+    backend.start()
+    look()""",
     after=("BC403",),
     with_requests=True,
 )
@@ -162,6 +163,10 @@ def _try_exclusion(trial: Trial) -> None:
                 f"{which}"
             )
         _require_exclusion_of_starts(trial)
+    if trial.can_start and trial.holds("BC404"):
+        frees = _members_under_lock(trial)
+        if frees:
+            raise violated(f"{frees}, under the lock, lets another thread enter it")
 
 
 def _require_exclusion_of_starts(trial: Trial) -> None:
@@ -444,8 +449,16 @@ assert len(worked) == 4, "a member fails, or waits for the lock that its caller 
 assert all(worked), "another thread is let in\"""",
 )
 def _try_members_under_lock(trial: Trial) -> None:
+    _members_under_lock(trial)
+
+
+def _members_under_lock(trial: Trial) -> str:
+    """Call the members while the caller holds the lock; return the first one that frees it."""
+    return trial.record("members under the lock", partial(_observe_members, trial))
+
+
+def _observe_members(trial: Trial) -> str:
     backend = trial.new()
-    can_register = all(map(trial.holds, ("BC203", "BC403"))) and _register(trial, backend)
     given = configuration(trial.subject.config or {})
     members: dict[str, Callable[[], object]] = {
         "register_config()": lambda: trial.call(
@@ -455,22 +468,21 @@ def _try_members_under_lock(trial: Trial) -> None:
         "a second start()": lambda: must_start(trial, backend, "a second start(), under the lock,"),
         "stop()": lambda: must_stop(trial, backend, "stop(), under the lock,"),
     }
-    if not can_register:
+    if not (all(map(trial.holds, ("BC203", "BC403"))) and _register(trial, backend)):
         del members["register_config()"]
     if not trial.holds("BC304"):
         del members["a second start()"]
+    frees, waiting = "", list[WorkerCall[None]]()
     with backend.start_lock():
         trial.is_started(backend, "under the lock")
-        waiting = [_enter_in_thread(trial, backend)]
-        excludes = not waiting[0].ended_within(_SHORT)  # otherwise BC402 reports it
         for name, call in members.items():
             call()
             waiting.append(_enter_in_thread(trial, backend))
-            if excludes and waiting[-1].ended_within(_SHORT):
-                waiting[-1].result()
-                raise violated(f"{name}, under the lock, lets another thread enter it")
+            if waiting[-1].ended_within(_SHORT):
+                frees = frees or name
     for waiter in waiting:
         waiter.result()
+    return frees
 
 
 @tries(
