@@ -12,7 +12,7 @@ def test_local_backend() -> None:
     """Caikit's LocalBackend violates BC203 only: it raises AssertionError."""
     report = check_backend(LocalBackend)
     assert report.error is None
-    assert report.notes == ()
+    assert all(note.startswith("only half of ") for note in report.notes)
     others = {f.clause.id: f for f in report.findings if f.verdict is not Verdict.OK}
     assert {clause: finding.verdict.value for clause, finding in others.items()} == {
         "BC202": "unchecked",
