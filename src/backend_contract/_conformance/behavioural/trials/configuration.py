@@ -219,8 +219,7 @@ def _try_repeated_registration(trial: Trial) -> None:
         backend, given = trial.new(), [sample]
         first = _register(trial, backend, configuration(sample))
     for config in given * 3:
-        with suppress(Exception):  # looking at it must not settle it
-            getattr(backend, "config", None)
+        _look_at_configuration(backend)
         if _register(trial, backend, configuration(config)) is not first:
             raise violated(
                 "register_config() raised NotImplementedError once, and accepted another call"
@@ -230,6 +229,12 @@ def _try_repeated_registration(trial: Trial) -> None:
 
 
 _ACCEPTED, _NOT_DYNAMIC, _REJECTED = "accepted", "not dynamic", "rejected"
+
+
+def _look_at_configuration(backend: Backend) -> None:
+    """Read what is configured, which must not settle it."""
+    with suppress(Exception):
+        getattr(backend, "config", None)
 
 
 def _register_unless_rejected(trial: Trial, backend: Backend, config: ConfigType) -> str:
@@ -311,8 +316,7 @@ def _register_own_keys(
         backend = trial.new()
         given = [sample, _first(), *given[1:]]
     for config in given[1:]:
-        with suppress(Exception):  # looking at it must not settle it
-            getattr(backend, "config", None)
+        _look_at_configuration(backend)
         answer = _register_unless_rejected(trial, backend, configuration(config))
         if answer is _NOT_DYNAMIC:
             raise not_applicable("register_config() raises NotImplementedError")

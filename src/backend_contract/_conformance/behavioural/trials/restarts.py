@@ -63,13 +63,14 @@ def accepts(trial: Trial, backend: Backend, given: ConfigType) -> bool:
     return False
 
 
-def configured_with(trial: Trial, backend: Backend) -> Mapping[str, Any]:
+def configured_with(
+    trial: Trial, backend: Backend, given: ConfigType | None = None
+) -> Mapping[str, Any]:
     """Register a configuration with *backend*, and return what it shows then, if it does."""
     told = {**(trial.subject.config or {}), **_KEPT}
+    given = configuration(_KEPT) if given is None else given
     with suppress(StopTrial):  # of the hook, or of a backend that rejects keys it does not know
-        if accepts(trial, backend, configuration(_KEPT)) and has_configuration(
-            trial, backend, told
-        ):
+        if accepts(trial, backend, given) and has_configuration(trial, backend, told):
             return told
     return {}
 
@@ -142,10 +143,9 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
 
 def _start_configured(trial: Trial) -> _Restarts:
     """Start a backend that is configured, if the kit may do that and can see it."""
-    backend, told = trial.in_thread_of_kit(trial.new), {**(trial.subject.config or {}), **_KEPT}
-    given = configuration(_KEPT)
-    with suppress(StopTrial):  # of the hook, or of a backend that rejects keys it does not know
-        if accepts(trial, backend, given) and has_configuration(trial, backend, told):
+    backend, given = trial.in_thread_of_kit(trial.new), configuration(_KEPT)
+    if told := configured_with(trial, backend, given):
+        with suppress(StopTrial):
             must_start(trial, backend, "start()")
             return _Restarts(backend, told, given)
     backend = trial.new()
