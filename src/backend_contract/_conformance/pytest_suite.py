@@ -171,7 +171,7 @@ class SuiteTest:
         return name.replace(node.callspec.params["clause"].id, "", 1)
 
     def _kit(self) -> Kit:
-        """Return the kit of this test: that of its suite and parameters, or one of its own."""
+        """Return the kit of this test: shared by its suite and parameters, or new."""
         shares = not self._has_function_fixtures()
         node: Any = self._node.parent if shares else self._node
         kits: dict[str, Kit] = node.__dict__.setdefault(_KITS, {})

@@ -237,7 +237,7 @@ VIOLATED: dict[str, Mistake] = {
         "BC104",
         "backend_type",
         "x = 1",
-        'Give the class a name of its own: `backend_type = "MY"`.',
+        'Give the class its own name: `backend_type = "MY"`.',
     ),
     "method": (
         "BC307",

@@ -1,4 +1,4 @@
-"""Trying one clause: on backends of its own or shared ones, with a time limit per call.
+"""Trying one clause: on new or shared backends, with a time limit per call.
 
 This module knows no clause; those are in the modules named after what they are about.
 """
@@ -68,7 +68,7 @@ _POLL = 0.02
 class Trial:
     """One clause being tried: what it needs, and what has to be cleaned up afterwards.
 
-    A trial *alone* uses backends of its own only. Otherwise it may use the backend of the run, and
+    A trial *alone* uses new backends only. Otherwise it may use the backend of the run, and
     :attr:`borrows` says whether it did: if it ends badly, the clause has to be tried alone.
     """
 
@@ -93,11 +93,11 @@ class Trial:
 
     @property
     def is_alone(self) -> bool:
-        """Whether this trial uses backends of its own only."""
+        """Whether this trial uses new backends only."""
         return not self._shares
 
     def holds(self, clause: str) -> bool:
-        """Return whether the clause of an id is ok. Its trial, if any, has limits of its own."""
+        """Return whether the clause of an id is ok. Its trial, if any, has its own limits."""
         limit, self._limit = self._limit, math.inf
         try:
             return self.run.holds(clause)

@@ -152,7 +152,7 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _shown(line: str) -> str:
-    """Return a line as it is, but with nothing that a terminal may interpret."""
+    """Return a line without the characters that a terminal may interpret."""
     text = line.removesuffix("\r")
     shown = "\t".join(printable(part) for part in text.split("\t"))
     return shown + line[len(text) :]

@@ -567,7 +567,7 @@ class ModuleFinder:
                     return found
                 if key not in self._star_imports:
                     waiting.append((origin, self._star_origins(origin)))
-        # Nothing that can be reached from here binds it, and so nothing that can be reached there.
+        # No module reachable from here binds it, so none reachable from there does.
         self._star_imports.update(dict.fromkeys(((path, name) for path in entered), None))
         return None
 

@@ -131,7 +131,7 @@ def _fixes_of_name(
         name = literal.value.strip().upper()
         yield f"Write `backend_type = {_quoted(name)}`." if name else f"Write `{shape}`."
     elif clause == "BC104":
-        yield f"Give the class a name of its own: `{shape}`."
+        yield f"Give the class its own name: `{shape}`."
     elif isinstance(statement, Function):
         kind = "property" if _has_decorator(statement, "property") else "method"
         yield f"Replace the {kind} by a string in the class body: `{shape}`."

@@ -127,9 +127,11 @@ class Storage:
             return
         for name, value in list(getattr(self._backend, "__dict__", {}).items()):
             if not isinstance(value, Mapping | list | tuple | set | frozenset | deque):
-                continue  # to read what is no collection may use it up, or never end
+                continue  # reading an iterator may exhaust it, or never end
             entries: Entries = []
-            with suppress(Exception):  # of a collection of the author's own: it is not this one
+            with suppress(
+                Exception
+            ):  # the author's own collection may fail: then it is not this one
                 entries = _as_entries(cast("object", value))
             if entries and all(_has_only(entries, one, sent) for one in sent):
                 self._attribute = name

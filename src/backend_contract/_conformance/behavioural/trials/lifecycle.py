@@ -433,7 +433,7 @@ one.start()
 assert other.is_started is False
 other.stop()
 assert one.is_started is True
-model_id = " ".join(["a", "model"])  # a string of its own
+model_id = " ".join(["a", "model"])  # a new string, which nothing else refers to
 references = sys.getrefcount(model_id)
 with http_request({"x-route-info": "somewhere"}) as request:
     one.handle_runtime_context(model_id, request)

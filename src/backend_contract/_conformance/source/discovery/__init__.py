@@ -278,7 +278,7 @@ class _Discovery:
             target = None
         if target is None or target.source.node is not source.node:
             reason = "is a backend whose name means something else at the end of its module"
-            self._leave_out(source, qualname, f"{reason}; give it a name of its own")
+            self._leave_out(source, qualname, f"{reason}; rename it")
             return
         try:
             require_one_definition(target)

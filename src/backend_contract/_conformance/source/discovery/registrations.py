@@ -96,7 +96,7 @@ def _in_places(tree: ast.Module) -> Iterator[tuple[ast.ClassDef | ast.Call, _Pla
 
 @lru_cache(maxsize=2**14)
 def _scope_of(place: _Place | None, module: Module, finder: ModuleFinder) -> _Scope:
-    """Return the scope of what stands in a place: a class has none of its own."""
+    """Return the scope of a place; a class body adds none."""
     if place is None:
         return _module_scope(module)
     outer = _scope_of(place.outer, module, finder)
