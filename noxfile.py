@@ -37,6 +37,7 @@ LIBCST = "libcst>=1.5"
 TESTING = [
     "pytest>=9.0",
     "pytest-xdist>=3.5",
+    "filelock>=3.12",
     "hypothesis>=6.100",
     "anyio>=4.11",
     "trio>=0.25",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from backend_contract._conformance.cli.main import main
@@ -33,7 +34,7 @@ class Shown(NamedTuple):
 
 Main = Callable[..., Shown]
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-WarmCache = Callable[..., None]
+WarmCache = Callable[..., Path]
 
 BACKENDS = """\
 from backend_contract import LocalBackend
@@ -75,21 +76,31 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def warm_cache(cache_home: Path, tmp_path_factory: pytest.TempPathFactory) -> WarmCache:
-    """Give mypy a cache for targets below *roots*, copied from one that was filled once."""
+def filled_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of mypy with all that a backend imports, filled once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "filled"
+    with FileLock(shared.with_suffix(".lock")):
+        if not shared.exists():
+            shared.mkdir()
+            (shared / "mine.py").write_text(BACKENDS)
+            variables = {"XDG_CACHE_HOME": str(shared / "cache")}
+            run_command("check", "mine.py:Good", cwd=shared, variables=variables)
+    (filled,) = (shared / "cache/backend-contract/mypy").iterdir()
+    return filled
 
-    def cache_of(*roots: Path, home: Path = cache_home) -> Path:
-        return home / "backend-contract/mypy" / digest(sys.executable, *map(str, roots))
 
-    filled = tmp_path_factory.mktemp("filled")
-    (filled / "mine.py").write_text(BACKENDS)
-    run_command("check", "mine.py:Good", cwd=filled, variables={"XDG_CACHE_HOME": str(cache_home)})
-    shutil.copytree(cache_of(filled), cache_of())  # for installed targets, which have no root
+@pytest.fixture(scope="session")
+def warm_cache(cache_home: Path, filled_cache: Path) -> WarmCache:
+    """Give mypy a cache for targets below *roots*, and return the directory of all caches."""
 
-    def warm(roots: Iterable[Path], home: Path = cache_home) -> None:
-        for root in roots:
-            if not cache_of(root, home=home).exists():
-                shutil.copytree(cache_of(filled), cache_of(root, home=home))
+    def warm(roots: Iterable[Path], home: Path = cache_home) -> Path:
+        caches = home / "backend-contract/mypy"
+        for root in ([], *([root] for root in roots)):  # installed targets have no root
+            cache = caches / digest(sys.executable, *map(str, root))
+            if not cache.exists():
+                shutil.copytree(filled_cache, cache)
+        return caches
 
     return warm
 

@@ -8,13 +8,15 @@ import pkgutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
+
+import pytest
 
 import backend_contract
 from backend_contract import LocalBackend
@@ -28,6 +30,7 @@ __all__ = [
     "at_once",
     "core_modules",
     "make_finding",
+    "mostly_exhaustive",
     "notes_of",
     "public_objects",
     "run_python",
@@ -37,6 +40,14 @@ ResultT = TypeVar("ResultT")
 
 WAIT = 30
 """Seconds after which a test that hangs fails."""
+
+
+def mostly_exhaustive(cases: Iterable[tuple[Any, ...]], default: int) -> list[Any]:
+    """Return *cases* as parameters, all but the first *default* for the exhaustive run."""
+    return [
+        pytest.param(*case, marks=() if number < default else pytest.mark.exhaustive)
+        for number, case in enumerate(cases)
+    ]
 
 
 class Mine(LocalBackend):

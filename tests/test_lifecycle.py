@@ -945,7 +945,7 @@ def eager_threads() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("eager_threads")
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 def test_load(seed: int) -> None:
     """Under load, a backend is started exactly as often as it is stopped."""
     backend = Unreliable(seed)

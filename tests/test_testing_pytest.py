@@ -154,7 +154,10 @@ UNREACHABLE = """\
 """
 
 
-@pytest.mark.parametrize("autouse", ["", "@pytest.fixture(autouse=True)"])
+@pytest.mark.parametrize(
+    "autouse",
+    ["", pytest.param("@pytest.fixture(autouse=True)", marks=pytest.mark.exhaustive)],
+)
 def test_could_not_start(run: Run, autouse: str) -> None:
     """If no backend can be started, BC302 fails, and what needs it is blocked."""
     more = f"{autouse}\n    def engine(self): pass\n\n{UNREACHABLE}"
@@ -172,7 +175,15 @@ CLAUSES["BC303"] = dataclasses.replace(CLAUSES["BC303"], level=Level.SHOULD)
 """
 
 
-@pytest.mark.parametrize("arguments", [(), (*TWO_WORKERS, "-p", "backend_contract.testing")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        pytest.param(
+            (*TWO_WORKERS, "-p", "backend_contract.testing"), marks=pytest.mark.exhaustive
+        ),
+    ],
+)
 def test_should(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """A violated clause of level SHOULD passes, with a property and a line in the summary."""
     (tmp_path / "conftest.py").write_text(SHOULD)
@@ -406,6 +417,7 @@ class TestGeneric(Mixin, Suite[ForgetsThatItStopped]):
 """
 
 
+@pytest.mark.exhaustive
 def test_generic_suite_with_mixin(tmp_path: Path) -> None:
     """A generic suite is tried when it is complete, whatever the other bases override."""
     (tmp_path / "test_mine.py").write_text(MIXIN)
@@ -505,8 +517,10 @@ class TestMarked(BackendConformance):
     "skip",
     [
         'pytest.skip("the reason")',
-        'raise unittest.SkipTest("the reason")',
-        'pytest.importorskip("nowhere", reason="the reason")',
+        pytest.param('raise unittest.SkipTest("the reason")', marks=pytest.mark.exhaustive),
+        pytest.param(
+            'pytest.importorskip("nowhere", reason="the reason")', marks=pytest.mark.exhaustive
+        ),
     ],
 )
 def test_skips(tmp_path: Path, skip: str) -> None:
@@ -542,8 +556,14 @@ class TestMine(BackendConformance):
     ("hook", "exercised"),
     [
         ("during_start", "7 of 9 clauses exercised, 3 of them in half, 2 skipped"),
-        ("merged_config", "7 of 9 clauses exercised, 2 skipped"),
-        ("received_contexts", "8 of 9 clauses exercised, 1 of them in half, 1 skipped"),
+        pytest.param(
+            *("merged_config", "7 of 9 clauses exercised, 2 skipped"),
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
+            *("received_contexts", "8 of 9 clauses exercised, 1 of them in half, 1 skipped"),
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_hook_skips(tmp_path: Path, hook: str, exercised: str) -> None:
@@ -556,6 +576,7 @@ def test_hook_skips(tmp_path: Path, hook: str, exercised: str) -> None:
     assert f"TestMine: {exercised}" in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_two_workers(run: Run) -> None:
     """The controller of xdist prints the summary if it loads the module as a plugin."""
     done = run("Structural", "", *TWO_WORKERS, "-p", "backend_contract.testing")

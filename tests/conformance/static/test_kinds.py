@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from conformance.static.support import KINDS, KNOWN_OF_KINDS, shorthand, targets_of
@@ -11,16 +12,21 @@ from conformance.static.support import KINDS, KNOWN_OF_KINDS, shorthand, targets
 from backend_contract._conformance.static.checkers import Mypy
 from backend_contract._conformance.static.checking import check
 
+if TYPE_CHECKING:
+    from conftest import WarmCache
+
 # Reading attrs and pydantic takes mypy longer than all the rest: `tests/typing` includes them.
 CHECKED = [name for name in KNOWN_OF_KINDS if not name.startswith("generated.py:")]
 
 
-def test_kinds(tmp_path: Path) -> None:
+@pytest.mark.exhaustive
+def test_kinds(tmp_path: Path, warm_cache: WarmCache) -> None:
     """A class breaks the clauses that its comment names, and no other."""
     for path in KINDS:
         shutil.copy(path, tmp_path)
     targets = targets_of(f"{tmp_path}/{name}" for name in CHECKED)
-    found = dict(zip(CHECKED, map(shorthand, check(targets, Mypy(), None)), strict=True))
+    reports = check(targets, Mypy(), warm_cache([tmp_path]))
+    found = dict(zip(CHECKED, map(shorthand, reports), strict=True))
     assert {name: text for name, text in found.items() if text not in KNOWN_OF_KINDS[name]} == {}
 
 

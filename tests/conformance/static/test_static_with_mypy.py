@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from conformance.static.support import KNOWN, WHOLE, shorthand, targets_of
 
 from backend_contract._conformance.static.checkers import Mypy
 from backend_contract._conformance.static.checking import check
+
+if TYPE_CHECKING:
+    from conftest import WarmCache
 
 RETURNS = "class X(Whole):\n    def start(self) -> int: ...\n"
 WEAK_SETTINGS = (
@@ -72,17 +76,18 @@ def test_files_of_one_name(root: Path, tmp_path: Path, cache_home: Path) -> None
     assert [shorthand(report) for report in reports] == ["", "BC309", KNOWN["Empty"]]
 
 
-def test_same_time_and_size(root: Path, cache_home: Path) -> None:
+def test_same_time_and_size(root: Path, warm_cache: WarmCache) -> None:
     """A file with another content is checked anew, even if it has the time and size it had."""
     base = f"{WHOLE}\nclass Base(Whole):\n    def start(self) -> {{}}: ...\n"
     mine = "from base_of import Base\nclass X(Base): ...\n"
+    cache = warm_cache([root])
     for result, expected in (("None", ""), ("bool", "BC309"), ("None", "")):
         (root / "base_of.py").write_text(base.format(result))
         os.utime(root / "base_of.py", (0, 0))
-        assert check_files(root, cache_home, "replaced.py:X", replaced=mine) == [expected]
+        assert check_files(root, cache, "replaced.py:X", replaced=mine) == [expected]
 
 
-def test_shadowing(tmp_path: Path, cache_home: Path) -> None:
+def test_shadowing(tmp_path: Path, warm_cache: WarmCache) -> None:
     """Modules that are called like standard ones change no verdict, and are not run."""
     for name in ("types", "typing", "enum", "abc", "json"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('executed')\n")
@@ -90,7 +95,7 @@ def test_shadowing(tmp_path: Path, cache_home: Path) -> None:
         "base_of": f"{WHOLE}\n{RETURNS}",
         "mine": "from base_of import X as Y\nclass X(Y): ...",
     }
-    assert check_files(tmp_path, cache_home, "mine.py:X", **files) == ["BC309"]
+    assert check_files(tmp_path, warm_cache([tmp_path]), "mine.py:X", **files) == ["BC309"]
 
 
 @pytest.mark.exhaustive

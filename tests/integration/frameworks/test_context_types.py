@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers import Mypy
 from backend_contract._conformance.static.checking import check
 from backend_contract._conformance.static.stubs import copy_missing_stubs
+
+if TYPE_CHECKING:
+    from conftest import WarmCache
 
 ANNOTATIONS = {
     "grpc.ServicerContext | fastapi.Request": True,
@@ -33,7 +37,7 @@ def test_stubs(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
+def reports(tmp_path_factory: pytest.TempPathFactory, warm_cache: WarmCache) -> dict[str, Report]:
     """The reports on one class per annotation, from one run."""
     lines = [
         "import fastapi, grpc, grpc.aio, starlette.requests",
@@ -50,7 +54,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
     path = tmp_path_factory.mktemp("contexts") / "mine.py"
     path.write_text("\n".join(lines) + "\n")
     targets = [target for target in find_targets([str(path)]) if isinstance(target, Target)]
-    return dict(zip(ANNOTATIONS, check(targets, Mypy(), None), strict=True))
+    return dict(zip(ANNOTATIONS, check(targets, Mypy(), warm_cache([path.parent])), strict=True))
 
 
 @pytest.mark.parametrize(("annotation", "accepts_both"), ANNOTATIONS.items())

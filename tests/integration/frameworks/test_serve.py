@@ -374,7 +374,9 @@ def test_kill(start: Start) -> None:
     assert again.say("gRPC") == again.say("HTTP") == "hello"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive)]
+)
 def test_graceful_stop(start: Start, number: signal.Signals) -> None:
     """On SIGTERM and SIGINT, the server closes its ports and answers the requests in progress."""
     server = start()
