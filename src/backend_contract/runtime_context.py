@@ -74,22 +74,14 @@ def get_metadata(context: RuntimeServerContextType, key: str) -> str | None:
     kind = _kinds.get(type(known)) or _kind_of(context)  # pyright: ignore[reportUnknownArgumentType] - of any type
     if not wanted.isascii():  # no server accepts such a name
         return next((value for name, value in iter_metadata(context) if name == wanted), None)
-    size = len(wanted)
     # Servers send names in lower case. A context that is made by hand may not.
     if kind == "gRPC":
+        size = len(wanted)
         for name, value in known.invocation_metadata():
             if len(name) == size and name.lower() == wanted:
                 return value if type(value) is str else _as_text(value)
         return None
-    headers: Sequence[tuple[bytes, bytes]] = known.headers.raw
-    sought = wanted.encode()
-    for header, content in headers:  # faster than the comparison below, and usually enough
-        if header == sought:
-            return content.decode("latin-1")
-    for header, content in headers:
-        if len(header) == size and header.lower() == sought:
-            return content.decode("latin-1")
-    return None
+    return _first_header(known.headers.raw, wanted.encode())
 
 
 def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]]:
@@ -114,6 +106,16 @@ def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]
         headers = context.headers.raw
         return ((key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in headers)
     raise _wrong_type(context)
+
+
+def _first_header(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> str | None:
+    for name, value in headers:  # faster than the comparison below, and usually enough
+        if name == wanted:
+            return value.decode("latin-1")
+    for name, value in headers:
+        if len(name) == len(wanted) and name.lower() == wanted:
+            return value.decode("latin-1")
+    return None
 
 
 # The kinds of the classes of contexts met so far. Telling them apart costs more than a lookup.
