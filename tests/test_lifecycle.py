@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -737,6 +739,51 @@ def test_async_stop() -> None:
     assert clause_of(error) == "BC309"
 
 
+@pytest.mark.parametrize("name", ["start_lock", "is_started"])
+@pytest.mark.parametrize("call", [ensure_started, ensure_stopped])
+def test_other_async_member(name: str, call: Callable[[Any], object]) -> None:
+    """An `async` lock or flag is an error, and no coroutine is left to warn of."""
+
+    async def member(_: object) -> None: ...
+
+    kind = type("Async", (NeverStarted,), {})
+    backend = kind()
+    setattr(kind, name, property(member) if name == "is_started" else member)
+    if (name, call) == ("is_started", ensure_stopped):
+        call(backend)  # not started
+        assert backend.calls == []
+    else:
+        with pytest.raises(ContractError) as caught:
+            call(backend)
+        assert clause_of(caught) == ("BC401" if name == "start_lock" else "BC302")
+    gc.collect()  # pytest fails if there is a warning
+
+
+class Awaitable(AbstractContextManager[object]):
+    """A lock that can be awaited too."""
+
+    def __await__(self) -> Iterator[None]:
+        yield None
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize("lock", [None, object(), Awaitable()])
+def test_lock_kinds(lock: Any) -> None:
+    """A lock is anything that `with` accepts, and nothing else."""
+
+    class Locking(Structural):
+        def start_lock(self) -> Any:
+            return lock
+
+    if isinstance(lock, Awaitable):
+        assert ensure_started(Locking()).is_started
+    else:
+        with pytest.raises(BackendStartError, match="must return a context manager") as caught:
+            ensure_started(Locking())
+        assert clause_of(caught) == "BC401"
+
+
 def test_odd_return_value() -> None:
     """A returned value that answers every attribute is not taken for a coroutine."""
 
@@ -791,7 +838,7 @@ def interrupt(backends: tuple[Backend, ...], at: int, phase: str, timeout: float
         if frame.f_code.co_filename not in files:
             return None
         # The first line of `__exit__` has nothing around it that could handle an exception.
-        if armed and event == "line" and frame.f_code.co_name not in ("__exit__", "_release_all"):
+        if armed and event == "line" and frame.f_code.co_name != "__exit__":
             lines += 1
             if lines == at:
                 armed = False
@@ -843,6 +890,64 @@ def test_interrupted_start() -> None:
     assert backend.calls == ["start", "stop"]
 
 
+def test_interrupted_before_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If Ctrl-C arrives while the thread of a deadline starts, `start` is not called later."""
+    late: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if late:
+            return start(thread)
+        late.append(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    backend = Structural()
+    with pytest.raises(KeyboardInterrupt), running(backend, timeout=WAIT):
+        pytest.fail("the body must not run")
+    start(late[0])
+    late[0].join(WAIT)
+    assert backend.calls == []
+
+
+INTERRUPTED_START = """
+import os, signal, threading
+from backend_contract import LocalBackend, running
+
+interrupted, left = threading.Event(), threading.Event()
+
+def interrupt(*_):
+    interrupted.set()
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGINT, interrupt)
+
+class Slow(LocalBackend):
+    def start(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        interrupted.wait(20)
+        left.wait(0.5)
+        super().start()
+
+    def stop(self):
+        print("stopped after start:", self._started)
+        super().stop()
+
+try:
+    with running(Slow(), timeout=20):
+        print("the body must not run")
+except KeyboardInterrupt:
+    print("interrupted")
+left.set()
+"""
+
+
+def test_interrupted_start_with_deadline() -> None:
+    """Ctrl-C propagates when the `start` under way is undone: the process may end then."""
+    run = run_python(INTERRUPTED_START)
+    assert run.stdout.splitlines() == ["stopped after start: True", "interrupted"], run.stderr
+
+
 # Processes and logging.
 
 
@@ -883,6 +988,55 @@ def test_logging(caplog: pytest.LogCaptureFixture) -> None:
     assert levels == ["ERROR", "INFO", "INFO"]
     assert all(record.name == "backend_contract" for record in caplog.records)
     assert all(f"{__name__}.Failing" in record.getMessage() for record in caplog.records)
+
+
+class OddError(Exception):
+    """An exception that cannot be formatted."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no truth value")
+
+    __notes__ = property(__bool__)
+
+
+@pytest.mark.parametrize("name", ["start", "stop"])
+def test_logging_odd_exception(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An exception that the log cannot show propagates unchanged."""
+    failure = OddError()
+    backend = Failing({name: [failure]})
+    with pytest.raises(OddError) as caught, running(backend):
+        pass
+    assert caught.value is failure
+
+
+@pytest.mark.parametrize("name", ["start", "stop"])
+def test_reused_exception(name: str) -> None:
+    """An exception that is raised again and again keeps the traceback of the last call only."""
+    failure = OSError("down")
+    backend = Failing({})
+    lengths = []
+    for _ in range(5):
+        backend.failures[name] = [failure]
+        with pytest.raises(OSError, match="down"), running(backend):
+            pass
+        lengths.append(len(traceback.extract_tb(failure.__traceback__)))
+        ensure_stopped(backend)
+    assert lengths[4] == lengths[1]
+
+
+def test_traceback_of_nested_start() -> None:
+    """The traceback of a backend that another one starts is kept."""
+    inner = Failing({"start": [OSError("down")]})
+
+    class Outer(Structural):
+        def start(self) -> None:
+            ensure_started(inner)
+
+    with pytest.raises(OSError, match="down") as caught:
+        ensure_started(Outer())
+    names = [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)]
+    assert names.count("start_if_needed") == 2
+    assert names[-1] == "start"
 
 
 def test_no_output_without_logging_setup() -> None:

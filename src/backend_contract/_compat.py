@@ -11,9 +11,16 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, cast
 
-__all__ = ["TypeAliasType", "TypeIs", "add_note", "exception_group"]
+__all__ = [
+    "TypeAliasType",
+    "TypeIs",
+    "add_note",
+    "exception_group",
+    "forget_earlier_raises",
+]
 
 if TYPE_CHECKING:
     from typing_extensions import TypeAliasType, TypeIs
@@ -50,3 +57,28 @@ def add_note(failure: BaseException, note: str) -> None:
     notes = cast("list[object]", present) if type(present) is list else []
     if note not in notes:
         attributes["__notes__"] = [*notes, note]  # Python 3.10 has no add_note
+
+
+def forget_earlier_raises() -> None:
+    """Cut from the traceback of a reused exception what earlier calls of the caller left in it.
+
+    What the caller has called itself, directly or not, in this thread stays.
+    """
+    entry = sys.exc_info()[2]
+    caller = entry.tb_frame if entry else None
+    while entry is not None and caller is not None:
+        following = entry.tb_next
+        if (
+            following is not None
+            and following.tb_frame.f_code is caller.f_code
+            and not _is_called_by(following.tb_frame, caller)
+        ):
+            entry.tb_next = following = None
+        entry = following
+
+
+def _is_called_by(frame: FrameType, caller: FrameType) -> bool:
+    current: FrameType | None = frame.f_back
+    while current is not None and current is not caller:
+        current = current.f_back
+    return current is not None

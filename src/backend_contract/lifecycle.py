@@ -32,6 +32,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
+from backend_contract._lifecycle.attempts import is_async
 from backend_contract._lifecycle.running import Running, RunningAsync
 from backend_contract._lifecycle.transitions import (
     START,
@@ -61,7 +62,9 @@ def ensure_started(backend: BackendT, timeout: float | None = None) -> BackendT:
     (BC309), or if ``start_lock`` suppresses its exception (BC403). Raises :class:`ValueError` if
     *timeout* is not a finite number above 0.
     """
-    if backend.is_started is not True:
+    found: object = backend.is_started
+    if found is not True:
+        is_async(found)  # closes a coroutine
         call_method(backend, START, partial(start_if_needed, backend), timeout)
     return backend
 

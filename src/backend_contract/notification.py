@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Any
 
-from backend_contract._compat import add_note, exception_group
+from backend_contract._compat import add_note, exception_group, forget_earlier_raises
 from backend_contract._lifecycle.attempts import is_async
 from backend_contract.errors import ContractError, class_name
 from backend_contract.protocol import Backend
@@ -40,20 +39,10 @@ def notify(
         except Exception as failure:
             # Without the model id: one exception may be raised for thousands of them.
             add_note(failure, f"while notifying {class_name(type(backend))}")
-            _forget_earlier_raises()
+            forget_earlier_raises()
             failures = [*(failures or ()), failure]
     if failures:
         raise exception_group(f"backends failed to handle a request for {model_id!r}", failures)
-
-
-def _forget_earlier_raises() -> None:
-    """Cut from the traceback of a reused exception what earlier calls left, with their contexts."""
-    entry = sys.exc_info()[2]
-    while entry is not None:
-        following = entry.tb_next
-        if following is not None and following.tb_frame.f_code is notify.__code__:
-            entry.tb_next = following = None
-        entry = following
 
 
 def _async_handler(backend: Backend) -> ContractError:

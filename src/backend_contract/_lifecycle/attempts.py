@@ -7,6 +7,7 @@ import threading
 import types
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Any, TypeAlias, cast
 
 __all__ = ["Attempt", "Call", "call_async", "call_within", "is_async"]
@@ -51,14 +52,17 @@ def call_within(seconds: float, call: Call, attempt: Attempt) -> bool:
     """Call *call* in a daemon thread; return whether it ended within *seconds*.
 
     An exception of *call* propagates unchanged. If the time is over, or if the caller is
-    interrupted, *attempt* is given up.
+    interrupted, *attempt* is given up; an interruption propagates when the call has ended.
     """
     ended = threading.Event()
-    failures = _in_thread(call, attempt, ended.set)
+    until = monotonic() + seconds
     try:
+        failures = _in_thread(call, attempt, ended.set)
         in_time = ended.wait(seconds)
     except BaseException:
         attempt.give_up()
+        if attempt.has_begun:  # the process may end now, and the thread with it
+            ended.wait(max(0, until - monotonic()))
         raise
     if not in_time and attempt.give_up():
         return False
@@ -119,7 +123,7 @@ def _in_thread(call: Call, attempt: Attempt, on_end: Callable[[], None]) -> list
 
 
 def is_async(returned: object) -> bool:
-    """Return whether a call was that of an ``async`` member, by what it returned.
+    """Return whether a member is ``async``, by what a call or an attribute of it gave.
 
     A coroutine is closed, so that Python does not warn that it was never awaited.
     """

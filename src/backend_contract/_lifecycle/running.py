@@ -166,7 +166,10 @@ class Running(_Holds[BackendT], AbstractContextManager[tuple[BackendT, ...]]):
             raise
 
     def __exit__(self, *_: object) -> None:
-        self._release_all()
+        try:
+            self._release_each()
+        finally:  # Ctrl-C may have come before the first line of the call
+            self._release_all()
 
 
 class RunningAsync(_Holds[BackendT], AbstractAsyncContextManager[tuple[BackendT, ...]]):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from backend_contract._compat import add_note
+from backend_contract._compat import add_note, forget_earlier_raises
 from backend_contract._lifecycle.attempts import Attempt, Call, call_within, is_async
 from backend_contract.errors import BackendStartError, BackendStopError, ContractError, class_name
 from backend_contract.protocol import Backend
@@ -94,11 +94,7 @@ def stop_if_needed(backend: Backend) -> None:
 def start(backend: Backend) -> None:
     """Start *backend*, whose lock is held, and which is not started."""
     try:
-        with _recorded(backend, START):
-            call: Callable[[], object] = backend.start
-            _require_synchronous(call(), backend, START)
-            if not is_started(backend):
-                raise _violation(backend, START, "BC302")
+        _call(backend, START)
     except BaseException as failure:
         # Interrupted, it may have taken something without having set the flag.
         if is_started(backend) or not isinstance(failure, Exception):
@@ -118,24 +114,24 @@ def _undo_start(backend: Backend, failure: BaseException) -> None:
 
 def stop(backend: Backend) -> None:
     """Stop *backend*, whose lock is held."""
-    with _recorded(backend, STOP):
-        call: Callable[[], object] = backend.stop
-        _require_synchronous(call(), backend, STOP)
-        if is_started(backend):
-            raise _violation(backend, STOP, "BC303")
+    _call(backend, STOP)
 
 
-@contextmanager
-def _recorded(backend: Backend, method: Method) -> Generator[None, None, None]:
-    """Log the duration and the failure of the block, and name the backend in a note on it."""
+def _call(backend: Backend, method: Method) -> None:
+    """Call *method*. Log its duration or failure, and name the backend in a note on a failure."""
     name = class_name(type(backend))
     began = perf_counter()
     try:
-        yield
+        call: Callable[[], object] = getattr(backend, method.name)
+        _require_synchronous(call(), backend, method)
+        if is_started(backend) is not (method is START):
+            raise _violation(backend, method, "BC302" if method is START else "BC303")
     except BaseException as failure:
         add_note(failure, f"while {method.gerund} {name}")
+        forget_earlier_raises()
         took = perf_counter() - began
-        _logger().error("%s %s failed after %.3f s", method.gerund, name, took, exc_info=failure)
+        with suppress(Exception):  # a handler may fail on an odd exception, which has to propagate
+            _logger().error("%s %s failed after %.3f s", method.gerund, name, took, exc_info=True)
         raise
     _logger().info("%s %s took %.3f s", method.gerund, name, perf_counter() - began)
 
@@ -152,7 +148,7 @@ def _logger() -> Logger:
 def under_lock(backend: Backend, method: Method, call: Callable[[], None]) -> None:
     """Call *call* while holding the lock. Raises if the lock suppresses its exception."""
     returned = False
-    with backend.start_lock():
+    with _lock(backend, method):
         call()
         returned = True
     if not returned:
@@ -162,6 +158,19 @@ def under_lock(backend: Backend, method: Method, call: Callable[[], None]) -> No
             f"{class_name(type(backend))}.start_lock() suppressed the exception raised by "
             f"{method.name}(); its `__exit__` must not return a true value",
         )
+
+
+def _lock(backend: Backend, method: Method) -> AbstractContextManager[object]:
+    lock = backend.start_lock()
+    if not hasattr(type(lock), "__enter__"):
+        is_async(lock)  # closes a coroutine
+        raise _contract_error(
+            method,
+            "BC401",
+            f"{class_name(type(backend))}.start_lock() must return a context manager, got "
+            f"{class_name(type(lock))}",
+        )
+    return lock
 
 
 def _require_synchronous(returned: object, backend: Backend, method: Method) -> None:
@@ -198,6 +207,7 @@ def holds_lock(backend: Backend) -> bool:
     """Return whether this thread holds the lock; ``False`` if the lock cannot tell."""
     lock: object = backend.start_lock()
     if not isinstance(lock, _RLOCK):
+        is_async(lock)  # closes a coroutine
         return False
     try:
         threading.Condition(lock).notify()  # raises unless this thread holds the lock
@@ -211,13 +221,18 @@ _RLOCK = type(threading.RLock())
 
 def is_started(backend: Backend) -> bool:
     """Read the flag again: a type checker would assume the value from before ``start``."""
-    return backend.is_started is True
+    found: object = backend.is_started
+    if found is True:
+        return True
+    is_async(found)  # closes a coroutine
+    return False
 
 
 def _violation(backend: Backend, method: Method, clause_id: str) -> ContractError:
     from backend_contract.clauses import CLAUSES
 
-    found = backend.is_started
+    found: object = backend.is_started
+    is_async(found)  # closes a coroutine
     fix = "Make it a property." if callable(found) else CLAUSES[clause_id].fix
     return _contract_error(
         method,
