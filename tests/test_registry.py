@@ -195,6 +195,8 @@ def test_empty_repr(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", "BC103"),
         ("mine", "BC103"),
         ("Mine", "BC103"),
+        (" MINE", "BC103"),
+        ("MINE\n", "BC103"),
         ("ÿ", "BC103"),  # sorts before its upper case
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
@@ -526,8 +528,13 @@ def test_registered_first(install: Install) -> None:
         ("broken:Cluster", "", "AttributeError: "),
         ("not_there:Cluster", "", "ModuleNotFoundError: No module named 'not_there'"),
         ("broken:Cluster", "1 / 0", "ZeroDivisionError: division by zero"),
+        (
+            "broken:Cluster",
+            "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})",
+            "1.5: Odd",
+        ),
     ],
-    ids=["import", "syntax", "attribute", "module", "exception"],
+    ids=["import", "syntax", "attribute", "module", "exception", "not printable"],
 )
 def test_broken_plugin(install: Install, value: str, text: str, reason: str) -> None:
     """An entry point that cannot be loaded is an error that names it, and affects no other."""
@@ -546,7 +553,15 @@ def test_broken_plugin(install: Install, value: str, text: str, reason: str) -> 
 @pytest.mark.parametrize(
     ("text", "reason", "clause"),
     [
-        ("Cluster = 3", "expected a class, got 3", None),
+        ("Cluster = 3", "expected a class, got an instance of builtins.int", None),
+        (
+            (
+                "class Kind(type):\n    def __getattr__(cls, name): raise SystemExit('odd')\n\n\n"
+                "class Cluster(metaclass=Kind): ..."
+            ),
+            "'CLUSTER' is not in .*: SystemExit: odd",
+            None,
+        ),
         (PLUGIN.replace('"CLUSTER"', '"OTHER"'), "has the backend_type 'OTHER'", None),
         (PLUGIN.replace('"CLUSTER"', '"AN"'), "has the backend_type 'AN'", None),
         (PLUGIN.replace('"CLUSTER"', '"Cluster"'), r"a_plugin\.Cluster", "BC103"),
@@ -554,7 +569,16 @@ def test_broken_plugin(install: Install, value: str, text: str, reason: str) -> 
         (PLUGIN + "    def start(self, timeout): ...", "`start`.*timeout", "BC309"),
         (PLUGIN + "    def __init__(self): ...", "`__init__`", "BC201"),
     ],
-    ids=["not a class", "longer", "shorter", "lower case", "member", "call", "constructor"],
+    ids=[
+        "not a class",
+        "metaclass",
+        "longer",
+        "shorter",
+        "lower case",
+        "member",
+        "call",
+        "constructor",
+    ],
 )
 def test_rejected_plugin(install: Install, text: str, reason: str, clause: str | None) -> None:
     """What an entry point loads is rejected like a registration, and also if named otherwise."""
@@ -922,3 +946,20 @@ def test_configuration_that_cannot_be_copied() -> None:
         BackendRegistry().create("LOCAL", {"lock": threading.Lock()})
     shared = {"a": 1}
     assert BackendRegistry().create("LOCAL", {"x": shared, "y": shared}) is not None
+
+
+@pytest.mark.parametrize("wrap", [lambda value: {"more": value}, lambda value: [value]])
+def test_deep_configuration(wrap: Callable[[object], object]) -> None:
+    """A configuration that is nested too deeply names its key; an unusually deep one is fine."""
+
+    def nested(levels: int) -> dict[str, object]:
+        value: object = 1
+        for _ in range(levels):
+            value = wrap(value)
+        return {"deep": value}
+
+    assert BackendRegistry().create("LOCAL", nested(150)) is not None
+    with pytest.raises(TypeError, match=r"configuration\.deep.* is nested deeper than 200 levels"):
+        BackendRegistry().create("LOCAL", nested(5000))
+    with pytest.raises(RegistryError, match=r"\[0\] config: .*nested deeper"):
+        BackendRegistry().create_all([{"type": "LOCAL", "config": nested(5000)}])

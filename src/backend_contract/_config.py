@@ -12,6 +12,9 @@ from backend_contract.protocol import ConfigType
 __all__ = ["as_config", "merged"]
 
 
+_DEEPEST = 200  # aconfig raises RecursionError somewhat later
+
+
 def as_config(config: object) -> ConfigType:
     """Return *config* itself if it is an ``aconfig.Config``, otherwise a new one with its content.
 
@@ -48,6 +51,8 @@ def _plain_copy(value: Any, place: str = "the configuration", around: tuple[int,
     """Copy *value* into plain dicts and lists: an immutable configuration cannot be merged into."""
     if id(value) in around:
         raise TypeError(f"{place} contains itself; a configuration must be a tree")
+    if len(around) > _DEEPEST:
+        raise TypeError(f"{place} is nested deeper than {_DEEPEST} levels")
     around = (*around, id(value))
     if isinstance(value, Mapping):
         mapping = cast("Mapping[object, Any]", value)

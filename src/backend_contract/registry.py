@@ -208,13 +208,16 @@ class BackendRegistry:
             raise
         except BaseException as error:  # a native extension may raise its own kind
             raise RegistryError(
-                f"the backend {name!r} cannot be loaded from {place}: "
-                f"{type(error).__name__}: {error}"
+                f"the backend {name!r} cannot be loaded from {place}: {_describe(error)}"
             ) from error
         try:
             own_name = usable_name(cls)
-        except TypeError as error:
-            raise RegistryError(f"the backend {name!r} is not in {place}: {error}") from error
+        except (KeyboardInterrupt, RegistryError):
+            raise
+        except BaseException as error:  # a metaclass may raise anything
+            raise RegistryError(
+                f"the backend {name!r} is not in {place}: {_describe(error)}"
+            ) from error
         if own_name != name:
             raise RegistryError(
                 f"{place} is named {name!r}, but {class_name(cls)} has the backend_type "
@@ -265,12 +268,14 @@ def usable_name(cls: object) -> str:
     from backend_contract.clauses import CLAUSES
 
     if not isinstance(cls, type):
-        raise TypeError(f"expected a class, got {cls!r}")
+        raise TypeError(f"expected a class, got an instance of {class_name(type(cls))}")
     name: object = getattr(cls, "backend_type", None)
     if not isinstance(name, str):
         problems = {"BC102": f"`backend_type` is {name!r} on the class, expected a str"}
-    elif not name.strip() or name != name.upper():
-        problems = {"BC103": f"`backend_type` is {name!r}, expected upper case"}
+    elif not name or name != name.strip().upper():
+        problems = {
+            "BC103": f"`backend_type` is {name!r}, expected upper case and no blanks around"
+        }
     else:
         problems = find_problems(cls)
     if problems:
@@ -278,6 +283,13 @@ def usable_name(cls: object) -> str:
         clause = CLAUSES[clause_id]
         raise RegistryError(f"{class_name(cls)}: {problem}. {clause.fix}", clause=clause)
     return cast("str", name)
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # its `__str__` raises
+        return type(error).__name__
 
 
 def _describe_entry_point(entry_point: EntryPointType) -> str:
