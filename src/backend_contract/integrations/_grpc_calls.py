@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from backend_contract._lifecycle.attempts import is_async
 from backend_contract.integrations._request_scope import as_model_id
 from backend_contract.notification import notify
 from backend_contract.protocol import Backend
@@ -43,7 +44,10 @@ class ModelIdOf:
             case str(field):
                 return as_model_id(getattr(message, field, None))
             case find:
-                return as_model_id(find(message, context))
+                found = find(message, context)
+                if is_async(found):
+                    raise TypeError(f"model_id must not be async, got {find!r}")
+                return as_model_id(found)
 
 
 def notify_of(

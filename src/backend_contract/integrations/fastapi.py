@@ -82,7 +82,10 @@ def notify_backends(
             call = functools.partial(notify, untold, model, connection)
             await anyio.to_thread.run_sync(scope.run, call, limiter=threads)
         except _GROUP as failure:
-            raise _first_http_exception(failure) or failure from failure
+            answer = _first_http_exception(failure)
+            if answer is None:
+                raise
+            raise answer from failure
         restore(scope)
 
     return notify_of_request

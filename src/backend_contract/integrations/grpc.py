@@ -39,8 +39,8 @@ class BackendInterceptor(grpc.ServerInterceptor):
     (``"model_name"`` for KServe), or a function of the request message and the context. By default
     it is the metadata ``mm-model-id``, as in Caikit. Backends receive the id as a ``str``. Calls
     for which it is ``None``, empty or absent (health checks, reflection) are served without
-    notifying any backend. For a stream of requests the first message counts, which is read ahead;
-    if there is none, no backend is notified.
+    notifying any backend. With *model_id*, the first message of a stream of requests counts. It is
+    read ahead; if there is none, no backend is notified.
 
     Context variables (:mod:`contextvars`) that a backend sets are seen by the handler of that call,
     up to its last response, and by no other call.

@@ -87,7 +87,9 @@ class BackendInterceptor(grpc.aio.ServerInterceptor):
 
         def prepare(request: Any, context: Any) -> tuple[Any, Any]:
             view = ServicerContextView(context)
-            request = notify_of(request, view, streamed, self._model_id, self._backends)
+            request = self._notify(request, view, streamed)
+            if view.aborted_with is not None:
+                context.abort(*view.aborted_with)
             return request, context
 
         return NotifyingBehavior(behavior, prepare, kind.endswith("_stream"))
@@ -104,15 +106,21 @@ class BackendInterceptor(grpc.aio.ServerInterceptor):
         loop = asyncio.get_running_loop()
         view = ServicerContextView(context, loop)
         scope = contextvars.copy_context()
-        call = functools.partial(notify_of, message, view, False, self._model_id, self._backends)
-        try:
-            await loop.run_in_executor(self._threads, scope.run, call)
-        except Exception:
-            if view.aborted_with is not None:
-                await context.abort(*view.aborted_with)
-            raise
+        call = functools.partial(self._notify, message, view, False)
+        await loop.run_in_executor(self._threads, scope.run, call)
+        if view.aborted_with is not None:
+            await context.abort(*view.aborted_with)
         restore(scope)
         return request, context
+
+    def _notify(self, request: Any, view: ServicerContextView, streamed: bool) -> Any:
+        """Notify the backends in this thread. An abort counts, whatever they raise or suppress."""
+        try:
+            return notify_of(request, view, streamed, self._model_id, self._backends)
+        except Exception:
+            if view.aborted_with is None:
+                raise
+            return request
 
 
 class _ReadAhead:
@@ -243,8 +251,6 @@ class ServicerContextView(grpc.ServicerContext):
 
     def abort(self, code: grpc.StatusCode, details: str, trailing_metadata: Any = ()) -> NoReturn:
         """End the call with *code* and *details*. Always raises."""
-        if self._loop is None:
-            self._context.abort(code, details, trailing_metadata)
         if code is grpc.StatusCode.OK:
             details, code = "", grpc.StatusCode.UNKNOWN  # as a synchronous server does
         self.aborted_with = (code, details, trailing_metadata)

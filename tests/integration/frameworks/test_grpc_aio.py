@@ -7,7 +7,7 @@ import gc
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -269,6 +269,28 @@ def test_empty_stream(style: type[Any]) -> None:
     assert router.told == []
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_async_model_id(style: type[Any]) -> None:
+    """An `async` function cannot name the model: the call fails, and nobody is told."""
+    router = Router()
+
+    async def find(message: bytes, context: grpc.ServicerContext) -> str:
+        return "model"
+
+    async def run() -> str | None:
+        interceptor = grpc_aio.BackendInterceptor([router], find)
+        async with aio_channel(style(), interceptor) as channel:
+            with pytest.raises(grpc.RpcError) as caught:
+                await ask(channel, "once")
+            failure: Any = caught.value
+            details: str | None = failure.details()
+            return details
+
+    assert "model_id must not be async" in (asyncio.run(run()) or "")
+    assert router.told == []
+    gc.collect()  # pytest fails if a coroutine was never awaited
+
+
 @pytest.mark.parametrize(
     ("value", "told"), [("m", ["m"]), (7, ["7"]), (b"m", ["m"]), ("", []), (None, [])]
 )
@@ -304,6 +326,14 @@ class Denying(LocalBackend):
         runtime_context.abort(grpc.StatusCode.PERMISSION_DENIED, "not this route")
 
 
+class Suppressing(Denying):
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        with suppress(Exception):
+            super().handle_runtime_context(model_id, runtime_context)
+
+
 class Failing(LocalBackend):
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
@@ -313,7 +343,11 @@ class Failing(LocalBackend):
 
 @pytest.mark.parametrize(
     ("backend", "code"),
-    [(Denying, grpc.StatusCode.PERMISSION_DENIED), (Failing, grpc.StatusCode.UNKNOWN)],
+    [
+        (Denying, grpc.StatusCode.PERMISSION_DENIED),
+        (Suppressing, grpc.StatusCode.PERMISSION_DENIED),
+        (Failing, grpc.StatusCode.UNKNOWN),
+    ],
 )
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("style", STYLES)

@@ -363,6 +363,21 @@ def test_http_failing_backend() -> None:
         assert get(port, "/")[0] == 200
 
 
+def test_http_failure_is_not_its_own_cause() -> None:
+    """What an exception handler gets has no cause, so that reports of causes end."""
+    app = application(notify_backends([Recorder(fail)]))
+    handled: list[Exception] = []
+
+    @app.exception_handler(Exception)
+    async def handle(request: object, failure: Exception) -> fastapi.Response:
+        handled.append(failure)
+        return fastapi.Response(status_code=503)
+
+    with http_server(app) as port:
+        assert get(port, "/models/model")[0] == 503
+    assert [failure.__cause__ for failure in handled] == [None]
+
+
 def test_http_blocking_backend() -> None:
     """A backend that blocks delays only its own request."""
     hanging = Hanging()
