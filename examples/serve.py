@@ -107,7 +107,7 @@ class Runtime:
     @contextmanager
     def serving(self) -> Iterator[Ports]:
         """Serve requests while in the block; on exit, wait for requests in progress."""
-        grace_period: int = self.config.get("grace_period", 10)
+        grace_period = grace_period_of(self.config)
         rpc_server = grpc.server(
             ThreadPoolExecutor(16),
             interceptors=[BackendInterceptor(self.backends)],
@@ -179,6 +179,7 @@ def read_config(path: Path) -> aconfig.Config:
         if "://" in str((config.get(server) or {}).get("port")):
             config[server].port = written[server].port
         port_of(config, server, 0)
+    grace_period_of(config)
     return config
 
 
@@ -187,6 +188,14 @@ def port_of(config: aconfig.Config, server: str, default: int) -> int:
     value = (config.get(server) or {}).get("port", default)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
         raise ValueError(f"{server}.port: expected a number from 0 to 65535, got {value!r}")
+    return value
+
+
+def grace_period_of(config: aconfig.Config) -> int:
+    """Return the grace period in seconds. Raises :class:`ValueError` if it is not a number."""
+    value = config.get("grace_period", 10)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"grace_period: expected a number of whole seconds, got {value!r}")
     return value
 
 

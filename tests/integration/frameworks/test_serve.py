@@ -106,6 +106,18 @@ def test_port_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (config.grpc.port, config.http.port) == (4321, 5678)
 
 
+@pytest.mark.parametrize("value", ["soon", "-1", "1.5", "true"])
+def test_invalid_grace_period(
+    value: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grace period that is not one ends with status 2 and the key, before anything starts."""
+    monkeypatch.setenv("GRACE_PERIOD", value)
+    with pytest.raises(SystemExit) as exit_:
+        serve.main(["--self-test"])
+    assert exit_.value.code == 2
+    assert "grace_period: expected a number of whole seconds" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("in_environment", [False, True], ids=["file", "environment"])
 @pytest.mark.parametrize("port", ["eighty", "65536", "-1", "80.5", "true", ""])
 def test_invalid_port(
