@@ -8,7 +8,8 @@ its backend itself, can share one backend without knowing of each other.
 The time includes waiting for the lock. If a call does not end in time,
 :class:`~backend_contract.BackendStartError` or :class:`~backend_contract.BackendStopError` is
 raised. The call itself cannot be interrupted: a late start is stopped when it ends, and a late stop
-goes on.
+goes on. Ctrl-C during a start propagates when the start has ended and is undone, or the time is
+over.
 
 *While holding the lock.* With a :class:`~backend_contract.BackendBase`, whose lock is re-entrant,
 every function here may be called while holding ``start_lock()``, except :func:`running_async` and
@@ -59,8 +60,8 @@ def ensure_started(backend: BackendT, timeout: float | None = None) -> BackendT:
     and a later call retries. If ``start`` raises after setting the flag, the backend is stopped.
     Raises :class:`BackendStartError` if ``start`` does not end within *timeout* seconds, and, with
     the clause, if it returns and ``is_started`` is not ``True`` (BC302), if it is ``async``
-    (BC309), or if ``start_lock`` suppresses its exception (BC403). Raises :class:`ValueError` if
-    *timeout* is not a finite number above 0.
+    (BC309), or if ``start_lock`` returns no context manager (BC401) or suppresses its exception
+    (BC403). Raises :class:`ValueError` if *timeout* is not a finite number above 0.
     """
     found: object = backend.is_started
     if found is not True:
@@ -78,8 +79,9 @@ def ensure_stopped(backend: Backend, timeout: float | None = None) -> None:
     An exception of ``stop`` propagates, with a note that names the backend; the lock is then free,
     and a later call retries. Raises :class:`BackendStopError` if ``stop`` does not end within
     *timeout* seconds, and, with the clause, if it returns and ``is_started`` is ``True`` (BC303),
-    if it is ``async`` (BC309), or if ``start_lock`` suppresses its exception (BC403). Raises
-    :class:`ValueError` if *timeout* is not a finite number above 0.
+    if it is ``async`` (BC309), or if ``start_lock`` returns no context manager (BC401) or
+    suppresses its exception (BC403). Raises :class:`ValueError` if *timeout* is not a finite number
+    above 0.
     """
     call_method(backend, STOP, lambda _: stop_if_needed(backend), timeout)
 
