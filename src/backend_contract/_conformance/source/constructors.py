@@ -362,8 +362,8 @@ def _of_attributes(source: ClassSource) -> Defect | None:
     state = _constructed(source)
     if state is None:
         return Defect(True, "the constructor always raises or exits")
-    for name in _read_only_names(source, state):
-        return Defect(True, f"the constructor assigns `{name}`, a property without a setter")
+    for name, why in _not_assignable(source, state):
+        return Defect(True, f"the constructor assigns `{name}`, {why}")
     return _of_missing(source, state, _needed(source, state))
 
 
@@ -406,14 +406,45 @@ def _is_abbreviated(source: ClassSource) -> bool:
     return init is not None and is_stub(init[1]) and not is_ours
 
 
-def _read_only_names(source: ClassSource, state: State) -> Iterator[str]:
-    """Yield the properties without a setter that a constructor of the lineage assigns."""
-    for cls in source.known_lineage:
-        method = cls.in_body.get("__init__")
-        if isinstance(method, Function):
-            for name in sorted(_stored(method) & state.always - {"backend_type"}):
-                if _is_read_only(source, name):
-                    yield name
+def _not_assignable(source: ClassSource, state: State) -> Iterator[tuple[str, str]]:
+    """Yield what the constructor assigns although it cannot, and why."""
+    decorators = [(each, cls) for cls in source.known_lineage for each in cls.node.decorator_list]
+    is_frozen = any(_is_frozen(*each) for each in decorators)
+    slots = _slots(source)
+    for name in sorted(state.assigned):
+        if is_frozen:
+            yield name, "and instances are frozen"
+        elif name != "backend_type" and _is_read_only(source, name):
+            yield name, "a property without a setter"
+        elif slots is not None and name not in slots | _given_by_classes(source):
+            yield name, "which is not in `__slots__`"
+
+
+def _is_frozen(decorator: ast.expr, source: ClassSource) -> bool:
+    """Return whether a decorator makes instances that raise if an attribute is assigned."""
+    if not _is_dataclass(decorator, source):
+        return False
+    keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
+    callee = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return unparse(callee).rpartition(".")[2] == "frozen" or any(
+        each.arg == "frozen" and isinstance(each.value, ast.Constant) and each.value.value is True
+        for each in keywords
+    )
+
+
+def _slots(source: ClassSource) -> set[str] | None:
+    """Return the only attributes that instances may have; ``None`` if they may have any."""
+    names: set[str] = set()
+    for cls in source.lineage:
+        match cls and cls.in_body.get("__slots__"):
+            case ast.Assign(value=ast.Tuple(elts=parts) | ast.List(elts=parts)) if cls is not None:
+                texts = {getattr(each, "value", None) for each in parts}
+                if "__dict__" in texts or not all(isinstance(each, str) for each in texts):
+                    return None
+                names |= {str(each) for each in texts}
+            case _:
+                return None
+    return names
 
 
 def _is_read_only(source: ClassSource, name: str) -> bool:

@@ -7,15 +7,17 @@ Whatever cannot be followed, and might assign an attribute, makes the result unk
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import definition_of, dotted_name
+from backend_contract._conformance.source.evaluation.scopes import Binding
 from backend_contract._conformance.source.modules import ClassSource, Function, Module
 from backend_contract._conformance.source.parsing import children, unparse
 
-__all__ = ["State", "Walker", "is_stub", "is_super", "nodes_of"]
+__all__ = ["State", "Walker", "is_stub", "is_super", "nodes_of", "signature_of"]
 
 _MAX_DEPTH = 20
 _MAX_CALLS = 500
@@ -33,10 +35,12 @@ class State(NamedTuple):
     maybe: frozenset[str] = frozenset()
     is_unknown: bool = False
     """Whether something that cannot be followed may have assigned others."""
+    assigned: frozenset[str] = frozenset()
+    """Those of ``always`` that plain assignments gave it."""
 
     def having(self, name: str) -> State:
-        """Return the state after an assignment."""
-        return State(self.always | {name}, self.maybe | {name}, self.is_unknown)
+        """Return the state with one more attribute."""
+        return self._replace(always=self.always | {name}, maybe=self.maybe | {name})
 
     def without(self, name: str) -> State:
         """Return the state after a deletion."""
@@ -54,7 +58,8 @@ def _join(states: Iterable[State | None]) -> State | None:
         return None
     always = known[0].always.intersection(*(state.always for state in known))
     maybe = frozenset[str]().union(*(state.maybe for state in known))
-    return State(always, maybe, any(state.is_unknown for state in known))
+    assigned = known[0].assigned.intersection(*(state.assigned for state in known))
+    return State(always, maybe, any(state.is_unknown for state in known), assigned)
 
 
 @lru_cache(maxsize=2**14)
@@ -114,18 +119,34 @@ class Walker:
 
     def call(self, name: str, state: State, lineage: Sequence[ClassSource | None]) -> State | None:
         """Return the state after a call of the method *name* that *lineage* finds first."""
-        for source in lineage:
+        for number, source in enumerate(lineage, start=1):
             if source is None:
                 return state.unknown()
-            statement = source.in_body.get(name)
             generated = self._generated(source) if name == "__init__" else None
             if generated is not None:
                 return self._generate(generated, state)
-            if isinstance(statement, Function):
-                return self.run(source, statement, state, _first_parameter(statement))
-            if statement is not None:
-                return state.unknown()
+            alternatives = source.scope.bindings.get(name)
+            if alternatives is not None:
+                behind = lineage[number:]
+                return _join(
+                    [self._of_binding(source, each, name, state, behind) for each in alternatives]
+                )
         return state
+
+    def _of_binding(
+        self,
+        source: ClassSource,
+        binding: Binding | None,
+        name: str,
+        state: State,
+        behind: Sequence[ClassSource | None],
+    ) -> State | None:
+        """Return the state after a call of one of the definitions that the class body may have."""
+        if binding is None:
+            return self.call(name, state, behind)
+        if isinstance(binding.statement, Function):
+            return self.run(source, binding.statement, state, _first_parameter(binding.statement))
+        return state.unknown()
 
     def _generate(self, generated: Generated, state: State) -> State | None:
         after: State | None = state
@@ -179,6 +200,8 @@ class _Path:
         """The states at each ``break`` and ``continue``."""
         self._imported: dict[str, str] = {}
         """The full names of what the function imports."""
+        self._has_raised = False
+        """Whether the last method that was called raises in any case."""
 
     def follow(self, body: Iterable[ast.stmt], state: State | None) -> State | None:
         for statement in body:
@@ -215,8 +238,13 @@ class _Path:
                 return self._later(node.body, state)
             case ast.ClassDef():
                 return state
-            case ast.Expr(value=ast.Call() as call) if self._exits(call):
+            case ast.Expr(value=ast.Call() as call) if self._exits(call) or self._is_rejected(call):
                 return None
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=subject))) if is_super(
+                subject
+            ) or self._is_instance(subject):
+                after = self._simple(node, state)
+                return None if self._has_raised else after
             case ast.Import(names=names):
                 self._imported |= {each.asname or each.name: each.name for each in names}
                 return state
@@ -239,6 +267,29 @@ class _Path:
             return ".".join([self._imported[parts[0]], *parts[1:]]) in _EXITS
         found = definition_of(call.func, self.owner.module, self.owner.modules)
         return found is not None and found.module is None and found.name in _EXITS
+
+    def _is_rejected(self, call: ast.Call) -> bool:
+        """Return whether the next class does not take the arguments of ``super().__init__``."""
+        func = call.func
+        if not (
+            isinstance(func, ast.Attribute) and func.attr == "__init__" and is_super(func.value)
+        ):
+            return False
+        if unparse(func.value) != "super()" or not _has_plain_arguments(call):
+            return False
+        for source in self.walker.after(self.owner):
+            if source is None or source.node.decorator_list or _is_protocol(source):
+                return False
+            alternatives = source.scope.bindings.get("__init__")
+            if alternatives is not None:
+                functions = [each and each.statement for each in alternatives]
+                return all(
+                    isinstance(each, Function)
+                    and not each.decorator_list
+                    and not _takes(each, call)
+                    for each in functions
+                )
+        return bool(call.args or call.keywords)  # `object` takes none
 
     def _if(
         self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], state: State
@@ -322,7 +373,9 @@ class _Path:
     def _assign(self, target: ast.expr | None, state: State) -> State:
         match target:
             case ast.Attribute(value=value, attr=name) if self._is_instance(value):
-                return state.unknown() if name == "__dict__" else state.having(name)
+                if name == "__dict__":
+                    return state.unknown()
+                return state.having(name)._replace(assigned=state.assigned | {name})
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 for each in elements:
                     state = self._assign(each, state)
@@ -358,6 +411,7 @@ class _Path:
     def _call(self, node: ast.Call, state: State) -> State:
         for argument in (*node.args, *(each.value for each in node.keywords)):
             state = self._value(argument, state)
+        self._has_raised = False
         if is_super(node):
             return state.unknown()  # kept, or given to something
         func = node.func
@@ -389,8 +443,8 @@ class _Path:
 
     def _continue(self, name: str, state: State, lineage: Sequence[ClassSource | None]) -> State:
         after = self.walker.call(name, state, lineage)
-        # A path that always raises ends: nothing behind it needs an attribute.
-        return state.unknown() if after is None else after
+        self._has_raised = after is None
+        return after or state.unknown()
 
     def _with_instance(self, node: ast.Call, state: State) -> State:
         """Return the state after the instance was passed to a function."""
@@ -425,6 +479,57 @@ class _Path:
         owner.bases = ()  # their names may mean something else in that module
         after = self.walker.run(owner, function, state, names)
         return state.unknown() if after is None else after
+
+
+def _has_plain_arguments(call: ast.Call) -> bool:
+    is_starred = any(isinstance(each, ast.Starred) for each in call.args)
+    return not is_starred and all(each.arg is not None for each in call.keywords)
+
+
+def _is_protocol(source: ClassSource) -> bool:
+    """Return whether a class is a Protocol, to which Python gives a constructor that takes all."""
+    return any("Protocol" in unparse(base) for base in source.node.bases)
+
+
+def _takes(function: Function, call: ast.Call) -> bool:
+    """Return whether a method takes the arguments of a call."""
+    try:
+        signature_of(function.args).bind(
+            None, *call.args, **{k.arg or "": k for k in call.keywords}
+        )
+    except TypeError:
+        return False
+    except ValueError:
+        pass
+    return True
+
+
+def signature_of(arguments: ast.arguments) -> inspect.Signature:
+    """Return the parameters as :mod:`inspect` has them, to bind arguments to them.
+
+    Raises :class:`ValueError` if Python rejects them.
+    """
+    kinds = inspect.Parameter
+    positional = [*arguments.posonlyargs, *arguments.args]
+    required = len(positional) - len(arguments.defaults)
+    parameters = [
+        kinds(
+            each.arg,
+            kinds.POSITIONAL_ONLY
+            if number < len(arguments.posonlyargs)
+            else kinds.POSITIONAL_OR_KEYWORD,
+            default=kinds.empty if number < required else None,
+        )
+        for number, each in enumerate(positional)
+    ]
+    if arguments.vararg:
+        parameters.append(kinds(arguments.vararg.arg, kinds.VAR_POSITIONAL))
+    for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        given = kinds.empty if default is None else None
+        parameters.append(kinds(each.arg, kinds.KEYWORD_ONLY, default=given))
+    if arguments.kwarg:
+        parameters.append(kinds(arguments.kwarg.arg, kinds.VAR_KEYWORD))
+    return inspect.Signature(parameters)
 
 
 def _is_target(node: ast.expr) -> bool:

@@ -1138,3 +1138,142 @@ class AbstractWithoutItsMetaclass(Whole):  # ok
 class AbstractWithItsMetaclass(Whole, ABC):  # BC201
     @abstractmethod
     def close(self) -> None: ...
+
+
+class PassesToObject:  # BC201
+    backend_type = "OBJECT"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)  # type: ignore[call-arg]
+        self.is_started = False
+
+    def register_config(self, config: aconfig.Config) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def start_lock(self) -> AbstractContextManager[object]: ...
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+class InheritsPassesToObject(PassesToObject):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+
+
+class PassesToObjectOrNot(Whole):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        try:
+            super().__init__(config, 1)  # type: ignore[call-arg]
+        except TypeError:
+            super().__init__(config)
+
+
+class PassesNothingToObject(Whole):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__()
+
+
+class PassesTooMuch(LocalBackend):  # BC201
+    backend_type = "MUCH"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__("MUCH", config)  # type: ignore[call-arg]
+
+
+class PassesOtherName(LocalBackend):  # BC201
+    backend_type = "NAME"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(settings=config)  # type: ignore[call-arg]
+
+
+class Passing:
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)  # type: ignore[call-arg]
+
+
+class PassesToTheNext(Passing, LocalBackend):  # ok
+    backend_type = "NEXT"
+
+
+class TwoConstructors(LocalBackend):  # BC201u
+    backend_type = "TWO"
+    if sys.argv:
+
+        def __init__(self, config: aconfig.Config | None = None) -> None:
+            super().__init__(config)
+
+    else:
+
+        def __init__(self, config: aconfig.Config | None = None) -> None:
+            self.only = 1
+
+
+class TwoSoundConstructors(LocalBackend):  # ok
+    backend_type = "TWO"
+    if sys.argv:
+
+        def __init__(self, config: aconfig.Config | None = None) -> None:
+            super().__init__(config)
+
+    else:
+
+        def __init__(self, config: aconfig.Config | None = None) -> None:
+            super().__init__()
+
+
+class SlotForgotten:  # BC201 or BC201 BC307
+    __slots__ = ("config",)
+    backend_type = "SLOTS"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        self.config = config
+        self.is_started = False  # type: ignore[misc]
+
+    def register_config(self, config: aconfig.Config) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def start_lock(self) -> AbstractContextManager[object]: ...
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+class SlotGiven(SlotForgotten):  # ok or BC307
+    __slots__ = ("is_started",)
+    is_started: bool
+
+
+class SlotsAndDict(SlotForgotten):  # ok or BC307
+    __slots__ = ("__dict__",)
+
+
+@dataclass(frozen=True)
+class FrozenCalls(LocalBackend):  # BC201
+    backend_type = "FROZEN"
+    settings: aconfig.Config | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.settings)
+
+
+@dataclass(frozen=True)
+class FrozenSets(LocalBackend):  # ok
+    backend_type = "FROZEN"
+    settings: aconfig.Config | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "config", self.settings)
+        object.__setattr__(self, "_started", False)
+        object.__setattr__(self, "_start_lock", threading.RLock())
+
+
+class NeverMade(Whole):
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        raise TypeError
+
+
+class InheritsNeverMade(NeverMade):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)

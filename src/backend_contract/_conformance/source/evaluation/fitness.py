@@ -19,6 +19,7 @@ from backend_contract._conformance.source.evaluation.kinds import (
     result_of,
 )
 from backend_contract._conformance.source.evaluation.scopes import Function
+from backend_contract._conformance.source.execution import signature_of
 from backend_contract._conformance.source.modules import ClassSource, Module
 from backend_contract._conformance.source.parsing import unparse
 from backend_contract._conformance.source.signatures import alternatives
@@ -240,7 +241,7 @@ def _accepts_alternative(annotated: ast.expr, at: Context) -> str:
 def call_problem(member: str, arguments: ast.arguments, is_bound: bool) -> str | None:
     """Return why the calls of the contract do not fit these parameters."""
     try:
-        signature = _signature(arguments)
+        signature = signature_of(arguments)
     except ValueError:
         return None
     instance = () if is_bound else (None,)
@@ -256,31 +257,6 @@ def call_problem(member: str, arguments: ast.arguments, is_bound: bool) -> str |
     except TypeError as error:
         return str(error)
     return None
-
-
-def _signature(arguments: ast.arguments) -> inspect.Signature:
-    """Return the parameters as :mod:`inspect` has them, to bind arguments to them."""
-    kinds = inspect.Parameter
-    positional = [*arguments.posonlyargs, *arguments.args]
-    required = len(positional) - len(arguments.defaults)
-    parameters = [
-        kinds(
-            each.arg,
-            kinds.POSITIONAL_ONLY
-            if number < len(arguments.posonlyargs)
-            else kinds.POSITIONAL_OR_KEYWORD,
-            default=kinds.empty if number < required else None,
-        )
-        for number, each in enumerate(positional)
-    ]
-    if arguments.vararg:
-        parameters.append(kinds(arguments.vararg.arg, kinds.VAR_POSITIONAL))
-    for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        given = kinds.empty if default is None else None
-        parameters.append(kinds(each.arg, kinds.KEYWORD_ONLY, default=given))
-    if arguments.kwarg:
-        parameters.append(kinds(arguments.kwarg.arg, kinds.VAR_KEYWORD))
-    return inspect.Signature(parameters)
 
 
 def _accepts(member: str, function: Function, at: Context, bound: int) -> Opinion:
