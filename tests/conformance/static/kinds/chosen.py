@@ -339,3 +339,28 @@ class Added(LocalBackend):  # ok
 @shelf.swap
 class Swapped(LocalBackend):  # BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
     pass
+
+
+class LoopedOver:  # BC201u BC309u
+    backend_type = "LOOPED"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        self.is_started = False
+
+    def register_config(self, config: aconfig.Config) -> None: ...
+    def start_lock(self) -> AbstractContextManager[object]: ...
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+for name in ("start", "stop"):
+    setattr(LoopedOver, name, print)
+
+
+class LoopedOverOthers(Structural):  # ok
+    backend_type = "OTHERS"
+
+
+for other in ("load", "unload"):
+    setattr(LoopedOverOthers, other, print)

@@ -94,17 +94,17 @@ def _matches(name: ast.expr, member: str, at: Context) -> bool:
             return member.startswith(start)
         case ast.BinOp(left=ast.Constant(value=str(start)), op=ast.Add() | ast.Mod()):
             return member.startswith(start.partition("%")[0])
-        case ast.Name(id=variable) if at.function is not None:
-            choices = _choices(variable, at.function)
+        case ast.Name(id=variable):
+            choices = _choices(variable, at.function or at.module.tree)
             return choices is None or member in choices
         case _:
             return True
 
 
-def _choices(variable: str, function: Function | ast.Lambda) -> set[str] | None:
+def _choices(variable: str, scope: ast.AST) -> set[str] | None:
     """Return the values of the variable of a loop over literals, or ``None``."""
     found: set[str] = set()
-    for node in walk(function):
+    for node in walk(scope):
         match node:
             case ast.For(
                 target=ast.Name(id=name), iter=ast.Tuple(elts=parts) | ast.List(elts=parts)
@@ -287,7 +287,8 @@ def _by_function(node: ast.Call, subjects: set[str], at: Context) -> Iterator[As
 
 def to_class(source: ClassSource, member: str) -> list[Assigned]:
     """Return the assignments of *member* to the class or its bases, outside of their bodies."""
-    return [each for each in _all_to_class(source) if each.member in (None, member)]
+    found = _all_to_class(source)
+    return [each for each in found if each.member == member or _may_be(each, member)]
 
 
 @lru_cache(maxsize=1024)
@@ -401,7 +402,8 @@ def _in_module(cls: ClassSource) -> Iterator[Assigned]:
         is_function = isinstance(statement, Function)
         where = at._replace(function=statement) if isinstance(statement, Function) else at
         subjects = live | _loop_variables(statement, live)
-        for each in _assignments(statement, subjects, where):
+        find = _assignments if is_function else _assignments_or_any
+        for each in find(statement, subjects, where):
             yield each._replace(is_certain=is_certain)
         if not is_function:
             yield from _by_calls(statement, cls, live, at)
