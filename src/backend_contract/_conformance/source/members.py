@@ -110,6 +110,9 @@ def contains_any(source: ClassSource, member: str, part: str) -> bool:
     return any(_is_any(each, module) or _is_any_class(each, module) for each in _union(annotated))
 
 
+_HASHABLE = {"collections.abc.Hashable", "typing.Hashable"}
+
+
 def accepts_everything(source: ClassSource, member: str, part: str) -> bool:
     """Return whether a parameter of *member* takes every type: ``object``, or a type variable."""
     found = source.find(member)
@@ -117,7 +120,9 @@ def accepts_everything(source: ClassSource, member: str, part: str) -> bool:
     if found is None or annotated is None or not isinstance(found[1], Function):
         return False
     return any(
-        unparse(each).strip("'") == "object" or takes_any_type(each, found[0], found[1])
+        unparse(each).strip("'") == "object"
+        or qualified_name(each, found[0].module) in _HASHABLE
+        or takes_any_type(each, found[0], found[1])
         for each in _union(annotated)
     )
 

@@ -12,6 +12,7 @@ from backend_contract._conformance.source.definitions import (
     dotted_name,
     unquoted,
 )
+from backend_contract._conformance.source.execution import nodes_of
 from backend_contract._conformance.source.modules import (
     ClassSource,
     Function,
@@ -24,6 +25,7 @@ __all__ = [
     "always_raises",
     "has_gradual_parameters",
     "is_chosen_by_caller",
+    "is_generator",
     "is_overloaded",
     "is_plain",
     "is_type_variable",
@@ -41,6 +43,8 @@ _NEVER = {
     for name in ("Never", "NoReturn")
 }
 _CALLABLE = {"typing.Callable", "typing_extensions.Callable", "collections.abc.Callable"}
+_KEEPING = {"classmethod", "final", "override", "property", "staticmethod"}
+"""Decorators after which a generator function is still one."""
 _UNIONS = ("Union", "Optional")
 _TYPE_VARIABLE = {"typing.TypeVar", "typing_extensions.TypeVar"}
 
@@ -107,6 +111,17 @@ def never_returns(source: ClassSource, member: str) -> bool:
     """Return whether the annotation of *member* says that it never has a value or returns."""
     found = _result(source, member)
     return found is not None and _name(found[1], found[0]) in _NEVER
+
+
+def is_generator(source: ClassSource, member: str) -> bool:
+    """Return whether *member* is a generator function, whatever its annotation says."""
+    found = _method(source, member)
+    if found is None or len(found[0].scope.bindings.get(member, ())) > 1:
+        return False
+    names = {_last_part(each) for each in found[1].decorator_list}
+    return names <= _KEEPING and any(
+        isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes_of(found[1])
+    )
 
 
 def always_raises(source: ClassSource, member: str, exception: str) -> bool | None:

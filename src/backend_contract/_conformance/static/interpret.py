@@ -237,9 +237,12 @@ def _judge_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
 
 
 def _judge_never(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Judge a clause by annotations such as ``NoReturn``: they fit every other type."""
+    """Judge a clause by methods that never do what their annotations say."""
     source = result.target.source
     for member in clause.members:
+        if signatures.is_generator(source, member):
+            reason = f"`{member}` is a generator function: a call only makes a generator"
+            return _Judgement(Verdict.VIOLATED, [member], [reason])
         if signatures.never_returns(source, member) and not _may_always_raise(member, result):
             return _Judgement(Verdict.VIOLATED, [member], [f"`{member}` never returns"])
     return None

@@ -11,7 +11,7 @@ import sys
 import threading
 import typing as t
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import (
     AbstractContextManager,
     ContextDecorator,
@@ -1024,7 +1024,79 @@ class DecoDispatch(Whole):  # BC501u or BC501 or ok
     def handle_runtime_context(self, model_id: str, runtime_context: object) -> None: ...
 
 
-class DecoPropertyCall(Whole):  # ok or BC307u
+class DecoPropertyCall(Whole):  # ok
     def _get(self) -> bool: ...
 
     is_started = property(_get)
+
+
+class AliasOfProperty(Whole):  # ok
+    @property
+    def is_running(self) -> bool: ...
+
+    is_started = is_running
+
+
+class AliasOfOtherProperty(Whole):  # BC307
+    @property
+    def state(self) -> str: ...
+
+    is_started = state
+
+
+class AcceptsHashable(Whole):  # ok
+    def handle_runtime_context(
+        self, model_id: Hashable | None, runtime_context: object
+    ) -> None: ...
+
+
+class StartYields(Whole):  # BC309
+    def start(self) -> None:  # type: ignore[misc]
+        yield
+
+
+class StopYieldsAsynchronously(Whole):  # BC309
+    async def stop(self) -> None:  # type: ignore[misc]
+        yield
+
+
+class FlagYields(Whole):  # BC201 BC307
+    @property
+    def is_started(self) -> bool:  # type: ignore[misc]
+        yield True
+
+
+class LockYields(Whole):  # BC401
+    def start_lock(self) -> AbstractContextManager[None]:  # type: ignore[misc]
+        yield
+
+
+class InnerFunctionYields(Whole):  # ok
+    def start(self) -> None:
+        def steps() -> Iterator[int]:
+            yield 1
+
+        for _ in steps():
+            pass
+
+
+class CallbackGiven:  # ok
+    backend_type = "CALLBACK"
+    stop: Callable[[], None]
+
+    def __init__(
+        self, config: aconfig.Config | None = None, on_stop: Callable[[], None] = print
+    ) -> None:
+        self.is_started = False
+        self.stop = on_stop
+
+    def register_config(self, config: aconfig.Config) -> None: ...
+    def start(self) -> None: ...
+    def start_lock(self) -> AbstractContextManager[object]: ...
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+class CallbackWithResult(CallbackGiven):  # BC309 or BC309u
+    stop: Callable[[], int]  # type: ignore[assignment]

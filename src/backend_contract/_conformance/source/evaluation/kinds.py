@@ -393,6 +393,8 @@ def _of_decorated(function: Function, at: Context) -> Kinds:
     names = {_full_name(_callee(each), at) for each in function.decorator_list}
     if names <= _TRANSPARENT:
         return (Kind("function", function=function, owner=at.cls),)
+    if names == {"builtins.property"}:
+        return (Kind("property", function=function, owner=at.cls),)
     return None
 
 
@@ -623,6 +625,8 @@ def _of_standard_class(name: str) -> Kinds:
             "type",
         )
         return _known(last) if is_class else None
+    if name in _ANYTHING:
+        return None
     root = module.partition(".")[0]
     is_like_class = bool(module) and last[:1].isupper() and not last.isupper()
     if root in _STANDARD_MODULES and is_like_class:
@@ -630,6 +634,8 @@ def _of_standard_class(name: str) -> Kinds:
     return None
 
 
+_ANYTHING = {"collections.abc.Callable", "collections.abc.Hashable"}
+"""Classes of values of any kind."""
 _STANDARD_MODULES = {
     "asyncio", "collections", "concurrent", "contextlib", "contextvars", "datetime", "decimal",
     "fractions", "io", "ipaddress", "itertools", "logging", "multiprocessing", "pathlib", "queue",

@@ -212,7 +212,11 @@ def _plain_opinion(
         return None
     opinion = _opinion_on_value(source, member, value, on_class)
     if opinion.verdict is Verdict.OK:  # checkers take both values of a conditional expression
-        is_sure = isinstance(value.binding.value, ast.IfExp) or _is_method_of_other(source, value)
+        is_sure = (
+            isinstance(value.binding.value, ast.IfExp)
+            or _is_method_of_other(source, value)
+            or _is_made_property(value)
+        )
         return opinion if is_sure else None
     is_trusted = isinstance(value.binding.statement, ast.AnnAssign) or not (
         isinstance(value.binding.value, ast.Lambda) or _is_declared_above(source, value.cls, member)
@@ -220,6 +224,13 @@ def _plain_opinion(
     if opinion.verdict is Verdict.UNCHECKED and (is_trusted or _is_function(value)):
         return None
     return opinion
+
+
+def _is_made_property(value: _Value) -> bool:
+    """Return whether a value is a property that is made by a call, or another one."""
+    at = Context(value.cls.module, value.cls.modules, value.cls)
+    kinds = kinds_of(value.binding.value, at) if value.binding.value is not None else None
+    return {kind.name for kind in kinds or ()} == {"property"}
 
 
 def _is_method_of_other(source: ClassSource, value: _Value) -> bool:
@@ -377,7 +388,8 @@ def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
     reached = cls.scope.reached.get("__init__", [])
     is_other = reached != cls.scope_for_checkers.reached.get("__init__", [])
     is_first = len(reached) > 1 and (checker not in _LAST_COUNTS or len(alternatives) > 1)
-    if not is_other and not is_first and not is_inherited_by_model(source, cls):
+    is_value = any(each and each.value is not None for each in alternatives)
+    if not is_other and not is_first and not is_value and not is_inherited_by_model(source, cls):
         return None
     values = [_Value(cls, each) for each in alternatives if each is not None]
     opinions = [_opinion_on_constructor(value, source) for value in values]
