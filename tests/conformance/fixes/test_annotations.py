@@ -181,6 +181,21 @@ def test_attribute(tmp_path: Path) -> None:
     assert "`is_started`" in edited.reason
 
 
+@pytest.mark.parametrize(
+    ("member", "clause"), [("start_lock", "BC401"), ("register_config", "BC202")]
+)
+def test_method_as_attribute(tmp_path: Path, member: str, clause: str) -> None:
+    """A method that is assigned to `self` is left as it is, and named."""
+    source = f"""
+        class Mine:
+            def __init__(self, made):
+                self.{member} = made.{member}
+    """
+    edited = annotate(tmp_path, source, clause)
+    assert f"self.{member} = made.{member}" in edited.text
+    assert edited.reason == f"`{member}` is assigned to `self`; define it as a method"
+
+
 # Parameters.
 
 PARAMETERS = {

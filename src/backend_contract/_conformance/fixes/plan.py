@@ -254,6 +254,8 @@ def _annotate_attribute(definition: Definition, clause: str) -> list[Edit]:
     ]
     if not methods or not isinstance(statement, ast.Assign) or value is None:
         raise CannotFixError(f"the type of `{member}` is not known")
+    if (member, "") not in EXPECTED_ANNOTATIONS:
+        raise CannotFixError(f"`{member}` is assigned to `self`; define it as a method")
     if member == "is_started" and not is_bool(value, owner):
         raise CannotFixError(f"its source does not show that `{member}` is a `bool`")
     edits = _annotate_method(methods[0], owner, clause)
