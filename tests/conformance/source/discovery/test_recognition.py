@@ -73,6 +73,17 @@ def test_neither(tmp_path: Path, kind: str) -> None:
     assert line.startswith("! .: found no")
 
 
+@pytest.mark.parametrize("name", ["'Mine'", "label"])
+def test_made_by_type(tmp_path: Path, name: str) -> None:
+    """A backend that `type` makes is named, and other classes that it makes are not."""
+    text = f"{IMPORTS}def make(label):\n    return type({name}, (LocalBackend,), {{}})\n"
+    tree = Tree(tmp_path, {"mine.py": f"{text}Other = type('Other', (dict,), {{}})\n"})
+    assert tree.found() == [f"? {name.strip(chr(39))}"]
+    (left_out,) = tree.search().not_checked
+    assert left_out.line == len(IMPORTS.splitlines()) + 2
+    assert "write a class statement" in left_out.because
+
+
 def test_named_explicitly(tmp_path: Path) -> None:
     """A class that is named as a target is not left out."""
     tree = Tree(tmp_path, {"mine.py": structural("Mine") + structural("Other")})

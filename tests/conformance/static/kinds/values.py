@@ -571,3 +571,16 @@ class AsBackend(LocalBackend):  # ok or BC101u BC102u BC201u BC202u BC307u BC309
 @forgets_to_return
 class DecoratedToNone(LocalBackend):  # BC101u BC102u BC201 BC202u BC307u BC309u BC401u BC501u
     backend_type = "DECORATED"
+
+
+class NestedKind(LocalBackend):  # BC101 BC102b
+    class Kind(enum.Enum):
+        FIRST = "FIRST"
+
+    backend_type = Kind.FIRST  # type: ignore[assignment]
+
+
+class NestedText(LocalBackend):  # ok
+    class Text(str): ...
+
+    backend_type = Text("TEXT")

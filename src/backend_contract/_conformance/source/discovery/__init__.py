@@ -26,7 +26,7 @@ from backend_contract._conformance.source.modules import (
     Module,
     imported_modules,
 )
-from backend_contract._conformance.source.parsing import SourceError, blocks
+from backend_contract._conformance.source.parsing import SourceError, blocks, unparse, walk
 from backend_contract._conformance.source.targets import (
     EXPECTED_TARGET,
     Project,
@@ -248,6 +248,7 @@ class _Discovery:
                 return
         for qualname, source in candidates:
             self._add_class(location, module, source, qualname)
+        self._add_made(module)
 
     def _backends_in(self, module: Module) -> Iterator[tuple[str, ClassSource]]:
         """Yield the classes of a module that are backends, or look like one, with their names."""
@@ -257,6 +258,15 @@ class _Discovery:
             source = finder.class_of(module, node)
             if recognition.is_backend(source) or recognition.why_it_looks_like_a_backend(source):
                 yield qualname, source
+
+    def _add_made(self, module: Module) -> None:
+        """Name the backends that calls of ``type`` make: no checker follows their members."""
+        finder = modules_for(root_of(module, self._context), self._context)
+        for node in _made_classes(module.tree):
+            source = ClassSource(module, node, finder)
+            if self._recognition.is_backend(source):
+                reason = "is a backend that `type` makes, which no checker follows"
+                self._leave_out(source, node.name, f"{reason}; write a class statement")
 
     def _add_class(self, location: str, module: Module, source: ClassSource, qualname: str) -> None:
         text = f"{location}:{qualname}"
@@ -384,6 +394,20 @@ def _classes(tree: ast.Module) -> Iterator[tuple[str, ast.ClassDef]]:
         elif isinstance(node, Function):
             prefix = f"{prefix}{node.name}.<locals>."
         waiting += ((child, prefix) for child in reversed(blocks(node)))
+
+
+def _made_classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
+    """Yield a statement for each call such as ``type("Mine", (Base,), {})``."""
+    for node in walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="type"), args=[name, ast.Tuple(elts=bases), _]):
+                written = name.value if isinstance(name, ast.Constant) else unparse(name)
+                made = ast.parse(f"class _({', '.join(map(unparse, bases))}): ...").body[0]
+                assert isinstance(made, ast.ClassDef)
+                made.name = str(written)
+                yield ast.copy_location(made, node)
+            case _:
+                pass
 
 
 def _is_path(text: str) -> bool:

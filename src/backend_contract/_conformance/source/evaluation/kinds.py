@@ -384,6 +384,8 @@ def _of_alternatives(alternatives: Alternatives, at: Context) -> Kinds:
                 parts.append(kinds_of(value, at))
             case (ast.FunctionDef() | ast.AsyncFunctionDef() as function, _):
                 parts.append(_of_decorated(function, at))
+            case (ast.ClassDef() as inner, _):
+                parts.append((Kind("type", at.modules.class_of(at.module, inner)),))
             case _:
                 parts.append(None)
     return union(parts)
