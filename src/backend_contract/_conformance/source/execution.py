@@ -212,13 +212,8 @@ class _Path:
 
     def _statement(self, node: ast.stmt, state: State) -> State | None:
         match node:
-            case ast.Return(value=value):
-                self.ends.append(self._value(value, state))
-                return None
-            case ast.Raise():
-                return None
-            case ast.Break() | ast.Continue():
-                self._left.append(state)
+            case ast.Return() | ast.Raise() | ast.Break() | ast.Continue():
+                self._leave(node, state)
                 return None
             case ast.If(test=test, body=body, orelse=orelse):
                 return self._if(test, body, orelse, state)
@@ -229,34 +224,51 @@ class _Path:
             case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
                 return self._with(items, body, state)
             case ast.Match(subject=subject, cases=cases):
-                after = self._value(subject, state)
-                return _join(
-                    [after if not _is_exhaustive(cases) else None]
-                    + [self.follow(case.body, after) for case in cases]
-                )
+                return self._match(subject, cases, state)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return self._later(node.body, state)
             case ast.ClassDef():
                 return state
-            case ast.Expr(value=ast.Call() as call) if self._exits(call) or self._is_rejected(call):
-                return None
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=subject))) if is_super(
-                subject
-            ) or self._is_instance(subject):
-                after = self._simple(node, state)
-                return None if self._has_raised else after
-            case ast.Import(names=names):
-                self._imported |= {each.asname or each.name: each.name for each in names}
+            case ast.Import() | ast.ImportFrom():
+                self._import(node)
                 return state
-            case ast.ImportFrom(module=module, names=names, level=0):
-                self._imported |= {
-                    each.asname or each.name: f"{module}.{each.name}" for each in names
-                }
-                return state
-            case ast.Expr(value=value) if is_super(getattr(value, "value", value)):
-                return state  # named, but not called
+            case ast.Expr(value=value):
+                return self._expression(node, value, state)
             case _:
                 return self._simple(node, state)
+
+    def _leave(self, node: ast.stmt, state: State) -> None:
+        """Note the state where a statement leaves the function or a loop."""
+        if isinstance(node, ast.Return):
+            self.ends.append(self._value(node.value, state))
+        elif not isinstance(node, ast.Raise):
+            self._left.append(state)
+
+    def _match(
+        self, subject: ast.expr, cases: Sequence[ast.match_case], state: State
+    ) -> State | None:
+        after = self._value(subject, state)
+        followed = [self.follow(case.body, after) for case in cases]
+        return _join([None if _is_exhaustive(cases) else after, *followed])
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            return
+        package = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+        self._imported |= {each.asname or each.name: package + each.name for each in node.names}
+
+    def _expression(self, node: ast.stmt, value: ast.expr, state: State) -> State | None:
+        """Return the state after a statement that is an expression."""
+        if is_super(getattr(value, "value", value)):
+            return state  # named, but not called
+        if not isinstance(value, ast.Call):
+            return self._simple(node, state)
+        if self._exits(value) or self._is_rejected(value):
+            return None
+        after = self._simple(node, state)
+        subject = getattr(value.func, "value", None)
+        is_method = subject is not None and (is_super(subject) or self._is_instance(subject))
+        return None if is_method and self._has_raised else after
 
     def _exits(self, call: ast.Call) -> bool:
         """Return whether a call ends the process, or raises ``SystemExit``."""
