@@ -123,6 +123,10 @@ def _is_abstract_binding(statement: ast.stmt | None, cls: ClassSource) -> bool |
                 return True
             is_named = any("abstract" in unparse(each) for each in decorators)
             return None if is_named else False
+        case ast.Assign(value=ast.Name() as value) if (
+            found := definition_of(value, cls.module, cls.modules)
+        ) is not None and isinstance(found.statement, Function):
+            return _is_abstract_binding(found.statement, cls)
         case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
             # The function of another class keeps its mark.
             return False if isinstance(value, ast.Constant) else None

@@ -1277,3 +1277,12 @@ class NeverMade(Whole):
 class InheritsNeverMade(NeverMade):  # BC201
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
+
+
+def initialize(self: BackendBase, config: aconfig.Config | None = None) -> None:
+    BackendBase.__init__(self, config)
+
+
+class TakesAFunction(LocalBackend):  # BC201u
+    backend_type = "FUNCTION"
+    __init__ = initialize
