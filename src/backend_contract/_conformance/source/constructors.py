@@ -408,8 +408,7 @@ def _is_abbreviated(source: ClassSource) -> bool:
 
 def _not_assignable(source: ClassSource, state: State) -> Iterator[tuple[str, str]]:
     """Yield what the constructor assigns although it cannot, and why."""
-    decorators = [(each, cls) for cls in source.known_lineage for each in cls.node.decorator_list]
-    is_frozen = any(_is_frozen(*each) for each in decorators)
+    is_frozen = any(_is_frozen(each, source) for each in source.node.decorator_list)
     slots = _slots(source)
     for name in sorted(state.assigned):
         if is_frozen:

@@ -290,7 +290,7 @@ class _Path:
         if unparse(func.value) != "super()" or not _has_plain_arguments(call):
             return False
         for source in self.walker.after(self.owner):
-            if source is None or source.node.decorator_list or _is_protocol(source):
+            if source is None or _may_get_constructor(source):
                 return False
             alternatives = source.scope.bindings.get("__init__")
             if alternatives is not None:
@@ -498,9 +498,14 @@ def _has_plain_arguments(call: ast.Call) -> bool:
     return not is_starred and all(each.arg is not None for each in call.keywords)
 
 
-def _is_protocol(source: ClassSource) -> bool:
-    """Return whether a class is a Protocol, to which Python gives a constructor that takes all."""
-    return any("Protocol" in unparse(base) for base in source.node.bases)
+def _may_get_constructor(source: ClassSource) -> bool:
+    """Return whether a decorator, a metaclass or a hook may give a class a constructor.
+
+    Python gives each Protocol one, which takes everything.
+    """
+    is_protocol = any("Protocol" in unparse(base) for base in source.node.bases)
+    is_changed = bool(source.node.decorator_list or source.node.keywords)
+    return is_protocol or is_changed or "__init_subclass__" in source.in_body
 
 
 def _takes(function: Function, call: ast.Call) -> bool:

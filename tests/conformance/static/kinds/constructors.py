@@ -1286,3 +1286,34 @@ def initialize(self: BackendBase, config: aconfig.Config | None = None) -> None:
 class TakesAFunction(LocalBackend):  # BC201u
     backend_type = "FUNCTION"
     __init__ = initialize
+
+
+class GivesConstructors:
+    def __init_subclass__(cls) -> None:
+        cls.__init__ = lambda self, *args: None  # type: ignore[method-assign]
+
+
+class GetsAConstructor(GivesConstructors): ...
+
+
+class PassesToAGivenConstructor(GetsAConstructor):  # ok or BC201u
+    backend_type = "GIVEN"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)  # type: ignore[call-arg]
+        self.is_started = False
+
+    def register_config(self, config: aconfig.Config) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def start_lock(self) -> AbstractContextManager[object]: ...
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+class InheritsFrozen(FrozenSets):  # ok
+    backend_type = "THAWED"
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        BackendBase.__init__(self, config)
