@@ -158,6 +158,23 @@ class Walker:
             after = after and self.call(name, after, self.lineage)
         return after
 
+    def set_property(self, name: str, state: State) -> State:
+        """Return the state after an assignment to *name*, which may be a property."""
+        for source in self.lineage:
+            if source is None:
+                return state.unknown()
+            if name in source.with_setter:
+                setter = next(
+                    each
+                    for each in source.statements
+                    if isinstance(each, Function)
+                    and f"{name}.setter" in map(unparse, each.decorator_list)
+                )
+                return self.run(source, setter, state, _first_parameter(setter)) or state.unknown()
+            if name in source.in_body:
+                return state
+        return state
+
     def after(self, source: ClassSource | None) -> Sequence[ClassSource | None]:
         """Return the part of the lineage behind *source*; unknown if *source* is not in it."""
         for number, each in enumerate(self.lineage, start=1):
@@ -387,7 +404,8 @@ class _Path:
             case ast.Attribute(value=value, attr=name) if self._is_instance(value):
                 if name == "__dict__":
                     return state.unknown()
-                return state.having(name)._replace(assigned=state.assigned | {name})
+                after = self.walker.set_property(name, state).having(name)
+                return after._replace(assigned=after.assigned | {name})
             case ast.Tuple(elts=elements) | ast.List(elts=elements):
                 for each in elements:
                     state = self._assign(each, state)

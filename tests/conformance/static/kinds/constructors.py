@@ -1317,3 +1317,23 @@ class InheritsFrozen(FrozenSets):  # ok
 
     def __init__(self, config: aconfig.Config | None = None) -> None:
         BackendBase.__init__(self, config)
+
+
+class SetsAProperty(Whole):  # ok
+    @property
+    def is_started(self) -> bool:
+        return self._up
+
+    @is_started.setter
+    def is_started(self, value: bool) -> None:
+        self._up = value
+
+
+class SetsAnotherProperty(Whole):  # BC201
+    @property
+    def is_started(self) -> bool:
+        return self._up
+
+    @is_started.setter
+    def is_started(self, value: bool) -> None:
+        self._down = not value
