@@ -172,7 +172,7 @@ class Walker:
                 )
                 return self.run(source, setter, state, _first_parameter(setter)) or state.unknown()
             if name in source.in_body:
-                return state
+                return state.unknown() if _is_descriptor(source, name) else state
         return state
 
     def after(self, source: ClassSource | None) -> Sequence[ClassSource | None]:
@@ -462,7 +462,7 @@ class _Path:
     def _of_super(self, call: ast.AST, name: str, node: ast.Call, state: State) -> State:
         assert isinstance(call, ast.Call)
         if name == "__setattr__":
-            return _set_by_name(node.args[:1], state)
+            return self._set_by_name(node.args[:1], state)
         start: ClassSource | None = self.owner
         if call.args:
             start = self.walker.class_named(call.args[0], self.owner)
@@ -488,7 +488,7 @@ class _Path:
         if found is None:
             return state if parts and parts[-1] in _LOGGING else state.unknown()
         if parts[-1] in ("setattr", "__setattr__"):
-            return _set_by_name(node.args[1:2], state)
+            return self._set_by_name(node.args[1:2], state)
         if found.module is None:
             return state.unknown() if found.name in _PASSED_ON else state
         if isinstance(found.statement, ast.ClassDef):
@@ -496,6 +496,13 @@ class _Path:
         if isinstance(found.statement, Function) and len(parts) == 1:
             return self._helper(found.statement, found.module, node, state)
         return state if parts[-1] in _LOGGING else state.unknown()
+
+    def _set_by_name(self, arguments: Sequence[ast.expr], state: State) -> State:
+        match arguments:
+            case [ast.Constant(value=str() as name)]:
+                return self.walker.set_property(name, state).having(name)
+            case _:
+                return state.unknown()
 
     def _helper(self, function: Function, module: Module, node: ast.Call, state: State) -> State:
         """Return the state after a call of a function outside of the class."""
@@ -509,6 +516,15 @@ class _Path:
         owner.bases = ()  # their names may mean something else in that module
         after = self.walker.run(owner, function, state, names)
         return state.unknown() if after is None else after
+
+
+def _is_descriptor(source: ClassSource, name: str) -> bool:
+    """Return whether a class body assigns an instance of a class with ``__set__``."""
+    value = getattr(source.in_body.get(name), "value", None)
+    if not isinstance(value, ast.Call):
+        return False
+    cls = source.modules.class_named(source.module, value.func)
+    return cls is not None and "__set__" in cls.known_members
 
 
 def _has_plain_arguments(call: ast.Call) -> bool:
@@ -578,11 +594,3 @@ def _is_exhaustive(cases: Sequence[ast.match_case]) -> bool:
         and last.pattern.pattern is None
         and last.guard is None
     )
-
-
-def _set_by_name(arguments: Sequence[ast.expr], state: State) -> State:
-    match arguments:
-        case [ast.Constant(value=str() as name)]:
-            return state.having(name)
-        case _:
-            return state.unknown()

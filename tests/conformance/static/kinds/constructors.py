@@ -1337,3 +1337,24 @@ class SetsAnotherProperty(Whole):  # BC201
     @is_started.setter
     def is_started(self, value: bool) -> None:
         self._down = not value
+
+
+class SetsAPropertyByName(SetsAProperty):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        setattr(self, "is_started", False)  # noqa: B010
+
+
+class Stores:
+    def __set__(self, instance: Any, value: bool) -> None:
+        setattr(instance, "_on", value)  # noqa: B010
+
+
+class SetsADescriptor(Whole):  # ok or BC201u
+    switch = Stores()
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        self.switch = False
+
+    @property
+    def is_started(self) -> bool:
+        return self._on
