@@ -73,6 +73,26 @@ def test_neither(tmp_path: Path, kind: str) -> None:
     assert line.startswith("! .: found no")
 
 
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("sys.version_info >= (3, 10)", ["mine:Mine"]),
+        ("not sys.version_info < (3, 10)", ["mine:Mine"]),
+        ("sys.platform != 'nowhere'", ["mine:Mine"]),
+        ("os.environ.get('NEW')", ["mine:Mine", "? Mine"]),
+        ("not TYPE_CHECKING", ["mine:Mine", "? Mine"]),
+    ],
+)
+def test_other_branch(tmp_path: Path, condition: str, found: list[str]) -> None:
+    """A definition for another Python or platform is not left out: it is never executed."""
+    text = (
+        f"{IMPORTS}import os, sys\nfrom typing import TYPE_CHECKING\n"
+        f"if {condition}:\n    class Mine(LocalBackend): ...\n"
+        "else:\n    class Mine(LocalBackend): ...\n"
+    )
+    assert sorted(Tree(tmp_path, {"mine.py": text}).found(), reverse=True) == found
+
+
 @pytest.mark.parametrize("name", ["'Mine'", "label"])
 def test_made_by_type(tmp_path: Path, name: str) -> None:
     """A backend that `type` makes is named, and other classes that it makes are not."""

@@ -20,6 +20,7 @@ from backend_contract._conformance.source.discovery.recognition import (
 )
 from backend_contract._conformance.source.discovery.registrations import registered_classes
 from backend_contract._conformance.source.environment import Environment, this_environment
+from backend_contract._conformance.source.evaluation.conditions import Decide, decides
 from backend_contract._conformance.source.modules import (
     ClassSource,
     Function,
@@ -254,7 +255,7 @@ class _Discovery:
         """Yield the classes of a module that are backends, or look like one, with their names."""
         recognition = self._recognition
         finder = modules_for(root_of(module, self._context), self._context)
-        for qualname, node in _classes(module.tree):
+        for qualname, node in _classes(module.tree, decides(finder.version)):
             source = finder.class_of(module, node)
             if recognition.is_backend(source) or recognition.why_it_looks_like_a_backend(source):
                 yield qualname, source
@@ -383,8 +384,13 @@ def _qualname(source: ClassSource) -> str:
     return next(name for name, node in _classes(source.module.tree) if node is source.node)
 
 
-def _classes(tree: ast.Module) -> Iterator[tuple[str, ast.ClassDef]]:
-    """Yield all classes in source order, with their qualified names."""
+def _classes(
+    tree: ast.Module, decide: Decide = lambda _: None
+) -> Iterator[tuple[str, ast.ClassDef]]:
+    """Yield the classes in source order, with their qualified names.
+
+    Leaves out the branches that *decide* says are not executed.
+    """
     waiting: list[tuple[ast.AST, str]] = [(tree, "")]
     while waiting:
         node, prefix = waiting.pop()
@@ -393,7 +399,16 @@ def _classes(tree: ast.Module) -> Iterator[tuple[str, ast.ClassDef]]:
             prefix = f"{prefix}{node.name}."
         elif isinstance(node, Function):
             prefix = f"{prefix}{node.name}.<locals>."
-        waiting += ((child, prefix) for child in reversed(blocks(node)))
+        waiting += ((child, prefix) for child in reversed(_executed(node, decide)))
+
+
+def _executed(node: ast.AST, decide: Decide) -> Sequence[ast.AST]:
+    """Return the statements directly below *node* that are executed, as far as *decide* tells."""
+    if isinstance(node, ast.If) and "TYPE_CHECKING" not in unparse(node.test):
+        is_taken = decide(node.test)
+        if is_taken is not None:
+            return node.body if is_taken else node.orelse
+    return blocks(node)
 
 
 def _made_classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
