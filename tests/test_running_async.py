@@ -420,6 +420,43 @@ async def test_all_threads_hang() -> None:
         hanging.set()
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_thread_outlives_its_loop(closed: bool) -> None:
+    """The thread of a cancelled call ends, even if its event loop runs no more."""
+    lock, asked = threading.Lock(), threading.Event()
+
+    class Waiting(Mine):
+        def start_lock(self) -> AbstractContextManager[object]:
+            asked.set()
+            return lock
+
+    waiting = Waiting()
+
+    async def enter_and_cancel() -> None:
+        async with anyio.create_task_group() as tasks:
+
+            async def cancel() -> None:
+                await wait_for(asked)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(cancel)
+            async with running_async(waiting):
+                pytest.fail("the body must not run")
+
+    loop = asyncio.new_event_loop()
+    with lock:
+        loop.run_until_complete(enter_and_cancel())
+        threads = [each for each in threading.enumerate() if each.name == "backend_contract"]
+        if closed:
+            loop.close()
+    assert threads
+    for thread in threads:
+        thread.join(WAIT)
+        assert not thread.is_alive()
+    loop.close()
+    assert not waiting.is_started
+
+
 def test_without_anyio() -> None:
     """Without anyio, the call raises an error that names the extra."""
     script = (

@@ -80,15 +80,16 @@ async def call_async(call: Call, *, must_end: bool = False) -> None:
     *must_end*.
     """
     import anyio
-    import anyio.from_thread
     import anyio.lowlevel
 
     ended = anyio.Event()
-    token = anyio.lowlevel.current_token()
+    loop: Any = anyio.lowlevel.current_token().native_token
+    # Not `anyio.from_thread`, which waits for the loop: that of a cancelled task may run no more.
+    post = loop.run_sync_soon if hasattr(loop, "run_sync_soon") else loop.call_soon_threadsafe
 
     def tell_loop() -> None:
-        with suppress(anyio.RunFinishedError):  # nothing waits any more
-            anyio.from_thread.run_sync(ended.set, token=token)
+        with suppress(RuntimeError):  # the loop is closed
+            post(ended.set)
 
     attempt = Attempt()
     failures = _in_thread(call, attempt, tell_loop)
