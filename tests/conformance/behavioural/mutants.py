@@ -11,6 +11,7 @@ import contextlib
 import copy
 import enum
 import functools
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -591,6 +592,17 @@ class ReadsTheEnvironment(Inheriting):
 class ReadsTheEnvironmentWhenMade(Structural):
     def __init__(self, config=None):
         super().__init__(aconfig.Config(config or {}))
+
+
+@violates("BC204")
+class ExpandsVariables(Structural):
+    def register_config(self, config):
+        def expand(value):
+            if isinstance(value, dict):
+                return {key: expand(item) for key, item in value.items()}
+            return os.path.expandvars(value) if isinstance(value, str) else value
+
+        super().register_config(expand(config))
 
 
 @violates("BC204", config={"server": {"host": "here", "port": 1}})

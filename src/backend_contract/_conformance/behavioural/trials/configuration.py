@@ -31,12 +31,17 @@ def _at_two_levels(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"backend_contract": {**settings}, **top}
 
 
+_TEXTS = {"raw": " $HOME yes ", "number": "1", "home": "~", "word": "no"}
+"""Values that stay as they are, but mean something else to a shell, or as YAML."""
+
+
 def _first() -> dict[str, Any]:
     return _at_two_levels(
         {
             "kept": 1,
             "switch": True,
             "replaced": "earlier",
+            **_TEXTS,
             "none": 1,
             "zero": 1,
             "text": "earlier",
@@ -57,6 +62,7 @@ def _second() -> dict[str, Any]:
         {
             "switch": False,
             "replaced": "later",
+            **{f"later {key}": value for key, value in _TEXTS.items()},
             "none": None,
             "zero": 0,
             "text": "",
@@ -266,7 +272,7 @@ def config(**keys):
 os.environ["A_KEPT"] = "from the environment"
 first = config(kept={"deeper": {"kept": 1}}, none=1, zero=1, text="1", empty=1, on=True, list=[1])
 later = config(kept={"deeper": {"later": 1}}, none=None, zero=0, text="", empty={}, on=False,
-               list=[2], **{"kept.deeper": 2, "LIST": 3})
+               list=[2], home="$HOME", **{"kept.deeper": 2, "LIST": 3})
 try:
     backend = make(first)
 except TypeError:
@@ -363,7 +369,7 @@ def _merged_config(trial: Trial, backend: Backend, given: Configurations) -> Map
     found: object = trial.hook("merged_config", backend)
     if found is None:
         found = getattr(backend, "config", None)
-        is_base = BackendBase in type(backend).__mro__
+        is_base = BackendBase in type(backend).__mro__ and hasattr(backend, "config")
         if not is_base and not _shows(found, given):
             raise needs_a_suite("the merged configuration cannot be seen; define `merged_config`")
     if not isinstance(found, Mapping):
