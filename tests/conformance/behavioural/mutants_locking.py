@@ -341,3 +341,27 @@ class LeavesTheLockOfItsCaller(Structural):
     def start(self):
         with self.start_lock():
             super().start()
+
+
+@violates("BC402")
+class RenewsItsLockWhenTold(Inheriting):
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id, runtime_context)
+        self._start_lock = threading.RLock()
+
+
+@violates("BC402")
+class FreesTheLockOfItsCaller(WithPlainLock):
+    """Its stop() frees a lock that it has not taken, and that its caller cannot free then."""
+
+    def stop(self):
+        super().stop()
+        if self.lock.locked():
+            self.lock.release()
+
+
+@violates("BC403", hangs=True)
+class KeepsTheLockToSayThatItIsStatic(Structural):
+    def register_config(self, config):
+        self.lock.acquire()
+        raise NotImplementedError

@@ -17,6 +17,7 @@ from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.results import Verdict
 from backend_contract.clauses import CLAUSES
+from backend_contract.runtime_context import get_metadata
 
 OK, VIOLATED = Verdict.OK, Verdict.VIOLATED
 NEEDS_A_SUITE, UNCHECKED = Verdict.NEEDS_A_SUITE, Verdict.UNCHECKED
@@ -175,6 +176,20 @@ def test_lock_kept(member: str, raises: bool) -> None:
     keeping: Any = type("Keeping", (Mine,), {member: keep})
     found = f"the lock is still held after {member}(): another thread cannot enter"
     assert said("BC403", keeping, time_limit=1.0) == (VIOLATED, found)
+
+
+def test_lock_kept_without_metadata() -> None:
+    """BC403 is violated by a request without metadata too."""
+
+    class Keeps(Mine):
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            self._start_lock.acquire()
+            if get_metadata(runtime_context, "x-route-info"):
+                self._start_lock.release()
+
+    found = "the lock is still held after handle_runtime_context(): another thread cannot enter"
+    assert said("BC403", Keeps, time_limit=1.0) == (VIOLATED, found)
+    assert said("BC403", Mine) == (OK, "")
 
 
 def test_registering_under_lock() -> None:

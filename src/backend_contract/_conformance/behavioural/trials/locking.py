@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from backend_contract._conformance.behavioural.trials.held_start import (
     held_if_possible,
     held_starts,
 )
+from backend_contract._conformance.request_servers import Pairs
 from backend_contract.protocol import Backend
 
 _LONG = 1.0
@@ -79,6 +81,7 @@ def _enter_and_leave(trial: Trial, backend: Backend) -> None:
     """\
 import random, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
+from backend_contract.testing import http_request
 def second_is_inside(take_lock, seconds):
     entered = threading.Event()
     def enter():
@@ -94,18 +97,21 @@ def configure():
         backend.register_config({})
     except NotImplementedError:
         pass
+def tell():
+    with http_request() as request:
+        backend.handle_runtime_context("model", request)
 backend = make()
 assert not second_is_inside(backend.start_lock, 1), "two threads are inside"
-for change in (configure, backend.start, backend.stop, backend.start):
+for change in (configure, tell, backend.start, backend.stop, backend.start):
     earlier = backend.start_lock()
     change()
     assert not second_is_inside(lambda: earlier, 0.2), "two threads are inside"
 def switch(*_):  # to another thread, before each line
     time.sleep(random.random() / 250)
     return switch
-def enter(inside=[]):
+def enter(trace=switch, inside=[]):
     together.wait(5)
-    sys.settrace(switch)
+    sys.settrace(trace)
     with backend.start_lock():
         sys.settrace(None)
         inside.append(1)
@@ -119,7 +125,7 @@ with ThreadPoolExecutor(2) as pool:
         for entered in [pool.submit(enter) for _ in range(2)]:
             entered.result()
     with backend.start_lock():  # both wait for a third one
-        waiting = [pool.submit(enter) for _ in range(2)]
+        waiting = [pool.submit(enter, None) for _ in range(2)]
         time.sleep(0.6)
     for entered in waiting:
         entered.result()
@@ -129,11 +135,12 @@ def come_in():
         entered.set()
 def look():
     threading.Thread(target=come_in, daemon=True).start()
-    assert not entered.wait(0.2), "start() lets another thread in"
+    assert not entered.wait(0.2), "a member lets another thread in"
 backend.connect = look  # replace `connect` by a part of the work of `start`
 with backend.start_lock():
-    backend.start()
-    look()""",
+    for member in (backend.start, backend.stop):
+        member()
+        look()""",
     after=("BC403",),
     with_requests=True,
 )
@@ -142,6 +149,8 @@ def _try_exclusion(trial: Trial) -> None:
     earlier = backend.start_lock()
     if trial.holds("BC403"):  # otherwise this may keep the lock
         _register(trial, backend)
+        for kind in trial.kinds:
+            _tell(trial, backend, kind, trial.subject.metadata)
     with backend.start_lock():
         inside: list[object] = []
         another = _enter_in_thread(trial, backend, inside=inside)
@@ -306,8 +315,9 @@ def _try_release(trial: Trial) -> None:
     require_free_lock(trial, backend, "after register_config()")
     _register(trial, backend, _UNKNOWN)
     require_free_lock(trial, backend, "after register_config() with a key that is not known")
-    if _tell(trial, backend):
-        require_free_lock(trial, backend, "after handle_runtime_context()")
+    for kind, metadata in itertools.product(trial.kinds, (trial.subject.metadata, ())):
+        if _tell(trial, backend, kind, metadata):
+            require_free_lock(trial, backend, "after handle_runtime_context()")
     if trial.can_start:
         kept_by = _restart(trial).kept_by
         if kept_by:
@@ -341,17 +351,15 @@ def _register(trial: Trial, backend: Backend, given: Mapping[str, Any] | None = 
     return False
 
 
-def _tell(trial: Trial, backend: Backend) -> bool:
+def _tell(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> bool:
     """Call ``handle_runtime_context``; return whether that was possible, and returned or raised."""
-    with suppress(StopTrial):  # if no request can be made
-        for kind in trial.kinds[:1]:
-            with trial.context(kind, trial.subject.metadata) as context:
-                told = trial.in_thread(
-                    lambda: close_coroutine(backend.handle_runtime_context("a model", context)),
-                    "handle_runtime_context()",
-                )
-                return answers(trial, told, "handle_runtime_context()")
-    return False
+    with suppress(StopTrial), trial.context(kind, metadata) as context:
+        told = trial.in_thread(
+            lambda: close_coroutine(backend.handle_runtime_context("a model", context)),
+            "handle_runtime_context()",
+        )
+        return answers(trial, told, "handle_runtime_context()")
+    return False  # no request can be made
 
 
 @dataclass(frozen=True)
@@ -473,13 +481,17 @@ def _observe_members(trial: Trial) -> str:
     if not trial.holds("BC304"):
         del members["a second start()"]
     frees, waiting = "", list[WorkerCall[None]]()
-    with backend.start_lock():
-        trial.is_started(backend, "under the lock")
-        for name, call in members.items():
-            call()
-            waiting.append(_enter_in_thread(trial, backend))
-            if waiting[-1].ended_within(_SHORT):
-                frees = frees or name
+    try:
+        with backend.start_lock():
+            trial.is_started(backend, "under the lock")
+            for name, call in members.items():
+                call()
+                waiting.append(_enter_in_thread(trial, backend))
+                if waiting[-1].ended_within(_SHORT):
+                    frees = frees or name
+    except RuntimeError:  # a lock that is free cannot be freed
+        if not frees:
+            raise
     for waiter in waiting:
         waiter.result()
     return frees
