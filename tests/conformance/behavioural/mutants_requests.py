@@ -375,3 +375,43 @@ class LocksWhileStarted(Inheriting):
                 super().handle_runtime_context(model_id, runtime_context)
         else:
             super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC505")
+class StopsToLoadAModel(Structural):
+    loaded = frozenset()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        if model_id not in self.loaded:
+            self.loaded |= {model_id}
+            self.stop()
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC505")
+class StopsAfterManyRequests(Inheriting):
+    """As some servers do, to free memory; but nobody starts it again."""
+
+    count = 0
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id, runtime_context)
+        self.count += 1
+        if self.count % 16 == 0:
+            self.stop()
+
+
+@violates("BC508")
+class KeepsContextsUntilStarted(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.waiting = []
+
+    def start(self):
+        super().start()
+        self.waiting.clear()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id, runtime_context)
+        if not self.is_started:
+            self.waiting.append(runtime_context)

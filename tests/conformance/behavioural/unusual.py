@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import functools
 import itertools
+import logging
 import multiprocessing
 import os
 import queue
@@ -779,3 +780,68 @@ class NamesItsSubclasses:
 @conforms(**HOOKS)
 class NamedByItsBase(NamesItsSubclasses):
     pass
+
+
+@conforms({"BC204", "BC206"}, **{**HOOKS, "merged_config": lambda backend: None})
+class KeepsItsConfigurationElsewhere(BackendBase):
+    """Inherits the names of the base, and nothing else."""
+
+    backend_type = "ELSEWHERE"
+
+    def __init__(self, config=None):
+        self.settings = Structural(config)
+        self.is_started_now, self.lock, self.routes = False, threading.RLock(), []
+
+    is_started = property(lambda self: self.is_started_now)
+    connect = Structural.connect
+
+    def register_config(self, config):
+        self.settings.register_config(config)
+
+    def start(self):
+        if not self.is_started_now:
+            self.connect()
+            self.is_started_now = True
+
+    def stop(self):
+        self.is_started_now = False
+
+    def start_lock(self):
+        return self.lock
+
+    handle_runtime_context = Structural.handle_runtime_context
+
+
+@conforms(**HOOKS)
+class FreesMemoryAfterManyRequests(Structural):
+    """Gets a new session now and then, and stays started; is quiet while it starts."""
+
+    def connect(self):
+        self.session = object()
+
+    def start(self):
+        before = logging.root.manager.disable
+        logging.disable(logging.INFO)
+        try:
+            super().start()
+        finally:
+            logging.disable(before)
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id, runtime_context)
+        if len(self.routes) % 16 == 0:
+            self.session = object()
+
+
+@conforms(**HOOKS)
+class KeepsTheLastContextUntilStarted(Structural):
+    waiting = None
+
+    def start(self):
+        super().start()
+        self.waiting = None
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        super().handle_runtime_context(model_id, runtime_context)
+        if not self.is_started:
+            self.waiting = runtime_context

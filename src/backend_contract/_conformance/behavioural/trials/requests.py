@@ -7,7 +7,7 @@ from functools import partial
 from typing import cast
 
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
-from backend_contract._conformance.behavioural.helpers import answers, require_none
+from backend_contract._conformance.behavioural.helpers import answers, must_stop, require_none
 from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
     blocked,
@@ -26,7 +26,7 @@ from backend_contract.runtime_context import RuntimeServerContextType
 __all__ = ["accepted_kinds", "accepts_unlike"]
 
 _MANY = 20
-"""The number of requests that a backend gets before it is started."""
+"""The number of requests that a backend gets before it is started, and after."""
 
 
 @tries(
@@ -123,12 +123,18 @@ def _problems(trial: Trial) -> Mapping[str, str]:
     return found
 
 
-def _failure(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> str | None:
+def _failure(
+    trial: Trial,
+    backend: Backend,
+    kind: str,
+    metadata: Pairs,
+    model_id: str = "never seen before",
+) -> str | None:
     """Return the exception raised for a request for an unknown model, or ``None``."""
     with trial.context(kind, metadata) as context:
         trial.set_description("handle_runtime_context()")
         try:
-            backend.handle_runtime_context("never seen before", context)
+            backend.handle_runtime_context(model_id, context)
         except BaseException as error:  # SystemExit is as bad as any other
             return describe_exception(error)
     return None
@@ -293,7 +299,8 @@ for metadata in ({}, {"x-route-info": "somewhere"}):
             backend.handle_runtime_context(f"model {number}", request)
         assert backend.is_started is False
         backend.start()
-        backend.handle_runtime_context("model", request)
+        for number in range(20):
+            backend.handle_runtime_context(f"new model {number}", request)
         assert backend.is_started is True
         backend.stop()
         backend.handle_runtime_context("model", request)
@@ -306,7 +313,7 @@ def _try_before_start(trial: Trial) -> None:
         if usual[kind] is None or not trial.can_start:
             backend = _not_started(trial)
             _require_accepted(trial, backend, kind, "before start()", started=False)
-            _require_many_accepted(trial, backend, kind)
+            _require_many_accepted(trial, backend, kind, "before start()", started=False)
     if None not in usual.values():
         raise blocked(_blocking_clause(usual))
     kinds = [kind for kind, failure in usual.items() if failure is None]
@@ -315,11 +322,12 @@ def _try_before_start(trial: Trial) -> None:
     backend = trial.started()
     for kind in kinds:
         _require_accepted(trial, backend, kind, "after start()", started=True)
+        _require_many_accepted(trial, backend, kind, "after start()", started=True)
     if trial.holds("BC403"):
         waits_while_started(trial, kinds[0], backend)  # which BC507 judges
     if trial.holds("BC303"):
         with trial.doing("stop()"):
-            trial.stop(backend)
+            must_stop(trial, backend, "stop(), after requests,")
         for kind in kinds:
             _require_accepted(trial, backend, kind, "after stop()", started=False)
 
@@ -357,7 +365,7 @@ def _require_accepted(
     trial: Trial, backend: Backend, kind: str, when: str, *, started: bool
 ) -> None:
     """Require that a call does not fail, and that it starts and stops nothing."""
-    failure = _failure(trial, backend, kind, trial.subject.metadata)
+    failure = _failure(trial, backend, kind, trial.subject.metadata, f"never seen {when}")
     if failure is not None:
         raise violated(f"handle_runtime_context() raised {failure} {when}")
     _require_state(trial, backend, when, started=started)
@@ -365,12 +373,15 @@ def _require_accepted(
     _require_state(trial, backend, f"without metadata {when}", started=started)
 
 
-def _require_many_accepted(trial: Trial, backend: Backend, kind: str) -> None:
-    """Require that requests that wait for a start do not fill anything up."""
+def _require_many_accepted(
+    trial: Trial, backend: Backend, kind: str, when: str, *, started: bool
+) -> None:
+    """Require that many requests fill nothing up, and do not start or stop the backend."""
     with trial.context(kind, trial.subject.metadata) as context:
         for number in range(_MANY):
-            what = f"handle_runtime_context(), for the {number + 1}th time before start(),"
+            what = f"handle_runtime_context(), for the {number + 1}th time {when},"
             trial.call(what, backend.handle_runtime_context, f"model {number}", context)
+    _require_state(trial, backend, f"{_MANY} times {when}", started=started)
 
 
 def _require_state(trial: Trial, backend: Backend, when: str, *, started: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import gc
+import itertools
 import threading
 import time
 import types
@@ -46,8 +47,7 @@ assert contexts[0]() is None, "the context of an earlier request is kept\"""",
 )
 def _try_letting_go(trial: Trial) -> None:
     kinds = accepted_kinds(trial)
-    backend = trial.started()
-    for kind in kinds:
+    for backend, kind in itertools.product((trial.started(), trial.new()), kinds):
         told = [_make_request(trial, backend, kind) for _ in range(_REQUESTS)]
         unused = _make_request(trial, None, kind)
         if _are_gone(trial, backend, told[:-1]):
