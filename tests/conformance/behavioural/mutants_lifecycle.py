@@ -498,3 +498,40 @@ class HandlesSignalsOnceMade(Structural):
         super().__init__(config)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGUSR2, lambda *_: self.stop())
+
+
+@violates("BC305", hangs=True)
+class WaitsForAWorkerThatIsNotThere(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.ended = threading.Event()
+
+    def start(self):
+        super().start()
+        self.ended.set()  # as if it ended by itself
+
+    def stop(self):
+        self.ended.wait()
+        super().stop()
+        self.ended.clear()
+
+
+@violates("BC313")
+class SwitchesTheDirectory(Inheriting):
+    """Every second start puts back what the one before it has changed."""
+
+    before = ""
+
+    def start(self):
+        if not self.is_started:
+            here, there = os.getcwd(), self.before or os.path.abspath(os.sep)
+            self.before = "" if self.before else here
+            os.chdir(there)
+        super().start()
+
+
+@violates("BC313")
+class DisablesLogging(Structural):
+    def start(self):
+        super().start()
+        logging.disable(logging.INFO)

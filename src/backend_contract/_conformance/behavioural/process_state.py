@@ -103,6 +103,7 @@ def _plain_settings() -> Settings:
         "the working directory": _working_directory(),
         "the default time-out of sockets": socket.getdefaulttimeout(),
         "the locale": locale.setlocale(locale.LC_ALL),
+        "the level of logging.disable": logging.root.manager.disable,
         **{_VARIABLE + name: value for name, value in variables.items()},
     }
 
@@ -145,6 +146,7 @@ _SET: Mapping[str, Callable[..., object]] = {
     "the working directory": os.chdir,
     "the default time-out of sockets": socket.setdefaulttimeout,
     "the locale": partial(locale.setlocale, locale.LC_ALL),
+    "the level of logging.disable": logging.disable,
 }
 
 

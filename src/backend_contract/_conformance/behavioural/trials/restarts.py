@@ -67,12 +67,15 @@ def configured_with(
     trial: Trial, backend: Backend, given: ConfigType | None = None
 ) -> Mapping[str, Any]:
     """Register a configuration with *backend*, and return what it shows then, if it does."""
-    told = {**(trial.subject.config or {}), **_KEPT}
+    told: Mapping[str, Any] = {**(trial.subject.config or {}), **_KEPT}
+    found: Mapping[str, Any] = {}
     given = configuration(_KEPT) if given is None else given
     with suppress(StopTrial):  # of the hook, or of a backend that rejects keys it does not know
         if accepts(trial, backend, given) and has_configuration(trial, backend, told):
-            return told
-    return {}
+            found = told
+    if trial.holds("BC401") and not lock_is_free(trial, backend, "after register_config()"):
+        raise blocked("BC403")
+    return found
 
 
 def has_configuration(trial: Trial, backend: Backend, told: Mapping[str, Any]) -> bool:
@@ -130,8 +133,8 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
         # What only the main thread may do, such as setting a signal handler, shows there.
         trial.in_thread_of_kit(lambda: again("second"))
         again("third")
+        after = settings()  # after an odd number: some settings may be switched to and fro
         again("fourth")
-        after = settings()
         must_start(trial, found.backend, "start(), for the fifth time,")
     if found.given != _KEPT:
         problem = f"after start(), the configuration given to register_config() is {found.given!r}"
@@ -270,8 +273,6 @@ def _started_and_configured(trial: Trial) -> tuple[Backend, Mapping[str, Any]]:
     if trial.is_alone:
         backend = trial.new()
         told = configured_with(trial, backend)
-        if told and not lock_is_free(trial, backend, "after register_config()"):
-            raise blocked("BC403")
         start_if_possible(trial, backend)
         return backend, told
     backend, told = trial.take(), {**(trial.subject.config or {}), **_KEPT}
@@ -490,7 +491,7 @@ def settings():
     root = logging.getLogger()
     return (os.getcwd(), dict(os.environ), [*map(signal.getsignal, signal.Signals)],
             sys.excepthook, threading.excepthook, [*warnings.filters], [*root.handlers],
-            root.level, socket.getdefaulttimeout())
+            root.level, root.manager.disable, socket.getdefaulttimeout())
 before = settings()
 backend = make()
 backend.start()
