@@ -1098,8 +1098,9 @@ def eager_threads() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("eager_threads")
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_load(seed: int) -> None:
     """Under load, a backend is started exactly as often as it is stopped."""
     backend = Unreliable(seed)

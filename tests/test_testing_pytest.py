@@ -213,9 +213,10 @@ class TestSound(BackendConformance):
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "arguments",
-    [(), pytest.param(TWO_WORKERS, marks=pytest.mark.exhaustive)],
+    [(), TWO_WORKERS],
     ids=["one process", "two workers"],
 )
 def test_nothing_decided(tmp_path: Path, arguments: tuple[str, ...]) -> None:
@@ -376,9 +377,10 @@ def test_starts():
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "scope",
-    ["(scope='module')", pytest.param("", marks=pytest.mark.exhaustive)],
+    ["(scope='module')", ""],
     ids=["shared", "each"],
 )
 def test_engines(tmp_path: Path, scope: str) -> None:

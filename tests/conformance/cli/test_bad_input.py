@@ -183,6 +183,7 @@ arguments = st.text(
 )
 
 
+@pytest.mark.exhaustive
 @given(
     st.lists(arguments, max_size=2),
     st.lists(

@@ -120,6 +120,7 @@ def test_any_text(target: str, reason: str) -> None:
         assert not reason or entry["reason"] == reason
 
 
+@pytest.mark.exhaustive
 @given(outcome=outcomes)
 @settings(max_examples=40)
 def test_any_outcome(outcome: Outcome, tmp_path_factory: pytest.TempPathFactory) -> None:

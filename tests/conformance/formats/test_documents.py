@@ -57,6 +57,7 @@ def test_could_not_check(
     assert shown.status == (2 if errors else 1)
 
 
+@pytest.mark.exhaustive
 @given(outcome=outcomes)
 def test_any_outcome(outcome: Outcome, validate: Validate) -> None:
     """Any outcome is a valid document, which can be encoded."""
@@ -66,6 +67,7 @@ def test_any_outcome(outcome: Outcome, validate: Validate) -> None:
         validate(text, name)
 
 
+@pytest.mark.exhaustive
 @given(outcome=outcomes)
 @settings(max_examples=30)
 def test_any_text(outcome: Outcome) -> None:
@@ -81,6 +83,7 @@ def test_any_text(outcome: Outcome) -> None:
         assert len(properties.split(",")) in (1, 3)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", FORMATS)
 @given(outcome=outcomes)
 @settings(max_examples=20)

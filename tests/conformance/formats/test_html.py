@@ -107,6 +107,7 @@ def test_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "https://docs.example/contract.html#bc309" in Page(outcome).values("href")
 
 
+@pytest.mark.exhaustive
 @given(target=texts, found=texts, reason=texts)
 @settings(max_examples=60)
 def test_any_text(target: str, found: str, reason: str) -> None:

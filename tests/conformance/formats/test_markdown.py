@@ -94,6 +94,7 @@ def test_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(rows(short)) == 101
 
 
+@pytest.mark.exhaustive
 @given(target=texts, found=texts, reason=texts)
 @settings(max_examples=150)
 def test_any_text(target: str, found: str, reason: str) -> None:

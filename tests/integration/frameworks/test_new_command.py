@@ -48,6 +48,7 @@ def run_tool(directory: Path, *arguments: str) -> str:
     return run.stdout
 
 
+@pytest.mark.exhaustive
 def test_suites(directory: Path) -> None:
     """The suites pass, with every clause exercised."""
     suites = ["test_mine.py", "package/test_inner.py"]

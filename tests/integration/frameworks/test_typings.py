@@ -40,6 +40,7 @@ def test_stubs(tmp_path: Path) -> None:
     assert "no issues found" in output
 
 
+@pytest.mark.exhaustive
 def test_stub_package(tmp_path: Path) -> None:
     """The stub package of aconfig describes all of alchemy-config."""
     status, output = stubtest("aconfig", cwd=tmp_path)
