@@ -92,7 +92,7 @@ def soak(runs: int, processes: int) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=8, help="default: %(default)s")
+    parser.add_argument("--runs", type=int, default=20, help="default: %(default)s")
     parser.add_argument("--processes", type=int, default=4 * (os.cpu_count() or 1))
     options = parser.parse_args()
     print(f"Python {sys.version.split()[0]}\n")

@@ -96,8 +96,8 @@ def warm_cache(cache_home: Path, filled_cache: Path) -> WarmCache:
 
     def warm(roots: Iterable[Path], home: Path = cache_home) -> Path:
         caches = home / "backend-contract/mypy"
-        for root in ([], *([root] for root in roots)):  # installed targets have no root
-            cache = caches / digest(sys.executable, *map(str, root))
+        for of_target in ([], *([root] for root in roots)):  # installed targets have no root
+            cache = caches / digest(sys.executable, *map(str, of_target))
             if not cache.exists():
                 shutil.copytree(filled_cache, cache)
         return caches

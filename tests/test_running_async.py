@@ -253,6 +253,19 @@ async def test_deadline_of_the_caller() -> None:
     assert calls == ["start slow", "stop slow"]
 
 
+async def enter_and_cancel(backend: LocalBackend, asked_for_lock: threading.Event) -> None:
+    """Enter `running_async`, and cancel that once it waits for the lock."""
+    async with anyio.create_task_group() as tasks:
+
+        async def cancel() -> None:
+            await wait_for(asked_for_lock)
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(cancel)
+        async with running_async(backend):
+            pytest.fail("the body must not run")
+
+
 @both_event_loops
 async def test_cancelled_while_waiting_for_lock() -> None:
     """A task that is cancelled while another thread holds the lock leaves at once."""
@@ -276,15 +289,7 @@ async def test_cancelled_while_waiting_for_lock() -> None:
 
     waiting = Waiting()
     with anyio.fail_after(WAIT):
-        async with anyio.create_task_group() as tasks:
-
-            async def cancel() -> None:
-                await wait_for(asked_for_lock)
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(cancel)
-            async with running_async(waiting):
-                pytest.fail("the body must not run")
+        await enter_and_cancel(waiting, asked_for_lock)
     assert not free.is_set()
     free.set()
     thread.join(WAIT)
@@ -432,21 +437,12 @@ def test_thread_outlives_its_loop(closed: bool) -> None:
 
     waiting = Waiting()
 
-    async def enter_and_cancel() -> None:
-        async with anyio.create_task_group() as tasks:
-
-            async def cancel() -> None:
-                await wait_for(asked)
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(cancel)
-            async with running_async(waiting):
-                pytest.fail("the body must not run")
-
     loop = asyncio.new_event_loop()
+    of_other_tests = {*threading.enumerate()}
     with lock:
-        loop.run_until_complete(enter_and_cancel())
-        threads = [each for each in threading.enumerate() if each.name == "backend_contract"]
+        loop.run_until_complete(enter_and_cancel(waiting, asked))
+        started = {*threading.enumerate()} - of_other_tests
+        threads = [each for each in started if each.name == "backend_contract"]
         if closed:
             loop.close()
     assert threads

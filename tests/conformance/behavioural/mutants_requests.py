@@ -390,7 +390,7 @@ class StopsToLoadAModel(Structural):
 
 @violates("BC505")
 class StopsAfterManyRequests(Inheriting):
-    """As some servers do, to free memory; but nobody starts it again."""
+    """Stops itself after some requests, as if to free memory; nothing starts it again."""
 
     count = 0
 

@@ -31,6 +31,7 @@ def errors_in(document: Any, name: str) -> list[str]:
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["nowhere.py:X"],
         ["nowhere.py:X", "mine.py:Good"],
         [],
         ["--python", "/nowhere", "mine.py:Good"],

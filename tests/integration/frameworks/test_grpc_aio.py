@@ -271,7 +271,7 @@ def test_empty_stream(style: type[Any]) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_async_model_id(style: type[Any]) -> None:
-    """An `async` function cannot name the model: the call fails, and nobody is told."""
+    """An `async` function cannot name the model: the call fails, and no backend is notified."""
     router = Router()
 
     async def find(message: bytes, context: grpc.ServicerContext) -> str:

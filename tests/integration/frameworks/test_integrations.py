@@ -364,7 +364,7 @@ def test_http_failing_backend() -> None:
 
 
 def test_http_failure_is_not_its_own_cause() -> None:
-    """What an exception handler gets has no cause, so that reports of causes end."""
+    """The exception that a handler receives is not its own cause."""
     app = application(notify_backends([Recorder(fail)]))
     handled: list[Exception] = []
 
