@@ -7,20 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from backend_contract._conformance.source import files
-from backend_contract._conformance.source.files import read_regular_file
+from backend_contract._conformance.source.parsing import read_file
 from backend_contract.errors import CouldNotCheckError
 
 
-def test_regular(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_regular(tmp_path: Path) -> None:
     """A file is read up to the limit, also by way of a link; a larger one is not."""
-    monkeypatch.setattr(files, "SIZE_LIMIT", 4)
     (tmp_path / "file").write_bytes(b"1234")
     (tmp_path / "link").symlink_to("file")
-    assert read_regular_file(tmp_path / "link") == b"1234"
+    assert read_file(tmp_path / "link", limit=4) == b"1234"
     (tmp_path / "file").write_bytes(b"12345")
-    with pytest.raises(CouldNotCheckError, match="file: is larger than"):
-        read_regular_file(tmp_path / "file")
+    with pytest.raises(CouldNotCheckError, match="file: longer than 4 bytes"):
+        read_file(tmp_path / "file", limit=4)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "endless", "directory", "loop", "dangling", "long"])
@@ -34,6 +32,6 @@ def test_rejected(kind: str, tmp_path: Path) -> None:
     elif kind != "long":
         path.symlink_to({"endless": "/dev/zero", "loop": str(path)}.get(kind, "nowhere"))
     with pytest.raises(CouldNotCheckError) as raised:
-        read_regular_file(path, "the settings")
+        read_file(path, "the settings")
     assert str(raised.value).startswith("the settings: ")
     assert "\n" not in str(raised.value)

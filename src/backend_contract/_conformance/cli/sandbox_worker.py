@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from backend_contract._conformance.results import Finding, Verdict
-from backend_contract._conformance.source.files import read_regular_file
+from backend_contract._conformance.source.parsing import MAX_SETTINGS, read_file
 from backend_contract.clauses import CLAUSES, in_layer
 from backend_contract.errors import CouldNotCheckError
 
@@ -263,7 +263,7 @@ def read_configuration(path: str | None) -> Mapping[str, Any] | None:
     import yaml
 
     try:
-        content = read_regular_file(Path(path), f"--backend-config {path}")
+        content = read_file(Path(path), f"--backend-config {path}", MAX_SETTINGS)
         config: object = yaml.safe_load(content.decode("utf-8"))
     except RecursionError:
         raise CouldNotCheckError(f"--backend-config {path}: nested too deeply") from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from backend_contract._conformance.source.files import read_regular_file
+from backend_contract._conformance.source.parsing import MAX_SETTINGS, read_file
 from backend_contract._conformance.source.targets import Project
 from backend_contract.clauses import CLAUSES
 from backend_contract.errors import CouldNotCheckError
@@ -104,7 +104,7 @@ def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
 
 
 def _read_table(file: Path) -> Table:
-    content = read_regular_file(file)
+    content = read_file(file, limit=MAX_SETTINGS)
     if b"backend-contract" not in content:  # most runs need no parser
         return {}
     if sys.version_info < (3, 11):

@@ -1,4 +1,4 @@
-"""Reading and parsing source files, whatever they contain."""
+"""Reading files and parsing source, whatever they contain."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import cast
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = [
+    "MAX_SETTINGS",
     "InvalidSyntaxError",
     "SourceError",
     "all_statements",
@@ -22,13 +23,16 @@ __all__ = [
     "children",
     "inner_nodes",
     "parse",
-    "read_source",
+    "read_file",
     "unparse",
     "walk",
 ]
 
 MAX_BYTES = 16 * 2**20
-"""A longer file is not read."""
+"""A longer source file is not read."""
+
+MAX_SETTINGS = 10_000_000
+"""A longer file of settings is not read."""
 
 MAX_DEPTH = 100
 """Expressions that are nested deeper are cut off: functions that read them are recursive."""
@@ -56,40 +60,39 @@ class InvalidSyntaxError(SourceError):
         self.content = content
 
 
-def read_source(path: Path) -> bytes:
-    """Return the content of a regular file.
+def read_file(path: Path, name: str | None = None, limit: int = MAX_BYTES) -> bytes:
+    """Return the content of a regular file of up to *limit* bytes; errors call it *name*.
 
     Never waits: a FIFO, a device or another special file is not opened. Raises
     :class:`SourceError` if the file cannot be read or is too long.
     """
+    name = name or str(path)
     try:
         if not stat.S_ISDIR(path.stat().st_mode):  # which is an error of `open`
-            _require_regular(path, path.stat().st_mode)
+            _require_regular(name, path.stat().st_mode)
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
-            _require_regular(path, os.fstat(descriptor).st_mode)
-            content = file.read(MAX_BYTES + 1)
+            _require_regular(name, os.fstat(descriptor).st_mode)
+            content = file.read(limit + 1)
     except OSError as error:
         raise SourceError(
-            f"{path}: {error.strerror}", may_concern_us=error.errno not in _NOT_THERE
+            f"{name}: {error.strerror}", may_concern_us=error.errno not in _NOT_THERE
         ) from None
     except ValueError:  # a null byte in the path
-        raise SourceError(f"{path}: not a file name", may_concern_us=False) from None
-    if len(content) > MAX_BYTES:
-        raise SourceError(
-            f"{path}: longer than {MAX_BYTES // 2**20} MiB", may_concern_us=_mentions(content)
-        )
+        raise SourceError(f"{name}: not a file name", may_concern_us=False) from None
+    if len(content) > limit:
+        raise SourceError(f"{name}: longer than {limit:,} bytes", may_concern_us=_mentions(content))
     return content
 
 
-def _require_regular(path: Path, mode: int) -> None:
+def _require_regular(name: str, mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise SourceError(f"{path}: not a regular file", may_concern_us=False)
+        raise SourceError(f"{name}: not a regular file", may_concern_us=False)
 
 
 def parse(path: Path) -> ast.Module:
     """Return the syntax tree of a file. Raises :class:`SourceError` if it has none."""
-    content = read_source(path)
+    content = read_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from backend_contract._conformance.source.environment import Environment
-from backend_contract._conformance.source.parsing import all_statements, parse, read_source, walk
+from backend_contract._conformance.source.parsing import all_statements, parse, read_file, walk
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["Roots", "package_root"]
@@ -165,7 +165,7 @@ def _hooks(environment: Environment) -> Iterator[Path]:
             continue
         for name in names:
             try:
-                content = read_source(Path(entry, name))
+                content = read_file(Path(entry, name))
             except CouldNotCheckError:  # as Python does
                 continue
             for module in re.findall(rb"^import[ \t]+(\w+)", content, re.MULTILINE):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
-from backend_contract._conformance.source.parsing import parse, read_source, walk
+from backend_contract._conformance.source.parsing import parse, read_file, walk
 from backend_contract.errors import CouldNotCheckError
 
 __all__ = ["declared_entry_points"]
@@ -36,7 +36,7 @@ def declared_entry_points(directory: Path) -> list[str]:
     found: dict[str, None] = {}
     for name, read in readers.items():
         file = directory / name
-        if file.is_file() and _GROUP.encode() in read_source(file):
+        if file.is_file() and _GROUP.encode() in read_file(file):
             found |= {value.partition("[")[0].strip(): None for value in read(file)}
     return list(found)
 
@@ -47,7 +47,7 @@ def _in_pyproject(file: Path) -> Iterator[str]:
     else:
         import tomllib
     try:
-        document = tomllib.loads(read_source(file).decode("utf-8"))
+        document = tomllib.loads(read_file(file).decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise CouldNotCheckError(f"{file}: cannot be read: {error}") from None
     for path in _TABLES:
@@ -63,7 +63,7 @@ def _in_setup_cfg(file: Path) -> Iterator[str]:
 
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_string(read_source(file).decode("utf-8"))
+        parser.read_string(read_file(file).decode("utf-8"))
     except (ValueError, configparser.Error) as error:
         reason = str(error).partition("\n")[0]
         raise CouldNotCheckError(f"{file}: cannot be read: {reason}") from None
