@@ -423,12 +423,10 @@ def _is_frozen(decorator: ast.expr, source: ClassSource) -> bool:
     """Return whether a decorator makes instances that raise if an attribute is assigned."""
     if not _is_dataclass(decorator, source):
         return False
-    keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
-    callee = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return unparse(callee).rpartition(".")[2] == "frozen" or any(
-        each.arg == "frozen" and isinstance(each.value, ast.Constant) and each.value.value is True
-        for each in keywords
-    )
+    if not isinstance(decorator, ast.Call):
+        return unparse(decorator).endswith("frozen")
+    is_asked_for = "frozen=True" in map(unparse, decorator.keywords)
+    return is_asked_for or unparse(decorator.func).endswith("frozen")
 
 
 def _slots(source: ClassSource) -> set[str] | None:
@@ -436,7 +434,7 @@ def _slots(source: ClassSource) -> set[str] | None:
     names: set[str] = set()
     for cls in source.lineage:
         match cls and cls.in_body.get("__slots__"):
-            case ast.Assign(value=ast.Tuple(elts=parts) | ast.List(elts=parts)) if cls is not None:
+            case ast.Assign(value=ast.Tuple(elts=parts) | ast.List(elts=parts)):
                 texts = {getattr(each, "value", None) for each in parts}
                 if "__dict__" in texts or not all(isinstance(each, str) for each in texts):
                     return None

@@ -299,12 +299,7 @@ class _Path:
 
     def _is_rejected(self, call: ast.Call) -> bool:
         """Return whether the next class does not take the arguments of ``super().__init__``."""
-        func = call.func
-        if not (
-            isinstance(func, ast.Attribute) and func.attr == "__init__" and is_super(func.value)
-        ):
-            return False
-        if unparse(func.value) != "super()" or not _has_plain_arguments(call):
+        if unparse(call.func) != "super().__init__" or not _has_plain_arguments(call):
             return False
         for source in self.walker.after(self.owner):
             if source is None or _may_get_constructor(source):

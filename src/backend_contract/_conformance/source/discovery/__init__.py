@@ -18,16 +18,20 @@ from backend_contract._conformance.source.discovery.recognition import (
     Recognition,
     is_abstract_class,
 )
-from backend_contract._conformance.source.discovery.registrations import registered_classes
+from backend_contract._conformance.source.discovery.registrations import (
+    calls_in,
+    registered_classes,
+)
 from backend_contract._conformance.source.environment import Environment, this_environment
 from backend_contract._conformance.source.evaluation.conditions import Decide, decides
 from backend_contract._conformance.source.modules import (
     ClassSource,
     Function,
     Module,
+    ModuleFinder,
     imported_modules,
 )
-from backend_contract._conformance.source.parsing import SourceError, blocks, unparse, walk
+from backend_contract._conformance.source.parsing import SourceError, blocks, unparse
 from backend_contract._conformance.source.targets import (
     EXPECTED_TARGET,
     Project,
@@ -249,25 +253,22 @@ class _Discovery:
                 return
         for qualname, source in candidates:
             self._add_class(location, module, source, qualname)
-        self._add_made(module)
+        for source in _made_classes(module, self._finder(module)):
+            if self._recognition.is_backend(source):
+                reason = "is a backend that `type` makes, which no checker follows"
+                self._leave_out(source, source.node.name, f"{reason}; write a class statement")
+
+    def _finder(self, module: Module) -> ModuleFinder:
+        return modules_for(root_of(module, self._context), self._context)
 
     def _backends_in(self, module: Module) -> Iterator[tuple[str, ClassSource]]:
         """Yield the classes of a module that are backends, or look like one, with their names."""
         recognition = self._recognition
-        finder = modules_for(root_of(module, self._context), self._context)
+        finder = self._finder(module)
         for qualname, node in _classes(module.tree, decides(finder.version)):
             source = finder.class_of(module, node)
             if recognition.is_backend(source) or recognition.why_it_looks_like_a_backend(source):
                 yield qualname, source
-
-    def _add_made(self, module: Module) -> None:
-        """Name the backends that calls of ``type`` make: no checker follows their members."""
-        finder = modules_for(root_of(module, self._context), self._context)
-        for node in _made_classes(module.tree):
-            source = ClassSource(module, node, finder)
-            if self._recognition.is_backend(source):
-                reason = "is a backend that `type` makes, which no checker follows"
-                self._leave_out(source, node.name, f"{reason}; write a class statement")
 
     def _add_class(self, location: str, module: Module, source: ClassSource, qualname: str) -> None:
         text = f"{location}:{qualname}"
@@ -411,16 +412,15 @@ def _executed(node: ast.AST, decide: Decide) -> Sequence[ast.AST]:
     return blocks(node)
 
 
-def _made_classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
-    """Yield a statement for each call such as ``type("Mine", (Base,), {})``."""
-    for node in walk(tree):
+def _made_classes(module: Module, finder: ModuleFinder) -> Iterator[ClassSource]:
+    """Yield the source of what calls such as ``type("Mine", (Base,), {})`` make."""
+    for node in calls_in(module.tree):
         match node:
             case ast.Call(func=ast.Name(id="type"), args=[name, ast.Tuple(elts=bases), _]):
-                written = name.value if isinstance(name, ast.Constant) else unparse(name)
                 made = ast.parse(f"class _({', '.join(map(unparse, bases))}): ...").body[0]
                 assert isinstance(made, ast.ClassDef)
-                made.name = str(written)
-                yield ast.copy_location(made, node)
+                made.name = str(name.value if isinstance(name, ast.Constant) else unparse(name))
+                yield ClassSource(module, ast.copy_location(made, node), finder)
             case _:
                 pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -20,7 +20,7 @@ from backend_contract._conformance.source.modules import (
 from backend_contract._conformance.source.parsing import inner_nodes, unparse, walk
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["registered_classes"]
+__all__ = ["calls_in", "registered_classes"]
 
 _REGISTRY_MODULE = "backend_contract.registry"
 _FUNCTIONS = {"backend_contract.integrations.caikit.register"}
@@ -79,19 +79,27 @@ class _Place(NamedTuple):
     outer: _Place | None
 
 
-def _in_places(tree: ast.Module) -> Iterator[tuple[ast.ClassDef | ast.Call, _Place | None]]:
-    """Yield all classes and calls of a module, each with the place it stands in."""
+def calls_in(tree: ast.Module) -> Iterator[ast.Call]:
+    """Yield all calls of a module."""
+    return (node for node, _ in _in_places(tree) if isinstance(node, ast.Call))
+
+
+@lru_cache(maxsize=1024)
+def _in_places(tree: ast.Module) -> Sequence[tuple[ast.ClassDef | ast.Call, _Place | None]]:
+    """Return all classes and calls of a module, each with the place it stands in."""
+    found: list[tuple[ast.ClassDef | ast.Call, _Place | None]] = []
     waiting: list[ast.AST] = [tree]
     places: list[_Place | None] = [None]
     while waiting:
         node, place = waiting.pop(), places.pop()
         if isinstance(node, ast.ClassDef | ast.Call):
-            yield node, place
+            found.append((node, place))
         if isinstance(node, ast.ClassDef | Function):
             place = _Place(node, place)
         inner = inner_nodes(node)
         waiting += inner[::-1]
         places += [place] * len(inner)
+    return found
 
 
 @lru_cache(maxsize=2**14)
