@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend_contract._conformance.static.shadowing import without_shadowing
+from backend_contract._conformance.static.checking import without_shadowing
 
 
 @pytest.mark.parametrize("name", ["types.py", "enum.pyi", "typing/__init__.py", "json/x.py"])

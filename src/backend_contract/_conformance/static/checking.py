@@ -5,9 +5,11 @@ No target is imported: the checker reads its types, and this package only parses
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +25,10 @@ from backend_contract._conformance.static.self_test import (
     CANARY_PROBES,
     require_known_verdicts,
 )
-from backend_contract._conformance.static.shadowing import without_shadowing
 from backend_contract._conformance.static.stubs import copy_missing_stubs
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["check"]
+__all__ = ["check", "without_shadowing"]
 
 _READING = threading.Lock()
 """Held while the source of targets is read, which checkers in several threads share."""
@@ -175,3 +176,39 @@ def _errors_by_file(
     errors: defaultdict[str, dict[int, list[str]]] = defaultdict(dict)
     errors.update({path.name: lines for path, lines in by_path.items() if path.parent == directory})
     return errors
+
+
+def without_shadowing(roots: Sequence[Path], directory: Path) -> list[Path]:
+    """Return *roots* without modules that are called like those of the standard library.
+
+    A checker would read such a module in place of the standard one, in every module that imports
+    it. A root that has one is replaced by a directory of links to everything else in it, below
+    *directory*.
+    """
+    return [_replace(root, directory / f"root{number}") for number, root in enumerate(roots)]
+
+
+def _replace(root: Path, view: Path) -> Path:
+    try:
+        names = os.listdir(root)
+    except OSError:  # the checker reports it
+        return root
+    shadowing = {name for name in names if _shadows(root / name)}
+    if not shadowing:
+        return root
+    view.mkdir()
+    for name in _importable(set(names) - shadowing):
+        (view / name).symlink_to(root / name)
+    return view
+
+
+def _shadows(path: Path) -> bool:
+    if path.name.partition(".")[0] not in sys.stdlib_module_names:
+        return False
+    return path.suffix in (".py", ".pyi") or os.path.isdir(path)  # noqa: PTH112 - never raises
+
+
+def _importable(names: Iterable[str]) -> list[str]:
+    """Return the names of the files and folders that an import may find."""
+    stems = {name: name.removesuffix("-stubs").partition(".")[0] for name in names}
+    return [name for name, stem in stems.items() if stem.isidentifier()]

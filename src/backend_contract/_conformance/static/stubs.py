@@ -22,7 +22,7 @@ def copy_missing_stubs(directory: Path, environment: Environment | None = None) 
     """
     directory.mkdir(parents=True)  # also for no stubs: ty rejects a path that does not exist
     for name in find_untyped(environment):
-        shutil.copytree(_bundled() / name, directory / name)
+        shutil.copytree(_bundled(name), directory / name)
     is_this = environment is None or environment.is_this  # then it is found, however installed
     path = (environment or this_environment()).path
     if not is_this and PathFinder.find_spec("backend_contract", path) is None:
@@ -42,9 +42,10 @@ def read_stubs(name: str) -> Mapping[str, str]:
 
     They describe a part of the package.
     """
+    bundled = _bundled(name)
     return {
-        path.relative_to(_bundled()).as_posix(): path.read_text(encoding="utf-8")
-        for path in sorted((_bundled() / name).rglob("*.pyi"))
+        f"{name}/{path.relative_to(bundled).as_posix()}": path.read_text(encoding="utf-8")
+        for path in sorted(bundled.rglob("*.pyi"))
     }
 
 
@@ -52,11 +53,12 @@ def _package() -> Path:
     return Path(__file__).parents[2]
 
 
-def _bundled() -> Path:
-    directory = Path(__file__).with_name("typings")
-    if directory.is_dir():
-        return directory
-    return _package().parents[1] / "typings"  # an editable install: only a wheel carries them
+def _bundled(name: str) -> Path:
+    """Return the directory with the stubs of a package, in a wheel or in a checkout."""
+    around = _package().parent
+    in_wheel = Path(__file__).with_name("typings") / name, around / f"{name}-stubs"
+    in_checkout = around.parent / "typings" / name
+    return next(place for place in (*in_wheel, in_checkout) if place.is_dir())
 
 
 def _has_types(name: str, path: Sequence[str]) -> bool:
