@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import mostly_exhaustive
 
 HERE = Path(__file__).parent
 
@@ -156,7 +157,7 @@ UNREACHABLE = """\
 
 @pytest.mark.parametrize(
     "autouse",
-    ["", pytest.param("@pytest.fixture(autouse=True)", marks=pytest.mark.exhaustive)],
+    mostly_exhaustive([("",), ("@pytest.fixture(autouse=True)",)], 1),
 )
 def test_could_not_start(run: Run, autouse: str) -> None:
     """If no backend can be started, BC302 fails, and what needs it is blocked."""
@@ -177,12 +178,7 @@ CLAUSES["BC303"] = dataclasses.replace(CLAUSES["BC303"], level=Level.SHOULD)
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        (),
-        pytest.param(
-            (*TWO_WORKERS, "-p", "backend_contract.testing"), marks=pytest.mark.exhaustive
-        ),
-    ],
+    mostly_exhaustive([((),), ((*TWO_WORKERS, "-p", "backend_contract.testing"),)], 1),
 )
 def test_should(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """A violated clause of level SHOULD passes, with a property and a line in the summary."""
@@ -517,13 +513,14 @@ class TestMarked(BackendConformance):
 
 @pytest.mark.parametrize(
     "skip",
-    [
-        'pytest.skip("the reason")',
-        pytest.param('raise unittest.SkipTest("the reason")', marks=pytest.mark.exhaustive),
-        pytest.param(
-            'pytest.importorskip("nowhere", reason="the reason")', marks=pytest.mark.exhaustive
-        ),
-    ],
+    mostly_exhaustive(
+        [
+            ('pytest.skip("the reason")',),
+            ('raise unittest.SkipTest("the reason")',),
+            ('pytest.importorskip("nowhere", reason="the reason")',),
+        ],
+        1,
+    ),
 )
 def test_skips(tmp_path: Path, skip: str) -> None:
     """A skip of the author's, in a factory or a hook, skips the test; each suite is named."""
@@ -556,17 +553,14 @@ class TestMine(BackendConformance):
 
 @pytest.mark.parametrize(
     ("hook", "exercised"),
-    [
-        ("during_start", "7 of 9 clauses exercised, 3 of them in half, 2 skipped"),
-        pytest.param(
-            *("merged_config", "7 of 9 clauses exercised, 2 skipped"),
-            marks=pytest.mark.exhaustive,
-        ),
-        pytest.param(
-            *("received_contexts", "8 of 9 clauses exercised, 1 of them in half, 1 skipped"),
-            marks=pytest.mark.exhaustive,
-        ),
-    ],
+    mostly_exhaustive(
+        [
+            ("during_start", "7 of 9 clauses exercised, 3 of them in half, 2 skipped"),
+            ("merged_config", "7 of 9 clauses exercised, 2 skipped"),
+            ("received_contexts", "8 of 9 clauses exercised, 1 of them in half, 1 skipped"),
+        ],
+        1,
+    ),
 )
 def test_hook_skips(tmp_path: Path, hook: str, exercised: str) -> None:
     """A hook that skips leaves out what it is needed for, and nothing else."""
