@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +115,11 @@ def test_killed_node(cluster: Any, make: Callable[..., Any], tmp_path: Path) -> 
 def children() -> set[str]:
     """Return the ids of the child processes of this one."""
     found = set()
-    for task in Path("/proc/self/task").iterdir():
-        found |= set((task / "children").read_text().split())
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            after_name = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(after_name[1]) == os.getpid():
+                found.add(process.name)
     return found
 
 
@@ -133,7 +138,7 @@ def test_closed_address(make: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("address", ["head", "head:port", ""])
 def test_invalid_address(make: Callable[..., Any], address: str) -> None:
-    """What is no address is a ConnectionError that shows it."""
+    """An invalid address is a ConnectionError that shows it."""
     backend = make({"address": address})
     with pytest.raises(ConnectionError, match=f"^address: no Ray cluster at '{address}'"):
         backend.start()

@@ -18,17 +18,6 @@ from typing import Any, cast
 
 from backend_contract._conformance.request_servers import NO_FORK_HANDLERS
 
-__all__ = [
-    "THREADS_OF_THE_KIT",
-    "Resources",
-    "Settings",
-    "can_see_files",
-    "marked_settings",
-    "resources",
-    "settings",
-    "undo",
-]
-
 THREADS_OF_THE_KIT = "backend-contract"
 """How the names of the kit's own threads begin."""
 
@@ -78,8 +67,10 @@ def _children() -> frozenset[str]:
     found: set[str] = set()
     if can_see_files():
         for file in _PROCESS.glob("task/*/children"):
-            with suppress(OSError):  # a thread that has ended
+            try:
                 found.update(file.read_text().split())
+            except OSError:  # a thread that has ended, whose children are those of another now
+                return _children()
     return frozenset(found)
 
 
