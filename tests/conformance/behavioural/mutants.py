@@ -633,6 +633,17 @@ class KeepsKeysAsNames(Inheriting):
         super().register_config({key.replace("-", "_"): config[key] for key in config})
 
 
+@violates("BC204")
+class DropsPrivateKeys(Structural):
+    def register_config(self, config):
+        def public(value):
+            if not isinstance(value, dict):
+                return value
+            return {key: public(value[key]) for key in value if not key.startswith("_")}
+
+        super().register_config(public(dict(config)))
+
+
 # BC205
 
 
@@ -1578,7 +1589,7 @@ class StartedBeforeItConnects(Inheriting):
         self._started = True
         try:
             self.connect()
-        except OSError:
+        except BaseException:
             self._started = False
             raise
 
@@ -1592,7 +1603,7 @@ class StartedBeforeItLocks(Structural):
         with self.lock:
             try:
                 self.connect()
-            except OSError:
+            except BaseException:
                 self.is_started = False
                 raise
 
@@ -1616,7 +1627,7 @@ class StartedWhenItHasAChannel(WithFlag):
         self.channel = object()
         try:
             self.connect()
-        except OSError:
+        except BaseException:
             self.stop()
             raise
 
@@ -1903,20 +1914,7 @@ class CountsBesides(Structural):
         self.count = number + 1
 
 
-# Races that no member or hook holds open: they are caught at times; the soak measures how often.
-
-RACES: list[Mutant] = []
-
-
-def races(clause):
-    def add(cls):
-        RACES.append(Mutant(clause, cls, dict(HOOKS)))
-        return cls
-
-    return add
-
-
-@races("BC506")
+@violates("BC506")
 class NumbersBeforehand(Structural):
     """Like CountsBesides, but reads the metadata outside the window."""
 
@@ -1934,7 +1932,7 @@ class NumbersBeforehand(Structural):
         self.count = number + 1
 
 
-@races("BC506")
+@violates("BC506")
 class DropsWhenBusyForAMoment(Structural):
     busy = False
 

@@ -535,3 +535,207 @@ class DisablesLogging(Structural):
     def start(self):
         super().start()
         logging.disable(logging.INFO)
+
+
+# What shows only when something is read, or fails, more than once.
+
+
+@violates("BC303")
+class RemembersThatItWasStarted(WithFlag):
+    """Until it is read again after another start."""
+
+    seen = False
+
+    @property
+    def is_started(self):
+        self.seen = self.seen or self.flag
+        return self.seen
+
+
+class Lapsing(Inheriting):
+    """Is started until it has been asked a number of times."""
+
+    times = 5
+    left = 0
+
+    @property
+    def is_started(self):
+        self.left -= self._started
+        return self._started and self.left > 0
+
+    def start(self):
+        super().start()
+        self.left = self.times
+
+
+@violates("BC307")
+class LapsesWhenReadOften(Lapsing):
+    pass
+
+
+@violates("BC307")
+class LapsesWhenReadTenTimes(Lapsing):
+    times = 10
+
+
+@violates("BC304")
+class UsesItsConnectionAgain(Inheriting):
+    """A connection that it has is one that the hook does not reach."""
+
+    def start(self):
+        if not self._started:
+            self.open = self.connect
+        self.open()
+        self._started = True
+
+
+@violates("BC304")
+class WarmsUpEveryTime(Structural):
+    def start(self):
+        if not self.is_started:
+            self.engine = [self.connect]
+        for warm_up in self.engine:
+            warm_up()
+        self.is_started = True
+
+
+@violates("BC306")
+class DropsContextsOnceStopped(Inheriting):
+    is_closed = False
+
+    def stop(self):
+        self.is_closed = self.is_closed or self._started
+        super().stop()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        if not self.is_closed:
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC306")
+class StoresForItsFirstEngine(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.store = self.routes.append
+
+    def stop(self):
+        if self.is_started:
+            self.routes = []
+        super().stop()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.store((model_id, get_metadata(runtime_context, "x-route-info")))
+
+
+@violates("BC308")
+class GivesUpAfterTwoFailures(Inheriting):
+    failures = 0
+
+    def start(self):
+        if self.failures == 2:
+            raise RuntimeError("failed too often")
+        try:
+            super().start()
+        except Exception:
+            self.failures += 1
+            raise
+
+
+@violates("BC308")
+class KeepsTheLockForUnknownErrors(Structural):
+    def start(self):
+        self.lock.acquire()
+        try:
+            super().start()
+        except OSError:
+            self.lock.release()
+            raise
+        self.lock.release()
+
+
+@violates("BC308")
+class SwallowsWhatItDoesNotKnow(Structural):
+    def start(self):
+        try:
+            super().start()
+        except OSError:
+            raise
+        except Exception:
+            self.is_started = False
+
+
+@violates("BC310")
+class LeavesEveryOtherFileOpen(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.logs = []
+
+    def start(self):
+        if not self.is_started:
+            self.connect()
+            self.logs.append(os.open(os.devnull, os.O_RDONLY))
+            self.is_started = True
+
+    def stop(self):
+        if self.is_started and len(self.logs) % 2:
+            os.close(self.logs[-1])
+        super().stop()
+
+
+@violates("BC310")
+class ForgetsEveryOtherThread(Inheriting):
+    ended = None
+
+    def start(self):
+        super().start()
+        if self.ended is None:
+            self.ended = threading.Event()
+            threading.Thread(target=self.ended.wait, daemon=True).start()
+            self.is_old = not getattr(self, "is_old", True)
+
+    def stop(self):
+        super().stop()
+        if self.ended is not None and not self.is_old:
+            self.ended.set()
+        self.ended = None
+
+
+@violates("BC307")
+class StartsAgainWhenRead(WithFlag):
+    wanted = False
+
+    @property
+    def is_started(self):
+        flag = self.flag
+        self.flag = self.wanted
+        return flag
+
+    def start(self):
+        super().start()
+        self.wanted = True
+
+
+@violates("BC307")
+class IsNotStartedOnceItHasStopped(Inheriting):
+    @property
+    def is_started(self):
+        return self._started or vars(self).get("engine", False)
+
+    def stop(self):
+        super().stop()
+        self.engine = None
+
+
+@violates("BC304")
+class ForgetsItsRequestsWhenStartedAgain(Inheriting):
+    def start(self):
+        if self._started:
+            self.routes = []
+        super().start()
+
+
+@violates("BC304")
+class MakesItsStoreAtEveryStart(Structural):
+    def start(self):
+        super().start()
+        self.routes.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -365,3 +366,142 @@ class KeepsTheLockToSayThatItIsStatic(Structural):
     def register_config(self, config):
         self.lock.acquire()
         raise NotImplementedError
+
+
+# What shows only between two steps of one line, or after a failure.
+
+
+@violates("BC402")
+class ChecksAndSetsInOneLine(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.owner, self.depth = None, 0
+
+    @contextlib.contextmanager
+    def start_lock(self):
+        me = threading.get_ident()
+        while True:
+            self.owner = me if self.owner in (None, me) else self.owner
+            if self.owner == me:
+                break
+            time.sleep(0.002)
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+            if not self.depth:
+                self.owner = None
+
+
+@violates("BC402")
+class MakesItsLockInOneLine(Inheriting):
+    own = None
+
+    def start_lock(self):
+        self.own = self.own or threading.RLock()
+        return self.own
+
+
+@violates("BC402")
+class MakesItsLockInATable(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.locks = {}
+
+    def start_lock(self):
+        self.locks["start"] = self.locks.get("start") or threading.RLock()
+        return self.locks["start"]
+
+
+@violates("BC402")
+class RenewsItsLockAfterAFailure(Inheriting):
+    @contextlib.contextmanager
+    def start_lock(self):
+        with self._start_lock:
+            try:
+                yield
+            except Exception:
+                self._start_lock = threading.RLock()
+                raise
+
+
+@violates("BC402")
+class ThrowsAwayAPoisonedLock(Structural):
+    @contextlib.contextmanager
+    def start_lock(self):
+        lock, done = self.lock, False
+        try:
+            with lock:
+                yield
+                done = True
+        finally:
+            if not done and self.lock is lock:
+                self.lock = threading.RLock()
+
+
+@violates("BC403")
+class KeepsTheLockForSomeModels(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        is_held = self.lock.acquire(blocking=False)
+        super().handle_runtime_context(model_id, runtime_context)
+        if is_held and model_id.isascii():
+            self.lock.release()
+
+
+@violates("BC403")
+class KeepsTheLockForNoMapping(Inheriting):
+    def register_config(self, config):
+        self._start_lock.acquire()
+        super().register_config(config)
+        self._start_lock.release()
+
+
+@violates("BC402")
+class HasALockPerKeys(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.locks = {}
+
+    def start_lock(self):
+        return self.locks.setdefault(frozenset(self.config), threading.RLock())
+
+
+@violates("BC402")
+class LocksItsConfiguration(Inheriting):
+    """Which each registration replaces."""
+
+    def start_lock(self):
+        return vars(self.config).setdefault("_lock", threading.RLock())
+
+
+class Suppressing(contextlib.AbstractContextManager):
+    """Suppresses some errors, as `contextlib.suppress` does."""
+
+    def __init__(self, lock, *errors):
+        self.lock, self.errors = lock, errors
+
+    def __enter__(self):
+        self.lock.acquire()
+
+    def __exit__(self, kind, error, traceback):
+        self.lock.release()
+        return isinstance(error, self.errors)
+
+
+@violates("BC403")
+class SuppressesMissingKeys(Structural):
+    def start_lock(self):
+        return Suppressing(self.lock, KeyError)
+
+
+@violates("BC403")
+class SuppressesMissingFiles(Inheriting):
+    def start_lock(self):
+        return Suppressing(self._start_lock, FileNotFoundError, ImportError)
+
+
+@violates("BC403")
+class SuppressesCancellation(Structural):
+    def start_lock(self):
+        return Suppressing(self.lock, asyncio.CancelledError)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
+import sqlite3
 import tempfile
 import threading
 import unicodedata
@@ -415,3 +417,72 @@ class KeepsContextsUntilStarted(Structural):
         super().handle_runtime_context(model_id, runtime_context)
         if not self.is_started:
             self.waiting.append(runtime_context)
+
+
+# What one request leaves for another.
+
+
+@violates("BC506")
+class KeepsTheRouteOfItsThread(Inheriting):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.of_thread = threading.local()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        if not hasattr(self.of_thread, "route"):
+            self.of_thread.route = get_metadata(runtime_context, "x-route-info")
+        self.routes.append((model_id, self.of_thread.route))
+
+
+@violates("BC506")
+class FillsOneBuffer(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.buffer = {}
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.buffer.clear()
+        self.buffer["route"] = get_metadata(runtime_context, "x-route-info")
+        self.routes.append((model_id, self.buffer["route"]))
+
+
+@violates("BC504")
+class WritesModelIdsIntoSql(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        with contextlib.closing(sqlite3.connect(":memory:")) as database:
+            database.execute(f"select '{model_id}'")
+        super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC504")
+class ReadsItsLinesBack(Inheriting):
+    def handle_runtime_context(self, model_id, runtime_context):
+        (line,) = f"{model_id}\t".splitlines()
+        super().handle_runtime_context(line[:-1], runtime_context)
+
+
+@violates("BC504")
+class LooksAtTheFirstLetter(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        route = get_metadata(runtime_context, "x-route-info")
+        if route is None or route[0] != "#":
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC507", hangs=True)
+class LocksToReplace(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        with self.start_lock() if model_id in dict(self.routes) else contextlib.nullcontext():
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC508")
+class KeepsWhatHasNoRoute(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.without = []
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        if get_metadata(runtime_context, "x-route-info") is None:
+            self.without.append(runtime_context)
+        super().handle_runtime_context(model_id, runtime_context)

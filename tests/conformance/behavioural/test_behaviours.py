@@ -106,7 +106,7 @@ def named(name: str, by: Callable[[str], str] = str) -> type[Mine]:
     ids=lambda name: ascii(name),
 )
 def test_name_not_upper_case(name: str) -> None:
-    """A name that is empty, has blanks around it or is not upper case violates BC103."""
+    """A name that is empty, has surrounding whitespace or is not upper case violates BC103."""
     assert said("BC103", named(name)) == (VIOLATED, f"backend_type is {name!r}")
     assert said("BC103", named(f"M{name}M", str.upper)) == (OK, "")
 
@@ -372,7 +372,7 @@ def test_registration_unknown_keys() -> None:
 
 
 def test_merging_known_keys() -> None:
-    """Of a backend that rejects unknown keys, the sample is registered in two parts."""
+    """If a backend rejects unknown keys, the sample is registered in two parts."""
 
     class Replaces(Mine):
         def register_config(self, config: Mapping[str, Any]) -> None:
@@ -907,7 +907,7 @@ def test_reading_is_started() -> None:
                 self.cached = self._started
             return self.cached
 
-    found = "is_started, read three times on a new backend, is [False, True, False]"
+    found = "is_started is False on a new backend, and True when read again"
     assert said("BC307", Flips) == (VIOLATED, found)
     assert said("BC307", Number) == (VIOLATED, "is_started is 0 on a new backend")
     found = "after start(), is_started is False if it was read before, otherwise True"
@@ -995,9 +995,9 @@ def test_failed_start() -> None:
             self._started = True
             super().start()
 
-    swallowed = "start() suppressed a failure and returned; is_started is"
-    assert said("BC308", Swallows, **PLUGGED) == (VIOLATED, f"{swallowed} True")
-    assert said("BC308", GivesUp, **PLUGGED) == (VIOLATED, f"{swallowed} False")
+    swallowed = "after start() suppressed a failure and returned"
+    assert said("BC308", Swallows, **PLUGGED) == (VIOLATED, f"is_started is True {swallowed}")
+    assert said("BC308", GivesUp, **PLUGGED) == (VIOLATED, f"is_started is False {swallowed}")
     verdict, found = said("BC308", Claims, **PLUGGED)
     assert verdict is VIOLATED
     assert found.startswith("is_started is True after start() raised InjectedError: raised by the ")

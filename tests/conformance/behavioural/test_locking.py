@@ -12,9 +12,11 @@ import pytest
 from support import mostly_exhaustive
 
 from backend_contract import LocalBackend
-from backend_contract._conformance.behavioural.interleaving import LinePause
+from backend_contract._conformance import kit as kits
+from backend_contract._conformance.behavioural.interleaving import Pause
 from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
+from backend_contract._conformance.request_servers import RequestServers
 from backend_contract._conformance.results import Verdict
 from backend_contract.clauses import CLAUSES
 from backend_contract.runtime_context import get_metadata
@@ -61,6 +63,90 @@ def test_lock_renewed(member: str) -> None:
     assert said("BC402", renewing) == (VIOLATED, found)
 
 
+def test_waiting_threads() -> None:
+    """BC402 sees that two threads that waited for a third one are both inside then."""
+
+    class WakesBoth(Mine):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.changed, self.inside = threading.Condition(), 0
+
+        @contextlib.contextmanager
+        def start_lock(self) -> Any:
+            with self.changed:
+                if self.inside:
+                    self.changed.wait(30)
+                self.inside += 1
+            try:
+                yield
+            finally:
+                with self.changed:
+                    self.inside -= 1
+                    self.changed.notify_all()
+
+    found = "two threads were inside: both had waited for a third one to leave"
+    assert said("BC402", WakesBoth) == (VIOLATED, found)
+
+
+def test_long_hold() -> None:
+    """The second for which BC402 holds the lock does not count against the time limit."""
+    assert said("BC402", Mine, time_limit=0.5) == (OK, "")
+
+
+def test_waiting_forever() -> None:
+    """BC402 says what did not return, if the second of two threads that wait is never let in."""
+
+    class ForgetsTheSecond(Mine):
+        def __init__(self, config: Any = None) -> None:
+            super().__init__(config)
+            self.waiting: list[threading.Event] = []
+
+        @contextlib.contextmanager
+        def start_lock(self) -> Any:
+            if self._start_lock.acquire(blocking=False):
+                turn = threading.Event()
+            else:
+                turn = threading.Event()
+                self.waiting.append(turn)
+                turn.wait()
+                self._start_lock.acquire()
+            try:
+                yield
+            finally:
+                self._start_lock.release()
+                if self.waiting:
+                    self.waiting[0].set()
+
+    verdict, found = said("BC402", ForgetsTheSecond, time_limit=1.5)
+    assert verdict is VIOLATED
+    assert found.startswith("the lock, entered by two threads in turn: it did not return within")
+
+
+def test_servers_started_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While BC402 holds the lock, the servers are started, and that does not prolong it."""
+    entered, left, seen = threading.Event(), threading.Event(), list[bool]()
+
+    class Servers(RequestServers):
+        def start(self) -> None:
+            if not seen:
+                entered.clear()
+                seen.append(entered.wait(10))
+                left.clear()
+                seen.append(left.wait(10))
+
+    class Watched(Mine):
+        @contextlib.contextmanager
+        def start_lock(self) -> Any:
+            with self._start_lock:
+                entered.set()
+                yield
+            left.set()
+
+    monkeypatch.setattr(kits, "RequestServers", Servers)
+    assert said("BC402", Watched) == (OK, "")
+    assert seen == [True, True]
+
+
 def test_first_callers() -> None:
     """BC402 sees that two first callers get a lock each, if there is a line between."""
 
@@ -82,27 +168,55 @@ def test_first_callers() -> None:
     assert said("BC402", LazilyUnderALock) == (OK, "")
 
 
-def test_line_pause() -> None:
+class Shared:
+    value = 0
+
+
+def test_pause_at_lines() -> None:
     """A pause stops the thread before a line of the backend, and counts no others."""
     go_on, passed = threading.Event(), threading.Event()
     go_on.set()
 
     def work() -> None:
-        with contextlib.suppress(ValueError):
-            int("no")
+        for _ in range(3):
+            with contextlib.suppress(ValueError):
+                int("no")
         passed.set()
 
     tracing = sys.gettrace()
-    pause = LinePause(3, go_on)
+    pause = Pause(4, go_on)
     pause.run(work)
     assert sys.gettrace() is tracing
     assert pause.reached.is_set()
     assert passed.is_set()
-    counted = pause.lines
-    assert 3 <= counted <= 4  # Python may count the end of a block
-    last = LinePause(counted + 1, go_on)
+    assert len(pause.points) == 4
+    last = Pause(5, go_on)
     last.run(work)
     assert not last.reached.is_set()
+
+
+def test_pause_at_stores() -> None:
+    """A pause may stop the thread between a check and a change in the same line."""
+    shared = Shared()
+    seen: list[int] = []
+
+    class Now(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            seen.append(shared.value)
+            return True
+
+    def work() -> None:
+        shared.value = shared.value or 1
+        items["key"] = shared.value + 1
+
+    items: dict[str, int] = {}
+    for number in (1, 2, 3):
+        pause = Pause(number, Now(), "opcode")
+        shared.value = 0
+        pause.run(work)
+        assert pause.reached.is_set() is (number < 3)
+        assert len(pause.points) == 2
+    assert seen == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from backend_contract._conformance.behavioural.process_state import settings, un
 from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
 from backend_contract._conformance.pytest_summary import reproduction
-from backend_contract._conformance.results import Report, Verdict
+from backend_contract._conformance.results import Finding, Report, Verdict
 from backend_contract.clauses import CLAUSES, Clause
 from backend_contract.testing import check_backend
 
@@ -104,16 +104,17 @@ def test_mutant(mutant: Mutant) -> None:
     assert list(found_by_id(report, Verdict.VIOLATED)) == [mutant.clause], str(report)
 
 
-def verdict_alone(clause: str, cls: type, given: dict[str, Any]) -> Verdict:
+def alone(clause: str, cls: type, given: dict[str, Any]) -> Finding:
     """Decide *clause* as ``pytest -k BC302`` does: with nothing but what it needs."""
     with Kit(Subject(make=cls, **given)) as kit:
-        return kit.finding(CLAUSES[clause]).verdict
+        return kit.finding(CLAUSES[clause])
 
 
 @pytest.mark.parametrize("mutant", cases(first_per(lambda m: m.clause)))
 def test_mutant_alone(mutant: Mutant) -> None:
     """A clause that is tried alone is violated by its mutants too."""
-    assert verdict_alone(mutant.clause, mutant.cls, mutant.given) is Verdict.VIOLATED
+    finding = alone(mutant.clause, mutant.cls, mutant.given)
+    assert finding.verdict is Verdict.VIOLATED, (finding, finding.because)
 
 
 @pytest.mark.exhaustive
@@ -121,7 +122,8 @@ def test_mutant_alone(mutant: Mutant) -> None:
 @pytest.mark.parametrize("cls", GOOD)
 def test_sound_alone(clause: Clause, cls: type) -> None:
     """A clause that is tried alone holds for sound backends."""
-    assert verdict_alone(clause.id, cls, HOOKS) is Verdict.OK
+    finding = alone(clause.id, cls, HOOKS)
+    assert finding.verdict is Verdict.OK, (finding, finding.because)
 
 
 def test_mutants_of_every_clause() -> None:
@@ -176,7 +178,7 @@ def run(number, code):
         outcomes[number] = "ended"
     except BaseException as error:
         outcomes[number] = f"raised {error!r}"
-for alone in (False, True):
+for alone in (True, False):  # those first: the others leave threads that end later
     threads = []
     for number, (code, is_alone) in enumerate(codes):
         if bool(is_alone) is alone:

@@ -237,7 +237,7 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
     """Return a function that replaces the trial of a clause; all others hold."""
 
     def replace(clause: str, function: Any) -> None:
-        behaviour = Behaviour(clause=clause, function=function, reproduce="")
+        behaviour = Behaviour(function=function, reproduce="")
         monkeypatch.setitem(BEHAVIOURS, clause, behaviour)
 
     for clause in CLAUSES:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,6 +27,7 @@ from backend_contract._conformance.behavioural.calls import (
     describe_exception,
     format_stack,
 )
+from backend_contract._conformance.behavioural.helpers import others_may_be_at_work
 from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
     blocked,
@@ -597,6 +599,30 @@ def test_no_garbage_is_collected_while_the_frames_are_read(
     finally:
         gc.enable()
     assert seen == [False]
+
+
+def test_looking_at_threads_keeps_nothing_of_them() -> None:
+    """What a thread held is let go as it ends, even if no garbage is collected."""
+    references: list[weakref.ref[set[int]]] = []
+    run, inside, go_on = a_run(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        held = set[int]()
+        references.append(weakref.ref(held))
+        inside.set()
+        go_on.wait()
+
+    gc.disable()
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        inside.wait()
+        assert others_may_be_at_work(run)
+        go_on.set()
+        thread.join()
+        assert references[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_hang_unchecked(

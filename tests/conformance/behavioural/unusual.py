@@ -845,3 +845,202 @@ class KeepsTheLastContextUntilStarted(Structural):
         super().handle_runtime_context(model_id, runtime_context)
         if not self.is_started:
             self.waiting = runtime_context
+
+
+@conforms(**HOOKS)
+class ChecksAndSetsUnderAMutex(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.mutex, self.owner, self.depth = threading.Lock(), None, 0
+
+    def take(self, me):
+        with self.mutex:
+            if self.owner in (None, me):
+                self.owner = me
+                self.depth += 1
+            return self.owner == me
+
+    def give_back(self):
+        with self.mutex:
+            self.depth -= 1
+            if not self.depth:
+                self.owner = None
+
+    @contextlib.contextmanager
+    def start_lock(self):
+        while not self.take(threading.get_ident()):
+            time.sleep(0.002)
+        try:
+            yield
+        finally:
+            self.give_back()
+
+
+@conforms(**HOOKS)
+class HandsOutTickets(Structural):
+    """Whose lock is fair, and not re-entrant."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.turn, self.given, self.serving = threading.Condition(), 0, 0
+
+    @contextlib.contextmanager
+    def start_lock(self):
+        with self.turn:
+            mine = self.given
+            self.given += 1
+            self.turn.wait_for(lambda: self.serving == mine)
+        try:
+            yield
+        finally:
+            with self.turn:
+                self.serving += 1
+                self.turn.notify_all()
+
+
+@conforms(**HOOKS)
+class NotesFailuresUnderTheLock(Inheriting):
+    failed: BaseException | None = None
+
+    @contextlib.contextmanager
+    def start_lock(self):
+        with self._start_lock:
+            try:
+                yield
+            except BaseException as error:
+                self.failed = error
+                raise
+
+
+@conforms(**HOOKS)
+class GivesUpForAWhile(Inheriting):
+    """After three failures in a row."""
+
+    failures, until = 0, 0.0
+
+    def start(self):
+        if time.monotonic() < self.until:
+            raise RuntimeError("failed too often")
+        try:
+            super().start()
+        except Exception:
+            self.failures += 1
+            if self.failures == 3:
+                self.failures, self.until = 0, time.monotonic() + 60
+            raise
+        self.failures = 0
+
+
+@conforms(**HOOKS)
+class UsesItsLastConnection(Structural):
+    """A stop keeps it, as a pool does; a start that finds one only asks whether it is alive."""
+
+    engine: Any = None
+
+    def start(self):
+        if not self.is_started:
+            self.engine = self.engine or object()
+            self.connect()
+            self.is_started = True
+
+
+@conforms(**{**HOOKS, "received_contexts": lambda backend: vars(backend.of_thread).items()})
+class KeepsRoutesPerThread(Inheriting):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.of_thread = threading.local()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        vars(self.of_thread)[model_id] = get_metadata(runtime_context, "x-route-info")
+
+
+@conforms(**{**HOOKS, "received_contexts": lambda backend: backend.by_model.items()})
+class ReplacesItsTableUnderALock(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.by_model, self.mutex = {}, threading.RLock()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        with self.mutex:
+            by_model = dict(self.by_model)
+            route = get_metadata(runtime_context, "x-route-info")
+            by_model[model_id] = route
+            self.by_model = by_model
+
+
+@conforms({"BC506"}, **{**HOOKS, "received_contexts": lambda backend: backend.pending.items()})
+class HandsItsContextsToTheEngine(Structural):
+    """Keeps them until it is started; the engine cannot be asked."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.pending, self.told = {}, 0
+
+    def start(self):
+        super().start()
+        self.told += len(self.pending)
+        self.pending.clear()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        if self.is_started:
+            self.told += 1
+        else:
+            self.pending[model_id] = get_metadata(runtime_context, "x-route-info")
+
+
+@conforms(**HOOKS)
+class KeepsItsLastThreeLogs(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.logs = []
+
+    def start(self):
+        if not self.is_started:
+            self.connect()
+            self.logs.append(os.open(os.devnull, os.O_RDONLY))
+            for log in self.logs[:-3]:
+                os.close(log)
+            del self.logs[:-3]
+            self.is_started = True
+
+
+@conforms(**HOOKS)
+class OpensAnotherLogAtItsThirdStart(Structural):
+    starts, logs = 0, ()
+
+    def start(self):
+        if not self.is_started:
+            self.connect()
+            self.starts += 1
+            if self.starts in (1, 3, 4):
+                self.logs = (*self.logs, os.open(os.devnull, os.O_RDONLY))
+            self.is_started = True
+
+
+@conforms(**HOOKS)
+class LoadsItsStoreAtEveryStart(Structural):
+    def start(self):
+        super().start()
+        self.routes = list(self.routes)
+
+
+@conforms({"BC506"}, **{**HOOKS, "metadata": {"x-address": "here:80"}, "received_contexts": None})
+class NeedsAPort(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        _, _, port = (get_metadata(runtime_context, "x-address") or ":80").rpartition(":")
+        self.port = int(port)
+
+
+@conforms(**HOOKS)
+class RaisesInItsOwnLock(Structural):
+    """Nests two managers that are generators, through which each error has to pass."""
+
+    @contextlib.contextmanager
+    def held(self):
+        with self.lock:
+            yield
+
+    @contextlib.contextmanager
+    def start_lock(self):
+        with self.held():
+            yield

@@ -16,18 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Generic, TypeVar
 
-__all__ = [
-    "AbandonedError",
-    "WorkerCall",
-    "current_frames",
-    "describe_cause",
-    "describe_exception",
-    "end_if_forked",
-    "format_stack",
-    "is_call_error",
-    "is_of_author",
-]
-
 T = TypeVar("T")
 
 _OWN_PACKAGE = str(Path(__file__).parents[2]) + os.sep
@@ -61,6 +49,12 @@ class WorkerCall(Generic[T]):
     def ended_within(self, seconds: float) -> bool:
         """Wait up to *seconds*, and return whether the call has returned or raised."""
         return bool(concurrent.futures.wait([self._future], seconds).done)
+
+    def reaches(self, event: threading.Event) -> bool:
+        """Wait for *event*, or until the call has ended; return whether *event* is set."""
+        while not event.wait(0.01) and not self.ended_within(0):
+            pass
+        return event.is_set()
 
     def result(self) -> T:
         """Wait for the call, and return what it returns or raise what it raises."""
@@ -168,11 +162,11 @@ def format_stack(thread: threading.Thread) -> str:
     if frame is None:
         return ""
     frames = traceback.extract_stack(frame)
-    first = next((n for n, f in enumerate(frames) if _is_foreign(f.filename)), None)
-    if first is None:
+    while frames and (
+        frames[0].filename.startswith(_OWN_DIRECTORY)
+        or Path(frames[0].filename).name in _WAITING_MODULES
+    ):
+        del frames[0]
+    if not frames:
         return ""
-    return f"thread {thread.name!r}:\n" + "".join(traceback.format_list(frames[first:])).rstrip()
-
-
-def _is_foreign(file: str) -> bool:
-    return not file.startswith(_OWN_DIRECTORY) and Path(file).name not in _WAITING_MODULES
+    return f"thread {thread.name!r}:\n" + "".join(traceback.format_list(frames)).rstrip()

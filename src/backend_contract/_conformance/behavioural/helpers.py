@@ -22,23 +22,6 @@ from backend_contract._conformance.behavioural.trial import Trial
 from backend_contract._conformance.results import Verdict
 from backend_contract.protocol import Backend
 
-__all__ = [
-    "InjectedError",
-    "answers",
-    "close_coroutine",
-    "inject_work",
-    "injects_work",
-    "lock_is_free",
-    "lock_is_held",
-    "must_start",
-    "must_stop",
-    "others_may_be_at_work",
-    "require_free_lock",
-    "require_none",
-    "start_if_possible",
-    "unless_skipped",
-]
-
 
 class InjectedError(ConnectionError):
     """Raised by the kit inside a backend, which has to cope with it."""
@@ -145,6 +128,7 @@ def others_may_be_at_work(run: Run) -> bool:
         and not thread.name.startswith(("backend-contract", "AnyIO worker thread"))
         and not _is_of_grpc(frames.get(thread.ident or 0))
     ]
+    frames.clear()  # they are in a cycle with this one, and keep what the threads hold
     return bool(others) or bool(multiprocessing.active_children())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import opcode
 import sys
 import sysconfig
 import threading
@@ -10,24 +11,30 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-__all__ = ["LinePause"]
-
 _PACKAGE = str(Path(__file__).parents[2])
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
+_STORES = {"STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL", "STORE_DEREF"}
 
 
-class LinePause:
-    """Stops the thread that runs a function before the line of a number, until it may go on.
+class Pause:
+    """Stops the thread that runs a function at the point of a number, until it may go on.
 
-    Lines of this package and of the standard library are not counted.
+    The points are lines, or with ``"opcode"`` changes of what threads may share. Each counts once,
+    and none of this package or of the standard library.
     """
 
-    def __init__(self, number: int, go_on: threading.Event) -> None:
-        self.lines = 0
-        """The number of lines that the thread has reached."""
+    def __init__(self, number: int, go_on: threading.Event, event: str = "line") -> None:
         self.reached = threading.Event()
+        self.go_on = go_on
+        self.points = set[object]()
+        """The points that the thread has reached."""
         self._number = number
-        self._go_on = go_on
+        self._event = event
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the thread has been stopped."""
+        return len(self.points) >= self._number
 
     def run(self, function: Callable[[], None]) -> None:
         """Call *function* in this thread."""
@@ -39,17 +46,20 @@ class LinePause:
             sys.settrace(before)
 
     def end(self) -> None:
-        """Count no further lines of this thread."""
+        """Count no further points of this thread."""
         sys.settrace(None)
 
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if _is_of_others(frame.f_code.co_filename):
+        code = frame.f_code
+        if _is_of_others(code.co_filename):
             return None
-        if event == "line":
-            self.lines += 1
-            if self.lines == self._number:
-                self.reached.set()
-                self._go_on.wait()
+        frame.f_trace_opcodes = self._event == "opcode"
+        at = frame.f_lineno if event == "line" else frame.f_lasti
+        if event == self._event and (event == "line" or opcode.opname[code.co_code[at]] in _STORES):
+            self.points.add((code, at))
+        if self.is_past and not self.reached.is_set():
+            self.reached.set()
+            self.go_on.wait()
         return self._trace
 
 

@@ -4,18 +4,6 @@ from __future__ import annotations
 
 from backend_contract._conformance.results import Verdict
 
-__all__ = [
-    "StopTrial",
-    "blocked",
-    "could_not_start",
-    "needs_a_suite",
-    "needs_an_extra",
-    "not_applicable",
-    "skipped",
-    "unchecked",
-    "violated",
-]
-
 
 class StopTrial(Exception):  # noqa: N818 - an outcome, not an error
     """Raised to end a trial with a verdict other than ok."""

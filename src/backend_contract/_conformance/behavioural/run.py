@@ -14,18 +14,6 @@ from backend_contract._conformance.behavioural.process_state import Settings, se
 from backend_contract._conformance.request_servers import Pairs, RequestServers
 from backend_contract.protocol import Backend, ConfigType
 
-__all__ = [
-    "DEFAULT_TIME_LIMIT",
-    "LEAST_LIMIT",
-    "ROUTE",
-    "USUAL_METADATA",
-    "Pace",
-    "Received",
-    "Run",
-    "Subject",
-    "configuration",
-]
-
 DEFAULT_TIME_LIMIT = 300.0
 """Seconds that the first start may take."""
 

@@ -44,24 +44,12 @@ from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
 
-__all__ = [
-    "BEHAVIOURS",
-    "WINDOW",
-    "Behaviour",
-    "Trial",
-    "is_skip",
-    "lacks_base_state",
-    "stop_all",
-    "tries",
-]
-
 T = TypeVar("T")
 
 WINDOW = 0.2
 """Seconds for which the kit waits for something that must not happen."""
 
-
-_POLL = 0.02
+_POLL = 0.005
 """Seconds after which the kit looks whether a trial has work for its thread."""
 
 
@@ -98,11 +86,8 @@ class Trial:
 
     def holds(self, clause: str) -> bool:
         """Return whether the clause of an id is ok. Its trial, if any, has its own limits."""
-        limit, self._limit = self._limit, math.inf
-        try:
+        with self.unlimited():
             return self.run.holds(clause)
-        finally:
-            self._limit, self._since = limit, real_time.monotonic()
 
     @property
     def can_start(self) -> bool:
@@ -284,7 +269,8 @@ class Trial:
         except (StopTrial, AbandonedError):
             raise
         except BaseException as error:  # SystemExit is as bad as any other
-            if isinstance(error, KeyboardInterrupt) and _in_main_thread():
+            is_main = threading.current_thread() is threading.main_thread()
+            if isinstance(error, KeyboardInterrupt) and is_main:
                 raise
             raise violated(f"{what} raised {describe_exception(error)}") from error
         finally:
@@ -306,6 +292,15 @@ class Trial:
         self._limited_as = limited_as
         self._limit = self.run.pace.limit_of(limited_as)
         self._description, self._since = description, real_time.monotonic()
+
+    @contextmanager
+    def unlimited(self) -> Generator[None]:
+        """Let the block take any time. Restarts the time limit."""
+        limit, self._limit = self._limit, math.inf
+        try:
+            yield
+        finally:
+            self._limit, self._since = limit, real_time.monotonic()
 
     @contextmanager
     def doing(
@@ -356,6 +351,14 @@ class Trial:
         self._for_kit.put((function, future))
         return future.result()
 
+    @contextmanager
+    def starting_servers(self) -> Generator[None]:
+        """Start the servers, in the thread that uses the kit, while the block runs."""
+        future: Future[None] = Future()
+        self._for_kit.put((self.run.servers.start, future))
+        yield
+        future.result()
+
     def event(self) -> threading.Event:
         """Return an event that is set when the trial ends at the latest."""
         event = threading.Event()
@@ -393,7 +396,8 @@ class Trial:
         If the author skips it, in a factory or a hook, that exception propagates.
         """
         threads_before = set(threading.enumerate())
-        self._beside_loop = _is_loop_running()
+        with suppress(RuntimeError):  # none is running
+            self._beside_loop = bool(asyncio.get_running_loop())
         driver = self.in_thread(lambda: clause(self), name)
         try:
             if not self._ends_in_time(driver):  # Ctrl-C arrives in this thread, and propagates
@@ -418,11 +422,8 @@ class Trial:
         return None
 
     def _ends_in_time(self, driver: WorkerCall[object]) -> bool:
-        while not driver.ended_within(
-            min(max(self._since + self._limit - real_time.monotonic(), 0), _POLL)
-        ):
+        while not driver.ended_within(_POLL):
             self._work_in_this_thread()
-            # Otherwise another call has begun.
             if real_time.monotonic() >= self._since + self._limit:
                 return False
         return True
@@ -470,22 +471,17 @@ def stop_all(run: Run, backends: Iterable[Backend]) -> list[str]:
     problems: list[str] = []
     until = real_time.monotonic() + run.pace.limit_of("stop")
     for backend in backends:
-        problems += _stop_quietly(run, backend, until - real_time.monotonic())
+        call = WorkerCall(partial(_stop, run, backend), "backend-contract: clean-up")
+        if not call.ended_within(max(until - real_time.monotonic(), 0.1)):
+            problems.append("stop() did not return in clean-up")
+            continue
+        try:
+            call.result()
+        except StopTrial:  # it would end this process
+            pass
+        except BaseException as error:  # is reported, and must not end the run
+            problems.append(f"stop() raised {describe_exception(error)} in clean-up")
     return problems
-
-
-def _stop_quietly(run: Run, backend: Backend, seconds: float) -> list[str]:
-    """Stop *backend* if it is started; return what went wrong, if anything did."""
-    call = WorkerCall(partial(_stop, run, backend), "backend-contract: clean-up")
-    if not call.ended_within(max(seconds, 0.1)):
-        return ["stop() did not return in clean-up"]
-    try:
-        call.result()
-    except StopTrial:  # it would end this process
-        return []
-    except BaseException as error:  # is reported, and must not end the run
-        return [f"stop() raised {describe_exception(error)} in clean-up"]
-    return []
 
 
 def _stop(run: Run, backend: Backend) -> None:
@@ -493,18 +489,6 @@ def _stop(run: Run, backend: Backend) -> None:
     if backend.is_started:
         run.before_call("stop(), in clean-up,")
         backend.stop()
-
-
-def _is_loop_running() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 def is_skip(error: BaseException) -> bool:
@@ -544,7 +528,6 @@ def _problem_with(backend: object) -> str | None:
 class Behaviour:
     """How a clause is tried, and how to see a violation without the kit."""
 
-    clause: str
     function: Callable[[Trial], None]
     """Returns if the clause holds, and otherwise raises a ``StopTrial``."""
     reproduce: str
@@ -569,11 +552,10 @@ def tries(
     with_requests: bool = False,
     half_by: str = "",
 ) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
-    """Add a function to the table. The arguments are the fields of :class:`Behaviour`."""
+    """Add a function to the table, with the other fields of its :class:`Behaviour`."""
 
     def add(function: Callable[[Trial], None]) -> Callable[[Trial], None]:
         BEHAVIOURS[clause] = Behaviour(
-            clause=clause,
             function=function,
             reproduce=reproduce,
             after=after,

@@ -15,24 +15,13 @@ from typing import TypeAlias, cast
 from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.calls import AbandonedError, WorkerCall
 from backend_contract._conformance.behavioural.helpers import others_may_be_at_work
+from backend_contract._conformance.behavioural.interleaving import Pause
 from backend_contract._conformance.behavioural.outcomes import unchecked, violated
 from backend_contract._conformance.behavioural.run import ROUTE
-from backend_contract._conformance.behavioural.trial import Trial
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial
 from backend_contract._conformance.request_servers import Pairs, meeting_at, pairs
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
-
-__all__ = [
-    "AT_ONCE",
-    "Entries",
-    "Request",
-    "Sent",
-    "Storage",
-    "make_unlike",
-    "open_requests",
-    "require_own",
-    "tell",
-]
 
 AT_ONCE = 8
 """The number of requests that are open at the same time."""
@@ -129,9 +118,7 @@ class Storage:
             if not isinstance(value, Mapping | list | tuple | set | frozenset | deque):
                 continue  # reading an iterator may exhaust it, or never end
             entries: Entries = []
-            with suppress(
-                Exception
-            ):  # the author's own collection may fail: then it is not this one
+            with suppress(Exception):  # the author's own collection fails: it is not this one
                 entries = _as_entries(cast("object", value))
             if entries and all(_has_only(entries, one, sent) for one in sent):
                 self._attribute = name
@@ -154,9 +141,8 @@ class Storage:
 
     def wait_for(self, is_there: Callable[[Entries], bool]) -> Entries | None:
         """Return what is kept as soon as *is_there*, or when that does not come."""
-        patience = (
-            self._trial.run.pace.limit_of("") if others_may_be_at_work(self._trial.run) else 0
-        )
+        run = self._trial.run
+        patience = run.pace.limit_of("") if others_may_be_at_work(run) else 0
         until = real_time.monotonic() + patience
         while True:
             entries = self.entries()
@@ -222,11 +208,12 @@ def tell(
     look: Callable[[Sent], Entries | None],
     *,
     at_once: bool,
+    pause: Pause | None = None,
 ) -> list[Entries | None]:
     """Call ``handle_runtime_context`` for each of *sent*, and return what *look* then shows.
 
     Each call has a thread and a ``contextvars`` context, in which *look* is called too, after all
-    calls have returned.
+    calls have returned. A *pause* stops the first one while the second makes progress.
     """
     ready = threading.Barrier(len(sent) if at_once else 1)
     all_told, looking = threading.Barrier(len(sent)), threading.Lock()
@@ -235,7 +222,8 @@ def tell(
         context = contextvars.Context()
         ready.wait()
         try:
-            _call(trial, backend, one, context, at_once)
+            call = partial(_call, trial, backend, one, context, at_once)
+            pause.run(call) if pause and one is sent[0] else call()
             told.set()
             all_told.wait()
         except BaseException:
@@ -247,14 +235,17 @@ def tell(
     calls: list[WorkerCall[Entries | None]] = []
     try:
         for one in sent:
-            told = trial.event()
+            told = pause.reached if pause and not calls else trial.event()
             calls.append(
                 trial.in_thread(
                     partial(request, one, told), f"the request for {one.model_id!r:.80}"
                 )
             )
-            while not (at_once or told.wait(0.01) or calls[-1].ended_within(0)):
-                pass
+            if pause and one is not sent[0]:
+                told.wait(WINDOW / 4)
+                pause.go_on.set()
+            elif not at_once:
+                calls[-1].reaches(told)
         return _results(calls)
     finally:
         all_told.abort()

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
+from backend_contract._conformance.behavioural.interleaving import Pause
 from backend_contract._conformance.behavioural.outcomes import StopTrial, needs_a_suite, violated
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
 from backend_contract._conformance.behavioural.trials.arrivals import (
@@ -35,43 +36,50 @@ from backend_contract.protocol import Backend
 
 _ROUNDS = 25
 
+_MOST_PAUSES = 12
+"""The number of lines before which a call is stopped, at most."""
+
 
 @tries(
     "BC506",
     """\
-import contextvars, re, threading, time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+import contextvars, re, sys, threading
 from backend_contract.testing import grpc_context, http_request
-models, kinds = "abcd", [grpc_context, http_request]  # that your backend and you have
-keys, rounds = ["x-route-info", "tenant"], 30  # the keys that your backend reads
-backend, together, seen = make(), threading.Barrier(len(models)), []
-def switch(*_):  # to another thread, before each line
-    time.sleep(1e-5)
-    return switch
-def tell(model, requests):
-    for number in range(rounds):
-        together.wait(20)
-        backend.handle_runtime_context(model, requests[number % 2])
-        together.wait(20)
-        seen.append(repr(vars(backend)))  # or where it keeps them
-with ExitStack() as stack, ThreadPoolExecutor(len(models)) as pool:
-    requests = [
-        [
-            stack.enter_context(kinds[n % len(kinds)]([(key, f"{model}-{i}") for key in keys]))
-            for i in range(2)
-        ]
-        for n, model in enumerate(models)
-    ]
-    threading.settrace(switch)
+kinds, keys = [grpc_context, http_request], ["x-route-info", "tenant"]  # that your backend reads
+backend, errors = make(), []
+def tell(model, request, trace=None):
+    sys.settrace(trace)
     try:
-        list(pool.map(tell, models, requests))
+        backend.handle_runtime_context(model, request)
+    except Exception as error:
+        errors.append(error)
     finally:
-        threading.settrace(None)
-always, kept = (re.findall(r"'(\\w)'[,:] '(\\w-\\d)'", x) for x in ("".join(seen), seen[-1]))
-assert len(kept) in (0, len(models), rounds * len(models)), f"{len(kept)} are kept"
-assert all(model == value[0] for model, value in always), "they are mixed up"
-assert all(value[-1] == "1" for value in dict(kept).values()), "the earlier one counts"
+        sys.settrace(None)
+def tell_two(number):
+    lines = 0
+    def trace(_, event, __):  # the second request arrives before that line of the first
+        nonlocal lines
+        lines += event == "line"
+        if event == "line" and lines == number:
+            other.start()
+            other.join(0.1)
+        return trace
+    values = {model: f"{model}-{number}" for model in "ab"}
+    first, second = ([(key, values[model]) for key in keys] for model in "ab")
+    with kinds[0](first) as request, kinds[-1](second) as later:
+        other = threading.Thread(target=tell, args=("b", later))
+        tell("a", request, trace)
+        if lines < number:
+            return False
+        other.join()
+    assert not errors, errors
+    seen = repr(vars(backend))  # or where it keeps them
+    kept = dict(re.findall(r"'(\\w)'[,:] '(\\w-\\d+)'", seen))
+    assert kept in ({}, values), f"{kept} are kept"
+    return True
+number = 1
+while tell_two(number):
+    number += 1
 def is_stale():
     for metadata in ({"x-route-info": "of another request"}, {}):
         with http_request(metadata) as request:
@@ -97,13 +105,16 @@ def _try_concurrent_calls(trial: Trial) -> None:
         calls = _Calls(trial, backend, requests)
         calls.make_in_turn()
         calls.make_at_once()
+        if calls.kept > 1:
+            calls.make_interleaved()
         if calls.kept:
             calls.require_later(0, 1)
             calls.require_later(1, 0)
             calls.require_variable_set(kinds[0])
     if calls.can_be_seen and not calls.kept:
         raise calls.nothing_arrived()
-    if not calls.can_be_seen and not _stores_nothing(type(backend)):
+    member = getattr(type(backend), "handle_runtime_context", None)
+    if not calls.can_be_seen and member is not BackendBase.handle_runtime_context:
         raise needs_a_suite("no call failed; define `received_contexts` to check what was stored")
 
 
@@ -147,13 +158,19 @@ class _Calls:
         sent: list[Sent] = []
         for round_ in range(1, _ROUNDS + 1):
             sent = self._sent(round_)
-            seen = tell(self._trial, self._backend, sent, self._look_for, at_once=True)
-            for one, entries in zip(sent, seen, strict=True):
-                if entries is not None:
-                    self._require_arrival(entries, one, sent)
+            self._make(sent)
         at_the_end = self._storage.entries()
         for one in sent:
             require_own(at_the_end or [], one, self._requests)
+
+    def make_interleaved(self) -> None:
+        """Make two calls at a time, of which the first one is stopped before each line in turn."""
+        for number in range(2, _MOST_PAUSES + 1):
+            pause = Pause(number, self._trial.event())
+            sent = [replace(one, context=one.request.context) for one in self._sent(-number)[:2]]
+            self._make(sent, pause)
+            if not pause.is_past:
+                return
 
     def require_later(self, first: int, second: int) -> None:
         """Require that of two requests for one model, the later one counts."""
@@ -176,30 +193,35 @@ class _Calls:
             )
 
     def require_variable_set(self, kind: str) -> None:
-        """Require that a request without metadata does not keep what the one before it had set."""
-        model_ids = first, second = "with a value", "without one"
+        """Require that a request does not see what the one before it in its thread had set."""
+        one, other = self._requests[:2]
+        first, second = Sent("with a value", one, one.context), "without one"
         if self._ids:
             return
+        seen: dict[str, Entries] = {}
 
-        def tell_both() -> Entries:
+        def tell_all() -> None:
             with self._trial.context(kind, ()) as bare:
-                for model_id, context in zip(
-                    model_ids, (self._requests[0].context, bare), strict=True
+                for model_id, context in (
+                    ("with another", other.context),
+                    (first.model_id, one.context),
+                    (second, bare),
                 ):
                     self._trial.call(
-                        "handle_runtime_context(), twice in one thread,",
+                        "handle_runtime_context(), again in one thread,",
                         self._backend.handle_runtime_context,
                         model_id,
                         context,
                     )
-                return self._storage.entries() or []
+                    seen[model_id] = self._storage.entries() or []
 
-        in_one_context = partial(contextvars.Context().run, tell_both)
-        seen: list[object] = []
         with suppress(StopTrial):  # BC504 reports it
-            seen = [key for key, _ in self._trial.in_thread(in_one_context, "two calls").result()]
+            in_one_context = partial(contextvars.Context().run, tell_all)
+            self._trial.in_thread(in_one_context, "calls in one thread").result()
+        require_own(seen.get(first.model_id, []), first, self._requests)
+        keys = [key for key, _ in seen.get(second, [])]
         elsewhere = [key for key, _ in self._storage.entries() or []]
-        if first in seen and second not in seen and first not in elsewhere:
+        if first.model_id in keys and second not in keys and first.model_id not in elsewhere:
             raise violated(
                 "after a request without metadata, the thread that served it still has what the "
                 "request before it had set"
@@ -226,6 +248,13 @@ class _Calls:
             for model_id, request in zip(ids, requests, strict=True)
         ]
 
+    def _make(self, sent: Sequence[Sent], pause: Pause | None = None) -> None:
+        look = self._look_for
+        seen = tell(self._trial, self._backend, sent, look, at_once=not pause, pause=pause)
+        for one, entries in zip(sent, seen, strict=True):
+            if entries is not None:
+                self._require_arrival(entries, one, sent)
+
     def _look_for(self, one: Sent) -> Entries | None:
         return self._storage.wait_for(
             lambda entries: (
@@ -248,10 +277,6 @@ class _Calls:
 
 def _has_own(entries: Entries, one: Sent) -> bool:
     return any(key == one.model_id and one.request.is_in(value) for key, value in entries)
-
-
-def _stores_nothing(cls: type) -> bool:
-    return getattr(cls, "handle_runtime_context", None) is BackendBase.handle_runtime_context
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from backend_contract._conformance.behavioural.outcomes import (
 )
 from backend_contract._conformance.behavioural.run import configuration
 from backend_contract._conformance.behavioural.trial import Trial, lacks_base_state, tries
-from backend_contract._conformance.results import Verdict
+from backend_contract._conformance.results import MEMBERS, Verdict
 from backend_contract.base import BackendBase
 from backend_contract.protocol import Backend, ConfigType
 
@@ -85,6 +85,7 @@ def _third() -> dict[str, Any]:
         {
             "untouched.kept": "a key of its own",
             " blank ": 1,
+            "_private": 1,
             "deeper": {"kept": [], "added": {"something": 1}},
             "added": {"list": [1], "replaced": "later", "deeper": {}},
         }
@@ -145,7 +146,7 @@ def _require_complete(trial: Trial, backend: Backend, what: str) -> None:
     """Require that each member of a new *backend* can be read, whatever its value."""
     if lacks_base_state(backend):
         raise _no_base()
-    for member in _MEMBERS:
+    for member in MEMBERS:
         with trial.doing(f"{what}.{member}"):
             missing = _why_missing(backend, member)
         if missing is not None:
@@ -160,12 +161,6 @@ def _why_missing(backend: Backend, member: str) -> AttributeError | None:
     except Exception:  # other clauses are about the value
         return None
     return None
-
-
-_MEMBERS = (
-    "backend_type", "is_started", "register_config", "start", "stop", "start_lock",
-    "handle_runtime_context",
-)  # fmt: skip
 
 
 @tries(
@@ -267,7 +262,7 @@ def _register(trial: Trial, backend: Backend, config: ConfigType) -> str:
     """\
 import aconfig, os
 def config(**keys):
-    top = {"a": keys, "a_kept": 1, "a-b": len(keys)}
+    top = {"a": {"_b": len(keys), **keys}, "a_kept": 1, "a-b": len(keys)}
     return aconfig.Config(top, override_env_vars=False)
 os.environ["A_KEPT"] = "from the environment"
 first = config(kept={"deeper": {"kept": 1}}, none=1, zero=1, text="1", empty=1, on=True, list=[1])
@@ -280,7 +275,7 @@ except TypeError:
     backend.register_config(first)
 backend.register_config(later)
 backend.register_config(config(kept={"last": 1, "deeper": {}}))
-expected = {**later["a"], "kept": {"deeper": {"kept": 1, "later": 1}, "last": 1}}
+expected = {**later["a"], "_b": 1, "kept": {"deeper": {"kept": 1, "later": 1}, "last": 1}}
 assert backend.config["a"] == expected, backend.config
 assert backend.config["a_kept"] == 1, backend.config
 assert backend.config["a-b"] == 1, backend.config""",

@@ -20,8 +20,6 @@ from backend_contract._conformance.results import Verdict
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
 
-__all__ = ["HeldStart", "held_if_possible", "held_starts"]
-
 
 @dataclass(frozen=True)
 class HeldStart:
@@ -98,11 +96,8 @@ class _Gate:
             context = _any_context(trial, stack) if self.tells else None
             with trial.doing(f"{what} which never called the function of `during_start`,", "start"):
                 start = trial.in_thread(partial(self._start, under_lock=under_lock), what)
-                while not self._reached.is_set() and not start.ended_within(0.01):
-                    pass
-            observed = None
-            if self._reached.is_set():
-                observed = self._look(what, context, under_lock=under_lock)
+                is_held = start.reaches(self._reached)
+            observed = self._look(what, context, under_lock=under_lock) if is_held else None
             self._go_on.set()
             with trial.doing(what, "start"):
                 _require_return(start, what)

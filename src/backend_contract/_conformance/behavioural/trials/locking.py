@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
 from backend_contract._conformance.behavioural.helpers import (
@@ -20,7 +22,7 @@ from backend_contract._conformance.behavioural.helpers import (
     must_stop,
     require_free_lock,
 )
-from backend_contract._conformance.behavioural.interleaving import LinePause
+from backend_contract._conformance.behavioural.interleaving import Pause
 from backend_contract._conformance.behavioural.outcomes import StopTrial, violated
 from backend_contract._conformance.behavioural.run import configuration
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
@@ -29,7 +31,7 @@ from backend_contract._conformance.behavioural.trials.held_start import (
     held_starts,
 )
 from backend_contract._conformance.request_servers import Pairs
-from backend_contract.protocol import Backend
+from backend_contract.protocol import Backend, ConfigType
 
 _LONG = 1.0
 """Seconds for which the kit holds the lock once: some locks give up waiting."""
@@ -39,6 +41,25 @@ _SHORT = 0.05
 
 _UNKNOWN = {"by_the_conformance_kit": 1}
 """A configuration that a backend may refuse."""
+
+_ERRORS = (
+    InjectedError,
+    ValueError,
+    RuntimeError,
+    TimeoutError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ImportError,
+    FileNotFoundError,
+    StopIteration,
+    asyncio.CancelledError,
+    KeyboardInterrupt,
+    SystemExit,
+    GeneratorExit,
+)
+"""What the body raises under the lock."""
 
 _MOST_PAUSES = 6
 """The number of lines before which a thread is stopped on its way into the lock, at most."""
@@ -94,8 +115,8 @@ def second_is_inside(take_lock, seconds):
     return inside
 def configure():
     try:
-        backend.register_config({})
-    except NotImplementedError:
+        backend.register_config({"by_the_conformance_kit": 1})
+    except Exception:
         pass
 def tell():
     with http_request() as request:
@@ -106,27 +127,36 @@ for change in (configure, tell, backend.start, backend.stop, backend.start):
     earlier = backend.start_lock()
     change()
     assert not second_is_inside(lambda: earlier, 0.2), "two threads are inside"
-def switch(*_):  # to another thread, before each line
-    time.sleep(random.random() / 250)
+def switch(frame, *_):  # to another thread, before each step
+    frame.f_trace_opcodes = True
+    time.sleep(random.random() / 2000)
     return switch
-def enter(trace=switch, inside=[]):
+def be_alone(inside=[]):
+    inside.append(1)
+    time.sleep(0.01)
+    assert len(inside) == 1, "both have entered at the same time"
+    inside.pop()
+def enter(trace=switch):
     together.wait(5)
     sys.settrace(trace)
     with backend.start_lock():
         sys.settrace(None)
-        inside.append(1)
-        time.sleep(0.01)
-        assert len(inside) == 1, "both have entered at the same time"
-        inside.pop()
+        be_alone()
 together = threading.Barrier(2)
 with ThreadPoolExecutor(2) as pool:
     for _ in range(100):
         backend = make()
         for entered in [pool.submit(enter) for _ in range(2)]:
             entered.result()
-    with backend.start_lock():  # both wait for a third one
-        waiting = [pool.submit(enter, None) for _ in range(2)]
-        time.sleep(0.6)
+    try:
+        with backend.start_lock():  # both wait for a third one
+            waiting = [pool.submit(enter, None) for _ in range(2)]
+            time.sleep(0.6)
+            raise KeyError
+    except KeyError:
+        pass
+    with backend.start_lock():
+        be_alone()
     for entered in waiting:
         entered.result()
 entered = threading.Event()
@@ -141,97 +171,119 @@ with backend.start_lock():
     for member in (backend.start, backend.stop):
         member()
         look()""",
-    after=("BC403",),
-    with_requests=True,
 )
 def _try_exclusion(trial: Trial) -> None:
     backend = trial.new()
+    with trial.starting_servers():  # which takes long
+        _require_exclusion(trial, backend)
     earlier = backend.start_lock()
     if trial.holds("BC403"):  # otherwise this may keep the lock
-        _register(trial, backend)
+        for given in (None, _UNKNOWN):
+            _register(trial, backend, given)
         for kind in trial.kinds:
             _tell(trial, backend, kind, trial.subject.metadata)
-    with backend.start_lock():
-        inside: list[object] = []
-        another = _enter_in_thread(trial, backend, inside=inside)
-        old = _enter_in_thread(trial, backend, earlier, inside)
-        for waiter, which in ((another, "another"), (old, "an earlier")):
-            if waiter.ended_within(_LONG if waiter is another else _SHORT):
-                waiter.result()
-                raise violated(
-                    f"two threads were inside: the second used the context manager of {which} call"
-                )
-    for waiter in (another, old):
-        waiter.result()
+        if _admits(trial, backend, earlier):
+            raise _two_inside("an earlier call")
     _try_interleaving(trial)
     if trial.holds("BC403") and trial.can_start:
-        which = _restart(trial).admits
-        if which:
-            raise violated(
-                "two threads were inside: the second used the context manager of a call before "
-                f"{which}"
-            )
-        _require_exclusion_of_starts(trial)
-    if trial.can_start and trial.holds("BC404"):
-        frees = _members_under_lock(trial)
-        if frees:
-            raise violated(f"{frees}, under the lock, lets another thread enter it")
+        if which := _restart(trial).admits:
+            raise _two_inside(f"a call before {which}")
+        for start in held_if_possible(trial):
+            if start.lets_in:
+                raise violated(
+                    f"another thread was inside while {start.what}, whose caller held the lock, "
+                    "was still working"
+                )
+    if trial.can_start and trial.holds("BC404") and (frees := _members_under_lock(trial)):
+        raise violated(f"{frees}, under the lock, lets another thread enter it")
 
 
-def _require_exclusion_of_starts(trial: Trial) -> None:
-    for start in held_if_possible(trial):
-        if start.lets_in:
-            raise violated(
-                f"another thread was inside while {start.what}, whose caller held the lock, was "
-                "still working"
-            )
+def _require_exclusion(trial: Trial, backend: Backend) -> None:
+    """Hold the lock, and require that two others enter afterwards, in turn."""
+    what = "the lock, entered by two threads in turn,"
+    trial.set_description(what)
+    earlier, meeting = backend.start_lock(), threading.Barrier(2)
+    meanwhile = trial.in_thread(partial(_try_at_changes, trial, trial.new()), "meanwhile")
+    with backend.start_lock():
+        another = _enter_in_thread(trial, backend, meeting=meeting)
+        old = _enter_in_thread(trial, backend, earlier, meeting)
+        with trial.unlimited():
+            another.ended_within(_LONG)
+        for waiter, which in ((another, "another call"), (old, "an earlier call")):
+            if waiter.ended_within(0):
+                waiter.result()
+                raise _two_inside(which)
+    trial.set_description(what)
+    if another.result() | old.result():
+        raise violated("two threads were inside: both had waited for a third one to leave")
+    meanwhile.result()
+
+
+def _require_exclusion_after_failure(trial: Trial, backend: Backend) -> None:
+    """Let the body raise while one thread waits, and require that it keeps another one out."""
+    meeting = threading.Barrier(2)
+    calls: list[WorkerCall[bool]] = []
+    with suppress(Exception), backend.start_lock():  # BC403 reports other errors
+        calls.append(_enter_in_thread(trial, backend, meeting=meeting))
+        calls[0].ended_within(_SHORT)
+        raise InjectedError
+    calls.append(_enter_in_thread(trial, backend, meeting=meeting))
+    # Otherwise the lock is kept, which BC403 reports.
+    if all(call.ended_within(_LONG / 4) for call in calls) and any(c.result() for c in calls):
+        raise violated("two threads were inside: one had waited while the body of another raised")
+
+
+def _two_inside(which: str) -> StopTrial:
+    return violated(f"two threads were inside: the second used the context manager of {which}")
 
 
 def _enter_in_thread(
     trial: Trial,
     backend: Backend,
     lock: AbstractContextManager[object] | None = None,
-    inside: list[object] | None = None,
-) -> WorkerCall[None]:
+    meeting: threading.Barrier | None = None,
+) -> WorkerCall[bool]:
     """Enter *lock*, or the one of a new call, in another thread; wait until it is about to.
 
-    With *inside*, stay there a moment, and require that no other is there.
+    Its result is whether it met another one at *meeting*.
     """
     arrived = trial.event()
 
-    def enter() -> None:
+    def enter() -> bool:
         manager = backend.start_lock() if lock is None else lock
         arrived.set()
         with manager:
-            if inside is not None:
-                _stay(trial, inside)
+            if meeting is not None:
+                with suppress(threading.BrokenBarrierError):
+                    meeting.wait(_SHORT)
+                    return True
+        return False
 
     call = trial.in_thread(enter, "a second thread at the lock")
-    while not arrived.wait(0.01) and not call.ended_within(0):
-        pass
+    call.reaches(arrived)
     return call
-
-
-def _stay(trial: Trial, inside: list[object]) -> None:
-    inside.append(None)
-    alone = len(inside) == 1 and not trial.event().wait(_SHORT) and len(inside) == 1
-    inside.pop()
-    if not alone:
-        raise violated("two threads were inside: both had waited for a third one to leave")
 
 
 def _try_interleaving(trial: Trial) -> None:
     """Stop a thread before each line on its way in, and let another one enter meanwhile."""
     number = 2  # nothing has been done before the first line
-    while number <= _MOST_PAUSES and _require_exclusion_at(trial, number):
+    while number <= _MOST_PAUSES and _require_exclusion_at(
+        trial, trial.new(), Pause(number, trial.event())
+    ):
         number += 1
 
 
-def _require_exclusion_at(trial: Trial, number: int) -> bool:
-    """Stop a thread before a line; return whether there was one of that number."""
-    backend = trial.new()
-    go_on, leave, slow_is_inside, fast_is_inside = (trial.event() for _ in range(4))
-    pause = LinePause(number, go_on)
+def _try_at_changes(trial: Trial, backend: Backend) -> None:
+    """Stop a thread before each change on its way in, and before it leaves with an error."""
+    for number in range(1, _MOST_PAUSES):
+        if not _require_exclusion_at(trial, backend, Pause(number, trial.event(), "opcode")):
+            break
+    _require_exclusion_after_failure(trial, backend)
+
+
+def _require_exclusion_at(trial: Trial, backend: Backend, pause: Pause) -> bool:
+    """Stop a thread at *pause*, and let another one enter; return whether it was stopped."""
+    leave, slow_is_inside, fast_is_inside = (trial.event() for _ in range(3))
 
     def enter_slowly() -> None:
         with backend.start_lock():
@@ -245,15 +297,13 @@ def _require_exclusion_at(trial: Trial, number: int) -> bool:
 
     trial.set_description("the lock, entered by two threads at once,")
     slow = trial.in_thread(partial(pause.run, enter_slowly), "a first thread at the lock")
-    while not pause.reached.wait(0.001) and not slow.ended_within(0):
-        pass
-    if slow.ended_within(0):
+    if not slow.reaches(pause.reached):
         slow.result()
         return False
     fast = trial.in_thread(enter, "a second thread at the lock")
     # If it does not enter, the first thread has gone far enough to keep it out.
     is_inside = fast_is_inside.wait(_SHORT)
-    go_on.set()
+    pause.go_on.set()
     both = is_inside and slow_is_inside.wait(_SHORT)
     leave.set()
     if both:
@@ -266,7 +316,7 @@ def _require_exclusion_at(trial: Trial, number: int) -> bool:
 @tries(
     "BC403",
     """\
-import threading
+import asyncio, threading
 from backend_contract.testing import http_request
 def is_free():
     entered = threading.Event()
@@ -276,8 +326,8 @@ def is_free():
     threading.Thread(target=enter, daemon=True).start()
     return entered.wait(5)
 backend = make()
-errors = ConnectionError, ValueError, RuntimeError, TimeoutError, KeyboardInterrupt, SystemExit
-for error in errors:
+errors = [ConnectionError, ValueError, RuntimeError, TimeoutError, KeyError, FileNotFoundError]
+for error in (*errors, ImportError, asyncio.CancelledError, KeyboardInterrupt, SystemExit):
     try:
         with backend.start_lock():
             raise error
@@ -285,14 +335,15 @@ for error in errors:
     except error:
         pass
     assert is_free(), "the lock is still held"
-for config in ({}, {"by_the_conformance_kit": 1}):
+for config in ({}, {"by_the_conformance_kit": 1}, 1):
     try:
         backend.register_config(config)
     except Exception:
         pass
     assert is_free(), "register_config() keeps the lock"
 with http_request() as request:
-    backend.handle_runtime_context("model", request)
+    for model_id in ("model", "\\u00e9/" * 500):
+        backend.handle_runtime_context(model_id, request)
 assert is_free(), "handle_runtime_context() keeps the lock"
 for member in (backend.start, backend.stop, backend.stop):
     member()
@@ -300,15 +351,7 @@ for member in (backend.start, backend.stop, backend.stop):
 )
 def _try_release(trial: Trial) -> None:
     backend = trial.new()
-    for error in (
-        InjectedError,
-        ValueError,
-        RuntimeError,
-        TimeoutError,
-        KeyboardInterrupt,
-        SystemExit,
-        GeneratorExit,
-    ):
+    for error in _ERRORS:
         _require_propagation(backend, error("raised by the conformance kit under the lock"))
         require_free_lock(trial, backend, f"after the body raised {error.__name__}")
     _register(trial, backend)
@@ -318,10 +361,11 @@ def _try_release(trial: Trial) -> None:
     for kind, metadata in itertools.product(trial.kinds, (trial.subject.metadata, ())):
         if _tell(trial, backend, kind, metadata):
             require_free_lock(trial, backend, "after handle_runtime_context()")
-    if trial.can_start:
-        kept_by = _restart(trial).kept_by
-        if kept_by:
-            raise lock_is_held(f"after {kept_by}")
+    with trial.doing("register_config()"), suppress(Exception, SystemExit):
+        close_coroutine(backend.register_config(cast("ConfigType", 1)))
+    require_free_lock(trial, backend, "after register_config() with a number")
+    if trial.can_start and (kept_by := _restart(trial).kept_by):
+        raise lock_is_held(f"after {kept_by}")
 
 
 def _require_propagation(backend: Backend, error: BaseException) -> None:
@@ -353,9 +397,10 @@ def _register(trial: Trial, backend: Backend, given: Mapping[str, Any] | None = 
 
 def _tell(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> bool:
     """Call ``handle_runtime_context``; return whether that was possible, and returned or raised."""
+    model_id = "a model" if metadata else "\u00e9/" * 500  # both are unusual, or neither
     with suppress(StopTrial), trial.context(kind, metadata) as context:
         told = trial.in_thread(
-            lambda: close_coroutine(backend.handle_runtime_context("a model", context)),
+            lambda: close_coroutine(backend.handle_runtime_context(model_id, context)),
             "handle_runtime_context()",
         )
         return answers(trial, told, "handle_runtime_context()")
@@ -468,24 +513,22 @@ def _members_under_lock(trial: Trial) -> str:
 def _observe_members(trial: Trial) -> str:
     backend = trial.new()
     given = configuration(trial.subject.config or {})
-    members: dict[str, Callable[[], object]] = {
-        "register_config()": lambda: trial.call(
-            "register_config(), under the lock,", backend.register_config, given
-        ),
-        "start()": lambda: must_start(trial, backend, "start(), under the lock,"),
-        "a second start()": lambda: must_start(trial, backend, "a second start(), under the lock,"),
-        "stop()": lambda: must_stop(trial, backend, "stop(), under the lock,"),
+    members: dict[str, Callable[[str], object]] = {
+        "register_config()": lambda what: trial.call(what, backend.register_config, given),
+        "start()": partial(must_start, trial, backend),
+        "a second start()": partial(must_start, trial, backend),
+        "stop()": partial(must_stop, trial, backend),
     }
     if not (all(map(trial.holds, ("BC203", "BC403"))) and _register(trial, backend)):
         del members["register_config()"]
     if not trial.holds("BC304"):
         del members["a second start()"]
-    frees, waiting = "", list[WorkerCall[None]]()
+    frees, waiting = "", list[WorkerCall[bool]]()
     try:
         with backend.start_lock():
             trial.is_started(backend, "under the lock")
             for name, call in members.items():
-                call()
+                call(f"{name}, under the lock,")
                 waiting.append(_enter_in_thread(trial, backend))
                 if waiting[-1].ended_within(_SHORT):
                     frees = frees or name

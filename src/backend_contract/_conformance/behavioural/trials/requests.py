@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import cast
 
@@ -22,8 +23,6 @@ from backend_contract._conformance.behavioural.trials.model_ids import require_m
 from backend_contract._conformance.request_servers import Pairs, pairs
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
-
-__all__ = ["accepted_kinds", "accepts_unlike"]
 
 _MANY = 20
 """The number of requests that a backend gets before it is started, and after."""
@@ -216,14 +215,14 @@ def _try_http_request(trial: Trial) -> None:
     """\
 from backend_contract.testing import grpc_context, http_request
 backend = make()
-ids = ["never seen before", "a/b", "../a", "A", "\\u00e9", "\\uff41", "m" * 1000, "*", "("]
+ids = ["it's", "a/b", "../a", "A", "\\u00e9", "\\uff41", "m" * 1000, "*", "(", "a\\nb"]
 with http_request() as request:
     for model_id in ids:
         backend.handle_runtime_context(model_id, request)
 seen = repr(vars(backend))  # or where it keeps them
 kept = [model_id for model_id in ids if repr(model_id) in seen]
 assert kept in ([], ids), f"of the ids, only {kept} are kept as they are"
-for values in (("somewhere", "somewhere"), ("\\u00e9somewhere",)):
+for values in (("somewhere", "somewhere"), ("\\u00e9somewhere",), ("",)):
     with http_request([("x-route-info", value) for value in values]) as request:
         backend.handle_runtime_context("a", request)
 with http_request([("x-kit", "once"), ("x-kit", "again")]) as request:
@@ -267,25 +266,32 @@ def _require_metadata_accepted(trial: Trial, backend: Backend, kind: str) -> Non
             raise violated(
                 f"handle_runtime_context() raised {failure} for a context {what} ({kind})"
             )
-    if kind == "http":
-        _require_latin_1_accepted(trial, backend, keys)
+    _require_values_accepted(trial, backend, kind, keys)
 
 
-def _require_latin_1_accepted(trial: Trial, backend: Backend, keys: Sequence[str]) -> None:
-    """Require that the usual headers may have Latin-1 values, if they may have other values."""
+def _require_values_accepted(
+    trial: Trial, backend: Backend, kind: str, keys: Sequence[str]
+) -> None:
+    """Require that the usual keys may have unusual values, if they may have other values."""
     for key in keys:
         if key.lower().endswith("-bin"):
             continue
         others = [pair for pair in pairs(trial.subject.metadata) if pair[0] != key]
         values = [value for name, value in pairs(trial.subject.metadata) if name == key]
         value = values[0] if values and isinstance(values[0], str) else "somewhere"
-        if _failure(trial, backend, "http", [*others, (key, f"e{value}")]) is not None:
-            continue  # the value has to be of some form
-        failure = _failure(trial, backend, "http", [*others, (key, f"\u00e9{value}")])
-        if failure is not None:
-            raise violated(
-                f"handle_runtime_context() raised {failure} for a Latin-1 value of the header {key}"
-            )
+        for usual, unusual, which in (
+            (f"e{value}", f"\u00e9{value}", "a Latin-1"),
+            ("x", "", "an empty"),
+        ):
+            if unusual and kind != "http":
+                continue
+            if _failure(trial, backend, kind, [*others, (key, usual)]) is not None:
+                continue  # the value has to be of some form
+            failure = _failure(trial, backend, kind, [*others, (key, unusual)])
+            if failure is not None:
+                raise violated(
+                    f"handle_runtime_context() raised {failure} for {which} value of {key} ({kind})"
+                )
 
 
 @tries(
@@ -345,12 +351,22 @@ def waits_while_started(trial: Trial, kind: str, started: Backend | None = None)
 def waits_for_the_lock(trial: Trial, backend: Backend, kind: str) -> bool:
     """Return whether ``handle_runtime_context`` waits while another thread holds the lock."""
     what = "handle_runtime_context(), while another holds the lock,"
-    with trial.context(kind, trial.subject.metadata) as context, backend.start_lock():
-        told = trial.in_thread(
-            partial(backend.handle_runtime_context, f"at the lock {id(context)}", context),
-            "handle_runtime_context(), while the lock is held",
-        )
-        return not answers(trial, told, what)
+    with trial.context(kind, trial.subject.metadata) as context:
+
+        def tell(*model_ids: str) -> None:
+            for model_id in model_ids:
+                backend.handle_runtime_context(model_id, context)
+
+        known = f"known {id(context)}"
+        told = trial.in_thread(partial(tell, known), "handle_runtime_context()")
+        with trial.doing(what), suppress(Exception, SystemExit):  # other clauses report it
+            told.result()
+        with backend.start_lock():
+            told = trial.in_thread(
+                partial(tell, known, f"at the lock {id(context)}"),
+                "handle_runtime_context(), while the lock is held",
+            )
+            return not answers(trial, told, what)
 
 
 def _not_started(trial: Trial) -> Backend:

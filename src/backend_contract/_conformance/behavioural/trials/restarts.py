@@ -21,6 +21,7 @@ from backend_contract._conformance.behavioural.helpers import (
     lock_is_free,
     must_start,
     must_stop,
+    others_may_be_at_work,
     require_free_lock,
     require_none,
     start_if_possible,
@@ -42,6 +43,7 @@ from backend_contract._conformance.behavioural.process_state import (
 )
 from backend_contract._conformance.behavioural.run import configuration
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
+from backend_contract._conformance.behavioural.trials.arrivals import Storage
 from backend_contract.protocol import Backend, ConfigType
 
 _SETTLING = 2.0
@@ -106,10 +108,21 @@ class _Restarts:
     """The configuration that was registered with it, which must not be changed."""
     held: list[Resources] = field(default_factory=list[Resources])
     """What the process held after each stop."""
+    held_at_last: Resources = field(default_factory=dict[str, frozenset[str]])
+    """What it held after the last start, and after the stop that followed it, if any."""
     returned: dict[str, object] = field(default_factory=dict[str, object])
     """What each call returned."""
     changed: list[str] = field(default_factory=list[str])
     """The settings of the process that differed after the last stop from before it all."""
+    is_over: bool = False
+    """Whether it was stopped after the last start."""
+
+    def note_last_stop(self) -> None:
+        """Note what the process still holds of what it held after the last start."""
+        self.is_over, now = True, resources()
+        self.held_at_last = {
+            kind: self.held[-1][kind] | ids & now[kind] for kind, ids in self.held_at_last.items()
+        }
 
 
 def _restarts(trial: Trial, *, undoing: bool = True) -> _Restarts:
@@ -136,6 +149,7 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
         after = settings()  # after an odd number: some settings may be switched to and fro
         again("fourth")
         must_start(trial, found.backend, "start(), for the fifth time,")
+    found.held_at_last = resources()
     if found.given != _KEPT:
         problem = f"after start(), the configuration given to register_config() is {found.given!r}"
         trial.run.observed.setdefault("BC205", violated(problem, f"it was {_KEPT!r}"))
@@ -184,8 +198,12 @@ for _ in range(5):
 backend.start()
 assert dict(getattr(backend, "config", None) or {}) == config
 from backend_contract.testing import http_request
-with http_request({"x-route-info": "somewhere"}) as request:
-    backend.handle_runtime_context("model", request)""",
+kept = []
+for each in (make(), backend):
+    with http_request({"x-route-info": "somewhere"}) as request:
+        each.handle_runtime_context("a model", request)
+    kept.append("'a model'" in repr(vars(each)))  # or where it keeps them
+assert kept[0] == kept[1], "it keeps no contexts any more\"""",
     after=("BC203",),
 )
 def _try_restart(trial: Trial) -> None:
@@ -205,19 +223,27 @@ def _require_contexts(trial: Trial, restarted: Backend) -> None:
     problem = kind and _context_problem(trial, restarted, kind)
     if not (kind and problem):
         return
+    if problem == "stored nothing" and _context_problem(trial, trial.new(), kind):
+        return  # no start is needed to see that it stores nothing
     started_once = trial.new()
     start_if_possible(trial, started_once)
     if _context_problem(trial, started_once, kind) is None:
-        raise violated(f"after restarts, handle_runtime_context() raised {problem}")
+        raise violated(f"after restarts, handle_runtime_context() {problem}")
 
 
 def _context_problem(trial: Trial, backend: Backend, kind: str) -> str | None:
+    """Return how telling *backend* of a context fails, as far as the hook shows that."""
+    model_id = (trial.subject.model_ids or ["model"])[0]
     with trial.context(kind, trial.subject.metadata) as context:
         try:
             with trial.doing("handle_runtime_context()"):
-                close_coroutine(backend.handle_runtime_context("model", context))
+                close_coroutine(backend.handle_runtime_context(model_id, context))
         except (Exception, SystemExit) as error:
-            return describe_exception(error)
+            return f"raised {describe_exception(error)}"
+        with suppress(StopTrial, TypeError):  # of the hook, or as keys cannot be hashed
+            entries = Storage(trial, backend).wait_for(lambda entries: model_id in dict(entries))
+            if entries is not None and model_id not in dict(entries):
+                return "stored nothing"
     return None
 
 
@@ -227,8 +253,8 @@ class _SecondStarts:
 
     held: list[Resources] = field(default_factory=list[Resources])
     """What the process held after each."""
-    lost: bool = False
-    """Whether the configuration was lost."""
+    lost: str = ""
+    """What was lost, if anything."""
     work_again: bool = False
     """Whether the work of start() was done again, if the hook shows that."""
     made_again: set[str] = field(default_factory=set[str])
@@ -262,10 +288,46 @@ def _observe_second_starts(trial: Trial) -> _SecondStarts:
             if _is_made_again(kind, before[kind], found.held[-1][kind])
         }
     found.work_again = bool(calls)
-    found.lost = bool(told) and not has_configuration(trial, backend, told)
+    if told and not has_configuration(trial, backend, told):
+        found.lost = "its configuration is"
+    elif _loses_contexts(trial, backend):
+        found.lost = "contexts that it has received are"
     if trial.holds("BC303"):
         must_stop(trial, backend, "stop(), after start() was called twice,")
+    restarts: _Restarts | None = trial.run.records.get("restarts")
+    if restarts and restarts.backend is backend:
+        restarts.note_last_stop()
     return found
+
+
+def _loses_contexts(trial: Trial, backend: Backend) -> bool:
+    """Return whether a second start loses what the hook shows of a request."""
+    if trial.subject.received_contexts is None:
+        return False
+    with suppress(StopTrial):  # other clauses report it
+        with trial.doing("starting a server"):
+            kind = trial.run.servers.start_one()
+        if kind:
+            _context_problem(trial, backend, kind)
+    trial.run.servers.close()
+    gc.collect()  # a backend may keep contexts as long as others do
+    before = _received(trial, backend)
+    if before and trial.holds("BC401") and lock_is_free(trial, backend, "after a request"):
+        must_start(trial, backend, "start(), on a started backend,")
+        after = _received(trial, backend)
+        return after is not None and not before <= after
+    return False
+
+
+def _received(trial: Trial, backend: Backend) -> set[object] | None:
+    """Return the models whose contexts the hook shows, if that does not change by itself."""
+    for _ in range(10):
+        if not others_may_be_at_work(trial.run):
+            with suppress(StopTrial, TypeError):  # other clauses report it
+                return {model_id for model_id, _ in Storage(trial, backend).entries() or ()}
+            break
+        threading.Event().wait(WINDOW / 10)  # until the threads of a server have ended
+    return None
 
 
 def _started_and_configured(trial: Trial) -> tuple[Backend, Mapping[str, Any]]:
@@ -296,9 +358,9 @@ def _is_made_again(kind: str, before: frozenset[str], now: frozenset[str]) -> bo
 
 @dataclass
 class _Work:
-    """What the kit puts into ``start()``: it fails, unless it is told not to."""
+    """What the kit runs in ``start()``: it raises ``error``, if that is not ``None``."""
 
-    fails: bool = True
+    error: type[Exception] | None = InjectedError
     calls: int = 0
     goes_on: bool = False
     """Whether ``start()`` has returned before the first call has."""
@@ -310,8 +372,8 @@ class _Work:
         if self.calls == 1:
             self.goes_on = self.returned.wait(WINDOW)
         self.called.set()
-        if self.fails and not self.goes_on:  # in the background, it would be lost
-            raise InjectedError("raised by the conformance kit to make start() fail")
+        if self.error and not self.goes_on:  # in the background, it would be lost
+            raise self.error("raised by the conformance kit to make start() fail")
 
 
 @dataclass(frozen=True)
@@ -332,15 +394,21 @@ def failed_start(trial: Trial) -> _FailedStart:
     return trial.record("failed start", lambda: _observe_failed_start(trial))
 
 
+def _fail(trial: Trial, backend: Backend, what: str = "start()") -> StopTrial | None:
+    """Return how ``start()`` fails, if it does."""
+    try:
+        trial.start(backend, what)
+    except StopTrial as outcome:
+        return outcome
+    return None
+
+
 def _observe_failed_start(trial: Trial) -> _FailedStart:
-    backend, work, problem = trial.new(), _Work(), None
+    backend, work = trial.new(), _Work()
     inject_work(trial, backend, work)
     before = resources()
-    try:
-        with trial.doing("start(), made to fail,", "start"):
-            trial.start(backend)
-    except StopTrial as outcome:
-        problem = outcome
+    with trial.doing("start(), made to fail,", "start"):
+        problem = _fail(trial, backend)
     work.returned.set()
     if problem is None:
         work.called.wait(_LATE)
@@ -361,14 +429,16 @@ import threading
 # replace `connect` by the part of `start` that can fail
 backend, entered = make(), []
 def fail():
-    raise ConnectionError
+    raise errors.pop()
+errors = [Exception, ConnectionError]
 backend.connect = fail
-try:
-    backend.start()
-    raise SystemExit("start() suppressed the failure")
-except Exception:
-    pass
-assert backend.is_started is False
+while errors:
+    try:
+        backend.start()
+        raise SystemExit("start() suppressed the failure")
+    except Exception:
+        pass
+    assert backend.is_started is False
 def enter():
     with backend.start_lock():
         entered.append(True)
@@ -385,18 +455,34 @@ def _try_failing_start(trial: Trial) -> None:
     failed = failed_start(trial)
     backend, work = failed.backend, failed.work
     trial.adopt(backend)
-    raised = failed.problem and failed.problem.found
     if not work.calls:
+        raised = failed.problem and failed.problem.found
         reason = f"{raised} before" if raised else "start() returned without"
         raise unchecked(f"{reason} calling the function given to `during_start`")
-    if not raised:
-        found = "start() suppressed a failure and returned; is_started is"
-        raise violated(f"{found} {failed.is_started!r}")
-    if failed.is_started is not False:
-        raise violated(f"is_started is {failed.is_started!r} after {raised}")
+    _require_failure(trial, backend, failed.problem, failed.is_started)
+    # Once more, with an error that the backend does not expect.
+    work.error, calls = Exception, work.calls
+    problem = _fail(trial, backend, "start(), after a failed start(),")
+    if work.calls > calls:
+        is_started = trial.is_started(backend, "after a failed start()")
+        _require_failure(trial, backend, problem, is_started)
+    work.error = None
+    must_start(trial, backend, "start(), after failed starts,")
+    calls, what = work.calls, "start(), on a started backend,"
+    with trial.doing(what):
+        _fail(trial, backend, what)
+    if work.calls > calls:
+        trial.run.observed.setdefault("BC304", violated(f"{what} did its work again"))
+
+
+def _require_failure(
+    trial: Trial, backend: Backend, problem: StopTrial | None, is_started: object
+) -> None:
+    """Require that a start that was made to fail has raised, and left nothing started."""
+    if not problem or is_started is not False:
+        what = problem.found if problem else "start() suppressed a failure and returned"
+        raise violated(f"is_started is {is_started!r} after {what}")
     require_free_lock(trial, backend, "after start() raised")
-    work.fails = False
-    must_start(trial, backend, "start(), after a failed start(),")
 
 
 @tries(
@@ -421,7 +507,7 @@ for repeated in (cycle, failing_cycle):
     backend = make()
     repeated()
     before = count()
-    for _ in range(5):
+    for _ in range(12):
         repeated()
         gc.collect()
     time.sleep(2)  # for what stop() has not waited for
@@ -432,6 +518,7 @@ for repeated in (cycle, failing_cycle):
 def _try_giving_back(trial: Trial) -> None:
     leak = (
         _leak(_restarts(trial).held, "starts and stops")
+        or _leak_of_every_other_start(trial)
         or _leak_of_second_starts(trial)
         or _leak_of_failed_starts(trial)
     )
@@ -439,6 +526,21 @@ def _try_giving_back(trial: Trial) -> None:
         raise violated(leak)
     if not can_see_files():
         raise not_applicable("the platform does not tell which files and processes are open")
+
+
+def _leak_of_every_other_start(trial: Trial) -> str:
+    found = _restarts(trial)
+    if trial.is_alone:  # otherwise a trial of second starts has stopped it
+        with trial.doing("stop()"), suppress(StopTrial):  # other clauses report it
+            trial.stop(found.backend)
+            threading.Event().wait(WINDOW)  # until its threads have ended
+            found.note_last_stop()
+    if not found.is_over:
+        return ""
+    threads = resources()["threads"]  # without those that were about to end
+    held = [*found.held, found.held_at_last]
+    steady = [{**each, "threads": each["threads"] & threads} for each in held]
+    return _leak(steady, "starts and stops")
 
 
 def _leak_of_second_starts(trial: Trial) -> str:
@@ -455,7 +557,7 @@ def _leak_of_failed_starts(trial: Trial) -> str:
     if not failed.kept:
         return ""
     trial.adopt(failed.backend)
-    failed.work.fails = True
+    failed.work.error = InjectedError
     trial.make_room()
     held: list[Resources] = []
     for _ in range(4):
@@ -465,11 +567,11 @@ def _leak_of_failed_starts(trial: Trial) -> str:
 
 
 def _leak(held: Sequence[Resources], what: str) -> str:
-    """Return what has been added each time, and stays, if anything."""
+    """Return what has been added each time, or every other time, and stays, if anything."""
     added = {
         kind: held[-1][kind] - held[0][kind]
         for kind in held[0]
-        if all(len(later[kind]) > len(earlier[kind]) for earlier, later in itertools.pairwise(held))
+        if _grows([len(each[kind]) for each in held])
     }
     until = real_time.monotonic() + _SETTLING
     while added and real_time.monotonic() < until:
@@ -477,10 +579,17 @@ def _leak(held: Sequence[Resources], what: str) -> str:
         now = resources()
         added = {kind: ids & now[kind] for kind, ids in added.items()}
         # The last of them may be given back, if only its predecessors have been forgotten.
-        added = {kind: ids for kind, ids in added.items() if len(ids) >= len(held) - 2}
+        added = {kind: ids for kind, ids in added.items() if len(ids) > 1}
         threading.Event().wait(WINDOW / 4)
     kept = [f"{len(ids)} {kind}: {', '.join(sorted(ids))}" for kind, ids in added.items()]
     return f"after {len(held)} {what}, these are left: {'; '.join(kept)}" if kept else ""
+
+
+def _grows(counts: Sequence[int]) -> bool:
+    """Return whether the last counts are higher each time, or by as much every other time."""
+    added = [later - earlier for earlier, later in itertools.pairwise(counts)]
+    every_other = len(added) > 3 and added == added[:2] * 2 and min(added) == 0 < max(added)
+    return min(added) > 0 or every_other
 
 
 @tries(
