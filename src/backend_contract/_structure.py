@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-__all__ = ["find_missing", "find_problems"]
-
 _MEMBERS = {
     "backend_type": "BC101",
     "__init__": "BC201",
@@ -109,8 +107,6 @@ def _call_problems(member: object, count: int, keywords: tuple[str, ...]) -> Ite
         return
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         yield "is async, and is never awaited"
-    if _binds(function, count, keywords):
-        return
     # A copy without annotations, which are evaluated when they are read (Python 3.14), and without
     # a reference to the function that it wraps.
     bare = types.FunctionType(
@@ -122,19 +118,6 @@ def _call_problems(member: object, count: int, keywords: tuple[str, ...]) -> Ite
     except TypeError as error:
         how = f"with the keywords {' and '.join(keywords)}" if keywords else "as the contract does"
         yield f"cannot be called {how}: {error}"
-
-
-def _binds(function: types.FunctionType, count: int, keywords: Sequence[str]) -> bool:
-    """Return whether the call surely binds. `inspect` says so of any call, and takes long."""
-    code = function.__code__
-    names = code.co_varnames[: code.co_argcount]
-    required = len(names) - len(function.__defaults__ or ())
-    return (
-        not code.co_kwonlyargcount
-        and count >= code.co_posonlyargcount
-        and count + len(keywords) <= len(names)
-        and set(names[count:required]) <= set(keywords) <= set(names[count:])
-    )
 
 
 def _hides_attributes(members: Members) -> bool:

@@ -101,9 +101,9 @@ _TABLE = (
     ),
     Clause(
         id="BC103",
-        text="`backend_type` is non-empty, upper case and without blanks around it",
+        text="`backend_type` is non-empty, upper case and without surrounding whitespace",
         why="Names are compared as they are written: `Ray` and `RAY` would be two backends.",
-        fix="Write it in upper case, without blanks.",
+        fix="Write it in upper case, without surrounding whitespace.",
         expected='backend_type = "MINE"',
         layers="SB",
         members=("backend_type",),
@@ -161,7 +161,7 @@ _TABLE = (
         why="Independent modules share one backend; none may undo the settings of another.",
         fix="Merge it into a copy of the earlier configuration, and keep the copy, as the "
         "`register_config` of `BackendBase` does.",
-        expected="super().register_config(config)",
+        expected="self.config = merge(self.config, copy.deepcopy(config))",
         layers="B",
         members=("register_config",),
         requires=("BC203",),
@@ -172,7 +172,7 @@ _TABLE = (
         "the caller gave",
         why="The same mapping may configure the next backend, or be the runtime's own settings.",
         fix="Copy the mapping before changing it; replace `self.config`, never merge in place.",
-        expected="super().register_config(config)",
+        expected="self.config = merge(self.config, copy.deepcopy(config))",
         layers="B",
         members=("register_config", "__init__"),
         requires=("BC201",),
@@ -185,7 +185,7 @@ _TABLE = (
         why="A caller may fill the same mapping with the settings of the next backend.",
         fix="Store a deep copy of the mapping, not the mapping or a part of it, as the "
         "`register_config` of `BackendBase` does.",
-        expected="super().register_config(config)",
+        expected="self.config = merge(self.config, copy.deepcopy(config))",
         layers="B",
         members=("register_config",),
         requires=("BC204", "BC205"),
@@ -427,9 +427,9 @@ _TABLE = (
     ),
     Clause(
         id="BC504",
-        text="`handle_runtime_context` accepts every model id (slashes, either case, not ASCII, a "
-        "thousand characters) and all metadata a client can send: none, repeated keys, `-bin` "
-        "bytes, Latin-1 headers",
+        text="`handle_runtime_context` accepts every model id (slashes, any letter case, "
+        "non-ASCII, a thousand characters) and all metadata a client can send: none, repeated "
+        "keys, `-bin` bytes, Latin-1 headers",
         why="A client chooses both; a request that the backend rejects is never answered.",
         fix="Use the model id as a key only, and a default for missing metadata: `get_metadata` "
         "accepts all that a client can send, and returns `None` for a key that is missing.",

@@ -41,9 +41,7 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Instead:
         def tried(trial: Trial) -> None:
             function(trial)
 
-        behaviour = Behaviour(
-            clause=clause, function=tried, reproduce="", after=after, half_by=half_by
-        )
+        behaviour = Behaviour(function=tried, reproduce="", after=after, half_by=half_by)
         monkeypatch.setitem(BEHAVIOURS, clause, behaviour)
 
     for clause in CLAUSES:

@@ -71,7 +71,7 @@ def lines_of(summary: Any) -> list[str]:
     [
         (("ok",), "1 of 1 clauses exercised"),
         (("ok", "violated"), "2 of 2 clauses exercised, 1 violated"),
-        (("ok", "ok in half"), "2 of 2 clauses exercised, 1 of them in half"),
+        (("ok", "ok in half"), "2 of 2 clauses exercised, 1 of them only half"),
         (
             ("ok", *UNDECIDED),
             (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import logging
 import os
@@ -222,6 +223,25 @@ def test_mocked_framework(monkeypatch: pytest.MonkeyPatch) -> None:
     assert servers.kinds == ("grpc", "http")
     assert list(servers.problems) == ["grpc"]
     servers.close()
+
+
+def test_short_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvicorn, which sleeps for 0.1 s while it ends, is not let sleep for longer than 0.01 s."""
+    real, delays = asyncio.SelectorEventLoop.call_later, list[float]()
+
+    def call_later(loop: Any, delay: float, *arguments: Any, **named: Any) -> Any:
+        if threading.current_thread().name == "backend-contract-http":  # not a loop of other tests
+            delays.append(delay)
+        return real(loop, delay, *arguments, **named)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "call_later", call_later)
+    servers = RequestServers()
+    servers.start()
+    with servers.request("http"):  # by then it has slept
+        pass
+    servers.close()
+    assert delays
+    assert max(delays) <= 0.01
 
 
 def test_close_releases_requests() -> None:

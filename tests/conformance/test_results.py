@@ -179,7 +179,7 @@ def test_expected(words: str, covered: bool, stale: bool) -> None:
 
 @pytest.mark.parametrize(("letter", "stale"), [("o", True), ("u", False), ("n", False)])
 def test_expected_in_one_layer(letter: str, stale: bool) -> None:
-    """Of a clause that only layer B decides, that layer's verdict tells whether it is stale."""
+    """If only layer B decides a clause, its verdict alone tells whether an entry is stale."""
     known = replace(finding(letter, "B", clause="BC303"), expected_because="known")
     assert known.is_stale is stale
 

@@ -17,17 +17,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-__all__ = [
-    "StoppedError",
-    "end_on_signals",
-    "resume",
-    "start",
-    "stop",
-    "temporary_directory",
-    "terminate",
-    "uninterrupted",
-]
-
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -165,7 +154,7 @@ def _end(number: int) -> NoReturn:  # pragma: no cover - ends without reporting 
     for directory in list(_directories):
         _remove(directory)
     with suppress(OSError):
-        if os.isatty(2):
+        if os.isatty(2) and os.environ.get("TERM") != "dumb":
             os.write(2, b"\r\x1b[K")  # the line that shows the progress
     os._exit(128 + number)
 

@@ -39,8 +39,6 @@ from backend_contract.clauses import CLAUSES, Clause, in_layer
 from backend_contract.errors import CouldNotCheckError
 from backend_contract.protocol import Backend
 
-__all__ = ["CHECKED_BY", "Kit", "check_backend"]
-
 CHECKED_BY = "the conformance kit"
 
 _ADVICE_ON_BASE = {
@@ -239,12 +237,11 @@ class Kit:
         except OSError as error:  # the backend has closed their sockets
             self.notes.append(f"a server could not be closed: {describe_exception(error)}")
         until = real_time.monotonic() + _GRACE
-        for thread in set(threading.enumerate()) - self._threads:
-            if thread is not threading.current_thread():
-                thread.join(max(until - real_time.monotonic(), 0))
-                if thread.is_alive():
-                    kind = "daemon" if thread.daemon else "non-daemon"
-                    self.notes.append(f"still running: the {kind} thread {thread.name!r}")
+        for thread in {*threading.enumerate()} - self._threads - {threading.current_thread()}:
+            thread.join(max(until - real_time.monotonic(), 0))
+            if thread.is_alive():
+                kind = "daemon" if thread.daemon else "non-daemon"
+                self.notes.append(f"still running: the {kind} thread {thread.name!r}")
         self._threads = set(threading.enumerate())
 
     def _stop_shared(self) -> None:
@@ -285,10 +282,8 @@ class Kit:
             blocking = next(iter(problems))  # there is no instance to try
         if blocking is None and missing and clause.id == "BC201":
             blocking = next(iter(problems), None)  # what it makes is incomplete
-        if blocking is not None:
-            # What the clause requires may have shown on the way that it does not hold.
-            return self._run.observed.get(clause.id, blocked(blocking))
-        outcome = self._try(clause)
+        outcome = self._try(clause) if blocking is None else blocked(blocking)
+        # A trial may have shown on the way that it does not hold.
         return self._run.observed.get(clause.id, outcome)
 
     def _blocking(self, clause: Clause) -> str | None:
@@ -302,8 +297,7 @@ class Kit:
         for other in behaviour.after:
             self._holds(other)
         if behaviour.with_requests or "handle_runtime_context" in clause.members:
-            self._servers.start()  # which may take longer than the time limit of a trial
-            self._note_missing_kind()
+            self._start_servers()
         self._before_trial(clause.id)
         outcome, borrowed = self._carry_out(clause, alone=False)
         if outcome is not None and borrowed and outcome.verdict not in _SAME_ALONE:
@@ -361,8 +355,8 @@ class Kit:
             "make_backend": self.subject.cls is None,
         }
         options = [
-            f"another {name}" if is_given else name
-            for name, is_given in zip(map(self.subject.name_of, given), given.values(), strict=True)
+            "another " * is_given + self.subject.name_of(option)
+            for option, is_given in given.items()
         ]
         self.could_not_start = (
             f"could not start here: {outcome.because[0]}; make what it needs available, or give "
@@ -370,31 +364,31 @@ class Kit:
         )
         return outcome
 
-    def _note_missing_kind(self) -> None:
-        """Note that a framework is missing, of which other clauses try half."""
+    def _start_servers(self) -> None:
+        self._servers.start()  # which may take longer than a trial may
         for kind, problem in self._servers.problems.items():
             self.notes.append(f"no request could be made ({kind}): {problem}")
-        if len(self._servers.kinds) == 1:
-            tried, missing = (
-                ("gRPC", "fastapi") if "grpc" in self._servers.kinds else ("HTTP", "grpc")
-            )
+        kinds = self._servers.kinds
+        if len(kinds) == 1:
+            tried, missing = ("gRPC", "fastapi") if "grpc" in kinds else ("HTTP", "grpc")
             self.notes.append(
                 f"requests were made over {tried} only; install backend-contract[{missing}]"
             )
 
-    def _finding(self, clause: Clause, outcome: StopTrial | None) -> Finding:
+    def _finding(self, clause: Clause, ended: StopTrial | None) -> Finding:
+        outcome = ended or StopTrial(Verdict.OK)
         cls = self.backend_class()
         path, line = _locate(cls, clause.members[0])
-        advice = outcome.advice if outcome is not None else ""
-        if outcome is not None and outcome.verdict is Verdict.VIOLATED and not advice:
+        advice = outcome.advice
+        if outcome.verdict is Verdict.VIOLATED and not advice:
             advice = _ADVICE_ON_BASE[BackendBase in cls.__mro__].get(clause.id, "")
         return Finding(
             clause=clause,
-            verdict=Verdict.OK if outcome is None else outcome.verdict,
+            verdict=outcome.verdict,
             path=path,
             line=line,
-            found="" if outcome is None else outcome.found,
-            because=() if outcome is None else outcome.because,
+            found=outcome.found,
+            because=outcome.because,
             advice=advice,
             layer="B",
             checked_by=CHECKED_BY,

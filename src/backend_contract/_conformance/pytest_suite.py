@@ -25,8 +25,6 @@ from backend_contract._conformance.results import Finding, Verdict
 from backend_contract.clauses import CLAUSES, Clause, in_layer
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["SuiteTest", "collects", "request_fixtures"]
-
 _MAKERS = ("make_backend", "backend")
 _HOOKS = ("merged_config", "during_start", "received_contexts")
 _FOR_KIT = ("config", "metadata", "model_ids", "time_limit", "exclusive")
@@ -234,7 +232,6 @@ class SuiteTest:
         return expected
 
     def _backend(self) -> Any:
-        """Return the class, or the factory."""
         given = self._value("backend")
         if not inspect.ismethod(given):
             return given
@@ -247,7 +244,6 @@ class SuiteTest:
         return value() if inspect.isroutine(value) else value
 
     def _hook(self, name: str) -> Any:
-        """Return a function, or ``None`` unless the suite gives it."""
         given = name in self._fixtures or _is_in_class(self._suite, self._base, name)
         return self._value(name) if given else None
 

@@ -12,16 +12,6 @@ from typing import Any
 from backend_contract._conformance.behavioural import BEHAVIOURS
 from backend_contract._conformance.results import Finding
 
-__all__ = [
-    "DECIDED",
-    "IN_HALF",
-    "PROPERTY",
-    "UNDECIDED",
-    "failure_message",
-    "register_summary",
-    "reproduction",
-]
-
 IN_HALF = "ok in half"
 """The result of a clause that is ok, and of which half needs a hook that the suite lacks."""
 
@@ -180,7 +170,7 @@ def _in_words(counts: Counter[str]) -> str:
     exercised = sum(counts[result] for result in DECIDED)
     parts = [f"{exercised} of {counts.total()} clauses exercised"]
     if counts[IN_HALF]:
-        parts.append(f"{counts[IN_HALF]} of them in half")
+        parts.append(f"{counts[IN_HALF]} of them only half")
     parts += [f"{counts[result]} {result}" for result in _IN_WORDS if counts[result]]
     for result in ("warning", "expected violation"):
         if counts[result]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-__all__ = ["monotonic"]
-
 
 def monotonic(clock: Callable[[], float] = time.perf_counter) -> float:
     """Return seconds since an arbitrary moment. Leave *clock* out.

@@ -10,19 +10,11 @@ from pathlib import Path
 
 from backend_contract.clauses import Clause, Level
 
-__all__ = [
-    "Finding",
-    "NotChecked",
-    "Outcome",
-    "Report",
-    "Source",
-    "Verdict",
-    "blocked",
-    "blocked_by",
-    "combine",
-    "combine_reports",
-    "count_verdicts",
-]
+MEMBERS = (
+    "backend_type", "is_started", "register_config", "start", "stop", "start_lock",
+    "handle_runtime_context",
+)  # fmt: skip
+"""The members of a backend, without the constructor."""
 
 
 class Verdict(enum.Enum):
@@ -193,6 +185,11 @@ class Outcome:
         """Pairs of a target, or ``None``, and the reason why it could not be checked."""
         of_targets = [(each.target or None, each.error) for each in self.reports if each.error]
         return [*of_targets, *((None, problem) for problem in self.problems)]
+
+    @property
+    def checked(self) -> list[Report]:
+        """The reports that have findings."""
+        return [report for report in self.reports if report.findings]
 
     @property
     def findings(self) -> list[Finding]:

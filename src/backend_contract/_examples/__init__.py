@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-__all__ = ["read_example"]
-
 
 def read_example(kind: str, clause: str) -> str:
     """Return one example as a separate module: a class ``Mine``, and the imports it uses."""

@@ -257,7 +257,7 @@ class BC405(LocalBackend):
         self._started = True
         try:
             self.connect()
-        except OSError:
+        except BaseException:
             self._started = False
             raise
 

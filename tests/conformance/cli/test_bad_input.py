@@ -30,7 +30,7 @@ FILES: dict[str, bytes] = {
     "kinds.py": (
         A_BACKEND + "import typing\n\ndef function(): ...\ninstance = Mine()\nAlias = Mine\n"
         "TypeAlias: typing.TypeAlias = Mine\nUnion = Mine | None\nfrom mine import Mine as Other\n"
-        "text = 'Mine'\n"
+        "text = 'Mine'\nDeclared: type[Mine]\n"
     ).encode(),
     "mine.py": A_BACKEND.encode(),
     "shadow/typing.py": A_BACKEND.encode(),
@@ -54,7 +54,7 @@ BAD = {
     "kinds.py:function": "'function'",
     "kinds.py:instance": "'instance'",
     "kinds.py:Union": "'Union'",
-    "kinds.py:TypeAlias": "'TypeAlias'",
+    "kinds.py:Declared": "'Declared'",
     "kinds.py:text": "'text'",
     "shadow/typing.py:Mine": "'typing'",
     "quo'te\".py:Mine": "rename",
@@ -76,6 +76,7 @@ BAD = {
 }
 GOOD = [
     "kinds.py:Alias",
+    "kinds.py:TypeAlias",
     "kinds.py:Other",
     "spaces/mine.py:Mine",
     "spaces",

@@ -107,8 +107,10 @@ def test_several_targets(run_main: Main) -> None:
 
 
 def test_repeated_target(run_main: Main) -> None:
-    """A target that is given twice is reported twice."""
-    assert run_main("check", "mine.py:Good", "mine.py:Good").out.count("10 ok") == 2
+    """A target that is given twice is reported once."""
+    assert (
+        run_main("check", "mine.py:Good", "mine.py", "mine.py:Good").out.count("mine.py:Good") == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,16 +145,22 @@ def test_kit_not_loaded() -> None:
 def test_invalid_time_limit(run_main: Main, seconds: str) -> None:
     """The time limit is finite and above 0."""
     shown = run_main("check", "mine.py:Good", "--run", f"--time-limit={seconds}")
-    expected = f"--time-limit: expected seconds above 0, got {seconds!r}"
-    assert (shown.status, shown.err) == (2, f"backend-contract: error: {expected}\n")
+    expected = f"argument --time-limit: expected seconds above 0, got {seconds!r}"
+    assert (shown.status, shown.err.splitlines()[1:]) == (
+        2,
+        [f"backend-contract check: error: {expected}"],
+    )
 
 
 @pytest.mark.parametrize("factory", ["mine", "mine:", ":make", "mine.py:make()", "a:b:c"])
 def test_invalid_factory(run_main: Main, factory: str) -> None:
     """A factory is given as a module and a function."""
     shown = run_main("check", "mine.py:Good", "--run", "--factory", factory)
-    expected = f"--factory: expected MODULE:FUNCTION, got {factory!r}"
-    assert (shown.status, shown.err) == (2, f"backend-contract: error: {expected}\n")
+    expected = f"argument --factory: expected MODULE:FUNCTION, got {factory!r}"
+    assert (shown.status, shown.err.splitlines()[1:]) == (
+        2,
+        [f"backend-contract check: error: {expected}"],
+    )
 
 
 def test_factory_of_several_targets(run_main: Main) -> None:
@@ -344,12 +352,35 @@ def test_terminal_color(
 ) -> None:
     """A terminal is coloured unless ``NO_COLOR`` has a value, and shows the progress."""
     warm_cache([project])
-    variables = {**variables, "XDG_CACHE_HOME": str(cache_home)}
+    variables = {"TERM": "xterm", **variables, "XDG_CACHE_HOME": str(cache_home)}
     status, shown = on_terminal("check", "mine.py:Good", cwd=project, variables=variables)
     assert status == 0
     assert (b"\x1b[32mok" in shown) is colored
     assert b"10 ok (layer S" in shown
-    assert b"\r\x1b[Kmypy: checking 1 target (0 s)" in shown
+    assert b"mypy: checking 1 target (0 s)" in shown
+
+
+def test_dumb_terminal(project: Path, cache_home: Path, warm_cache: WarmCache) -> None:
+    """A terminal that understands no escape sequences gets none."""
+    warm_cache([project])
+    variables = {"TERM": "dumb", "XDG_CACHE_HOME": str(cache_home)}
+    status, shown = on_terminal("check", "mine.py:Good", cwd=project, variables=variables)
+    assert status == 0
+    assert b"10 ok (layer S" in shown
+    assert b"\x1b" not in shown
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "ascii"])
+def test_encoding_of_children(
+    project: Path, encoding: str, run_main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's encoding is that of the report, not that in which programs are talked to."""
+    (project / "ä").mkdir()
+    (project / "mine.py").rename(project / "ä/mine.py")
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    python = ["--python", sys.executable]
+    assert run_main("check", "ä/mine.py:Good", *python, "--no-cache").status == 0
+    assert run_main("check", "ä/mine.py:Bad", *python, "--no-cache").status == 1
 
 
 def test_should(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,7 +220,7 @@ def test_broken_pipe() -> None:
     "text", ["\x1b[31m", "\n::error::x", "##[error]x", "\u202e", "\udcff", "\x85"]
 )
 def test_echo(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a usage error repeats is escaped."""
+    """A usage error escapes the words that it repeats."""
     for arguments in (
         ["check", f"--{text}"],
         ["check", "--checker", text],

@@ -125,6 +125,20 @@ def test_rejected_name(
     assert [*directory.iterdir()] == []
 
 
+def test_existing_package(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A package of that name would be imported in place of the module; a mere folder is not."""
+    (directory / "mine").mkdir()
+    assert main(["new", "mine"]) == 0
+    capsys.readouterr()
+    (directory / "other").mkdir()
+    (directory / "other/__init__.py").touch()
+    assert main(["new", "other"]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert "other/__init__.py exists" in shown.err
+    assert not (directory / "other.py").exists()
+
+
 @pytest.mark.parametrize("name", ["mine.py", "test_mine.py"])
 @pytest.mark.parametrize("kind", ["file", "link", "directory"])
 def test_existing_file(

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from backend_contract._conformance.cli.progress import show_progress
+from backend_contract._conformance.cli.streams import show_progress
 
 
 class Terminal(io.StringIO):
@@ -39,7 +39,7 @@ class Clock(threading.Event):
         return super().wait(60)
 
 
-LINE = "\r\x1b[Kmypy: checking 1 target ({} s)"
+LINE = "\r\x1b[K\x1b[?7lmypy: checking 1 target ({} s)\x1b[?7h"  # cut off, not wrapped
 ERASED = "\r\x1b[K"
 
 
@@ -47,19 +47,25 @@ ERASED = "\r\x1b[K"
 @pytest.mark.parametrize("changes", [False, True], ids=["text", "function"])
 def test_terminal(fails: bool, changes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal shows the elapsed seconds; at the end the line and the thread are gone."""
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal(is_terminal=True))
     Clock.third_wait = threading.Event()
-    monkeypatch.setattr(threading, "Event", Clock)
-    times = iter([100.0, 100.4, 101.6, 250.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(times))
     before = set(threading.enumerate())
+    test, event, monotonic = threading.current_thread(), threading.Event, time.monotonic
+
+    def of_others() -> bool:
+        return threading.current_thread() in before - {test}
+
+    monkeypatch.setattr(threading, "Event", lambda: event() if of_others() else Clock())
+    times = iter([100.0, 100.4, 101.6, 250.0])
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() if of_others() else next(times))
     shown = "".join(LINE.format(seconds) for seconds in (0, 2, 150))
     text = "mypy: checking 1 target"
     texts = iter([f"{text}, and ty", text, text])
     if changes:
         shown = shown.replace(text, f"{text}, and ty", 1)
     try:
-        with show_progress((lambda: next(texts)) if changes else text):
+        with show_progress((lambda: next(texts)) if changes else (lambda: text)):
             assert Clock.third_wait.wait()
             assert terminal.getvalue() == shown
             (thread,) = set(threading.enumerate()) - before
@@ -72,10 +78,12 @@ def test_terminal(fails: bool, changes: bool, monkeypatch: pytest.MonkeyPatch) -
     assert not thread.is_alive()
 
 
-def test_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file or a pipe receives nothing, and no thread is started."""
-    monkeypatch.setattr(sys, "stderr", file := Terminal(is_terminal=False))
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_no_terminal(is_terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, a pipe or a terminal without escape sequences receives nothing; no thread starts."""
+    monkeypatch.setattr(sys, "stderr", file := Terminal(is_terminal=is_terminal))
+    monkeypatch.setenv("TERM", "dumb" if is_terminal else "xterm")
     before = threading.enumerate()
-    with show_progress("mypy: checking 1 target"):
+    with show_progress(lambda: "mypy: checking 1 target"):
         assert threading.enumerate() == before
     assert file.getvalue() == ""

@@ -64,7 +64,7 @@ def document_of(done: subprocess.CompletedProcess[str]) -> Answer:
 WRONG_AT_RUN_TIME = """\
     def start(self) -> None:
         super().start()
-        return open  # type: ignore[return-value]
+        return getattr(self, "earlier", 1)
 """
 
 
@@ -611,7 +611,7 @@ def test_process_ends(target: Target, processes: Processes, project: Path) -> No
 
 
 def test_decided_before_the_end(target: Target, processes: Processes) -> None:
-    """What was decided before the process ended, in cleaning up, stays decided."""
+    """Findings from before the process ended, during cleanup, are kept."""
     told = [{"trying": "BC401"}, *answers(found("BC401"))]
     ended = [{"calling": "stop()"}, {"ended": "it died"}]
     processes.answers = [[*told, *ended], [{"done": True}]]
@@ -882,7 +882,7 @@ def test_ask_gone(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_long_output(started: Started, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a long output the end is kept, while the file is emptied."""
+    """The end of a long output is kept, while the file is emptied."""
     monkeypatch.setattr(sandbox, "KEPT", 1000)
     program = """
 os.write(1, b"a" * 700 + b"b" * 700)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support import make_finding
 
-from backend_contract._conformance.cli.selection import select_clauses
+from backend_contract._conformance.cli.settings import select_clauses
 from backend_contract._conformance.results import Report
 from backend_contract.clauses import in_layer
 from backend_contract.errors import CouldNotCheckError
@@ -73,7 +73,7 @@ def test_filter() -> None:
 
 
 def test_command(run_main: Main) -> None:
-    """What is not selected is neither shown nor counted, and the last line says so."""
+    """A clause that is not selected is neither shown nor counted, and the last line says so."""
     shown = run_main("check", "--select", "BC4,BC309", "--select=BC102", "mine.py:Bad")
     assert shown.status == 1
     last = shown.out.splitlines()[-1]

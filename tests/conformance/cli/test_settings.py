@@ -194,7 +194,7 @@ def test_error_in_document(project: Path, run_main: Main) -> None:
 
 
 BAD = {
-    "unknown = 1": "unknown key 'unknown'; expected one of targets, exclude, search-path, ",
+    "unknown = 1": "unknown key 'unknown'; expected one of search-path, exclude, targets, ",
     "strict = true": "unknown key 'strict'; unchecked clauses fail by default; see `lenient`",
     "target = []": "unknown key 'target'",
     "targets = 'mine'": "targets must be a list of strings, got 'mine'",

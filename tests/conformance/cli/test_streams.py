@@ -86,7 +86,7 @@ def test_no_reader(arguments: str, checked: Path, cache_home: Path) -> None:
 
 
 def test_files_are_not_written(checked: Path, cache_home: Path) -> None:
-    """What is opened while standard output is closed does not receive the report."""
+    """A file opened while standard output is closed does not receive the report."""
     before = {path: path.read_bytes() for path in checked.iterdir() if path.is_file()}
     command = f"{PYTHON} check --no-cache --output-format json mine.py:Good <&- >&- 2>&-"
     assert shell(command, checked, cache_home).returncode == 2

@@ -286,7 +286,7 @@ IN_THE_WAY: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("kind", IN_THE_WAY)
 def test_unusable_directory(kind: str, stubs: Stubs, tmp_path: Path) -> None:
-    """Whatever is in the way is one line, exit status 2."""
+    """An obstacle is reported on one line, with exit status 2."""
     IN_THE_WAY[kind](tmp_path / "inner/place")
     run = stubs("inner/place")
     assert run.status == 2

@@ -44,6 +44,8 @@ NOT_RENAMED = {
     "nonlocal": "def f():\n            nonlocal c",
     "a function": "def c(): pass",
     "an import": "import c",
+    "a class": "class c: pass",
+    "a pattern": "match x:\n            case {**c}: pass",
     "an exception": "try: pass\n        except E as c: pass",
     "locals": "print(locals())",
     "eval": "eval('c')",
@@ -57,6 +59,27 @@ def test_not_renamed(tmp_path: Path, body: str) -> None:
     text, reasons = change(tmp_path, source, "BC501")
     assert text == source
     assert len(reasons) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "is_renamed"),
+    [
+        ("x.handle_runtime_context(m='m', c=c)", False),
+        ("super().handle_runtime_context('m', c=c)", False),
+        ("x.handle_runtime_context('m', c)", True),
+        ("x.handle_runtime_context(model_id='m', runtime_context=c)", True),
+        ("x.other(c=c)", True),
+    ],
+)
+def test_passed_by_name(tmp_path: Path, call: str, is_renamed: bool) -> None:
+    """A parameter that a call in the module passes by its name keeps it."""
+    source = (
+        "class Mine:\n    def handle_runtime_context(self, {}, {}): pass\n    def f(self, c): {}\n"
+    )
+    text, reasons = change(tmp_path, source.format("m: str", "c: int", call), "BC501")
+    names = ("model_id: str", "runtime_context: int") if is_renamed else ("m: str", "c: int")
+    assert text == source.format(*names, call)
+    assert bool(reasons) is not is_renamed
 
 
 def test_exchanged_names(tmp_path: Path) -> None:
@@ -95,7 +118,9 @@ def test_synchronous(tmp_path: Path, body: str, is_changed: bool) -> None:
     assert bool(reasons) is not is_changed
 
 
-@pytest.mark.parametrize("where", ["async def run(x): await x.start()", "@other"])
+@pytest.mark.parametrize(
+    "where", ["async def run(x): await x.start()", "async def run(x): await f(x.start())", "@other"]
+)
 def test_still_awaited(tmp_path: Path, where: str) -> None:
     """A method that the module awaits, or that a decorator changes, stays asynchronous."""
     member = "    async def start(self): pass\n"

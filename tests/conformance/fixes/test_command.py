@@ -200,7 +200,7 @@ def test_unsafe_fixes(project: Path, run_main: Main) -> None:
 
 
 def test_not_fixed(project: Path, run_main: Main, warm_cache: WarmCache) -> None:
-    """What cannot be fixed is left, and said: a value, and members of other directories."""
+    """A value and members outside the project are not fixed, and the output says so."""
     inner = project / "inner"
     inner.mkdir()
     (inner / "pyproject.toml").touch()
@@ -224,18 +224,63 @@ class Mine(Shared):
     assert "BC309 not fixed: `stop` (from base.Shared) is not below" in shown.out
 
 
+@pytest.mark.parametrize("is_installed", [False, True], ids=["search path", "installed"])
+def test_other_roots(
+    project: Path, run_main: Main, is_installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base in another root is fixed too, and so is a file that a link of the project names."""
+    if is_installed:
+        monkeypatch.syspath_prepend(project / "lib")
+        monkeypatch.setenv("PYTHONPATH", str(project / "lib"))
+    else:
+        (project / "pyproject.toml").write_text('[tool.backend-contract]\nsearch-path = ["lib"]\n')
+    (project / "lib").mkdir()
+    base = (project / "base.py").rename(project / "lib/base.py")
+    (project / "package").mkdir()
+    (project / "package/__init__.py").touch()
+    linked = project / "package/linked.py"
+    linked.symlink_to("../lib/real.py")
+    linked.write_text(BASE.replace("Shared", "Real").replace("SHARED", "REAL"))
+    shown = run_main("check", "--fix", "backends.py:One", "package/linked.py")
+    assert shown.status == 0, shown.out
+    assert "lib/base.py:5: BC309 fixed: `stop`" in shown.out
+    assert "lib/real.py:5: BC309 fixed: `stop`" in shown.out
+    assert base.read_text() == BASE.replace("(self):", "(self) -> None:")
+    assert linked.is_symlink()
+    assert "    def stop(self) -> None:\n" in linked.read_text()
+
+
+def test_spared(project: Path, run_main: Main) -> None:
+    """Neither expected violations nor clauses that are not selected are fixed, in any round."""
+    (project / "pyproject.toml").write_text("""\
+[[tool.backend-contract.expected-violations]]
+target = "backends.py:Structural"
+clause = "BC309"
+reason = "later"
+""")
+    shown = run_main("check", "--fix", "--ignore=BC202", "backends.py:Structural")
+    assert shown.status == 0, shown.out
+    text = (project / "backends.py").read_text()
+    assert "    def handle_runtime_context(\n" in text
+    assert "    def register_config(self, config): raise" in text
+    assert "    def start(self): self" in text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--fix", "--select=BC9"], "select: 'BC9' matches no clause"),
+        (["--fix", "--time-limit=3"], "--time-limit requires --run"),
         (["--unsafe-fixes"], "--unsafe-fixes requires --fix"),
         (["--diff"], "--diff requires --fix"),
         (["--fix", "--diff", "--output-format=json"], "omit --output-format"),
     ],
 )
-def test_options(run_main: Main, options: list[str], message: str) -> None:
-    """Options without the one that they need are an error."""
+def test_options(project: Path, run_main: Main, options: list[str], message: str) -> None:
+    """Wrong options, or some without the one that they need, are an error; nothing is fixed."""
     shown = run_main("check", "base.py", *options)
     assert shown.status == 2
+    assert (project / "base.py").read_text() == BASE
     assert shown.err.startswith("backend-contract: error: ")
     assert message in shown.err
 

@@ -92,7 +92,35 @@ IMPORTS = {
     "unsorted": ("from m import b, A\nclass A:", "from m import b, A, N\nclass A:"),
     "several lines": (
         "from m import (\n    A,\n)\nclass A:",
-        "from m import (\n    A,\n)\nfrom m import N\nclass A:",
+        "from m import (\n    A,\n    N,\n)\nclass A:",
+    ),
+    "comments": (
+        "from m import (  # m\n\tA as B,  # a\n\tb,  # b\n)\nclass A:",
+        "from m import (  # m\n\tA as B,  # a\n\tN,\n\tb,  # b\n)\nclass A:",
+    ),
+    "several lines, unsorted": (
+        "from m import (\n    b,\n    A, # a\n)\nclass A:",
+        "from m import (\n    b,\n    A, # a\n    N,\n)\nclass A:",
+    ),
+    "several names in a line": (
+        "from m import (\n    A, b,\n)\nclass A:",
+        "from m import (\n    A, b,\n)\nfrom m import N\nclass A:",
+    ),
+    "a comment on its own": (
+        "from m import (\n    # a\n    A,\n)\nclass A:",
+        "from m import (\n    # a\n    A,\n)\nfrom m import N\nclass A:",
+    ),
+    "no comma at the end": (
+        "from m import (\n    A\n)\nclass A:",
+        "from m import (\n    A\n)\nfrom m import N\nclass A:",
+    ),
+    "as long as a line": (
+        f"from m import A, {'b' * 68}\nclass A:",
+        f"from m import A, N, {'b' * 68}\nclass A:",
+    ),
+    "too long for a line": (
+        f"from m import A, {'b' * 69}\nclass A:",
+        f"from m import (\n    A,\n    N,\n    {'b' * 69},\n)\nclass A:",
     ),
     "star": ("from m import *\nclass A:", "from m import *\nfrom m import N\nclass A:"),
     "guarded": (
@@ -141,6 +169,19 @@ x = 1
 
 class A:""",
     ),
+    "future": (
+        "from __future__ import annotations\n\n\nclass A:",
+        """\
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import m
+
+
+class A:""",
+    ),
     "a block": (
         BLOCK.format(""),
         BLOCK.format("    import m\n"),
@@ -185,6 +226,14 @@ SIGNATURES = {
         """(
         self, config: aconfig.Config | None = None, a_long_name=1, another_long=2, /
     )""",
+    ),
+    "the widest line": (
+        f"(self, config, {'a' * 22}=1)",
+        f"(self, config: aconfig.Config, {'a' * 22}=1)",
+    ),
+    "one character more": (
+        f"(self, config, {'a' * 23}=1)",
+        f"(\n        self, config: aconfig.Config, {'a' * 23}=1\n    )",
     ),
     "several lines": (
         "(\n        self,  # itself\n        config,  # it\n    )",

@@ -96,6 +96,17 @@ def test_nothing_lost(folder: Path, problem: str, monkeypatch: pytest.MonkeyPatc
     assert not [*folder.rglob(".fix-*")]
 
 
+def test_copy_of_links(folder: Path, tmp_path: Path) -> None:
+    """A file may be given by the name of a link to it, and the root may be a link."""
+    (folder.parent / "root").symlink_to("project")
+    root = folder.parent / "root"
+    copy_root(root, tmp_path / "copy", {root / "inside.py": b"x = 2\n", root / "mine.py": b""})
+    assert (tmp_path / "copy/inside.py").read_text() == "x = 2\n"
+    assert (tmp_path / "copy/mine.py").read_text() == ""
+    assert (tmp_path / "copy/src/mine.py").read_text() == "x = 1\n"
+    assert (folder / "src/mine.py").read_text() == "x = 1\n"
+
+
 def test_copy(folder: Path, tmp_path: Path) -> None:
     """A copy has the new contents, and links to everything else."""
     copy = tmp_path / "copy"

@@ -84,7 +84,7 @@ def test_update(project: Path, run_main: Main) -> None:
     ],
 )
 def test_listed(clause: str, verdict: Verdict, listed: bool) -> None:
-    """What fails a run is listed, and nothing else."""
+    """The findings that fail a run are listed, and no others."""
     finding = make_finding(clause, verdict)
     text = baseline(Outcome(reports=[Report(target="a:B", findings=(finding,))]))
     assert bool(entries(text)) is listed

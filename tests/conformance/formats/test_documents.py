@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +24,8 @@ def errors_in(document: Any, name: str) -> list[str]:
     if name == "json":
         return [error["message"] for error in document["errors"]]
     (invocation,) = document["runs"][0]["invocations"]
-    errors = [each["message"]["text"] for each in invocation["toolExecutionNotifications"]]
+    notifications = invocation["toolExecutionNotifications"]
+    errors = [each["message"]["text"] for each in notifications if each["level"] == "error"]
     assert invocation["executionSuccessful"] is (not errors)
     return errors
 
@@ -56,6 +59,25 @@ def test_could_not_check(
     errors = errors_in(validate(shown.out, name), name)
     assert len(errors) == (0 if arguments == ["mine.py"] else 1)
     assert shown.status == (2 if errors else 1)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("has_findings", [True, False])
+def test_nothing_is_left_out(name: str, has_findings: bool, outcome: Outcome) -> None:
+    """Every format has what a reader needs to know before trusting a result."""
+    first, *others = outcome.reports
+    reports = [replace(first, notes=("a thread is left",)), *others] if has_findings else []
+    notes = ("broken.py was skipped",)
+    excluded = ("old.py",)
+    whole = replace(outcome, reports=reports, notes=notes, excluded=excluded)
+    text = unescape("\n".join(render(whole, name, color=False)))
+    told = ["broken.py was skipped", "old.py"]
+    if name != "json":
+        told += ["lenient: unchecked clauses do not fail"]
+    if has_findings:
+        told += ["a thread is left"]
+    for each in told:
+        assert each in text
 
 
 @pytest.mark.exhaustive

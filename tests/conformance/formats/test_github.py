@@ -10,7 +10,9 @@ from backend_contract._conformance.results import Outcome, Report
 
 
 def lines(outcome: Outcome) -> list[str]:
-    return [*render(outcome, "github", color=False)]
+    """Return the commands, without those that belong to no line."""
+    commands = render(outcome, "github", color=False)
+    return [each for each in commands if not each.startswith("::notice title=backend-contract::")]
 
 
 def test_commands(outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from conformance.formats.outcomes import outcomes, texts
 from hypothesis import given, settings
 from support import make_finding
 
-from backend_contract._conformance.formats import references, render
+from backend_contract._conformance.formats import common, render
 from backend_contract._conformance.formats.common import printable
 from backend_contract._conformance.results import NotChecked, Outcome, Report, Verdict
 
@@ -103,7 +103,7 @@ def test_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clause leads to its page, if the documentation has an address."""
     outcome = Outcome(reports=[Report(target="a:B", findings=(make_finding(),))])
     assert "backend-contract explain BC309" in Page(outcome).words
-    monkeypatch.setattr(references, "DOCUMENTATION", "https://docs.example")
+    monkeypatch.setattr(common, "DOCUMENTATION", "https://docs.example")
     assert "https://docs.example/contract.html#bc309" in Page(outcome).values("href")
 
 

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from support import make_finding
 
-from backend_contract._conformance.formats import markdown, references, render
+from backend_contract._conformance.formats import common, markdown, render
 from backend_contract._conformance.formats.common import printable
 from backend_contract._conformance.results import NotChecked, Outcome, Report, Verdict
 
@@ -77,7 +77,7 @@ def test_link(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clause links to its page, if the documentation has an address."""
     outcome = Outcome(reports=[Report(target="a:B", findings=(make_finding(),))])
     assert "<a" not in PARSER.render(text(outcome))
-    monkeypatch.setattr(references, "DOCUMENTATION", "https://docs.example")
+    monkeypatch.setattr(common, "DOCUMENTATION", "https://docs.example")
     page = '<a href="https://docs.example/contract.html#bc309">BC309</a>'
     assert PARSER.render(text(outcome)).count(page) == 2
 
@@ -90,7 +90,7 @@ def test_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     short = text(Outcome(reports=reports))
     kept = short.count("### ")
     assert 0 < kept < 100
-    assert f"\n{100 - kept} more, for which there is no space" in short
+    assert f"\n{100 - kept} more, left out for lack of space" in short
     assert len(rows(short)) == 101
 
 

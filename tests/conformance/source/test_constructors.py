@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from conformance.source.support import source_of
 
-from backend_contract._conformance.source.constructors import Defect, find_defect
+from backend_contract._conformance.source.construction import Defect
+from backend_contract._conformance.source.construction.abstract import abstract_members
+from backend_contract._conformance.source.construction.constructors import find_defect
 
 HEAD = """\
 import functools
@@ -154,3 +156,29 @@ def test_effort(tmp_path: Path) -> None:
     assert not found.is_certain
     deep = of_init(f"self.a = {'-' * 2000}1")
     assert defect(tmp_path, deep) is not None
+
+
+HELPER = """
+from abc import ABC, abstractmethod
+
+class Other(ABC):
+    @abstractmethod
+    def helper(self): ...
+    def plain(self): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "certain"),
+    [
+        ("class Mine(Other): ...", {"helper"}),
+        ("class Mine(Other):\n    def helper(self): ...", set[str]()),
+        ("class Mine(Other):\n    def __new__(cls, config=None): ...", {"helper"}),
+        ("class Mine(ABC):\n    start = Other.helper", {"start"}),
+        ("class Mine(ABC):\n    start = Other.plain", set[str]()),
+    ],
+)
+def test_abstract(tmp_path: Path, text: str, certain: set[str]) -> None:
+    """A class leaves abstract what it inherits, or takes from another class, as abstract."""
+    (tmp_path / "mine.py").write_text(f"{HEAD}{HELPER}{text}\n")
+    assert abstract_members(source_of(f"{tmp_path}/mine.py:Mine")).certain == certain

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from backend_contract._conformance.source.discovery import find_targets
+from backend_contract._conformance.source.discovery import find_targets, search
 from backend_contract._conformance.source.targets import Target
 
 if TYPE_CHECKING:
@@ -294,8 +294,18 @@ def test_broken_module(tree: Path) -> None:
 
 @pytest.mark.parametrize("target", ["twice.py:Twice", "twice.py"])
 def test_duplicate_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
-    """Of two classes of one name, the last one is the target."""
+    """If two classes share a name, the last one is the target."""
     monkeypatch.chdir(tmp_path)
     twice = "class Twice(LocalBackend): ...\n" * 2
     (tmp_path / "twice.py").write_text(f"from backend_contract import LocalBackend\n{twice}")
     assert found(target) == ["twice.py:Twice"]
+
+
+@pytest.mark.parametrize("between", ["Child = Twice", "class Child(Twice): ...", ""])
+def test_replaced_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: str) -> None:
+    """A class that another one replaces is named only if something uses it before."""
+    monkeypatch.chdir(tmp_path)
+    cls = "class Twice(LocalBackend): ..."
+    lines = ["from backend_contract import LocalBackend", cls, between, cls]
+    (tmp_path / "twice.py").write_text("\n".join(lines))
+    assert [each.line for each in search(["twice.py"]).not_checked] == [2] * bool(between)

@@ -10,11 +10,12 @@ import pytest
 from conformance.source.support import source_of
 
 from backend_contract._conformance.results import Verdict
-from backend_contract._conformance.source.evaluation.conditions import decides
+from backend_contract._conformance.source.conditions import decides
 from backend_contract._conformance.source.evaluation.kinds import Context, kinds_of
-from backend_contract._conformance.source.evaluation.opinions import name_opinion, opinion_on
-from backend_contract._conformance.source.evaluation.scopes import read_scope
+from backend_contract._conformance.source.evaluation.names import name_opinion
+from backend_contract._conformance.source.evaluation.opinions import opinion_on
 from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.scopes import read_scope
 
 
 @pytest.mark.parametrize(
@@ -91,13 +92,35 @@ def test_scope(body: str, expected: list[str | None]) -> None:
 
 HEAD = """\
 import enum, functools, os, sys, threading
+from typing import ClassVar, Literal, Optional, Union
 def typed() -> str: ...
 def inferred(): return 3
 def untyped(x): return x
 class Kind(enum.Enum):
     A = 1
 class Text(str): ...
+class Thing:
+    size: int = 3
+    @property
+    def label(self) -> ClassVar[str]: ...
+    def get(self): return self.size
+class Described:
+    def __get__(self, instance, owner) -> str: ...
 NAME = "X"
+TABLE = {"a": 1}
+def local():
+    name = "x"
+    return name
+def several(given):
+    name = "x"
+    name, other = given
+    return name
+def optional() -> "Optional[str]": ...
+def either() -> Union[str, int]: ...
+def literal() -> Literal["x"]: ...
+def thing() -> Thing: ...
+async def later(): ...
+def generator(): yield 1
 class Base:
     backend_type: str
     is_started: bool
@@ -142,6 +165,26 @@ def mine(tmp_path: Path, text: str) -> ClassSource:
         ("[]", ["list"]),
         ("3 / 2", ["float"]),
         ("-3", ["int"]),
+        ("True & False", ["bool"]),
+        ("3 + True", ["int"]),
+        ("'x' * 3", ["str"]),
+        ("'%d' % 3", ["str"]),
+        ("'x' + 3", None),
+        ("(x := 'y')", ["str"]),
+        ("(lambda: 3)()", ["int"]),
+        ("('x', 3)[1]", ["int"]),
+        ("TABLE['a']", ["int"]),
+        ("local()", ["str"]),
+        ("several(3)", None),
+        ("optional()", ["str", "NoneType"]),
+        ("either()", ["str", "int"]),
+        ("literal()", ["str"]),
+        ("later()", ["coroutine"]),
+        ("generator()", ["generator"]),
+        ("thing()", ["Thing"]),
+        ("thing().size", ["int"]),
+        ("Thing().label", ["str"]),
+        ("Thing().other", None),
     ],
 )
 def test_kinds(tmp_path: Path, expression: str, expected: list[str] | None) -> None:
@@ -158,10 +201,10 @@ OK, VIOLATED, UNCHECKED = Verdict.OK, Verdict.VIOLATED, Verdict.UNCHECKED
 @pytest.mark.parametrize(
     ("member", "text", "expected"),
     [
-        ("backend_type", "class Mine(Base):\n    backend_type = typed()", None),
+        ("backend_type", "class Mine(Base):\n    backend_type = typed()", OK),
         ("backend_type", "class Mine(Base):\n    backend_type = inferred()", VIOLATED),
         ("backend_type", "class Mine(Base):\n    backend_type = untyped(1)", UNCHECKED),
-        ("backend_type", "class Mine(Base):\n    backend_type: str = untyped(1)", None),
+        ("backend_type", "class Mine(Base):\n    backend_type: str = untyped(1)", OK),
         ("backend_type", "class Mine:\n    backend_type = untyped(1)", None),
         ("backend_type", "class Mine(Base): ...\nMine.backend_type = 3", VIOLATED),
         ("backend_type", "class Mine(Base): ...\nMine.backend_type = 'X'", OK),
@@ -199,6 +242,38 @@ OK, VIOLATED, UNCHECKED = Verdict.OK, Verdict.VIOLATED, Verdict.UNCHECKED
         ),
         ("start", "@unknown\nclass Mine(Base): ...", UNCHECKED),
         ("start", "class Mine(Base):\n    locals()['start'] = 3", VIOLATED),
+        ("backend_type", "class Mine(Base):\n    backend_type = Described()", OK),
+        ("backend_type", "class Mine(Base):\n    backend_type = thing()", VIOLATED),
+        *(
+            (
+                "handle_runtime_context",
+                (
+                    f"def handle(self, {parameters}) -> None: ...\nclass Mine(Base): ...\n"
+                    "Mine.handle_runtime_context = handle"
+                ),
+                expected,
+            )
+            for parameters, expected in (
+                ("model_id: str, runtime_context: object", OK),
+                ("model_id: int, runtime_context: object", VIOLATED),
+                ("model_id, runtime_context", UNCHECKED),
+                ("model_id: unknown, runtime_context: object", UNCHECKED),
+                ("name: str, runtime_context: object", VIOLATED),
+            )
+        ),
+        *(
+            (
+                "start_lock",
+                f"def lock(self){returns}: ...\nclass Mine(Base): ...\nMine.start_lock = lock",
+                expected,
+            )
+            for returns, expected in (
+                (" -> threading.Lock", OK),
+                (" -> str", VIOLATED),
+                (" -> Thing", UNCHECKED),
+                ("", VIOLATED),
+            )
+        ),
     ],
 )
 def test_opinion(tmp_path: Path, member: str, text: str, expected: Verdict | None) -> None:
@@ -235,10 +310,11 @@ STUB = "class Mine:\n    backend_type: str\n    def start(self) -> None: ...\n"
     ("body", "member", "expected"),
     [
         ("def start(self): ...", "start", None),
-        ("async def start(self): ...", "start", UNCHECKED),
-        ("def start(self, now): ...", "start", UNCHECKED),
+        ("async def start(self): ...", "start", VIOLATED),
+        ("def start(self, now): ...", "start", VIOLATED),
+        ("def start(self, now=None): ...", "start", UNCHECKED),
         ("other = 3", "start", UNCHECKED),
-        ("backend_type = 'X'", "backend_type", None),
+        ("backend_type = 'X'", "backend_type", OK),
         ("backend_type = 3", "backend_type", VIOLATED),
         ("def stop(self): ...", "stop", UNCHECKED),
     ],

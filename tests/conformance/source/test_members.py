@@ -250,27 +250,6 @@ def test_protocol(directory: Path, bases: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "value"),
-    [
-        ("    member = 7", 7),
-        ("    member: str = None", None),
-        ("    member = 'X'", "X"),
-        ("    member = int()", ...),
-        ("    member: int", ...),
-        ("    def member(self): ...", ...),
-        ("    def __init__(self): self.member = 7", ...),
-        ("    absent = 7", ...),
-    ],
-)
-def test_constant(directory: Path, body: str, value: object) -> None:
-    """A literal counts if a class body assigns it."""
-    found = members.constant(
-        mine(directory, f"class Base:\n{body}\nclass Mine(Base): ..."), "member"
-    )
-    assert (... if found is None else found.value) == value
-
-
-@pytest.mark.parametrize(
     ("bases", "body", "hidden"),
     [
         ("Unknown", "    member = 1", False),

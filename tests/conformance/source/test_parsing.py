@@ -26,7 +26,8 @@ READABLE: dict[str, str | bytes] = {
     "decorator": f"{BACKEND}@a{'.b()' * 800}\nclass Other: ...\n",
     "annotation": f"{IMPORTS}class Mine(LocalBackend):\n    def stop(self) -> {'a | ' * 900}b: ...",
     "arguments": f"{BACKEND}x = {'f(k=' * 150}1{')' * 150}\n",
-    "strings": f"{BACKEND}x = {'f(' * 99}f'{{a}}'{')' * 99}\n",
+    "strings": BACKEND
+    + "".join(f"x = {'f(' * n}f'{{a:>{{b}}}}'{')' * n}\n" for n in range(90, 101)),
     "branches": f"{BACKEND}if a: ...\n{'elif b: ...' * 0}" + "elif b: ...\n" * 800,
     "aliases": f"{IMPORTS}A0 = LocalBackend\n"
     + "".join(f"A{n + 1} = A{n}\n" for n in range(1000))
@@ -37,6 +38,8 @@ READABLE: dict[str, str | bytes] = {
     "names": f"{IMPORTS}import {'a' * 300}\nfrom {'b.' * 500}c import D\n"
     "class Mine(D, LocalBackend): ...\n",
 }
+if sys.version_info >= (3, 14):
+    READABLE["templates"] = str(READABLE["strings"]).replace("f'", "t'")
 UNREADABLE: dict[str, str | bytes] = {
     "null": f"{BACKEND}\0",
     "parentheses": f"{BACKEND}x = {'(' * 1000}1{')' * 1000}\n",
@@ -45,8 +48,21 @@ UNREADABLE: dict[str, str | bytes] = {
     "coding": f"# coding: nonsense\n{BACKEND}",
     "long": f"{BACKEND}#".encode() + b"#" * parsing.MAX_BYTES,
 }
-if sys.version_info >= (3, 11):  # Python 3.10 reads it
-    UNREADABLE["deep sum"] = f"{BACKEND}x = {'1+' * 20000}1\n"
+
+
+def _can_parse(text: str) -> bool:
+    """Return whether this Python can; its limit differs, and since 3.14 depends on the stack."""
+    try:
+        ast.parse(text)
+    except RecursionError:
+        return False
+    return True
+
+
+# Python 3.10 has no limit, and crashes.
+for depth in [20_000, 200_000] if sys.version_info >= (3, 11) else [20_000]:
+    deep = f"{BACKEND}x = {'1+' * depth}1\n"
+    (READABLE if _can_parse(deep) else UNREADABLE)[f"sum of {depth}"] = deep
 
 
 @pytest.mark.parametrize("kind", READABLE)
@@ -59,6 +75,28 @@ def test_readable(tmp_path: Path, kind: str) -> None:
     assert target.source.known_lineage
     for node in ast.walk(target.source.module.tree):
         assert not isinstance(node, ast.expr) or ast.unparse(node)
+
+
+NODES = """
+global a, b
+@c.d
+def f(e, /, g=1, *h: int, i, j=None, **k) -> None:
+    nonlocal l
+    return {**m, 'n': [o for o in p if not o]}, f"{q!r}", (r := lambda: -s), None, u"t", 1.5
+match u.v:
+    case W(x, y=1) | {"z": [_, *_], **rest}: a[1:2] += await b or 3 < 4
+    case None: from c import d as e
+"""
+
+
+def test_nodes() -> None:
+    """The children of a node and its text are those of the standard library, but for contexts."""
+    for node in ast.walk(ast.parse(NODES)):
+        found = (
+            each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr_context)
+        )
+        assert [*parsing.children(node)] == [*found]
+        assert parsing.unparse(node) == ast.unparse(node)
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)

@@ -109,6 +109,30 @@ HOOKS = {
 }
 
 
+INNER = {
+    "setuptools": "MAPPING = {{'far.zoo': '{0}/lib/far/zoo'}}\nNAMESPACES = {{'far': []}}\n",
+    "hatchling": "F.map_module('far.zoo', '{0}/lib/far/zoo/__init__.py')\n",
+    "deeper": "MAPPING = {{'very.far.zoo': '{0}/lib/very/far/zoo'}}\n",
+    "elsewhere": "MAPPING = {{'far.zoo': '{0}/lib/near/zoo'}}\n",
+    "mapped": "MAPPING = {{'far.zoo': '{0}/lib/far/zoo', 'far': '{0}/lib/gone'}}\n",
+    "root": "MAPPING = {{'far.zoo': '/zoo', 'zoo': '/'}}\n",
+}
+
+
+@pytest.mark.parametrize("kind", INNER)
+def test_editable_in_namespace(tmp_path: Path, kind: str) -> None:
+    """A namespace package around an editable one is found, if the folders are called like it."""
+    name = "very.far.zoo" if kind == "deeper" else "far.zoo"
+    tree = Tree(tmp_path, {"app/m.py": f"from {name}.base import Base\n{LION}"})
+    for folder in ("far", "near", "very/far"):
+        tree.add({f"lib/{folder}/zoo/__init__.py": "", f"lib/{folder}/zoo/base.py": BASE})
+    tree.add({"site/zoo.pth": "import _hook\n", "site/_hook.py": INNER[kind].format(tmp_path)})
+    environment = this_environment()
+    path = (*environment.path, str(tmp_path / "site"))
+    (found,) = search(["app/m.py"], environment._replace(path=path), tmp_path).targets
+    assert isinstance(found, Target) is (kind in ("setuptools", "hatchling", "deeper"))
+
+
 @pytest.mark.parametrize("kind", HOOKS)
 def test_editable_install(tmp_path: Path, kind: str) -> None:
     """The packages of an import hook are found, and the hook is not run."""

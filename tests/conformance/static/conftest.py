@@ -22,7 +22,7 @@ def lines_of_canaries(
     (directory / f"{CANARY_MODULE}.py").write_text(CANARIES)
     for probe in CANARY_PROBES.values():
         (directory / probe.file).write_text(probe.text)
-    stubs = copy_missing_stubs(directory / "stubs")
+    stubs = copy_missing_stubs(directory / "stubs", this_environment())
     cache = cache_home / "canaries"
     files = [probe.file for probe in CANARY_PROBES.values()]
     request = CheckRequest(files, directory, [stubs], cache, this_environment())

@@ -117,7 +117,7 @@ class NameOfAnotherType(Whole):  # BC101 BC102b
     backend_type: str = 7
 
 
-class NameGivenAfterwards(Nameless):  # ok
+class NameGivenAfterwards(Nameless):  # BC201
     backend_type: ClassVar[str]
 
 
@@ -156,7 +156,7 @@ class InheritsAndDeclares(Nameless):  # BC101 BC102b BC201b
     backend_type: str
 
 
-class InheritsAndNamesTheInstance(Nameless):  # BC102
+class InheritsAndNamesTheInstance(Nameless):  # BC102 BC201
     def __init__(self, config: aconfig.Config | None = None) -> None:
         super().__init__(config)
         self.backend_type = "X"

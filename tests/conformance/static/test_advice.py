@@ -239,6 +239,12 @@ VIOLATED: dict[str, Mistake] = {
         "x = 1",
         'Give the class its own name: `backend_type = "MY"`.',
     ),
+    "an inherited name, which is that of the class": (
+        "BC104",
+        "backend_type",
+        'backend_type = "MY"',
+        'Give the class its own name: `backend_type = "MY_MY"`.',
+    ),
     "method": (
         "BC307",
         "is_started",
@@ -433,7 +439,7 @@ def test_imports(write: ClassWriter) -> None:
 
 
 def test_inherited(write: ClassWriter, tmp_path: Path) -> None:
-    """What another file defines is to be overridden."""
+    """The advice on a member that another file defines is to override it."""
     (tmp_path / "theirs.py").write_text("class Theirs:\n    def start(self): ...\n")
     source = write("x = 1", base="Theirs", head="from theirs import Theirs\n")
     advice = advise(source, "BC309", Verdict.UNCHECKED, ["start"])

@@ -142,7 +142,8 @@ def test_abstract(tmp_path: Path) -> None:
 )
 def test_blocked(tmp_path: Path, without: list[int], errors: list[int], verdict: Verdict) -> None:
     """A clause is blocked by a violated one that it requires, and by no other."""
-    of = report(tmp_path, without=without, errors={line: ["wrong"] for line in errors})
+    text = "class Mine(Whole):\n    @property\n    def backend_type(self) -> str: ..."
+    of = report(tmp_path, text, without=without, errors={line: ["wrong"] for line in errors})
     blocked = finding(of, "BC102")
     assert blocked.verdict is verdict
     assert blocked.because == (("BC101",) if verdict is Verdict.BLOCKED else ())
@@ -339,6 +340,30 @@ def test_declaration(tmp_path: Path, text: str, violated: dict[str, Verdict], be
         first = finding(found, next(iter(violated)))
         assert first.because == (because,)
         assert first.line == FIRST + ("Protocol" not in text)
+
+
+@pytest.mark.parametrize(
+    ("body", "clause", "fix"),
+    [
+        ("def stop(self) -> None: raise OSError", "BC309", "Let `stop` always return `None`."),
+        (
+            "@property\n    def is_started(self) -> bool: return 1",
+            "BC307",
+            "Let `is_started` always return a `bool`.",
+        ),
+        (
+            "def start_lock(self) -> int:\n        self.locked = True",
+            "BC401",
+            "Let `start_lock` always return a context manager.",
+        ),
+    ],
+    ids=["stop", "is_started", "start_lock"],
+)
+def test_fix_of_body(tmp_path: Path, body: str, clause: str, fix: str) -> None:
+    """The fix of a body is about what it returns; the annotation is right."""
+    found = report(tmp_path, f"class Mine(Whole):\n    {body}")
+    assert finding(found, clause).verdict is Verdict.VIOLATED
+    assert finding(found, clause).advice == fix
 
 
 def test_checker_first(tmp_path: Path) -> None:

@@ -102,6 +102,14 @@ def test_file_name() -> None:
     assert Probe("a.b", "C").file != Probe("a", "b.C").file
 
 
+def test_file_of_other_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checker's cache of an earlier edition of the probe is not taken for one of the next."""
+    found = Probe("a.b", "C")
+    before = found.file
+    monkeypatch.setattr(probe, "TEMPLATE", [*probe.TEMPLATE, "pass"])
+    assert found.file != before
+
+
 def test_violation_first() -> None:
     """A violation outweighs a missing type."""
     use = next(mark for mark in MARKS if mark.clause == "BC202" and mark.kind == "use")

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 
-__all__ = ["run_command"]
-
 
 def run_command() -> int:
     """Run the command with the arguments of the process; return its exit status.

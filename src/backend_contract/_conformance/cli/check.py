@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from backend_contract._conformance.cli.streams import print_error, write_error
+from backend_contract._conformance.cli.streams import print_error, show_progress, write_error
 from backend_contract._conformance.formats import load, render
-from backend_contract._conformance.formats.common import printable
+from backend_contract._conformance.formats.common import number, printable
 from backend_contract._conformance.formats.text import wants_color
 from backend_contract._conformance.results import Outcome, Report, combine_reports
 from backend_contract._conformance.static.checkers import CHECKERS, Checker, not_installed
 from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
-    from backend_contract._conformance.cli.selection import Selection
-    from backend_contract._conformance.cli.settings import Settings
+    from backend_contract._conformance.cli.settings import Selection, Settings
     from backend_contract._conformance.source.discovery import Found
     from backend_contract._conformance.source.environment import Environment
     from backend_contract._conformance.source.targets import Target
-
-__all__ = [
-    "ALL",
-    "COULD_NOT_CHECK",
-    "OK",
-    "VIOLATED",
-    "check",
-    "format_os_error",
-    "show",
-]
 
 OK, VIOLATED, COULD_NOT_CHECK = 0, 1, 2
 """The exit statuses."""
@@ -56,7 +42,7 @@ class Options(Protocol):
     run: bool
     backend_config: Path | None
     factory: str | None
-    time_limit: str | None
+    time_limit: float | None
     exclusive: bool
     verbose: bool
     select: list[str] | None
@@ -76,8 +62,10 @@ def check(options: Options) -> int:
     load(options.output_format)  # reports a missing package before anything runs
     has_fixes = False
     try:
-        has_fixes = _fix(options)
-        outcome = _run(options)
+        _validate(options)
+        run = _prepare(options)
+        has_fixes = options.fix and _fix(options, run)
+        outcome = _run(options, run)
     except CouldNotCheckError as error:
         outcome = Outcome(problems=(str(error),))
     except OSError as error:
@@ -92,49 +80,19 @@ def check(options: Options) -> int:
     return VIOLATED if outcome.fails or (options.diff and has_fixes) else OK
 
 
-def _fix(options: Options) -> bool:
-    """Fix the targets if the options ask for it; return whether there was something to fix."""
-    if not (options.fix or options.unsafe_fixes or options.diff):  # the usual case loads nothing
-        return False
-    from backend_contract._conformance.cli.expected_violations import mark_expected
-    from backend_contract._conformance.cli.fix import fix, require_fix
-    from backend_contract._conformance.cli.settings import read_settings
+class _Prepared(NamedTuple):
+    """What the options and the settings of the project ask for."""
 
-    require_fix(options)
-    if not options.fix:
-        return False
-    settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
-    environment = _environment(options)
-    found = _find(options, settings, environment).targets
-    targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
-
-    def mark(reports: Sequence[Report]) -> Sequence[Report]:
-        if not settings.expected_violations:
-            return reports
-        return mark_expected(settings, environment, found, reports, not options.targets)
-
-    def cache_of(checker: str) -> Path | None:
-        return None if options.no_cache else _cache_directory(checker)
-
-    checkers = _choose_checkers(options.checker or settings.checkers)
-    return fix(targets, settings.directory, checkers, environment, options, cache_of, mark)
+    settings: Settings
+    checkers: list[Checker]
+    selection: Selection
+    environment: Environment
 
 
-def _environment(options: Options) -> Environment:
+def _prepare(options: Options) -> _Prepared:
+    from backend_contract._conformance.cli.settings import read_settings, select_clauses
     from backend_contract._conformance.source.environment import environment_of, this_environment
 
-    return environment_of(options.python) if options.python else this_environment()
-
-
-def _run(options: Options) -> Outcome:
-    from backend_contract._conformance.cli.expected_violations import (
-        mark_expected,
-        names_in_settings,
-    )
-    from backend_contract._conformance.cli.selection import select_clauses
-    from backend_contract._conformance.cli.settings import read_settings
-
-    _validate(options)
     settings = read_settings(Path.cwd(), (*CHECKERS, ALL))
     checkers = _choose_checkers(options.checker or settings.checkers)
     selection = select_clauses(
@@ -142,19 +100,57 @@ def _run(options: Options) -> Outcome:
         settings.ignore if options.ignore is None else options.ignore,
         layers="SB" if options.run else "S",
     )
-    environment = _environment(options)
-    search = _find(options, settings, environment)
+    environment = environment_of(options.python) if options.python else this_environment()
+    return _Prepared(settings, checkers, selection, environment)
+
+
+def _fix(options: Options, run: _Prepared) -> bool:
+    """Fix the targets; return whether there was something to fix."""
+    from backend_contract._conformance.cli.expected_violations import mark, mark_expected
+    from backend_contract._conformance.cli.fix import fix
+
+    found = _find(options, run).targets
+    spared = dict.fromkeys(run.selection.not_selected, "not selected")
+
+    def spare(reports: Sequence[Report]) -> Sequence[Report]:
+        reports = [mark(report, spared) for report in reports]
+        return mark_expected(run.settings, run.environment, found, reports, not options.targets)
+
+    return fix(
+        _classes(found),
+        run.settings.directory,
+        run.checkers,
+        run.environment,
+        partial(_cache_of, options),
+        spare,
+        unsafe=options.unsafe_fixes,
+        diff=options.diff,
+        # A diff, and the formats for programs, are alone on standard output.
+        is_alone=options.diff or options.output_format != "full",
+    )
+
+
+def _classes(found: Sequence[Target | CouldNotCheckError]) -> list[Target]:
+    return [each for each in found if not isinstance(each, CouldNotCheckError)]
+
+
+def _run(options: Options, run: _Prepared) -> Outcome:
+    from backend_contract._conformance.cli.expected_violations import (
+        mark_expected,
+        names_in_settings,
+    )
+
+    settings, selection = run.settings, run.selection
+    search = _find(options, run)
     found = search.targets
     if options.factory is not None and len(found) != 1:
         raise CouldNotCheckError(f"--factory requires exactly one target, got {len(found)}")
-    targets = [target for target in found if not isinstance(target, CouldNotCheckError)]
-    reports_of, problems = _check_types(targets, checkers, options, environment)
+    targets = _classes(found)
+    reports_of, problems = _check_types(targets, options, run)
     if options.run:
-        _try_behaviour(reports_of, selection, options, environment)
+        _try_behaviour(reports_of, options, run)
     reports = [selection.filter(report) for report in _combine(found, reports_of)]
-    if settings.expected_violations:
-        all_targets = not options.targets
-        reports = mark_expected(settings, environment, found, reports, all_targets)
+    reports = mark_expected(settings, run.environment, found, reports, not options.targets)
     names = names_in_settings(targets, settings) if options.output_format == "baseline" else {}
     return Outcome(
         reports=reports,
@@ -170,48 +166,37 @@ def _run(options: Options) -> Outcome:
 
 
 def _validate(options: Options) -> None:
-    """Raise :class:`CouldNotCheckError` if an option of ``--run`` is invalid, or given without."""
-    given = {
+    """Raise :class:`CouldNotCheckError` if an option is invalid, or lacks the one it requires."""
+    of_run = {
         "--backend-config": options.backend_config,
         "--factory": options.factory,
         "--time-limit": options.time_limit,
-        "--exclusive": options.exclusive or None,
+        "--exclusive": options.exclusive,
     }
-    for name, value in given.items():
-        if value is not None and not options.run:
-            raise CouldNotCheckError(f"{name} requires --run")
-    if options.factory is not None and not re.fullmatch(r"[\w.]+:[\w.]+", options.factory):
-        raise CouldNotCheckError(f"--factory: expected MODULE:FUNCTION, got {options.factory!r}")
-    if options.time_limit is not None:
-        _time_limit(options)
-
-
-def _time_limit(options: Options) -> float:
-    """Return the seconds that ``--time-limit`` gives, or the default."""
-    if options.time_limit is None:
-        from backend_contract._conformance.behavioural.run import DEFAULT_TIME_LIMIT
-
-        return DEFAULT_TIME_LIMIT
-    with suppress(ValueError):
-        seconds = float(options.time_limit)
-        if 0 < seconds < math.inf:
-            return seconds
-    raise CouldNotCheckError(f"--time-limit: expected seconds above 0, got {options.time_limit!r}")
+    of_fix = {"--unsafe-fixes": options.unsafe_fixes, "--diff": options.diff}
+    for required, is_given, others in (
+        ("--run", options.run, of_run),
+        ("--fix", options.fix, of_fix),
+    ):
+        for name, value in others.items():
+            if value not in (None, False) and not is_given:
+                raise CouldNotCheckError(f"{name} requires {required}")
+    if options.diff and options.output_format != "full":
+        raise CouldNotCheckError("--diff prints a diff, not a report; omit --output-format")
 
 
 def _choose(option: bool | None, setting: bool) -> bool:
-    """Return the option of the command line if it is given, otherwise the setting."""
     return setting if option is None else option
 
 
-def _find(options: Options, settings: Settings, environment: Environment) -> Found:
-    """Return the targets of the command line, or else those of the settings."""
+def _find(options: Options, run: _Prepared) -> Found:
     from backend_contract._conformance.source.discovery import search
 
-    project = settings.project
+    settings, environment = run.settings, run.environment
     if options.targets:
-        return search(options.targets, environment, Path.cwd(), project)
-    found = search(settings.targets, environment, settings.directory, project, whole_project=True)
+        return search(options.targets, environment, Path.cwd(), settings)
+    here = settings.directory
+    found = search(settings.targets, environment, here, settings, whole_project=True)
     if settings.targets or found.targets:
         return found
     raise CouldNotCheckError(
@@ -231,31 +216,27 @@ def _choose_checkers(names: Sequence[str]) -> list[Checker]:
 
 
 def _check_types(
-    targets: Sequence[Target],
-    checkers: Sequence[Checker],
-    options: Options,
-    environment: Environment,
+    targets: Sequence[Target], options: Options, run: _Prepared
 ) -> tuple[dict[Target, list[Report]], list[str]]:
     """Return the reports of each target, one per checker, and the errors of unusable checkers."""
-    from backend_contract._conformance.cli.progress import show_progress
     from backend_contract._conformance.static.checkers.subprocesses import side_by_side
     from backend_contract._conformance.static.checking import check as check_types
 
     reports_of: dict[Target, list[Report]] = {target: [] for target in targets}
-    how_many = f"{len(reports_of)} target{'' if len(reports_of) == 1 else 's'}"
-    running = [checker.name for checker in checkers]
+    how_many = number(len(reports_of), "target")
+    running = [checker.name for checker in run.checkers]
 
     def check_by(checker: Checker) -> list[Report] | CouldNotCheckError:
         try:
-            cache = None if options.no_cache else _cache_directory(checker.name)
-            return check_types(list(reports_of), checker, cache, environment)
+            cache = _cache_of(options, checker.name)
+            return check_types(list(reports_of), checker, cache, run.environment)
         except CouldNotCheckError as error:
             return error
         finally:
             running.remove(checker.name)
 
     with show_progress(lambda: f"{', '.join(running)}: checking {how_many}"):
-        results = side_by_side([partial(check_by, checker) for checker in checkers])
+        results = side_by_side([partial(check_by, checker) for checker in run.checkers])
     problems: list[str] = []
     for reports in results:  # in the order of the checkers, whichever ended first
         if isinstance(reports, CouldNotCheckError):
@@ -267,26 +248,21 @@ def _check_types(
 
 
 def _try_behaviour(
-    reports_of: dict[Target, list[Report]],
-    selection: Selection,
-    options: Options,
-    environment: Environment,
+    reports_of: dict[Target, list[Report]], options: Options, run: _Prepared
 ) -> None:
-    """Add a report of layer B to those of each target."""
-    from backend_contract._conformance.cli.progress import show_progress
+    from backend_contract._conformance.behavioural.run import DEFAULT_TIME_LIMIT
     from backend_contract._conformance.cli.sandbox import RunOptions, try_target
 
     given = RunOptions(
         config=options.backend_config,
         factory=options.factory,
-        time_limit=_time_limit(options),
+        time_limit=options.time_limit or DEFAULT_TIME_LIMIT,
         exclusive=options.exclusive,
     )
-    steps = ["its import"]
+    clauses, steps = run.selection.selected, ["its import"]
     for target, reports in reports_of.items():
         with show_progress(partial(_describe_step, target, steps)):
-            report = try_target(target, environment, given, selection.selected, steps.append)
-            reports.append(report)
+            reports.append(try_target(target, run.environment, given, clauses, steps.append))
 
 
 def _describe_step(target: Target, steps: Sequence[str]) -> str:
@@ -296,7 +272,6 @@ def _describe_step(target: Target, steps: Sequence[str]) -> str:
 def _combine(
     found: Sequence[Target | CouldNotCheckError], reports_of: dict[Target, list[Report]]
 ) -> list[Report]:
-    """Return one report per target or error, in their order."""
     reports: list[Report] = []
     for target in found:
         if isinstance(target, CouldNotCheckError):
@@ -327,7 +302,10 @@ def _show_printed(outcome: Outcome, verbose: bool) -> None:
             write_error(f"  {printable(line)}\n")
 
 
-def _cache_directory(checker: str) -> Path:
+def _cache_of(options: Options, checker: str) -> Path | None:
+    """Return the directory that a checker may use as its cache, if any."""
+    if options.no_cache:
+        return None
     try:
         import platformdirs
     except ModuleNotFoundError:

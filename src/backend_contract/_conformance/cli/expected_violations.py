@@ -14,8 +14,6 @@ from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["mark_expected", "names_in_settings"]
-
 
 def mark_expected(
     settings: Settings,
@@ -29,18 +27,18 @@ def mark_expected(
     With *all_targets*, the run includes every target of the project, and each entry has to name one
     of them. Raises :class:`CouldNotCheckError` if an entry does not, or does not name a class.
     """
+    if not settings.expected_violations:  # the usual case
+        return [*reports]
     reasons: dict[tuple[Path, int], dict[str, str]] = {}
     names: dict[tuple[Path, int], str] = {}
     for expected in settings.expected_violations:
-        for found in find_targets(
-            [expected.target], environment, settings.directory, settings.project
-        ):
+        for found in find_targets([expected.target], environment, settings.directory, settings):
             if not isinstance(found, Target):
                 raise CouldNotCheckError(f"expected-violations: {found}")
-            reasons.setdefault(_identity(found), {})[expected.clause] = expected.reason
-            names[_identity(found)] = expected.target
+            reasons.setdefault(found.source.identity, {})[expected.clause] = expected.reason
+            names[found.source.identity] = expected.target
     identities = {
-        target.text: _identity(target) for target in targets if isinstance(target, Target)
+        target.text: target.source.identity for target in targets if isinstance(target, Target)
     }
     if all_targets:
         for identity in reasons.keys() - identities.values():
@@ -49,7 +47,7 @@ def mark_expected(
                 "entry, or add the target"
             )
     return [
-        _mark(report, reasons.get(identities.get(report.target, (Path(), 0)), {}))
+        mark(report, reasons.get(identities.get(report.target, (Path(), 0)), {}))
         for report in reports
     ]
 
@@ -68,14 +66,10 @@ def names_in_settings(targets: Sequence[Target], settings: Settings) -> dict[str
     return names
 
 
-def _mark(report: Report, reasons: dict[str, str]) -> Report:
+def mark(report: Report, reasons: dict[str, str]) -> Report:
+    """Return *report* with the reasons, by clause, why findings are expected."""
     findings = (
-        replace(finding, expected_because=reasons.get(finding.clause.id, ""))
+        replace(finding, expected_because=reasons.get(finding.clause.id, finding.expected_because))
         for finding in report.findings
     )
     return replace(report, findings=tuple(findings))
-
-
-def _identity(target: Target) -> tuple[Path, int]:
-    """Return a key that two names of the same class share: its file and line."""
-    return target.source.module.path, target.source.node.lineno

@@ -10,45 +10,22 @@ import sys
 import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from backend_contract._conformance.formats.common import printable, relative
+from backend_contract._conformance.formats.common import number, printable, relative
 from backend_contract._conformance.results import Report, combine_reports
 from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers import Checker, not_installed
 from backend_contract._conformance.static.probe import digest
-from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
     from backend_contract._conformance.fixes.fixing import Fixed
 
-__all__ = ["FixOptions", "fix", "require_fix"]
-
 CacheOf = Callable[[str], "Path | None"]
 """Returns the directory that a checker may use as its cache, if any."""
 Mark = Callable[[Sequence[Report]], Sequence[Report]]
-"""Marks the expected violations in reports."""
-
-
-class FixOptions(Protocol):
-    """The options of the command that are about fixes."""
-
-    fix: bool
-    unsafe_fixes: bool
-    diff: bool
-    output_format: str
-
-
-def require_fix(options: FixOptions) -> None:
-    """Raise :class:`CouldNotCheckError` if options are missing, or libcst is."""
-    for name, is_given in (("--unsafe-fixes", options.unsafe_fixes), ("--diff", options.diff)):
-        if is_given and not options.fix:
-            raise CouldNotCheckError(f"{name} requires --fix")
-    if options.diff and options.output_format != "full":
-        raise CouldNotCheckError("--diff prints a diff, not a report; omit --output-format")
-    if options.fix and importlib.util.find_spec("libcst") is None:
-        raise not_installed("libcst", "backend-contract[fix]")
+"""Marks the findings that are not to be fixed."""
 
 
 def fix(
@@ -56,35 +33,36 @@ def fix(
     directory: Path,
     checkers: Sequence[Checker],
     environment: Environment,
-    options: FixOptions,
     cache_of: CacheOf,
     mark: Mark,
+    *,
+    unsafe: bool,
+    diff: bool,
+    is_alone: bool,
 ) -> bool:
     """Fix what can be fixed in the project of *directory*; return whether there was anything.
 
-    Writes the files, or, with ``--diff``, prints the difference. What was fixed, and what could not
-    be, is printed too. Raises :class:`CouldNotCheckError` if a file cannot be written; all
-    files then are as they were.
+    Writes the files, or prints the *diff*. What was fixed, and what could not be, is printed too,
+    to standard error if something *is_alone* on standard output. Raises :class:`CouldNotCheckError`
+    if libcst is missing, or if a file cannot be written; all files then are as they were.
     """
-    from backend_contract._conformance.cli.progress import show_progress
+    if importlib.util.find_spec("libcst") is None:
+        raise not_installed("libcst", "backend-contract[fix]")
+    from backend_contract._conformance.cli.streams import show_progress
     from backend_contract._conformance.fixes.fixing import Fixer
     from backend_contract._conformance.fixes.writing import replace_files
     from backend_contract._conformance.interruption import temporary_directory
 
-    with temporary_directory() as caches, show_progress("fixing"):
-        checking = _Checking(checkers, environment, cache_of, caches)
-        reports = {report.target: report for report in mark(list(checking.check(targets).values()))}
-        fixer = Fixer(
-            targets, directory, environment, checking.check_copies, unsafe=options.unsafe_fixes
-        )
+    with temporary_directory() as caches, show_progress(lambda: "fixing"):
+        checking = _Checking(checkers, environment, cache_of, mark, caches)
+        reports = checking.check(targets)
+        fixer = Fixer(targets, directory, environment, checking.check_copies, unsafe=unsafe)
         fixed = fixer.fix(reports)
-    if options.diff:
+    if diff:
         _print_diff(fixed.before, fixed.contents)
     else:
         replace_files(fixed.contents, fixed.before)
-    # A diff, and the formats for programs, are alone on standard output.
-    is_alone = options.diff or options.output_format != "full"
-    for line in _summary(fixed, "would be fixed" if options.diff else "fixed"):
+    for line in _summary(fixed, "would be fixed" if diff else "fixed"):
         print(printable(line), file=sys.stderr if is_alone else sys.stdout)
     if not is_alone:
         print()
@@ -97,6 +75,7 @@ class _Checking(NamedTuple):
     checkers: Sequence[Checker]
     environment: Environment
     cache_of: CacheOf
+    mark: Mark
     directory: Path
     """A temporary directory, for the cache of copies."""
 
@@ -122,7 +101,6 @@ class _Checking(NamedTuple):
         return self._check(targets, lambda name: self.directory / name)
 
     def _part(self, root: Path | None) -> str:
-        """Return the name of the part of a cache that is about *root*."""
         return digest(self.environment.python, *([str(root)] if root else []))
 
     def _check(self, targets: Sequence[Target], cache_of: CacheOf) -> dict[str, Report]:
@@ -132,7 +110,8 @@ class _Checking(NamedTuple):
         for checker in self.checkers:
             for report in check(targets, checker, cache_of(checker.name), self.environment):
                 reports[report.target].append(report)
-        return {text: combine_reports(each) for text, each in reports.items() if each}
+        combined = [combine_reports(each) for each in reports.values() if each]
+        return {report.target: report for report in self.mark(combined)}
 
 
 def _print_diff(before: Mapping[Path, bytes], after: Mapping[Path, bytes]) -> None:
@@ -165,11 +144,6 @@ def _summary(fixed: Fixed, done: str) -> Iterator[str]:
     for refusal in fixed.refusals:
         where = f"{relative(refusal.path)}:{refusal.line}"
         yield f"{where}: {refusal.clause} not fixed: {refusal.reason}"
-    fixes = _plural(len(fixed.edits), "fix", "fixes")
-    files = _plural(len(fixed.contents), "file", "files")
+    fixes, files = number(len(fixed.edits), "fix", "fixes"), number(len(fixed.contents), "file")
     hidden = f"; {len(fixed.unsafe)} more with --unsafe-fixes" if fixed.unsafe else ""
     yield f"{fixes} in {files}{hidden}"
-
-
-def _plural(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"

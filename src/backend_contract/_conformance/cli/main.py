@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -17,12 +20,7 @@ from backend_contract._conformance.cli.check import (
     check,
     show,
 )
-from backend_contract._conformance.cli.streams import (
-    discard,
-    open_streams,
-    print_error,
-    write_error,
-)
+from backend_contract._conformance.cli.streams import discard, print_error, write_error
 from backend_contract._conformance.formats import DOCUMENTS, FORMATS
 from backend_contract._conformance.formats.common import printable
 from backend_contract._conformance.results import Outcome
@@ -33,8 +31,6 @@ from backend_contract.errors import CouldNotCheckError
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-__all__ = ["build_parser", "main"]
-
 INTERRUPTED = 130
 """The exit status after Ctrl-C."""
 
@@ -44,7 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: no violation that fails the run; 1: at least one; 2: a target could not be checked.
     """
-    open_streams()
     given = sys.argv[1:] if arguments is None else arguments
     try:
         status = _run(given)
@@ -253,11 +248,13 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--factory",
+        type=_factory,
         metavar="MODULE:FUNCTION",
-        help="function that returns a new backend of the one target",
+        help="function that returns a new backend of the target",
     )
     run.add_argument(
         "--time-limit",
+        type=_seconds,
         metavar="SECONDS",
         help="how long the first start may take (default: 300)",
     )
@@ -278,18 +275,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     )
     for name, text in (
         ("lenient", "let unchecked clauses pass"),
-        ("error-on-warning", "fail on SHOULD too"),
+        ("error-on-warning", "let SHOULD clauses fail too"),
     ):
-        report.add_argument(
-            f"--{name}", action="store_true", default=None, help=f"{text} (or --no-{name})"
-        )
-        report.add_argument(
-            f"--no-{name}",
-            dest=name.replace("-", "_"),
-            action="store_false",
-            default=None,
-            help=argparse.SUPPRESS,
-        )
+        report.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, help=text)
     report.add_argument(
         "--output-format",
         choices=FORMATS,
@@ -341,6 +329,19 @@ def _checker_names(text: str) -> list[str]:
                 f"unknown checker {name!r}; expected {', '.join(CHECKERS)} or {ALL}"
             )
     return names
+
+
+def _factory(text: str) -> str:
+    if not re.fullmatch(r"[\w.]+:[\w.]+", text):
+        raise argparse.ArgumentTypeError(f"expected MODULE:FUNCTION, got {text!r}")
+    return text
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text!r}")
 
 
 def _clauses(_: argparse.Namespace) -> int:

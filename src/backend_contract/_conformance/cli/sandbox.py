@@ -41,8 +41,6 @@ from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract.clauses import CLAUSES
 
-__all__ = ["RunOptions", "ask", "blame", "describe_exit", "try_target"]
-
 SILENCE = 60.0
 """Seconds beyond the time limit without an answer after which a process counts as hanging."""
 
@@ -123,11 +121,7 @@ class _Trying:
         """Members that must not be called any more, with the clauses that they violate."""
 
     def report(self, environment: Environment, clauses: Sequence[str]) -> Report:
-        """Try the target in as many processes as it takes."""
         while (ended := self._receive(ask(self._request(clauses), environment))) is not None:
-            if self.trying not in CLAUSES:
-                self.error = f"{ended} during {self.trying}"
-                break
             self._blame(ended)
             if self.error is not None:
                 break
@@ -189,6 +183,9 @@ class _Trying:
 
     def _blame(self, ended: str) -> None:
         """Find what is to blame for the end of a process, so that the next one avoids it."""
+        if self.trying not in CLAUSES:
+            self.error = f"{ended} during {self.trying}"
+            return
         member, what = member_of(self.calling), self.calling.rstrip(",")
         if member == "__init__" and self.options.factory is not None:
             self.error = f"{ended} in {self.options.factory}, while {self.trying} was tried"
@@ -232,7 +229,6 @@ class _Trying:
 
 
 def _line_of(cls: ast.ClassDef, member: str) -> int:
-    """Return the line of *member* if the class defines it, otherwise of the class."""
     lines = (
         node.lineno
         for node in cls.body
@@ -311,7 +307,9 @@ def _answers(
     since = time.monotonic()
     with (directory / ANSWERS).open("rb") as file:
         while True:
-            has_ended = _ends_within(process, TICK)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(TICK)
+            has_ended = process.returncode is not None
             *lines, pending = (pending + file.read()).split(b"\n")
             for line in lines:
                 # Anything else was not written by us.
@@ -329,12 +327,6 @@ def _answers(
                 yield {"ended": f"{how}, {SILENCE:g} more than --time-limit"}
                 return
             output.trim()
-
-
-def _ends_within(process: subprocess.Popen[str], seconds: float) -> bool:
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-    return process.returncode is not None
 
 
 def _status_of(process: subprocess.Popen[str], directory: Path) -> int:
@@ -364,7 +356,6 @@ class _Output:
             self._kept = (self._kept + file.read(KEPT))[-KEPT:]
 
     def text(self) -> str:
-        """Return the end of the output."""
         self._keep()
         return self._kept.decode("utf-8", "replace")
 

@@ -27,45 +27,29 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from backend_contract._conformance.results import Finding, Verdict
+from backend_contract._conformance.results import MEMBERS, Finding, Verdict
 from backend_contract._conformance.source.parsing import MAX_SETTINGS, read_file
 from backend_contract.clauses import CLAUSES, in_layer
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = [
-    "ANSWERS",
-    "ENDED",
-    "REQUEST",
-    "answer",
-    "as_document",
-    "as_finding",
-    "import_named",
-    "main",
-    "member_of",
-    "read_configuration",
-]
-
 REQUEST, ANSWERS, ENDED = "request.json", "answers", "ended"
 """The files by which a process and its parent talk: the last one has the status of the worker."""
 
-_MEMBERS = {
+_PLAIN = ("line", "found", "because", "advice", "layer", "checked_by")
+"""The attributes of a finding that JSON has values for."""
+
+_MEMBER_OF = {
     "creating a backend": "__init__",
     "the lock": "start_lock",
-    **{
-        name: name
-        for name in (
-            *("backend_type", "register_config", "start_lock", "start", "stop", "is_started"),
-            "handle_runtime_context",
-        )
-    },
+    **{name: name for name in MEMBERS},
 }
-_MEMBER = re.compile(rf"\b({'|'.join(_MEMBERS)})\b")
+_MEMBER = re.compile(rf"\b({'|'.join(_MEMBER_OF)})\b")
 
 
 def member_of(call: str) -> str:
     """Return the member that the description of a call names first, or ``""``."""
     named = _MEMBER.search(call)
-    return _MEMBERS[named[0]] if named else ""
+    return _MEMBER_OF[named[0]] if named else ""
 
 
 def main() -> None:  # pragma: no cover - runs in processes that do not report coverage
@@ -124,7 +108,6 @@ def _kill(process: subprocess.Popen[bytes]) -> None:  # pragma: no cover - in an
 
 
 def _children() -> list[int]:  # pragma: no cover - runs in another process
-    """Return the children of this process, on Linux."""
     children: list[int] = []
     for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended
@@ -135,7 +118,6 @@ def _children() -> list[int]:  # pragma: no cover - runs in another process
 
 
 def _work(directory: Path) -> None:  # pragma: no cover - ends by os._exit
-    """Answer the request in *directory*."""
     faulthandler.enable(all_threads=False)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # nothing is lost if the process is killed
@@ -216,7 +198,6 @@ def answer(request: Mapping[str, Any], tell: Callable[..., None]) -> None:
 
 
 def _factory_of(named: str | None) -> Callable[[], Any] | None:
-    """Return the function ``module:function``, or ``None`` without one."""
     if named is None:
         return None
     module, _, qualname = named.partition(":")
@@ -283,28 +264,19 @@ def read_configuration(path: str | None) -> Mapping[str, Any] | None:
 def as_document(finding: Finding) -> dict[str, Any]:
     """Return a finding as a JSON document."""
     return {
+        **{name: getattr(finding, name) for name in _PLAIN},
         "clause": finding.clause.id,
         "verdict": finding.verdict.value,
         "path": str(finding.path),
-        "line": finding.line,
-        "found": finding.found,
-        "because": finding.because,
-        "advice": finding.advice,
-        "layer": finding.layer,
-        "checked_by": finding.checked_by,
     }
 
 
-def as_finding(document: Mapping[str, Any]) -> Finding:
+def as_finding(document: dict[str, Any]) -> Finding:
     """Return the finding that :func:`as_document` wrote."""
-    return Finding(
-        clause=CLAUSES[document["clause"]],
-        verdict=Verdict(document["verdict"]),
-        path=Path(document["path"]),
-        line=document["line"],
-        found=document["found"],
-        because=tuple(document["because"]),
-        advice=document["advice"],
-        layer=document["layer"],
-        checked_by=document["checked_by"],
-    )
+    objects: dict[str, Any] = {
+        "clause": CLAUSES[document["clause"]],
+        "verdict": Verdict(document["verdict"]),
+        "path": Path(document["path"]),
+        "because": tuple(document["because"]),
+    }
+    return Finding(**document | objects)

@@ -1,39 +1,26 @@
 """The settings of a project: ``[tool.backend-contract]`` in the nearest ``pyproject.toml``.
 
 Only the nearest file, from the current directory upwards, is read, as in other tools. If it lacks
-the table, the defaults apply.
+the table, the defaults apply. Two of the settings select the clauses that a run reports.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from backend_contract._conformance.source.parsing import MAX_SETTINGS, read_file
+from backend_contract._conformance.results import Report
+from backend_contract._conformance.source.parsing import MAX_SETTINGS, read_file, read_toml
 from backend_contract._conformance.source.targets import Project
-from backend_contract.clauses import CLAUSES
+from backend_contract.clauses import CLAUSES, in_layer
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = ["ExpectedViolation", "Settings", "read_settings"]
 
 Table: TypeAlias = "dict[str, object]"
 
 _FILE = "pyproject.toml"
-_KEYS = (
-    "targets",
-    "exclude",
-    "search-path",
-    "checkers",
-    "select",
-    "ignore",
-    "lenient",
-    "error-on-warning",
-    "expected-violations",
-)
 _HINTS = {"strict": "unchecked clauses fail by default; see `lenient`"}
 """Hints for keys that are not settings but might be expected."""
 
@@ -48,16 +35,10 @@ class ExpectedViolation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Project):
     """The settings for all runs of a project."""
 
-    directory: Path
-    """The directory that paths and module names are relative to."""
     targets: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    """Globs of files that a search leaves out."""
-    search_path: tuple[str, ...] = ()
-    """Directories to import modules from, before those of the environment."""
     checkers: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -65,10 +46,8 @@ class Settings:
     error_on_warning: bool = False
     expected_violations: tuple[ExpectedViolation, ...] = ()
 
-    @property
-    def project(self) -> Project:
-        """The settings that finding targets needs."""
-        return Project(directory=self.directory, search_path=self.search_path, exclude=self.exclude)
+
+_KEYS = tuple(field.name.replace("_", "-") for field in fields(Settings)[1:])
 
 
 def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
@@ -104,17 +83,9 @@ def read_settings(directory: Path, checkers: tuple[str, ...]) -> Settings:
 
 
 def _read_table(file: Path) -> Table:
-    content = read_file(file, limit=MAX_SETTINGS)
-    if b"backend-contract" not in content:  # most runs need no parser
+    if b"backend-contract" not in read_file(file, limit=MAX_SETTINGS):  # most runs need no parser
         return {}
-    if sys.version_info < (3, 11):
-        import tomli as tomllib
-    else:
-        import tomllib
-    try:
-        tool: object = tomllib.loads(content.decode("utf-8")).get("tool", {})
-    except (ValueError, RecursionError) as error:
-        raise CouldNotCheckError(f"{file}: cannot be read: {error}") from None
+    tool: object = read_toml(file, MAX_SETTINGS).get("tool", {})
     tables = cast("Table", tool) if isinstance(tool, dict) else {}
     table = tables.get("backend-contract", {})
     if not isinstance(table, dict):
@@ -181,3 +152,48 @@ def _expected_violation(entry: Table, here: str) -> ExpectedViolation:
             f"{here}: unknown clause {expected.clause!r}; `backend-contract clauses` lists them"
         )
     return expected
+
+
+class Selection:
+    """The clauses that a run can decide, divided into those that it reports and the others."""
+
+    def __init__(self, selected: Iterable[str], decidable: Sequence[str]) -> None:
+        self.selected = [clause for clause in decidable if clause in {*selected}]
+        self.not_selected = tuple(clause for clause in decidable if clause not in self.selected)
+
+    def filter(self, report: Report) -> Report:
+        """Return *report* with the findings on the selected clauses only."""
+        findings = (each for each in report.findings if each.clause.id in self.selected)
+        return replace(report, findings=tuple(findings))
+
+
+def select_clauses(select: Sequence[str], ignore: Sequence[str], layers: str) -> Selection:
+    """Return the clauses of *layers* whose ids begin with one of *select* and none of *ignore*.
+
+    Without *select*, all are selected. Raises :class:`CouldNotCheckError` if a prefix matches no
+    clause, or if no clause of *layers* is left.
+    """
+    selected = _matching(select, "select") if select else {*CLAUSES}
+    selected -= _matching(ignore, "ignore")
+    decidable = sorted({clause.id for layer in layers for clause in in_layer(layer)})
+    selection = Selection(selected, decidable)
+    if not selection.selected:
+        needs_run = selected and "B" not in layers
+        raise CouldNotCheckError(
+            "select and ignore leave no clause to check"
+            + (f"; {', '.join(sorted(selected))}: add --run" if needs_run else "")
+        )
+    return selection
+
+
+def _matching(prefixes: Sequence[str], name: str) -> set[str]:
+    found: set[str] = set()
+    for prefix in prefixes:
+        wanted = prefix.strip().upper()
+        matching = {clause for clause in CLAUSES if wanted and clause.startswith(wanted)}
+        if not matching:
+            raise CouldNotCheckError(
+                f"{name}: {prefix!r} matches no clause; known are {', '.join(CLAUSES)}"
+            )
+        found |= matching
+    return found

@@ -1,14 +1,16 @@
-"""Standard output and standard error, either of which may be closed, full or without a reader."""
+"""Standard output and standard error, either of which may be closed, full or without a reader.
+
+On a terminal, a line of standard error shows what is running, and for how long.
+"""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import IO
-
-__all__ = ["discard", "open_streams", "print_error", "write_error"]
 
 
 def open_streams() -> None:
@@ -51,3 +53,42 @@ def discard(stream: IO[str]) -> None:
     """Discard what is written to *stream*, so that the interpreter does not fail to flush it."""
     with suppress(OSError, ValueError):  # it has no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+INTERVAL = 0.5
+"""Seconds between two updates."""
+
+
+@contextmanager
+def show_progress(text: Callable[[], str]) -> Generator[None, None, None]:
+    """Show a text and the elapsed seconds on a line, and erase it afterwards.
+
+    *text* is called for each update. Writes to standard error if that is a terminal, and nowhere
+    otherwise. The terminal cuts off what does not fit on the line.
+    """
+    from backend_contract._conformance.formats.common import is_terminal, printable
+
+    if not is_terminal(sys.stderr):
+        yield
+        return
+    import threading
+    from time import monotonic
+
+    done = threading.Event()
+    start = monotonic()
+
+    def show() -> None:
+        while True:
+            shown = printable(text())
+            write_error(f"\r\x1b[K\x1b[?7l{shown} ({monotonic() - start:.0f} s)\x1b[?7h")
+            if done.wait(INTERVAL):
+                return
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        write_error("\r\x1b[K")

@@ -14,8 +14,6 @@ from backend_contract._conformance.source.environment import environment_of, thi
 from backend_contract._conformance.static.stubs import STUBBED, find_untyped, read_stubs
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["stubs"]
-
 _MARKER = "# Written by `backend-contract stubs`, "
 _NOTICE = """\
 # A later run replaces or removes this file, unless it was edited. Names that it does not describe
@@ -167,7 +165,6 @@ def _remove_unless_edited(directory: Path, path: str, changes: _Changes) -> None
 
 
 def _read(file: Path) -> str | None:
-    """Return the text of a file, or ``None`` if there is none."""
     if not file.exists() and not file.is_symlink():
         return None
     if not file.is_file():

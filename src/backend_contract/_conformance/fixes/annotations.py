@@ -7,15 +7,11 @@ import builtins
 import re
 from typing import NamedTuple
 
-from backend_contract._conformance.fixes.model import NewImport
+from backend_contract._conformance.fixes.model import CannotFixError, NewImport
 from backend_contract._conformance.fixes.spelling import ModuleNames, names_of_class
-from backend_contract._conformance.source.expected_annotations import (
-    EXPECTED_ANNOTATIONS,
-    ExpectedAnnotation,
-)
-from backend_contract._conformance.source.modules import ClassSource, Function
-
-__all__ = ["Annotation", "CannotSpellError", "Place", "optional", "spell_part", "spell_text"]
+from backend_contract._conformance.source.members import EXPECTED_ANNOTATIONS
+from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.parsing import Function, positional_of
 
 _ORIGINS = {
     "AbstractContextManager": "contextlib",
@@ -24,10 +20,6 @@ _ORIGINS = {
     "Mapping": "collections.abc",
     "RuntimeServerContextType": "backend_contract",
 }
-
-
-class CannotSpellError(Exception):
-    """Raised if an annotation would mean something else where it is written."""
 
 
 class Annotation(NamedTuple):
@@ -54,8 +46,7 @@ def spell_part(
     member: str, number: int, default: ast.expr | None, place: Place
 ) -> Annotation | None:
     """Return the annotation of a parameter of *member*; ``None`` if *default* does not fit it."""
-    expected = EXPECTED_ANNOTATIONS[member, f"parameter {number}"]
-    text = expected.text
+    text = EXPECTED_ANNOTATIONS[member, f"parameter {number}"].text
     if member == "register_config" and _overrides_mapping(place.owner):
         text = "Mapping[str, Any]"
     if default is not None:
@@ -64,34 +55,34 @@ def spell_part(
             text += " | None"
         elif value is not None and not (isinstance(value, str) and text == "str"):
             return None
-    return spell_text(text, place, expected)
+    return spell_text(text, place)
 
 
-def spell_text(text: str, place: Place, expected: ExpectedAnnotation | None = None) -> Annotation:
+def spell_text(text: str, place: Place) -> Annotation:
     """Return *text*, with each name as the module spells it.
 
-    Raises :class:`CannotSpellError` if a name means something else there.
+    Raises :class:`CannotFixError` if a name means something else there.
     """
-    origins = dict(_ORIGINS)
-    if expected is not None and expected.name:
-        origins[expected.name] = expected.module
     imports: list[NewImport] = []
     is_for_types = False
     for dotted in dict.fromkeys(re.findall(r"[A-Za-z_][\w.]*", text)):
         first, _, attribute = dotted.partition(".")
-        if first in origins or attribute:
-            module = origins.get(first) or first
+        if first in _ORIGINS or attribute:
+            module = _ORIGINS.get(first) or first
             spelling = place.names.spell(
                 module, attribute or first, place.line, place.hidden, qualified=bool(attribute)
             )
             if spelling is None:
-                raise CannotSpellError(f"`{first}` means something else in this module")
+                raise CannotFixError(f"`{first}` means something else in this module")
             text = re.sub(rf"(?<![\w.]){re.escape(dotted)}(?!\w)", spelling.text, text)
             imports += spelling.imports
             is_for_types |= spelling.is_for_types
         elif hasattr(builtins, first) and not place.names.is_free(first, place.hidden):
-            raise CannotSpellError(f"`{first}` means something else in this module")
-    return _quoted(_with_optional(text, place), imports, is_for_types, place)
+            raise CannotFixError(f"`{first}` means something else in this module")
+    text = _with_optional(text, place)
+    if is_for_types and not place.names.defers_annotations:
+        text = f'"{text}"'
+    return Annotation(text, tuple(imports))
 
 
 def _with_optional(text: str, place: Place) -> str:
@@ -99,12 +90,6 @@ def _with_optional(text: str, place: Place) -> str:
     inner = text.removesuffix(" | None")
     name = place.names.reuse_early("typing", "Optional", place.line, place.hidden)
     return f"{name}[{inner}]" if name and inner != text else text
-
-
-def _quoted(text: str, imports: list[NewImport], is_for_types: bool, place: Place) -> Annotation:
-    if is_for_types and not place.names.defers_annotations:
-        text = f'"{text}"'
-    return Annotation(text, tuple(dict.fromkeys(imports)))
 
 
 def optional(annotation: ast.expr, place: Place) -> Annotation:
@@ -126,7 +111,7 @@ def _overrides_mapping(owner: ClassSource) -> bool:
     for source in owner.known_lineage[1:]:
         function = source.in_body.get("register_config")
         if isinstance(function, Function):
-            parameters = [*function.args.posonlyargs, *function.args.args][1:]
+            parameters = positional_of(function.args)[1:]
             annotated = parameters[0].annotation if parameters else None
             return annotated is not None and "Mapping" in ast.unparse(annotated)
     return False

@@ -17,9 +17,7 @@ from backend_contract._conformance.interruption import temporary_directory
 from backend_contract._conformance.results import Finding, Report, Verdict
 from backend_contract._conformance.source.discovery import find_targets
 from backend_contract._conformance.source.environment import Environment
-from backend_contract._conformance.source.targets import Target
-
-__all__ = ["Check", "Fixed", "Fixer"]
+from backend_contract._conformance.source.targets import Project, Target
 
 Reports = Mapping[str, Report]
 """Reports by the text of their target."""
@@ -219,7 +217,6 @@ class Fixer:
 
 
 def _is_edited(node: ast.AST, edit: Edit) -> bool:
-    """Return whether a node is the statement that an edit has changed, or one of its kind."""
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
             return name == edit.member
@@ -236,15 +233,8 @@ def _finding(reports: Reports, text: str, clause: str) -> Finding | None:
     return next((finding for finding in findings if finding.clause.id == clause), None)
 
 
-_BEST_FIRST = (
-    Verdict.OK,
-    Verdict.NOT_APPLICABLE,
-    Verdict.NEEDS_A_SUITE,
-    Verdict.NEEDS_AN_EXTRA,
-    Verdict.UNCHECKED,
-    Verdict.BLOCKED,
-    Verdict.VIOLATED,
-)
+_BEST_FIRST = (Verdict.OK, Verdict.UNCHECKED, Verdict.BLOCKED, Verdict.VIOLATED)
+"""The verdicts of layer S."""
 
 
 def _is_worse(verdict: Verdict, than: Verdict) -> bool:
@@ -269,22 +259,31 @@ class _Copies:
     def make(
         self, targets: Mapping[str, Target], contents: Mapping[Path, bytes]
     ) -> dict[str, Target]:
-        """Return the targets in copies of their roots."""
-        roots = list(dict.fromkeys(_root_of(target) for target in targets.values()))
+        """Return the targets in copies of their roots, and of others with a file of *contents*."""
+        contents = _with_links(targets, contents)
+        installed = [Path(entry) for entry in self._environment.path]
+        places = [*installed, *(place for each in targets.values() for place in each.search_path)]
+        roots = dict.fromkeys(each.source.module.root for each in targets.values()) | dict.fromkeys(
+            place for place in places if any(place.resolve() in path.parents for path in contents)
+        )
         copies = {root: self._directory / str(number) for number, root in enumerate(roots)}
         for root, copy in copies.items():
             copy_root(root, copy, contents)
             self._roots[copy] = root
         copied: dict[str, Target] = {}
         for text, target in targets.items():
-            name = f"{target.module}:{target.qualname}"
-            found = find_targets([name], self._environment, copies[_root_of(target)])[0]
+            name, here = f"{target.module}:{target.qualname}", copies[target.source.module.root]
+            further = [*target.search_path, *(place for place in installed if place in copies)]
+            search_path = tuple(str(copies.get(place, place)) for place in further)
+            project = Project(directory=here, search_path=search_path)
+            found = find_targets([name], self._environment, here, project)[0]
             if isinstance(found, Target):
                 copied[text] = replace(found, text=text)
         return copied
 
 
-def _root_of(target: Target) -> Path:
-    """Return the directory that contains the module, also if it is installed."""
-    path = target.source.module.path
-    return path.parents[target.module.count(".") + (path.stem == "__init__")]
+def _with_links(targets: Mapping[str, Target], contents: Mapping[Path, bytes]) -> dict[Path, bytes]:
+    """Return *contents* also by the links through which targets are read."""
+    sources = (source for each in targets.values() for source in each.source.known_lineage)
+    links = {source.module.path: source.module.path.resolve() for source in sources}
+    return {**contents, **{link: contents[to] for link, to in links.items() if to in contents}}

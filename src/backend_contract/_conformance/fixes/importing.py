@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias, cast
@@ -9,11 +11,11 @@ from typing import TypeAlias, cast
 import libcst as cst
 
 from backend_contract._conformance.fixes.model import NewImport
-
-__all__ = ["add_imports"]
+from backend_contract._conformance.fixes.spelling import ModuleNames
 
 _CHECKING = "TYPE_CHECKING"
 _MAX_WIDTH = 88
+_NAME_LINE = re.compile(r"\s+[^#,\s][^#,]*, *(#.*)?$")
 
 _Statement: TypeAlias = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
@@ -31,22 +33,20 @@ def add_imports(module: cst.Module, imports: Iterable[NewImport]) -> cst.Module:
 
 def _add_for_types(module: cst.Module, new: NewImport) -> cst.Module:
     """Add an import below ``if TYPE_CHECKING:``, which is added if there is none."""
-    for number, statement in enumerate(module.body):
+    for statement in module.body:
         if isinstance(statement, cst.If) and _is_type_checking(statement.test):
             block = statement.body
             if isinstance(block, cst.IndentedBlock):
                 # Compound statements are the only others that a block can have.
                 inside = _with_import(cast("Sequence[_Statement]", block.body), new, 0)
-                changed = statement.with_changes(body=block.with_changes(body=inside))
-                body = [*module.body[:number], changed, *module.body[number + 1 :]]
-                return module.with_changes(body=body)
-    test = _type_checking_name(module)
+                return cst.ensure_type(module.with_deep_changes(block, body=inside), cst.Module)
+    names = ModuleNames(ast.parse(module.bytes))
+    test = names.reuse_early("typing", _CHECKING, sys.maxsize, ())
     if test is None:
         test = _CHECKING
         body = _with_import(module.body, NewImport("typing", _CHECKING), _start(module))
         module = module.with_changes(body=body)
-    block = cst.IndentedBlock([_statement(new)])
-    guard = cst.If(cst.parse_expression(test), block)
+    guard = cst.If(cst.parse_expression(test), cst.IndentedBlock([_statement(new)]))
     end = _end_of_imports(module.body, _start(module))
     body = [*module.body[:end], guard, *module.body[end:]]
     return module.with_changes(body=_spaced(body, end))
@@ -58,25 +58,6 @@ def _is_type_checking(test: cst.BaseExpression) -> bool:
             return name == _CHECKING
         case _:
             return False
-
-
-def _type_checking_name(module: cst.Module) -> str | None:
-    """Return how the module writes ``TYPE_CHECKING``; ``None`` if it has not imported it."""
-    for statement in _imports(module.body):
-        if isinstance(statement, cst.ImportFrom) and _module_of(statement) == "typing":
-            for alias in statement.names if isinstance(statement.names, Sequence) else ():
-                if alias.evaluated_name == _CHECKING and alias.asname is None:
-                    return _CHECKING
-        elif isinstance(statement, cst.Import):
-            for alias in statement.names:
-                if alias.evaluated_name == "typing" and alias.asname is None:
-                    return f"typing.{_CHECKING}"
-    return None
-
-
-def _imports(body: Sequence[_Statement]) -> list[cst.Import | cst.ImportFrom]:
-    found = [_import_of(statement) for statement in body]
-    return [each for each in found if each is not None]
 
 
 def _import_of(statement: _Statement) -> cst.Import | cst.ImportFrom | None:
@@ -105,9 +86,8 @@ def _start(module: cst.Module) -> int:
 def _end_of_imports(body: Sequence[_Statement], start: int) -> int:
     """Return the index after the imports at the top, with what stands between them."""
     end = start
-    for number in range(start, len(body)):
-        statement = body[number]
-        if _import_of(statement) is not None:
+    for number, statement in enumerate(body):
+        if number >= start and _import_of(statement):
             end = number + 1
         elif isinstance(statement, cst.ClassDef | cst.FunctionDef):
             break
@@ -128,37 +108,52 @@ def _with_import(body: Sequence[_Statement], new: NewImport, start: int) -> list
         return extended
     region = range(start, _end_of_imports(body, start))
     key = _sort_key(new.module, bool(new.name))
-    before = [n for n in region if (_key_of(body[n]) or _LAST) <= key]
-    place = before[-1] + 1 if before else start
-    statement = _statement(new)
-    changed = [*body[:place], statement, *body[place:]]
-    return _spaced(changed, place)
+    place = max((n + 1 for n in region if (_key_of(body[n]) or (9,)) <= key), default=start)
+    return _spaced([*body[:place], _statement(new), *body[place:]], place)
 
 
 def _extend(body: Sequence[_Statement], new: NewImport, start: int) -> list[_Statement] | None:
-    """Add the name to an import from the same module, if that fits on its line."""
+    """Add the name to an import from the same module."""
     if not new.name:
         return None
-    for number in range(start, _end_of_imports(body, start)):
-        line, found = body[number], _import_of(body[number])
+    for number, line in enumerate(body[: _end_of_imports(body, start)]):
+        found = _import_of(line)
         if not isinstance(line, cst.SimpleStatementLine) or not isinstance(found, cst.ImportFrom):
             continue
-        changed = _with_name(found, new)
-        if changed is None or line.trailing_whitespace.comment is not None:
-            continue
-        if len(cst.Module([]).code_for_node(changed)) <= _MAX_WIDTH:
+        changed = None if line.trailing_whitespace.comment else _with_name(found, new)
+        if changed is not None:
             return [*body[:number], line.with_changes(body=[changed]), *body[number + 1 :]]
     return None
 
 
-def _with_name(found: cst.ImportFrom, new: NewImport) -> cst.ImportFrom | None:
-    """Return an import on one line with the name added, in order if its names are."""
-    if _module_of(found) != new.module or isinstance(found.names, cst.ImportStar) or found.lpar:
+def _with_name(found: cst.ImportFrom, new: NewImport) -> cst.BaseSmallStatement | None:
+    """Return an import with the name added, in order if its names are.
+
+    ``None`` if it has parentheses, but not one name per line.
+    """
+    if _module_of(found) != new.module or isinstance(found.names, cst.ImportStar):
         return None
     aliases = [alias.with_changes(comma=cst.MaybeSentinel.DEFAULT) for alias in found.names]
     is_sorted = aliases == sorted(aliases, key=_order_of_name)
-    aliases.append(cst.ImportAlias(cst.Name(new.name)))
-    return found.with_changes(names=sorted(aliases, key=_order_of_name) if is_sorted else aliases)
+    added = cst.ImportAlias(cst.Name(new.name))
+    ordered = sorted([*aliases, added], key=_order_of_name) if is_sorted else [*aliases, added]
+    place = ordered.index(added)
+    code = cst.Module([]).code_for_node
+    if found.lpar:
+        first, *lines, last = code(found).splitlines()
+        if [len(lines), last] != [len(aliases), ")"] or not all(map(_NAME_LINE.match, lines)):
+            return None
+    else:
+        changed = found.with_changes(names=ordered)
+        if len(code(changed)) <= _MAX_WIDTH:
+            return changed
+        first, last = f"from {new.module} import (", ")"
+        lines = [f"    {code(alias)}," for alias in aliases]
+    margin = lines[0][: -len(lines[0].lstrip())]
+    lines.insert(place, f"{margin}{new.name},")
+    return cst.ensure_type(
+        cst.parse_statement("\n".join([first, *lines, last])), cst.SimpleStatementLine
+    ).body[0]
 
 
 def _order_of_name(alias: cst.ImportAlias) -> tuple[int, str]:
@@ -168,13 +163,10 @@ def _order_of_name(alias: cst.ImportAlias) -> tuple[int, str]:
     return kind, name.lower()
 
 
-_LAST = (9, True, "")
-
-
 def _sort_key(module: str, is_from: bool) -> tuple[int, bool, str]:
     top = module.partition(".")[0]
     section = 3 if module.startswith(".") else 1 if top in sys.stdlib_module_names else 2
-    return section, is_from, module.lower()
+    return section if top != "__future__" else 0, is_from, module.lower()
 
 
 def _key_of(statement: _Statement) -> tuple[int, bool, str] | None:
@@ -203,12 +195,16 @@ def _spaced(body: list[_Statement], place: int) -> list[_Statement]:
     )
     is_spaced = _key_of(new) is not None and previous is not None and _import_of(previous)
     if following is not None and not _same_section(following, new) and not is_spaced:
-        count = 2 if isinstance(following, cst.ClassDef | cst.FunctionDef) else 1
-        leading = _leading(following)
-        blank = next((n for n, each in enumerate(leading) if each.comment), len(leading))
-        lines = leading if blank else [*_blank(count), *leading]
-        body[place + 1] = following.with_changes(leading_lines=lines)
+        body[place + 1] = _after_blank(following)
     return body
+
+
+def _after_blank(statement: _Statement) -> _Statement:
+    leading = _leading(statement)
+    if leading and not leading[0].comment:
+        return statement
+    count = 2 if isinstance(statement, cst.ClassDef | cst.FunctionDef) else 1
+    return statement.with_changes(leading_lines=[*_blank(count), *leading])
 
 
 def _same_section(one: _Statement, other: _Statement) -> bool:

@@ -6,7 +6,9 @@ import enum
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["Edit", "EditKind", "NewImport", "Refusal"]
+
+class CannotFixError(Exception):
+    """Raised with the reason why there is no edit."""
 
 
 class EditKind(enum.Enum):

@@ -5,22 +5,20 @@ from __future__ import annotations
 import ast
 import re
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from backend_contract._conformance.fixes.annotations import (
     Annotation,
-    CannotSpellError,
     Place,
     spell_part,
     spell_text,
 )
-from backend_contract._conformance.fixes.model import Edit, EditKind
+from backend_contract._conformance.fixes.model import CannotFixError, Edit, EditKind
 from backend_contract._conformance.fixes.returns import (
     is_bool,
-    is_generator,
     returns_a_bool,
     returns_a_lock,
     returns_a_str,
@@ -29,29 +27,17 @@ from backend_contract._conformance.fixes.returns import (
 )
 from backend_contract._conformance.fixes.spelling import names_of_module, same_named
 from backend_contract._conformance.results import Finding
-from backend_contract._conformance.source.expected_annotations import EXPECTED_ANNOTATIONS
-from backend_contract._conformance.source.modules import (
-    ClassSource,
+from backend_contract._conformance.source.members import EXPECTED_ANNOTATIONS
+from backend_contract._conformance.source.modules import ClassSource, Member, qualified_name
+from backend_contract._conformance.source.parsing import (
     Function,
-    Member,
-    qualified_name,
+    decorator_names,
+    is_generator,
+    positional_of,
 )
-
-__all__ = [
-    "CannotFixError",
-    "Definition",
-    "Refuses",
-    "define",
-    "parameters_of",
-    "plan_annotations",
-]
 
 Refuses = Callable[[Path], "str | None"]
 """Returns why a file must not be changed, or ``None``."""
-
-
-class CannotFixError(Exception):
-    """Raised with the reason why there is no edit."""
 
 
 class Definition(NamedTuple):
@@ -120,7 +106,7 @@ def _only_definition(owner: ClassSource, member: str) -> Function:
 def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
     """Return the positional parameters without ``self``, each with its default."""
     arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
+    positional = positional_of(arguments)
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     pairs = list(zip(positional, [*defaults, *arguments.defaults], strict=True))
     is_static = any(ast.unparse(each) == "staticmethod" for each in function.decorator_list)
@@ -131,26 +117,33 @@ def plan_annotations(
     finding: Finding, source: ClassSource, refuses: Refuses
 ) -> tuple[list[Edit], list[str]]:
     """Return the edits that an unchecked finding asks for, and the reasons why others are not."""
+    steps = (
+        step
+        for member in finding.clause.members
+        if member != "__init__" or source.find(member) is not None
+        for step in _steps(source, member, refuses, finding.clause.id)
+    )
+    edits, reasons = carry_out(steps)
+    return edits, reasons or ([] if edits else list(finding.because))
+
+
+Step = Callable[[], "list[Edit]"]
+"""Returns the edits of one part of a member, or raises :class:`CannotFixError`."""
+
+
+def carry_out(steps: Iterable[Step]) -> tuple[list[Edit], list[str]]:
+    """Return the edits of *steps*, and the reasons of those that raise, each once."""
     edits: list[Edit] = []
-    reasons: list[str] = []
-    for member in finding.clause.members:
-        if member == "__init__" and source.find(member) is None:
-            continue
-        for annotate in _steps(source, member, refuses, finding.clause.id):
-            try:
-                edits += annotate()
-            except (CannotFixError, CannotSpellError) as reason:
-                reasons.append(str(reason))
-    if not edits and not reasons:
-        reasons = list(finding.because)
-    return edits, list(dict.fromkeys(reasons))
+    reasons: dict[str, None] = {}
+    for step in steps:
+        try:
+            edits += step()
+        except CannotFixError as reason:
+            reasons[str(reason)] = None
+    return edits, list(reasons)
 
 
-_Step = Callable[[], "list[Edit]"]
-
-
-def _steps(source: ClassSource, member: str, refuses: Refuses, clause: str) -> Iterator[_Step]:
-    """Yield one function per part of *member*, which returns the edits of that part."""
+def _steps(source: ClassSource, member: str, refuses: Refuses, clause: str) -> Iterator[Step]:
     try:
         definition = define(source, member, refuses)
     except CannotFixError as reason:
@@ -193,13 +186,11 @@ def _annotate_result(definition: Definition, clause: str) -> list[Edit]:
 
 
 def _result(definition: Definition, function: Function) -> str:
-    """Return the return annotation of a member, if its body keeps it."""
     member, owner = definition.member, definition.owner
     if isinstance(function, ast.AsyncFunctionDef):
         raise CannotFixError(f"`{member}` is `async`")
     if is_generator(function):
-        decorators = {ast.unparse(d).rpartition(".")[2] for d in function.decorator_list}
-        if member != "start_lock" or "contextmanager" not in decorators:
+        if member != "start_lock" or "contextmanager" not in decorator_names(function):
             raise CannotFixError(f"`{member}` is a generator")
         return "Iterator[None]" if yields_nothing(function) else "Iterator[object]"
     is_property = any(ast.unparse(d).endswith("property") for d in function.decorator_list)
@@ -207,7 +198,7 @@ def _result(definition: Definition, function: Function) -> str:
         raise CannotFixError(f"`{member}` is a method")
     keeps: dict[str, tuple[bool, str]] = {
         "is_started": (returns_a_bool(function, owner), "a `bool`"),
-        "backend_type": (returns_a_str(function), "a `str`"),
+        "backend_type": (returns_a_str(function, owner), "a `str`"),
         "start_lock": (returns_a_lock(function, owner), "a context manager"),
     }
     is_kept, what = keeps.get(member, (returns_none(function, owner), "only `None`"))
@@ -238,7 +229,7 @@ def _annotate_parameter(definition: Definition, clause: str, number: int) -> lis
 
 def _is_foreign_context(annotated: ast.expr, owner: ClassSource) -> bool:
     """Return whether an annotation is Caikit's alias, which no checker can resolve."""
-    name = qualified_name(annotated, owner.module) or ""
+    name = qualified_name(annotated, owner.module)
     return name.startswith("caikit.") and name.endswith(".RuntimeServerContextType")
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from backend_contract._conformance.fixes.importing import add_imports
-from backend_contract._conformance.fixes.layout import fit
 from backend_contract._conformance.fixes.model import Edit, EditKind
-
-__all__ = ["CannotRewriteError", "rewrite"]
 
 
 class CannotRewriteError(Exception):
@@ -32,9 +30,9 @@ def rewrite(content: bytes, edits: Sequence[Edit]) -> tuple[bytes, list[Edit]]:
         rewriter = _Rewriter(edits, _style(module))
         changed = MetadataWrapper(module).visit(rewriter)
         imports = [each for edit in rewriter.applied for each in edit.imports]
-        new = add_imports(changed, imports).bytes
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
+            new = add_imports(changed, imports).bytes
             compile(new, "", "exec", dont_inherit=True)  # nothing is run
         return new, rewriter.applied
     except (
@@ -48,27 +46,26 @@ def rewrite(content: bytes, edits: Sequence[Edit]) -> tuple[bytes, list[Edit]]:
         raise CannotRewriteError(f"the file cannot be rewritten: {reason}") from None
 
 
-class Style:
+class _Style(NamedTuple):
     """How the file is formatted."""
 
-    def __init__(self, indent: str, width: int, quote: str) -> None:
-        self.indent = indent
-        self.width = width
-        self.quote = quote
+    indent: str
+    width: int
+    quote: str
 
 
-def _style(module: cst.Module) -> Style:
+def _style(module: cst.Module) -> _Style:
     # As wide as the code is, within what is usual; comments and texts are often wider.
     code = [line for line in module.code.splitlines() if not re.search("[#'\"]", line)]
     width = min(max([88, *map(len, code)]), 120)
     quote = "'" if module.code.count("'") > module.code.count('"') else '"'
-    return Style(module.default_indent, width, quote)
+    return _Style(module.default_indent, width, quote)
 
 
 class _Rewriter(cst.CSTTransformer):
     METADATA_DEPENDENCIES = (PositionProvider,)
 
-    def __init__(self, edits: Sequence[Edit], style: Style) -> None:
+    def __init__(self, edits: Sequence[Edit], style: _Style) -> None:
         super().__init__()
         self._edits = edits
         self._style = style
@@ -100,46 +97,39 @@ class _Rewriter(cst.CSTTransformer):
             and edit.member == original_node.name.value
             and edit.kind not in (EditKind.ATTRIBUTE, EditKind.UPPER_CASE)
         ]
+        if not mine:
+            return updated_node
         function = updated_node
         # Names in other edits are the old ones: rename last.
         for edit in sorted(mine, key=lambda edit: edit.kind is EditKind.RENAME):
-            edited = self._edit_function(function, edit)
-            if edited is not None:
-                function = edited
-                self.applied.append(edit)
-        if function is updated_node:
-            return updated_node
-        return fit(function, self._style.indent, self._depth, self._style.width)
+            function = self._edit_function(function, edit)
+            self.applied.append(edit)
+        return _fit(function, self._style.indent, self._depth, self._style.width)
 
-    def _edit_function(self, function: cst.FunctionDef, edit: Edit) -> cst.FunctionDef | None:
+    def _edit_function(self, function: cst.FunctionDef, edit: Edit) -> cst.FunctionDef:
         match edit.kind:
             case EditKind.RESULT:
                 return function.with_changes(returns=self._annotation(edit.text, " "))
-            case EditKind.PARAMETER | EditKind.DEFAULT:
-                return self._edit_parameter(function, edit)
             case EditKind.RENAME:
                 renamed = function.visit(_Renamer(edit.name, edit.text))
-                return renamed if isinstance(renamed, cst.FunctionDef) else None
+                return cst.ensure_type(renamed, cst.FunctionDef)
             case EditKind.SYNCHRONOUS:
                 return function.with_changes(asynchronous=None)
             case EditKind.SUPER:
                 return _call_super(function, edit.text)
             case _:
-                return None
+                given = function.params
+                changed = given.with_changes(
+                    posonly_params=[
+                        self._edit_parameter(each, edit) for each in given.posonly_params
+                    ],
+                    params=[self._edit_parameter(each, edit) for each in given.params],
+                )
+                return function.with_changes(params=changed)
 
-    def _edit_parameter(self, function: cst.FunctionDef, edit: Edit) -> cst.FunctionDef | None:
-        parameters = function.params
-        for field in ("posonly_params", "params"):
-            listed: Sequence[cst.Param] = getattr(parameters, field)
-            for number, parameter in enumerate(listed):
-                if parameter.name.value != edit.name:
-                    continue
-                changed = [*listed]
-                changed[number] = self._changed_parameter(parameter, edit)
-                return function.with_changes(params=parameters.with_changes(**{field: changed}))
-        return None
-
-    def _changed_parameter(self, parameter: cst.Param, edit: Edit) -> cst.Param:
+    def _edit_parameter(self, parameter: cst.Param, edit: Edit) -> cst.Param:
+        if parameter.name.value != edit.name:
+            return parameter
         if edit.text:
             old = parameter.annotation
             new = self._annotation(edit.text, "")
@@ -188,16 +178,12 @@ class _Rewriter(cst.CSTTransformer):
         if value.raw_value != edit.name:
             return value
         self.applied.append(edit)
-        start, end = len(value.prefix) + len(value.quote), len(value.quote)
-        text = value.value
-        return value.with_changes(value=text[:start] + edit.text + text[-end:])
+        start = value.value.removesuffix(edit.name + value.quote)
+        return value.with_changes(value=start + edit.text + value.quote)
 
     def _edit_at(self, node: cst.CSTNode, kind: EditKind) -> Edit | None:
-        edits = [edit for edit in self._edits if edit.kind is kind]
-        if not edits:
-            return None
         line = self._line(node)
-        return next((edit for edit in edits if edit.line == line), None)
+        return next((e for e in self._edits if e.kind is kind and e.line == line), None)
 
 
 class _Renamer(cst.CSTTransformer):
@@ -256,3 +242,47 @@ def _is_empty(statements: Sequence[cst.BaseSmallStatement]) -> bool:
             return True
         case _:
             return False
+
+
+def _fit(function: cst.FunctionDef, indent: str, depth: int, width: int) -> cst.FunctionDef:
+    """Return *function*, wrapped as Black and Ruff would if its first line is too long.
+
+    A signature that has several lines already stays as it is.
+    """
+    room = width - len(indent * depth)
+    header = _header(function)
+    every = function.params
+    parameters = [
+        cst.Module([]).code_for_node(parameter).rstrip().removesuffix(",")
+        for parameter in (
+            *every.posonly_params,
+            every.posonly_ind,
+            *every.params,
+            every.star_arg,
+            *every.kwonly_params,
+            every.star_kwarg,
+        )
+        if isinstance(parameter, cst.Param | cst.ParamStar | cst.ParamSlash)
+    ]
+    if len(header) != 1 or len(header[0]) <= room or not parameters:
+        return function
+    for lines in ([", ".join(parameters)], [f"{parameter}," for parameter in parameters]):
+        text = "".join(f"\n{indent}{line}" for line in lines)
+        template = cst.ensure_type(cst.parse_statement(f"def f({text}\n): pass"), cst.FunctionDef)
+        function = function.with_changes(
+            params=template.params, whitespace_before_params=template.whitespace_before_params
+        )
+        if all(len(line) <= room for line in _header(function)):
+            break
+    return function
+
+
+def _header(function: cst.FunctionDef) -> list[str]:
+    """Return the lines from ``def`` to the colon, without their margin."""
+    bare = function.with_changes(
+        decorators=(),
+        leading_lines=(),
+        lines_after_decorators=(),
+        body=cst.SimpleStatementSuite([]),
+    )
+    return cst.Module([]).code_for_node(bare).rstrip().removesuffix(" pass").splitlines()

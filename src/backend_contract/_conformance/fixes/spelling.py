@@ -8,9 +8,8 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.fixes.model import NewImport
-from backend_contract._conformance.source.modules import Function, iter_statements
-
-__all__ = ["ModuleNames", "Spelling", "names_of_class", "names_of_module", "same_named"]
+from backend_contract._conformance.source.modules import bound_names, iter_statements
+from backend_contract._conformance.source.parsing import Function, bound_by_import
 
 # Those who have one of these also have aconfig.
 _DEPEND_ON_ACONFIG = ("aconfig", "backend_contract", "caikit")
@@ -23,7 +22,7 @@ class Spelling(NamedTuple):
     text: str
     imports: tuple[NewImport, ...] = ()
     is_for_types: bool = False
-    """Whether the name does not exist at run time, at least not yet at the place of use."""
+    """Whether the name may not exist at run time, at least not yet at the place of use."""
 
 
 @lru_cache(maxsize=32)  # each of its classes asks for them
@@ -93,11 +92,13 @@ class ModuleNames:
         if known is not None:
             return known
         for_types = not self._is_installed(module)
+        # `import *` may bind any name.
+        is_late = for_types or "*" in self._bound
         ways = [
-            (name, Spelling(name, (NewImport(module, name, for_types),), for_types)),
+            (name, Spelling(name, (NewImport(module, name, for_types),), is_late)),
             (
                 module.partition(".")[0],
-                Spelling(f"{module}.{name}", (NewImport(module, "", for_types),), for_types),
+                Spelling(f"{module}.{name}", (NewImport(module, "", for_types),), is_late),
             ),
         ]
         for bound, spelling in reversed(ways) if qualified else ways:
@@ -118,7 +119,6 @@ class ModuleNames:
         return known.text if known is not None and not known.is_for_types else None
 
     def _reuse(self, module: str, name: str, line: int, hidden: Iterable[str]) -> Spelling | None:
-        """Return a spelling by an import that the module has."""
         for bound, nodes in sorted(self._bound.items(), key=lambda each: each[0] != name):
             for node in nodes:
                 attribute = _imported_as(node, bound, module, name)
@@ -134,7 +134,7 @@ class ModuleNames:
         for node in nodes:
             match node:
                 case ast.Import() | ast.ImportFrom():
-                    bound = [_bound_name(alias) for alias in node.names]
+                    bound = [*map(bound_by_import, node.names)]
                     if all(_imported_as(node, each, module, name) is None for each in bound):
                         return False
                 case ast.Assign(value=ast.Constant(value=None)):
@@ -149,21 +149,21 @@ def _imported_as(node: ast.AST, bound: str, module: str, name: str) -> str | Non
 
     Empty if *bound* itself is; ``None`` if *node* imports something else.
     """
-    if isinstance(node, ast.ImportFrom) and not node.level:
-        for alias in node.names:
-            if (alias.asname or alias.name) != bound:
-                continue
-            if _same(node.module or "", module) and alias.name == name:
-                return ""
-            if f"{node.module}.{alias.name}" == module:
-                return name
-    elif isinstance(node, ast.Import):
-        for alias in node.names:
-            if alias.name == module and alias.asname == bound:
-                return name
-            if alias.name == module and alias.asname is None:
-                inner = module.partition(".")[2]
-                return ".".join(part for part in (inner, name) if part)
+    match node:
+        case ast.ImportFrom(module=origin, names=aliases, level=0):
+            for alias in aliases:
+                if (alias.asname or alias.name) == bound:
+                    if _same(origin or "", module) and alias.name == name:
+                        return ""
+                    if f"{origin}.{alias.name}" == module:
+                        return name
+        case ast.Import(names=aliases):
+            for alias in aliases:
+                if alias.name == module and alias.asname in (bound, None):
+                    inner = "" if alias.asname else module.partition(".")[2]
+                    return f"{inner}.{name}".strip(".")
+        case _:
+            pass
     return None
 
 
@@ -191,14 +191,9 @@ def _bindings_of_scope(scope: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _bound_by(node: ast.AST) -> list[str]:
-    """Return the names that a node itself binds."""
     match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            return [_bound_name(alias) for alias in names]
-        case ast.Assign(targets=[ast.Name(id=name)]):
-            return [name]
+        case ast.stmt():
+            return bound_names(node)
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             return [name]
         case ast.ExceptHandler(name=str(name)):
@@ -207,10 +202,6 @@ def _bound_by(node: ast.AST) -> list[str]:
             return [name]
         case _:
             return []
-
-
-def _bound_name(alias: ast.alias) -> str:
-    return alias.asname or alias.name.partition(".")[0]
 
 
 def names_of_class(node: ast.ClassDef) -> set[str]:

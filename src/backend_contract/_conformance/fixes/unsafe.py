@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import partial
 
-from backend_contract._conformance.fixes.annotations import Annotation, CannotSpellError, optional
-from backend_contract._conformance.fixes.model import Edit, EditKind
+from backend_contract._conformance.fixes.annotations import Annotation, optional
+from backend_contract._conformance.fixes.model import CannotFixError, Edit, EditKind
 from backend_contract._conformance.fixes.plan import (
-    CannotFixError,
     Definition,
     Refuses,
+    carry_out,
     define,
     parameters_of,
 )
 from backend_contract._conformance.fixes.returns import awaits
 from backend_contract._conformance.results import Finding
-from backend_contract._conformance.source.modules import ClassSource, Function
-
-__all__ = ["plan_behaviour"]
+from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.parsing import Function, bound_by_import, decorator_names
 
 _HANDLER = "handle_runtime_context"
-_NAMES = ("model_id", "runtime_context")
+_PARAMETERS = ("model_id", "runtime_context")
 _LOOKS_UP_NAMES = {"dir", "eval", "exec", "locals", "vars"}
 _KEEPS_ASYNC = {"abstractmethod", "final", "override"}
 
@@ -30,99 +30,91 @@ def plan_behaviour(
     finding: Finding, source: ClassSource, refuses: Refuses
 ) -> tuple[list[Edit], list[str]]:
     """Return the edits for a violated finding, and the reasons why others are not possible."""
-    edits: list[Edit] = []
-    reasons: list[str] = []
-    for member in finding.clause.members:
-        if source.find(member) is None:
-            continue
-        for plan in _PLANS.get(finding.clause.id, ()):
-            try:
-                edits += plan(define(source, member, refuses), finding.clause.id, source)
-            except (CannotFixError, CannotSpellError) as reason:
-                reasons.append(str(reason))
-    return edits, list(dict.fromkeys(reasons))
+    clause = finding.clause
+
+    def carry_out_plan(plan: _Plan, member: str) -> list[Edit]:
+        return plan(define(source, member, refuses), clause.id)
+
+    return carry_out(
+        partial(carry_out_plan, plan, member)
+        for member in clause.members
+        if source.find(member) is not None
+        for plan in _PLANS.get(clause.id, ())
+    )
 
 
-def _make_synchronous(definition: Definition, clause: str, _: ClassSource) -> list[Edit]:
+def _make_synchronous(definition: Definition, clause: str) -> list[Edit]:
     function, member = definition.statement, definition.member
     if not isinstance(function, ast.AsyncFunctionDef):
         return []
     if awaits(function):
         raise CannotFixError(f"`{member}` awaits something, or yields")
-    decorators = {ast.unparse(d).rpartition(".")[2] for d in function.decorator_list}
-    if decorators - _KEEPS_ASYNC:
+    if decorator_names(function) - _KEEPS_ASYNC:
         raise CannotFixError(f"`{member}` has a decorator")
     for node in ast.walk(definition.owner.module.tree):
-        match node:
-            case ast.Await(value=ast.Call(func=ast.Attribute(attr=name))) if name == member:
-                raise CannotFixError(f"line {node.lineno} awaits `{member}`")
-            case _:
-                pass
+        if isinstance(node, ast.Await) and f".{member}(" in ast.unparse(node):
+            raise CannotFixError(f"line {node.lineno} awaits `{member}`")
     return [definition.edit(clause, EditKind.SYNCHRONOUS)]
 
 
-def _rename(definition: Definition, clause: str, _: ClassSource) -> list[Edit]:
+def _rename(definition: Definition, clause: str) -> list[Edit]:
     function = definition.statement
     if not isinstance(function, Function):
         return []
-    parameters = [parameter.arg for parameter, _ in parameters_of(function)[:2]]
+    parameters = [parameter for parameter, _ in parameters_of(function)[:2]]
     if len(parameters) < 2:
         return []
+    passed = {
+        keyword.arg
+        for node in ast.walk(definition.owner.module.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(f".{_HANDLER}")
+        for keyword in node.keywords
+    }
     edits: list[Edit] = []
-    for old, new in zip(parameters, _NAMES, strict=True):
+    for parameter, new in zip(parameters, _PARAMETERS, strict=True):
+        old = parameter.arg
         if old != new:
-            _require_renamable(function, old, new)
+            if old in passed:
+                raise CannotFixError(f"a call of `{_HANDLER}` passes `{old}` by name")
+            _require_renamable(function, parameter, new)
             edits.append(definition.edit(clause, EditKind.RENAME, old, Annotation(new)))
     return edits
 
 
-def _require_renamable(function: Function, old: str, new: str) -> None:
-    own = {id(each) for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+def _require_renamable(function: Function, parameter: ast.arg, new: str) -> None:
+    old = parameter.arg
+    scopes = (Function, ast.Lambda, ast.ClassDef, ast.comprehension)
+    inside = {
+        node
+        for scope in ast.walk(function)
+        if isinstance(scope, scopes) and scope is not function
+        for node in ast.walk(scope)
+    }
     for node in ast.walk(function):
-        names = _names(node)
+        names = _names_in_scope(node)
         if new in names:
             raise CannotFixError(f"`{_HANDLER}` uses the name `{new}` already")
-        is_inner_parameter = isinstance(node, ast.arg) and id(node) not in own
-        is_declared = isinstance(node, ast.Global | ast.Nonlocal | ast.ExceptHandler | ast.MatchAs)
-        is_defined = isinstance(node, Function | ast.ClassDef | ast.alias)
-        if old in names and (is_inner_parameter or is_declared or is_defined):
+        # A name that a nested scope assigns is another variable there.
+        is_use = isinstance(node, ast.Name) and not (
+            isinstance(node.ctx, ast.Store) and node in inside
+        )
+        if old in names and not is_use and node is not parameter:
             raise CannotFixError(f"`{_HANDLER}` binds the name `{old}` twice")
         if isinstance(node, ast.Name) and node.id in _LOOKS_UP_NAMES:
             raise CannotFixError(f"`{_HANDLER}` may look up its parameters by name")
-    _require_bound_once(function, old)
 
 
-def _require_bound_once(function: Function, old: str) -> None:
-    """Raise if a nested scope assigns *old*, which then is another variable there."""
-    nested = (Function, ast.Lambda, ast.ClassDef, ast.comprehension)
-    for scope in ast.walk(function):
-        if scope is function or not isinstance(scope, nested):
-            continue
-        for node in ast.walk(scope):
-            if isinstance(node, ast.Name) and node.id == old and isinstance(node.ctx, ast.Store):
-                raise CannotFixError(f"`{_HANDLER}` binds the name `{old}` twice")
-
-
-def _names(node: ast.AST) -> tuple[str, ...]:
+def _names_in_scope(node: ast.AST) -> set[object]:
     """Return the names that a node uses or binds in its scope."""
-    match node:
-        case ast.Name(id=name) | ast.arg(arg=name):
-            return (name,)
-        case ast.Global(names=names) | ast.Nonlocal(names=names):
-            return tuple(names)
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            return (name,)
-        case ast.ClassDef(name=name) | ast.ExceptHandler(name=str(name)):
-            return (name,)
-        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-            return (name,)
-        case ast.alias(name=name, asname=alias):
-            return (alias or name.partition(".")[0],)
-        case _:
-            return ()
+    if isinstance(node, ast.keyword):
+        return set()
+    if isinstance(node, ast.alias):
+        return {bound_by_import(node)}
+    fields = dict(ast.iter_fields(node))
+    return {*map(fields.get, ("id", "arg", "name", "rest")), *fields.get("names", ())}
 
 
-def _give_default(definition: Definition, clause: str, _: ClassSource) -> list[Edit]:
+def _give_default(definition: Definition, clause: str) -> list[Edit]:
     function = definition.statement
     if not isinstance(function, Function) or definition.member != "__init__":
         return []
@@ -155,9 +147,9 @@ def _needs_a_value(function: Function, name: str) -> bool:
                 used |= each == name
             case ast.keyword(arg=None, value=ast.Name(id=each)):
                 used |= each == name
-            case ast.Call(func=function_, args=arguments):
+            case ast.Call(func=callee, args=arguments):
                 # Only a constructor of the base class is known to accept None.
-                is_super = ast.unparse(function_).endswith(".__init__")
+                is_super = ast.unparse(callee).endswith(".__init__")
                 used |= not is_super and any(_mentions(a, name) for a in arguments)
             case ast.Compare(comparators=operands):
                 used |= any(_mentions(operand, name) for operand in operands)
@@ -170,7 +162,7 @@ def _mentions(expression: ast.expr, name: str) -> bool:
     return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(expression))
 
 
-def _call_super(definition: Definition, clause: str, _: ClassSource) -> list[Edit]:
+def _call_super(definition: Definition, clause: str) -> list[Edit]:
     """Call the constructor of ``BackendBase`` if that is the next one, and nothing reaches it."""
     function, owner = definition.statement, definition.owner
     if not isinstance(function, Function) or definition.member != "__init__":
@@ -191,22 +183,15 @@ def _reaches_a_constructor(owner: ClassSource) -> bool:
     )
 
 
-def _write_in_upper_case(definition: Definition, clause: str, _: ClassSource) -> list[Edit]:
-    match definition.statement:
-        case (
-            ast.Assign(value=ast.Constant(value=str(text)))
-            | ast.AnnAssign(value=ast.Constant(value=str(text)))
-        ):
-            if text.strip() == text and text.upper() != text:
-                return [
-                    definition.edit(clause, EditKind.UPPER_CASE, text, Annotation(text.upper()))
-                ]
+def _write_in_upper_case(definition: Definition, clause: str) -> list[Edit]:
+    match getattr(definition.statement, "value", None):
+        case ast.Constant(value=str(text)) if text.strip() == text and text.upper() != text:
+            return [definition.edit(clause, EditKind.UPPER_CASE, text, Annotation(text.upper()))]
         case _:
-            pass
-    return []
+            return []
 
 
-_Plan = Callable[[Definition, str, ClassSource], "list[Edit]"]
+_Plan = Callable[[Definition, str], "list[Edit]"]
 _PLANS: dict[str, tuple[_Plan, ...]] = {
     "BC103": (_write_in_upper_case,),
     "BC201": (_give_default, _call_super),

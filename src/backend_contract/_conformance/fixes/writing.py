@@ -12,8 +12,6 @@ from pathlib import Path
 
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["copy_root", "refuse", "replace_files"]
-
 _NOT_PROJECT = {"site-packages", "dist-packages", "node_modules"}
 
 
@@ -81,15 +79,16 @@ def _write_beside(path: Path, content: bytes) -> Path:
 
 
 def copy_root(root: Path, copy: Path, contents: Mapping[Path, bytes]) -> None:
-    """Make *copy* look like *root*, but with *contents*; nothing else is copied, only linked.
-
-    The paths of *contents* have no links in them.
-    """
+    """Make *copy* look like *root*, but with *contents*; nothing else is copied, only linked."""
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
-    real = root.resolve()
-    below = {path: text for path, text in contents.items() if path.is_relative_to(real)}
-    _link(real, copy, {path.relative_to(real).parts: text for path, text in below.items()})
+    below = {
+        path.relative_to(folder).parts: text
+        for folder in (root, root.resolve())
+        for path, text in contents.items()
+        if path.is_relative_to(folder)
+    }
+    _link(root.resolve(), copy, below)
 
 
 def _link(folder: Path, copy: Path, contents: Mapping[tuple[str, ...], bytes]) -> None:

@@ -7,8 +7,6 @@ from importlib import import_module
 
 from backend_contract._conformance.results import Outcome
 
-__all__ = ["DOCUMENTS", "FORMATS", "Renderer", "load", "render"]
-
 Renderer = Callable[[Outcome, bool], Iterable[str]]
 """Yields the lines of an outcome, in color or not."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backend_contract._conformance.formats.common import LOG_COMMAND, findings_to_report, printable
+from backend_contract._conformance.formats.common import (
+    LOG_COMMAND,
+    closing,
+    findings_to_report,
+    printable,
+)
 from backend_contract._conformance.results import Finding, Outcome, Verdict
-
-__all__ = ["baseline"]
 
 REASON = "TODO: say why this is expected"
 
@@ -16,9 +19,8 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\"}
 _HEADER = "# For pyproject.toml, in place of the expected violations there. Give the reasons."
 
 
-def baseline(outcome: Outcome, color: bool) -> Iterator[str]:
+def baseline(outcome: Outcome, _color: bool) -> Iterator[str]:
     """Yield an entry for each violated or unchecked clause that fails, or that is expected now."""
-    del color
     for _, problem in outcome.errors:
         yield f"# could not check: {printable(problem)}"
     for each in outcome.not_checked:
@@ -39,6 +41,7 @@ def baseline(outcome: Outcome, color: bool) -> Iterator[str]:
                 yield from _entry(target, finding)
     if not seen:
         yield "# Nothing is violated or unchecked."
+    yield from (f"# {printable(line)}" for line in closing(outcome))
 
 
 def _entry(target: str, finding: Finding) -> Iterator[str]:

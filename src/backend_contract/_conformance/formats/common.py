@@ -1,30 +1,24 @@
-"""Helpers that the formats share: a finding on one line, printable text, relative paths."""
+"""Helpers that the formats share: findings on one line, printable text, addresses."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import IO
 
-from backend_contract._conformance.formats.references import reference
-from backend_contract._conformance.results import Finding, Outcome, Verdict, count_verdicts
+from backend_contract._conformance.results import (
+    Finding,
+    NotChecked,
+    Outcome,
+    Verdict,
+    count_verdicts,
+)
+from backend_contract.clauses import Clause
 
-__all__ = [
-    "LOG_COMMAND",
-    "STALE",
-    "caveats",
-    "count",
-    "details",
-    "disagreement",
-    "findings_to_report",
-    "label",
-    "printable",
-    "relative",
-    "severity",
-    "sources",
-    "sum_up",
-    "summarize",
-]
+DOCUMENTATION = ""
+"""The address of the documentation, without a slash at the end; empty until it is published."""
 
 LOG_COMMAND = ("##[", r"\u0023#[")
 """The beginning of a command in a log of GitHub, and how JSON and TOML escape it in a string."""
@@ -55,7 +49,7 @@ def severity(finding: Finding, outcome: Outcome) -> str:
 
 def summarize(finding: Finding) -> str:
     """Return a finding, its reasons, advice and verdicts of disagreeing sources on one line."""
-    parts = [*filter(None, (_statement(finding), finding.advice)), *disagreement(finding)]
+    parts = [*filter(None, (_statement(finding), finding.advice)), *_disagreement(finding)]
     if finding.expected_because:
         parts.append(f"expected violation: {finding.expected_because}")
     return "; ".join(parts)
@@ -75,7 +69,7 @@ def _statement(finding: Finding) -> str:
             return because
 
 
-def disagreement(finding: Finding) -> list[str]:
+def _disagreement(finding: Finding) -> list[str]:
     """Return the verdict of each source, unless all agree."""
     if len({part.verdict for part in finding.parts}) < 2:
         return []
@@ -91,31 +85,25 @@ def details(finding: Finding) -> list[tuple[str, str]]:
             pass
         case Verdict.BLOCKED:
             details = [("by", f"{because}, which has to hold first")]
-        case Verdict.VIOLATED:
+        case verdict:
+            is_violated = verdict is Verdict.VIOLATED
             details = [
-                ("at", _location(finding)),
+                ("at", location(finding)),
                 ("found", finding.found),
-                ("because", because),
-                ("expected", finding.clause.expected),
-                ("fix", finding.advice or finding.clause.fix),
+                ("because" if is_violated else "why", because),
+                ("expected", finding.clause.expected if is_violated else ""),
+                ("fix", finding.advice or (finding.clause.fix if is_violated else "")),
                 ("see", reference(finding.clause)),
             ]
-        case _:
-            details = [
-                ("at", _location(finding)),
-                ("found", finding.found),
-                ("why", because),
-                ("fix", finding.advice),
-                ("see", reference(finding.clause)),
-            ]
-    details += [("says", verdict) for verdict in disagreement(finding)]
+    details += [("says", verdict) for verdict in _disagreement(finding)]
     details.append(("known", finding.expected_because))
     details.append(("stale", STALE if finding.is_stale else ""))
     return [(label, text) for label, text in details if text]
 
 
-def _location(finding: Finding) -> str:
-    return f"{relative(finding.path)}:{finding.line}"
+def location(place: Finding | NotChecked) -> str:
+    """Return the file and the line of *place*."""
+    return f"{relative(place.path)}:{place.line}"
 
 
 def label(finding: Finding) -> str:
@@ -123,67 +111,72 @@ def label(finding: Finding) -> str:
     return "warning" if finding.is_warning else finding.verdict.value
 
 
+def closing(outcome: Outcome) -> Iterator[str]:
+    """Yield all notes, and last what :func:`sum_up` returns."""
+    of_targets = (f"{each.target}: {note}" for each in outcome.reports for note in each.notes)
+    yield from (f"note: {note}" for note in (*outcome.notes, *of_targets))
+    yield from filter(None, [sum_up(outcome)])
+
+
 def sum_up(outcome: Outcome) -> str:
-    """Return the last line of a report: what was found, by what, and what was opened by hand."""
-    parts = [f"{count(outcome.findings)} ({sources(outcome.findings)})"] if outcome.findings else []
-    checked = sum(bool(report.findings) for report in outcome.reports)
-    head = f"{checked} targets: " if checked > 1 else ""
-    return head + "; ".join([*parts, *caveats(outcome)])
+    """Return the last line of a report: what was found, by what, and what was relaxed."""
+    checked = len(outcome.checked)
+    parts = (
+        count(outcome.findings) if checked else "",
+        _unless_zero(len(outcome.not_checked), "class not checked", "classes not checked"),
+        "lenient: unchecked clauses do not fail" if outcome.lenient else "",
+        _listed("excluded", outcome.excluded),
+        _listed("not selected", outcome.not_selected),
+    )
+    return (f"{checked} targets: " if checked > 1 else "") + "; ".join(filter(None, parts))
 
 
 def count(findings: Sequence[Finding]) -> str:
-    """Return the number of findings per verdict, and of those that are special in another way."""
+    """Return how many findings have which verdict or are special, and what decided them."""
     special = (
-        _number(sum(f.is_warning for f in findings), "of them a warning", "of them warnings"),
-        _number(sum(f.is_expected for f in findings), "expected violation"),
-        _number(sum(f.is_stale for f in findings), "stale expected violation"),
+        _unless_zero(sum(f.is_warning for f in findings), "of them a warning", "of them warnings"),
+        _unless_zero(sum(f.is_expected for f in findings), "expected violation"),
+        _unless_zero(sum(f.is_stale for f in findings), "stale expected violation"),
     )
-    return ", ".join([count_verdicts(findings), *filter(None, special)])
+    numbers = ", ".join([count_verdicts(findings), *filter(None, special)])
+    return f"{numbers} ({_sources(findings)})"
 
 
-def sources(findings: Sequence[Finding]) -> str:
+def _sources(findings: Sequence[Finding]) -> str:
     """Return the layers of the findings, each with the checkers that decided it."""
     layers: dict[str, list[str]] = {}
-    parts = (part for finding in findings for part in finding.parts or (finding,))
-    for layer, checked_by in dict.fromkeys((part.layer, part.checked_by) for part in parts):
-        layers.setdefault(layer, []).append(checked_by)
+    for source in dict.fromkeys(each for finding in findings for each in finding.sources):
+        layers.setdefault(source.layer, []).append(source.checked_by)
     return "; ".join(f"layer {layer}, by {', '.join(names)}" for layer, names in layers.items())
 
 
-def caveats(outcome: Outcome) -> list[str]:
-    """Return what a reader has to know before trusting a green result, each on one line.
-
-    Expected violations are counted with the findings.
-    """
-    not_checked = _number(len(outcome.not_checked), "class not checked", "classes not checked")
-    lenient = "lenient: unchecked clauses do not fail" if outcome.lenient else ""
-    return [
-        *filter(None, (not_checked, lenient)),
-        *_listed("excluded", outcome.excluded),
-        *_listed("not selected", outcome.not_selected),
-    ]
+def number(count: int, one: str, many: str = "") -> str:
+    """Return *count* with what it counts."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def _number(number: int, one: str, many: str = "") -> str:
-    """Return *number* with what it counts, or an empty string for 0."""
-    return f"{number} {one if number == 1 else many or one + 's'}" if number else ""
+def _unless_zero(count: int, one: str, many: str = "") -> str:
+    return number(count, one, many) if count else ""
 
 
 _LISTED = 6
 """The number of names that are listed in full."""
 
 
-def _listed(label: str, names: Sequence[str]) -> list[str]:
-    if not names:
-        return []
+def _listed(label: str, names: Sequence[str]) -> str:
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return [f"{label}: {', '.join(names[:_LISTED])}{more}"]
+    return f"{label}: {', '.join(names[:_LISTED])}{more}" if names else ""
 
 
 def relative(path: Path) -> Path:
     """Return *path* relative to the current directory if it is below it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """Return whether *stream* is a terminal that understands escape sequences."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def printable(text: object) -> str:
@@ -194,3 +187,29 @@ def printable(text: object) -> str:
     """
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
     return _COMMAND.sub(lambda found: f"\\x{ord(found[0][0]):02x}{found[0][1:]}", shown)
+
+
+def repository() -> Path:
+    """Return the root of the repository around the current directory, or else that directory."""
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if os.path.exists(directory / ".git"):  # noqa: PTH110 - a file in worktrees; may be forbidden
+            return directory
+    return here
+
+
+def in_repository(path: Path) -> PurePath:
+    """Return *path* relative to the root of the repository if it is below it."""
+    root = repository()
+    absolute = Path.cwd() / path
+    return absolute.relative_to(root) if absolute.is_relative_to(root) else absolute
+
+
+def page_of(clause: Clause) -> str | None:
+    """Return the address of a clause's page, or ``None`` if the documentation has no address."""
+    return f"{DOCUMENTATION}/contract.html#{clause.id.lower()}" if DOCUMENTATION else None
+
+
+def reference(clause: Clause) -> str:
+    """Return the address of a clause's page, or else the command that prints it."""
+    return page_of(clause) or f"backend-contract explain {clause.id}"

@@ -6,24 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backend_contract._conformance.formats.common import (
+    closing,
     findings_to_report,
+    in_repository,
     printable,
+    reference,
     severity,
     summarize,
 )
-from backend_contract._conformance.formats.references import in_repository, reference
 from backend_contract._conformance.results import Outcome
 
-__all__ = ["github"]
 
-_COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
-
-
-def github(outcome: Outcome, color: bool) -> Iterator[str]:
-    """Yield one command per finding that is not ok, per class not checked, and per error."""
-    del color
+def github(outcome: Outcome, _color: bool) -> Iterator[str]:
+    """Yield one command per finding that is not ok, per class not checked, note and error."""
     for finding in findings_to_report(outcome):
-        command = _COMMANDS[severity(finding, outcome)]
+        command = severity(finding, outcome).replace("note", "notice")
         title = f"{finding.clause.id} {finding.verdict.value}"
         message = f"{summarize(finding)}; see {reference(finding.clause)}"
         yield f"::{command} {_place(finding.path, finding.line, title)}::{_escape(message)}"
@@ -31,8 +28,8 @@ def github(outcome: Outcome, color: bool) -> Iterator[str]:
         command = "warning" if outcome.lenient else "error"
         message = f"{each.name}: {each.because}"
         yield f"::{command} {_place(each.path, each.line, 'not checked')}::{_escape(message)}"
-    for note in outcome.notes:
-        yield f"::notice title=backend-contract::{_escape(note)}"
+    for line in closing(outcome):
+        yield f"::notice title=backend-contract::{_escape(line)}"
     for _, text in outcome.errors:
         yield f"::error title=backend-contract could not check::{_escape(text)}"
 

@@ -12,13 +12,13 @@ from backend_contract._conformance.formats.common import (
     count,
     details,
     label,
+    location,
+    page_of,
     printable,
-    relative,
-    sources,
+    reference,
     sum_up,
     summarize,
 )
-from backend_contract._conformance.formats.references import page_of, reference
 from backend_contract._conformance.results import Finding, Outcome, Report, Verdict
 from backend_contract.clauses import CLAUSES, Clause
 from backend_contract.errors import CouldNotCheckError
@@ -30,8 +30,6 @@ except ModuleNotFoundError:
         "--output-format html requires jinja2; install it with: pip install "
         "'backend-contract[check]'"
     ) from None
-
-__all__ = ["html"]
 
 _SYMBOLS = {
     Verdict.OK: "\N{CHECK MARK}",
@@ -82,10 +80,6 @@ class _Cell:
             return f"{self.clause.id} ok: {self.clause.text}"
         return f"{self.clause.id} {self.label}: {summarize(self.finding)}"
 
-    @property
-    def details(self) -> list[tuple[str, str]]:
-        return details(self.finding)
-
 
 @dataclass(frozen=True)
 class _Row:
@@ -94,18 +88,6 @@ class _Row:
     number: int
     report: Report
     clauses: list[Clause]
-
-    @property
-    def target(self) -> str:
-        return self.report.target
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.report.notes
-
-    @property
-    def count(self) -> str:
-        return f"{count(self.report.findings)} ({sources(self.report.findings)})"
 
     @property
     def cells(self) -> list[_Cell | None]:
@@ -118,36 +100,32 @@ class _Row:
         ]
 
 
-def html(outcome: Outcome, color: bool) -> Iterator[str]:
+def html(outcome: Outcome, _color: bool) -> Iterator[str]:
     """Yield the page."""
-    del color
-    reports = [report for report in outcome.reports if report.findings]
     present = {finding.clause.id for finding in outcome.findings}
     clauses = [clause for clause in CLAUSES.values() if clause.id in present]
-    rows = [_Row(number, report, clauses) for number, report in enumerate(reports, start=1)]
+    rows = [_Row(number, report, clauses) for number, report in enumerate(outcome.checked, 1)]
     cells = [cell for row in rows for cell in row.cells if cell]
     page = _template().render(
         status=_status(outcome),
         summary=sum_up(outcome) or "nothing was checked",
         version=version("backend-contract"),
         problems=[problem for _, problem in outcome.errors],
-        not_checked=[
-            (each.name, f"{relative(each.path)}:{each.line}", each.because)
-            for each in outcome.not_checked
-        ],
+        not_checked=[(each.name, location(each), each.because) for each in outcome.not_checked],
         notes=outcome.notes,
         clauses=clauses,
         rows=rows,
-        legend=sorted({cell.label: cell for cell in cells}.values(), key=_order),
+        legend=sorted(
+            {cell.label: cell for cell in cells}.values(),
+            key=lambda cell: [*Verdict].index(cell.finding.verdict),
+        ),
+        count=count,
+        details=details,
         page_of=page_of,
         reference=reference,
     )
     # References instead of characters that are not ASCII: right in every encoding of the terminal.
     yield page.encode("ascii", "xmlcharrefreplace").decode("ascii")
-
-
-def _order(cell: _Cell) -> int:
-    return list(Verdict).index(cell.finding.verdict)
 
 
 @lru_cache(maxsize=1)

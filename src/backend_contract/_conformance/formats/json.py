@@ -8,19 +8,15 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from backend_contract._conformance.formats.common import LOG_COMMAND, relative
-from backend_contract._conformance.formats.references import reference
+from backend_contract._conformance.formats.common import LOG_COMMAND, reference, relative
 from backend_contract._conformance.results import Finding, Outcome
-
-__all__ = ["SCHEMA_VERSION", "json_document"]
 
 SCHEMA_VERSION = 1
 """The version of the schema; a change that breaks readers increases it."""
 
 
-def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
+def json_document(outcome: Outcome, _color: bool) -> Iterator[str]:
     """Yield one complete document, even if a target could not be checked."""
-    del color
     document = {
         "schema_version": SCHEMA_VERSION,
         "version": version("backend-contract"),
@@ -31,17 +27,10 @@ def json_document(outcome: Outcome, color: bool) -> Iterator[str]:
                 "findings": [_document(finding, outcome) for finding in report.findings],
                 "notes": list(report.notes),
             }
-            for report in outcome.reports
-            if report.findings
+            for report in outcome.checked
         ],
         "not_checked": [
-            {
-                "name": each.name,
-                "path": str(relative(each.path)),
-                "line": each.line,
-                "because": each.because,
-            }
-            for each in outcome.not_checked
+            {**asdict(each), "path": str(relative(each.path))} for each in outcome.not_checked
         ],
         "notes": list(outcome.notes),
         "lenient": outcome.lenient,

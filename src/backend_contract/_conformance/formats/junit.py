@@ -7,36 +7,34 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from backend_contract._conformance.formats.common import (
+    closing,
     details,
     label,
+    location,
     printable,
-    relative,
     summarize,
 )
 from backend_contract._conformance.results import Finding, Outcome, Report, Verdict
 
-__all__ = ["junit"]
-
 _PLURALS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 
 
-def junit(outcome: Outcome, color: bool) -> Iterator[str]:
-    """Yield one document: a suite per target, and in it a case per clause."""
-    del color
+def junit(outcome: Outcome, _color: bool) -> Iterator[str]:
+    """Yield one document: a suite per target, with a case per clause."""
     root = ET.Element("testsuites", name="backend-contract")
-    for report in outcome.reports:
-        if report.findings:
-            _add_report(root, report, outcome)
+    for report in outcome.checked:
+        _add_report(root, report, outcome)
     if outcome.not_checked:
         suite = ET.SubElement(root, "testsuite", name="not checked")
         for each in outcome.not_checked:
-            place = f"{relative(each.path)}:{each.line}"
-            case = _add_case(suite, f"{place}: {each.name}")
+            case = _add_case(suite, f"{location(each)}: {each.name}")
             _add_result(case, "skipped" if outcome.lenient else "failure", each.because)
     if outcome.errors:
         suite = ET.SubElement(root, "testsuite", name="could not check")
         for target, problem in outcome.errors:
             _add_result(_add_case(suite, target or "the run"), "error", problem)
+    suite = ET.SubElement(root, "testsuite", name="notes")
+    ET.SubElement(suite, "system-out").text = "\n".join(map(printable, closing(outcome)))
     _count(root)
     ET.indent(root)
     # References instead of characters that are not ASCII: right in every encoding of the terminal.
@@ -52,8 +50,6 @@ def _add_report(root: ET.Element, report: Report, outcome: Outcome) -> None:
         if kind is not None:
             text = "\n".join(f"{name}: {printable(text)}" for name, text in details(finding))
             _add_result(case, kind, summarize(finding), label(finding), text)
-    if report.notes:
-        ET.SubElement(suite, "system-out").text = "\n".join(map(printable, report.notes))
 
 
 def _kind(finding: Finding, outcome: Outcome) -> str | None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from backend_contract._conformance.formats.common import (
     details,
     findings_to_report,
     label,
+    location,
+    page_of,
     printable,
-    relative,
     severity,
     sum_up,
 )
-from backend_contract._conformance.formats.references import page_of
-from backend_contract._conformance.results import Finding, Outcome, Report, Verdict
+from backend_contract._conformance.results import Finding, Outcome, Verdict
 from backend_contract.clauses import CLAUSES, Clause
-
-__all__ = ["markdown"]
 
 _ACTIVE = re.compile(r"""[^\w .,;()/'"%?!=-]|_|^[-=]|^\d+(?=[.)])""", re.ASCII)
 """Characters that may mean something in Markdown; the last ones at the beginning of a line only."""
@@ -37,35 +35,32 @@ _EXPECTED = "\N{LARGE YELLOW CIRCLE}"
 _OTHER = "\N{EN DASH}"
 
 
-def markdown(outcome: Outcome, color: bool) -> Iterator[str]:
+def markdown(outcome: Outcome, _color: bool) -> Iterator[str]:
     """Yield one table of all targets, and below it the details of each finding that is not ok."""
-    del color
     yield "## backend-contract"
     yield ""
     for _, problem in outcome.errors:
         yield f"- **could not check:** {_text(problem)}"
     for each in outcome.not_checked:
-        place = _code(f"{relative(each.path)}:{each.line}")
-        yield f"- **not checked:** {_code(each.name)} at {place}: {_text(each.because)}"
+        place = f"{_code(each.name)} at {_code(location(each))}"
+        yield f"- **not checked:** {place}: {_text(each.because)}"
     for note in outcome.notes:
         yield f"- note: {_text(note)}"
-    reports = [report for report in outcome.reports if report.findings]
-    if reports:
+    if outcome.checked:
         yield ""
-        yield from _table(reports)
-        yield ""
-        yield _text(sum_up(outcome))
-        yield from _limited(_all_details(reports, outcome))
+        yield from _table(outcome)
+    yield ""
+    yield _text(sum_up(outcome))
+    yield from _limited(_all_details(outcome))
 
 
-def _table(reports: Sequence[Report]) -> Iterator[str]:
+def _table(outcome: Outcome) -> Iterator[str]:
     """Yield a row per target, and a column per clause that is not ok for each of them."""
-    findings = [finding for report in reports for finding in report.findings]
-    shown = {f.clause.id for f in findings if f.verdict is not Verdict.OK or f.is_stale}
+    shown = {finding.clause.id for finding in findings_to_report(outcome)}
     columns = [clause for clause in CLAUSES.values() if clause.id in shown]
     yield f"| backend | {''.join(f'{_link(clause)} | ' for clause in columns)}other clauses |"
     yield f"|:--|{':-:|' * len(columns)}:--|"
-    for report in reports:
+    for report in outcome.checked:
         by_clause = {finding.clause.id: finding for finding in report.findings}
         cells = (_symbol(by_clause.get(clause.id)) for clause in columns)
         others = len(by_clause.keys() - shown)
@@ -81,8 +76,8 @@ def _symbol(finding: Finding | None) -> str:
     return f"{symbol} {'stale' if finding.is_stale else label(finding)}"
 
 
-def _all_details(reports: Sequence[Report], outcome: Outcome) -> Iterator[str]:
-    for report in reports:
+def _all_details(outcome: Outcome) -> Iterator[str]:
+    for report in outcome.checked:
         attention = [
             _details(finding)
             for finding in findings_to_report(Outcome(reports=[report]))
@@ -113,7 +108,7 @@ def _limited(parts: Iterator[str]) -> Iterator[str]:
         else:
             yield part.removesuffix("\n")
     if left_out:
-        yield f"\n{left_out} more, for which there is no space; see another format"
+        yield f"\n{left_out} more, left out for lack of space; see another format"
 
 
 def _link(clause: Clause) -> str:

@@ -12,20 +12,17 @@ from urllib.parse import quote_from_bytes
 
 from backend_contract._conformance.formats.common import (
     LOG_COMMAND,
+    closing,
     findings_to_report,
-    severity,
-    summarize,
-)
-from backend_contract._conformance.formats.references import (
     in_repository,
     page_of,
     reference,
     repository,
+    severity,
+    summarize,
 )
 from backend_contract._conformance.results import Finding, Outcome
 from backend_contract.clauses import Clause
-
-__all__ = ["sarif"]
 
 _ROOT = "%SRCROOT%"
 """The name of the directory that locations are relative to."""
@@ -37,9 +34,8 @@ _NOT_CHECKED: dict[str, Any] = {
 """The rule of classes that were not checked."""
 
 
-def sarif(outcome: Outcome, color: bool) -> Iterator[str]:
+def sarif(outcome: Outcome, _color: bool) -> Iterator[str]:
     """Yield one complete log with one run, in which clauses are rules."""
-    del color
     findings = list(findings_to_report(outcome))
     rules = {finding.clause.id: _rule(finding.clause) for finding in findings}
     if outcome.not_checked:
@@ -60,7 +56,7 @@ def sarif(outcome: Outcome, color: bool) -> Iterator[str]:
                 "executionSuccessful": not outcome.errors,
                 "toolExecutionNotifications": [
                     *({"level": "error", "message": {"text": text}} for _, text in outcome.errors),
-                    *({"level": "note", "message": {"text": note}} for note in outcome.notes),
+                    *({"level": "note", "message": {"text": note}} for note in closing(outcome)),
                 ],
             }
         ],

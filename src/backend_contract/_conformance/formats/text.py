@@ -10,33 +10,27 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from backend_contract._conformance.formats.common import (
+    closing,
     count,
     details,
     findings_to_report,
+    is_terminal,
     label,
+    location,
+    page_of,
     printable,
-    relative,
-    sources,
     sum_up,
     summarize,
 )
-from backend_contract._conformance.formats.references import page_of
 from backend_contract._conformance.results import Finding, Outcome, Verdict
 from backend_contract.clauses import Clause
-
-__all__ = ["concise", "full", "wants_color"]
 
 _STYLES = {
     Verdict.OK: "32",
     Verdict.VIOLATED: "1;31",
     Verdict.UNCHECKED: "33",
     Verdict.BLOCKED: "35",
-    Verdict.NOT_APPLICABLE: "2",
-    Verdict.NEEDS_A_SUITE: "2",
-    Verdict.NEEDS_AN_EXTRA: "2",
 }
-_WARNING_STYLE = "33"
-_BOLD = "1"
 
 
 def wants_color(choice: str) -> bool:
@@ -45,7 +39,7 @@ def wants_color(choice: str) -> bool:
     ``auto`` follows https://no-color.org.
     """
     if choice == "auto":
-        return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        return is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
     return choice == "always"
 
 
@@ -53,34 +47,25 @@ def full(outcome: Outcome, color: bool) -> Iterator[str]:
     """Yield one block per target: every clause, with details unless it is ok. Ends with a sum."""
     # Python 3.10 returns 0 for a terminal of unknown width.
     width = (sys.stdout.isatty() and shutil.get_terminal_size((100, 0)).columns) or 100
-    reports = [report for report in outcome.reports if report.findings]
-    for report in reports:
-        yield _styled(printable(report.target), _BOLD, color)
+    for report in outcome.checked:
+        yield _styled(printable(report.target), "1", color)
         for finding in report.findings:
             yield from _block(finding, width, color)
         for note in report.notes:
             yield from _wrapped(f"note: {note}", width)
-        if len(reports) > 1:
-            yield from _wrapped(f"{count(report.findings)} ({sources(report.findings)})", width)
+        if len(outcome.checked) > 1:
+            yield from _wrapped(count(report.findings), width)
             yield ""
-    for note in _notes(outcome):
-        yield from _wrapped(note, width)
-    yield from _last_line(outcome)
-
-
-def _notes(outcome: Outcome) -> Iterator[str]:
-    """Yield the observations about the whole run, and the classes that were not checked."""
-    for each in outcome.not_checked:
-        place = f"{relative(each.path)}:{each.line}"
-        yield printable(f"{place}: {each.name} not checked: {each.because}")
+    for line in _not_checked(outcome):
+        yield from _wrapped(line, width)
     for note in outcome.notes:
-        yield printable(f"note: {note}")
+        yield from _wrapped(f"note: {note}", width)
+    yield from filter(None, [printable(sum_up(outcome))])
 
 
-def _last_line(outcome: Outcome) -> Iterator[str]:
-    text = printable(sum_up(outcome))
-    if text:
-        yield text
+def _not_checked(outcome: Outcome) -> Iterator[str]:
+    for each in outcome.not_checked:
+        yield printable(f"{location(each)}: {each.name} not checked: {each.because}")
 
 
 def _block(finding: Finding, width: int, color: bool) -> Iterator[str]:
@@ -91,7 +76,7 @@ def _block(finding: Finding, width: int, color: bool) -> Iterator[str]:
         head = " " * 18
     yield from _columns(f"{head}  ", finding.clause.text, width, 20)
     for name, text in details(finding):
-        head = " " * 20 + _styled(f"{name:8}", _BOLD, color) + "  "
+        head = " " * 20 + _styled(f"{name:8}", "1", color) + "  "
         yield from _columns(head, text, width, 30)
 
 
@@ -101,17 +86,13 @@ def concise(outcome: Outcome, color: bool) -> Iterator[str]:
         verdict = _styled(label(finding), _style(finding), color)
         message = printable(summarize(finding))
         clause = _linked(finding.clause, color)
-        yield f"{_location(finding)}: {clause} {verdict}: {message}"
-    yield from _notes(outcome)
-    yield from _last_line(outcome)
-
-
-def _location(finding: Finding) -> str:
-    return printable(f"{relative(finding.path)}:{finding.line}")
+        yield f"{printable(location(finding))}: {clause} {verdict}: {message}"
+    yield from _not_checked(outcome)
+    yield from map(printable, closing(outcome))
 
 
 def _style(finding: Finding) -> str:
-    return _WARNING_STYLE if finding.is_warning else _STYLES[finding.verdict]
+    return "33" if finding.is_warning else _STYLES.get(finding.verdict, "2")
 
 
 def _linked(clause: Clause, color: bool) -> str:

@@ -7,7 +7,7 @@ import builtins
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from backend_contract._conformance.source.modules import (
     Module,
@@ -16,8 +16,6 @@ from backend_contract._conformance.source.modules import (
     star_origins,
 )
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = ["Definition", "definition_of", "unquoted"]
 
 # Checkers have types of their own for these modules.
 _STANDARD = sys.stdlib_module_names | {"typing_extensions"}
@@ -34,6 +32,33 @@ class Definition(NamedTuple):
     statement: ast.stmt | None = None
     """The statement that binds the name; ``None`` for the standard library."""
 
+    @property
+    def parts(self) -> list[str]:
+        """The parts of its name in the module."""
+        prefix = f"{self.module.name}." if self.module else ""
+        return self.name.removeprefix(prefix).split(".")
+
+
+class Place(Protocol):
+    """A place in a module, such as a class, which tells what a name means."""
+
+    @property
+    def module(self) -> Module:
+        """The module that the name stands in."""
+        ...
+
+    @property
+    def modules(self) -> ModuleFinder:
+        """The finder of the modules that it imports."""
+        ...
+
+
+class Imports(NamedTuple):
+    """A module as a place."""
+
+    module: Module
+    modules: ModuleFinder
+
 
 def unquoted(expression: ast.expr) -> ast.expr:
     """Return an annotation, parsed if it is a string."""
@@ -45,10 +70,16 @@ def unquoted(expression: ast.expr) -> ast.expr:
     return expression
 
 
-def definition_of(expression: ast.expr, module: Module, modules: ModuleFinder) -> Definition | None:
-    """Return the definition of a dotted name in *module*; ``None`` if it cannot be followed."""
+def definition_of(expression: ast.expr, at: Place) -> Definition | None:
+    """Return the definition of a dotted name in a place; ``None`` if it cannot be followed."""
     parts = dotted_name(unquoted(expression))
-    return _definition_of(tuple(parts), module, modules) if parts else None
+    return _definition_of(tuple(parts), at.module, at.modules) if parts else None
+
+
+def name_of(expression: ast.expr, at: Place) -> str:
+    """Return the full name of a dotted name, or an empty string if it cannot be followed."""
+    found = definition_of(expression, at)
+    return found.name if found is not None else ""
 
 
 @lru_cache(maxsize=2**14)
@@ -106,13 +137,8 @@ def _follow_unbound(parts: list[str], module: Module, search: _Search) -> Defini
     return None
 
 
-def _is_standard(name: str) -> bool:
-    return name.partition(".")[0] in _STANDARD
-
-
 def _import(parts: list[str], search: _Search) -> Definition | None:
-    """Follow a name through the modules that its first parts name."""
-    if _is_standard(parts[0]):
+    if parts[0] in _STANDARD:
         return Definition(".".join(parts))
     for length in range(1, len(parts)):
         try:

@@ -11,8 +11,6 @@ from typing import NamedTuple
 from backend_contract._conformance import interruption
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["ANSWER_TIMEOUT", "Environment", "environment_of", "this_environment"]
-
 ANSWER_TIMEOUT = 60
 """Seconds that an interpreter has to report its version and path."""
 
@@ -76,6 +74,7 @@ def environment_of(python: str) -> Environment:
     # Do not resolve links: the path of the link tells which virtual environment is meant.
     executable = os.path.abspath(python)
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    environment["PYTHONIOENCODING"] = "utf-8:surrogateescape"  # as the answer is read
     try:
         answer = _ask([executable, "-c", _QUESTION], environment).split("\n")
         version = int(answer[0]), int(answer[1])

@@ -5,35 +5,64 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
+from backend_contract._conformance.source.evaluation.assignments import to_class
 from backend_contract._conformance.source.modules import (
-    Assignment,
     ClassSource,
-    Function,
     Member,
     Module,
     qualified_name,
 )
-from backend_contract._conformance.source.parsing import unparse, walk
-from backend_contract._conformance.source.signatures import takes_any_type
+from backend_contract._conformance.source.parsing import (
+    Function,
+    callee_of,
+    generic_of,
+    last_part,
+    positional_of,
+    unparse,
+    walk,
+)
+from backend_contract._conformance.source.signatures import alternatives, takes_any_type
 
-__all__ = [
-    "accepts_everything",
-    "annotation",
-    "base_names",
-    "constant",
-    "contains_any",
-    "describe",
-    "imports_of_annotation",
-    "is_abstract",
-    "is_guarded_and_ours",
-    "is_protocol",
-    "lacks_value",
-    "location_of",
-    "may_be_hidden",
-    "missing_annotation",
-    "replaces_property",
-]
+
+class ExpectedAnnotation(NamedTuple):
+    """An annotation that conforms, for one part of one member."""
+
+    text: str
+    """The annotation as code."""
+    module: str = ""
+    """The module to import its first name from; empty for a builtin."""
+    name: str = ""
+    """The name to import: a module itself if *module* is empty."""
+
+
+_CONFIG = ExpectedAnnotation("aconfig.Config", name="aconfig")
+_NONE = ExpectedAnnotation("None")
+_STR = ExpectedAnnotation("str")
+_CONTEXT = "RuntimeServerContextType"
+
+EXPECTED_ANNOTATIONS = {
+    ("backend_type", ""): _STR,
+    ("is_started", ""): ExpectedAnnotation("bool"),
+    ("is_started", "result"): ExpectedAnnotation("bool"),
+    ("backend_type", "result"): _STR,
+    ("__init__", "parameter 1"): ExpectedAnnotation("aconfig.Config | None", name="aconfig"),
+    ("__init__", "result"): _NONE,
+    ("register_config", "parameter 1"): _CONFIG,
+    ("register_config", "result"): _NONE,
+    ("start", "result"): _NONE,
+    ("stop", "result"): _NONE,
+    ("start_lock", "result"): ExpectedAnnotation(
+        "AbstractContextManager[object]", "contextlib", "AbstractContextManager"
+    ),
+    ("handle_runtime_context", "parameter 1"): _STR,
+    ("handle_runtime_context", "parameter 2"): ExpectedAnnotation(
+        _CONTEXT, "backend_contract", _CONTEXT
+    ),
+    ("handle_runtime_context", "result"): _NONE,
+}
+"""By member and part: ``result``, ``parameter N`` (from 1, without ``self``), or empty."""
 
 # Class decorators known not to add a member of a backend.
 _INERT = {"conforms", "dataclass", "final", "override", "runtime_checkable", "total_ordering"}
@@ -60,7 +89,6 @@ def describe(source: ClassSource, member: str) -> str:
 
 
 def _header(statement: Member) -> str:
-    """Return an assignment, or a function without its body, on one line."""
     if not isinstance(statement, Function):
         return unparse(statement)
     decorators = "".join(f"@{unparse(decorator)} " for decorator in statement.decorator_list)
@@ -95,7 +123,7 @@ def _parameter(source: ClassSource, member: str, part: str) -> ast.arg | None:
     function, number = found[1], int(part.removeprefix("parameter "))
     if any(unparse(decorator) == "staticmethod" for decorator in function.decorator_list):
         number -= 1
-    positional = [*function.args.posonlyargs, *function.args.args]
+    positional = positional_of(function.args)
     return positional[number] if number < len(positional) else function.args.vararg
 
 
@@ -107,7 +135,9 @@ def contains_any(source: ClassSource, member: str, part: str) -> bool:
     if found is None or annotated is None:
         return False
     module = found[0].module
-    return any(_is_any(each, module) or _is_any_class(each, module) for each in _union(annotated))
+    return any(
+        _is_any(each, module) or _is_any_class(each, module) for each in alternatives(annotated)
+    )
 
 
 _HASHABLE = {"collections.abc.Hashable", "typing.Hashable"}
@@ -120,23 +150,11 @@ def accepts_everything(source: ClassSource, member: str, part: str) -> bool:
     if found is None or annotated is None or not isinstance(found[1], Function):
         return False
     return any(
-        unparse(each).strip("'") == "object"
+        unparse(each) == "object"
         or qualified_name(each, found[0].module) in _HASHABLE
         or takes_any_type(each, found[0], found[1])
-        for each in _union(annotated)
+        for each in alternatives(annotated)
     )
-
-
-def _union(annotated: ast.expr) -> list[ast.expr]:
-    """Return the alternatives of a union, or the annotation itself."""
-    match annotated:
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _union(left) + _union(right)
-        case ast.Subscript(value=ast.Name(id="Union" | "Optional"), slice=inner):
-            parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            return [each for part in parts for each in _union(part)]
-        case _:
-            return [annotated]
 
 
 def _is_any(annotated: ast.expr, module: Module) -> bool:
@@ -187,17 +205,8 @@ def is_protocol(source: ClassSource) -> bool:
 
 def base_names(source: ClassSource) -> set[str]:
     """Return the last part of the name of each base, as it is written."""
-    bases = [base.value if isinstance(base, ast.Subscript) else base for base in source.node.bases]
-    return {unparse(base).rpartition(".")[2] for base in bases}
-
-
-def constant(source: ClassSource, member: str) -> ast.Constant | None:
-    """Return the literal that a class body assigns to *member*, or ``None``."""
-    found = source.find(member)
-    if found is not None and member in found[0].in_body and isinstance(found[1], Assignment):
-        value = found[1].value
-        return value if isinstance(value, ast.Constant) else None
-    return None
+    bases = [generic_of(base) for base in source.node.bases]
+    return {last_part(base) for base in bases}
 
 
 def is_our_own(source: ClassSource, member: str) -> bool:
@@ -205,7 +214,7 @@ def is_our_own(source: ClassSource, member: str) -> bool:
     found = source.find(member)
     if found is None or is_abstract(found[1]):
         return False
-    return found[0] is not source and found[0].module.name.startswith("backend_contract.")
+    return found[0] is not source and found[0].module.is_ours
 
 
 def _comes_first(source: ClassSource, member: str, cls: ClassSource) -> bool:
@@ -214,7 +223,7 @@ def _comes_first(source: ClassSource, member: str, cls: ClassSource) -> bool:
     No further base may inherit from the class that defines it: it would come first then.
     """
     if member in cls.in_body:
-        return cls is source or cls.module.name.startswith("backend_contract.")
+        return cls is source or cls.module.is_ours
     found = source.find(member)
     if found is None or not cls.bases:
         return False
@@ -230,18 +239,6 @@ def _comes_first(source: ClassSource, member: str, cls: ClassSource) -> bool:
 def is_guarded_and_ours(source: ClassSource, member: str) -> bool:
     """Return whether a ``try`` imports the base that gives *member*, which is one of ours."""
     return source.has_guarded_base and not source.has_unknown_base and is_our_own(source, member)
-
-
-def replaces_property(source: ClassSource, member: str) -> ast.expr | None:
-    """Return the value that a class body gives *member*, if an inherited property declares it.
-
-    Some checkers read the property on the class.
-    """
-    found = source.find(member)
-    if found is None or member not in found[0].in_body or isinstance(found[1], Function):
-        return None
-    is_property = any(isinstance(cls.in_body.get(member), Function) for cls in source.known_lineage)
-    return found[1].value if is_property else None
 
 
 def may_be_hidden(source: ClassSource, member: str) -> bool:
@@ -286,21 +283,21 @@ def is_abstract(statement: ast.stmt) -> bool:
 
 
 def _decorators(source: ClassSource) -> set[str]:
-    """Return the last part of the name of each decorator of the class."""
-    calls = [d.func if isinstance(d, ast.Call) else d for d in source.node.decorator_list]
-    return {unparse(call).rpartition(".")[2] for call in calls}
+    calls = [callee_of(d) for d in source.node.decorator_list]
+    return {last_part(call) for call in calls}
 
 
 @lru_cache(maxsize=2**14)
 def _may_be_set_elsewhere(source: ClassSource, member: str) -> bool:
     keywords = source.node.keywords
     return bool(
-        any(each.arg != "metaclass" or not _is_abc_meta(each.value) for each in keywords)
+        any(each.arg != "metaclass" or not _is_followed(each.value, source) for each in keywords)
+        or (keywords and to_class(source, member))
+        or f"{source.node.name}.{member}" in source.module.set_from_outside
         or _decorators(source) - _INERT
         or "__init_subclass__" in source.in_body
-        or f"{source.node.name}.{member}" in source.module.set_from_outside
     )
 
 
-def _is_abc_meta(metaclass: ast.expr) -> bool:
-    return unparse(metaclass).rpartition(".")[2] == "ABCMeta"
+def _is_followed(metaclass: ast.expr, source: ClassSource) -> bool:
+    return last_part(metaclass) == "ABCMeta" or source.class_named(metaclass) is not None

@@ -11,46 +11,33 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TypeAlias
 
-from backend_contract._conformance.source.environment import Environment
-from backend_contract._conformance.source.evaluation.conditions import (
+from backend_contract._conformance.source.conditions import (
     decides,
     decides_as_checkers,
 )
-from backend_contract._conformance.source.evaluation.scopes import (
-    Binding,
-    Function,
-    Scope,
-    read_scope,
-)
+from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.parsing import (
+    Function,
     InvalidSyntaxError,
     SourceError,
     all_statements,
     blocks,
+    bound_by_import,
+    generic_of,
+    is_file,
     parse,
     unparse,
     walk,
 )
 from backend_contract._conformance.source.roots import Roots
+from backend_contract._conformance.source.scopes import Binding, Scope, read_scope
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = [
-    "Assignment",
-    "ClassSource",
-    "Function",
-    "Member",
-    "Module",
-    "ModuleFinder",
-    "ancestors_first",
-    "imported_modules",
-    "iter_statements",
-    "origin_of_name",
-    "qualified_name",
-    "star_origins",
-]
 
 # Their classes define no member of a backend.
 _TYPE_MODULES = ("abc", "typing", "typing_extensions")
+
+CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__")
+"""The methods that make an instance, or complete a new one."""
 
 # Cycles of aliases that grow longer, as in `x = x.y`, end here.
 _MAX_PARTS = 100
@@ -73,7 +60,7 @@ class Module:
 
     def scope(self, version: tuple[int, int], *, type_checking: bool = False) -> Scope:
         """Return what the module binds under Python *version*, or what type checkers see."""
-        key = version, type_checking
+        key = version, type_checking and _has_conditions(self.statements)
         if key not in self._scopes:
             decide = decides(version, type_checking=type_checking)
             try:
@@ -99,7 +86,7 @@ class Module:
         imports = (
             s for each in tries for s in each.body if isinstance(s, ast.Import | ast.ImportFrom)
         )
-        return {name: statement for statement in imports for name in _bound_names(statement)}
+        return {name: statement for statement in imports for name in bound_names(statement)}
 
     @cached_property
     def namesakes(self) -> dict[ast.ClassDef, list[ast.ClassDef]]:
@@ -139,6 +126,12 @@ class Module:
         return {unparse(target) for target in targets if isinstance(target, ast.Attribute)}
 
     @cached_property
+    def rebound(self) -> set[str]:
+        """The names of the module that functions may bind again."""
+        nodes = (node for node in walk(self.tree) if isinstance(node, ast.Global))
+        return {name for node in nodes for name in node.names}
+
+    @cached_property
     def attributes(self) -> dict[str, list[ast.Attribute]]:
         """The attributes that the module reads or assigns, by their names."""
         found: dict[str, list[ast.Attribute]] = {}
@@ -151,12 +144,17 @@ class Module:
     def stub(self) -> Path | None:
         """The stub file beside the module, if there is one."""
         path = self.path.with_suffix(".pyi")
-        return path if path.is_file() else None
+        return path if is_file(path) else None
 
     @cached_property
     def root(self) -> Path:
         """The directory that its name is counted from."""
         return self.path.parents[self.name.count(".") + (self.path.stem == "__init__")]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it belongs to this package."""
+        return self.name.startswith("backend_contract.")
 
     @property
     def package(self) -> str:
@@ -179,6 +177,8 @@ class ClassSource:
         """The finder of the modules that its module imports."""
         self._lineage: list[ClassSource | None] | None = None
         self._found: dict[str, tuple[ClassSource, Member] | None] = {}
+        self.identity = module.path, node.lineno
+        """A key that the class has under every name: its file and line."""
 
     @cached_property
     def statements(self) -> Sequence[ast.stmt]:
@@ -188,20 +188,17 @@ class ClassSource:
     @cached_property
     def written_bases(self) -> list[ast.expr]:
         """The bases that may define a member, as they are written, without type arguments."""
-        bases = (
-            each.value if isinstance(each, ast.Subscript) else each for each in self.node.bases
-        )
+        bases = map(generic_of, self.node.bases)
         return [base for base in bases if not _defines_no_member(base, self.module)]
 
     @cached_property
     def bases(self) -> Sequence[ClassSource | None]:
         """The classes of :attr:`written_bases`; ``None`` for one whose source was not found."""
-        return [self.modules.class_named(self.module, base) for base in self.written_bases]
+        return [*map(self.class_named, self.written_bases)]
 
-    @cached_property
-    def decorators(self) -> list[str]:
-        """The dotted names of the decorators, where they are defined, if that was found."""
-        return [self.modules.definition(self.module, each) for each in self.node.decorator_list]
+    def class_named(self, expression: ast.expr) -> ClassSource | None:
+        """Return the class that an expression in its module names; ``None`` if not found."""
+        return self.modules.class_at(self.module, unparse(expression).split("."))
 
     @cached_property
     def scope(self) -> Scope:
@@ -211,6 +208,8 @@ class ClassSource:
     @cached_property
     def scope_for_checkers(self) -> Scope:
         """The same by the conditions that all type checkers decide: ``TYPE_CHECKING`` is true."""
+        if not _has_conditions(self.statements):
+            return self.scope
         return read_scope(self.node.body, decides_as_checkers(self.modules.version))
 
     @cached_property
@@ -245,14 +244,14 @@ class ClassSource:
     @cached_property
     def unreachable(self) -> set[str]:
         """The names that only branches of the class body bind that never run."""
-        names = {name for each in self.statements for name in _bound_names(each)}
+        names = {name for each in self.statements for name in bound_names(each)}
         return names - self.scope.reached.keys() - self.in_body.keys()
 
     @cached_property
-    def with_setter(self) -> set[str]:
-        """The names of the properties of this class that have a setter."""
+    def with_setter(self) -> dict[str, Function]:
+        """The setters of the properties of this class, by their names."""
         return {
-            statement.name
+            statement.name: statement
             for statement in self.statements
             if isinstance(statement, Function)
             if f"{statement.name}.setter" in map(unparse, statement.decorator_list)
@@ -361,7 +360,7 @@ class ModuleFinder:
         self._modules: dict[str, Module | None] = {}
         self._ours: dict[str, Module | None] = {}
         self._classes: dict[_Step, ClassSource | CouldNotCheckError] = {}
-        self._sources: dict[tuple[Path, int, int], ClassSource] = {}
+        self._sources: dict[ast.ClassDef, ClassSource] = {}
         self._star_imports: dict[tuple[Path, str], Module | None] = {}
         self._below: dict[Path, ModuleFinder] = {}
 
@@ -494,8 +493,10 @@ class ModuleFinder:
                 return _nested_class(module, self._defined(module, node), rest)
             case ast.ImportFrom() | ast.Import() as statement:
                 return self.imported(module, statement, name)
-            case ast.Assign(value=ast.Name() | ast.Attribute() as value):
-                return module, (*unparse(value).split("."), *rest)
+            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value) if isinstance(
+                alias := generic_of(value), ast.Name | ast.Attribute
+            ):
+                return module, (*unparse(alias).split("."), *rest)
             case None:
                 return self._star_imported(module, name), name
             case statement:
@@ -524,17 +525,14 @@ class ModuleFinder:
         """
         first, *rest = name
         origin, *imported = origin_of_name(module, statement, first)
-        return self._module_of(origin, (*imported, *rest))
-
-    def _module_of(self, origin: str, name: tuple[str, ...]) -> tuple[Module, tuple[str, ...]]:
-        """Return the module of *name*, whose first parts may be modules below *origin*."""
+        name = (*imported, *rest)
         while name:
-            module = self._imported_module(origin)
-            if module is not None and (len(name) == 1 or name[0] in module.bindings):
-                return module, name
+            found = self._imported_module(origin)
+            if found is not None and (len(name) == 1 or name[0] in found.bindings):
+                return found, name
             if len(name) == 1:
                 break
-            origin, name = f"{origin}.{name[0]}", name[1:]
+            origin, name = f"{origin}.{name[0]}", name[1:]  # modules below the origin
         raise CouldNotCheckError(f"no source of a class {'.'.join((origin, *name))!r}")
 
     def _star_imported(self, module: Module, name: tuple[str, ...]) -> Module:
@@ -582,40 +580,15 @@ class ModuleFinder:
 
     def class_of(self, module: Module, node: ast.ClassDef) -> ClassSource:
         """Return the class of a class statement of *module*, wherever it stands."""
-        key = (module.path, node.lineno, node.col_offset)
-        if key not in self._sources:
-            self._sources[key] = ClassSource(module, node, self)
-        return self._sources[key]
+        if node not in self._sources:
+            self._sources[node] = ClassSource(module, node, self)
+        return self._sources[node]
 
-    def class_named(self, module: Module, expression: ast.expr) -> ClassSource | None:
-        """Return the class that an expression in *module* names; ``None`` if it is not found."""
-        try:
-            return self.find_class(module, unparse(expression).split("."))
-        except CouldNotCheckError:
-            return None
-
-    def definition(self, module: Module, expression: ast.expr) -> str:
-        """Return the dotted name of what an expression in *module* names, where it is defined.
-
-        If its source is not found, that is the name it is imported as.
-        """
-        name = tuple(unparse(expression).split("."))
-        steps: set[_Step] = set()
-        try:
-            while (module.path, name) not in steps and len(name) < _MAX_PARTS:
-                steps.add((module.path, name))
-                statement = module.bindings.get(name[0])
-                if statement is not None and not isinstance(
-                    statement, ast.Assign | ast.ImportFrom | ast.Import
-                ):
-                    break
-                following = self._step(module, name)
-                if isinstance(following, ast.ClassDef):
-                    break
-                module, name = following
-        except CouldNotCheckError:
-            return qualified_name(expression, module) or ""
-        return ".".join((module.name, *name))
+    def class_at(self, module: Module, name: Sequence[str]) -> ClassSource | None:
+        """Return what :meth:`find_class` does; ``None`` if it raises."""
+        with suppress(CouldNotCheckError):
+            return self.find_class(module, name)
+        return None
 
 
 def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> ast.ClassDef:
@@ -641,6 +614,10 @@ def iter_statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
             waiting += blocks(node)[::-1]
 
 
+def _has_conditions(statements: Iterable[ast.stmt]) -> bool:
+    return any(isinstance(each, ast.If | ast.While) for each in statements)
+
+
 def _assigned(statement: Assignment) -> list[ast.expr]:
     return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
 
@@ -659,21 +636,15 @@ def _variables_set(statement: Assignment) -> list[str]:
     return [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
-def _bound_by_import(alias: ast.alias) -> str:
-    return alias.asname or alias.name.partition(".")[0]
-
-
-def _bound_names(statement: ast.stmt) -> list[str]:
+def bound_names(statement: ast.stmt) -> list[str]:
     """Return the names that a statement binds in its scope."""
     match statement:
         case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
             return [name]
         case ast.Assign() | ast.AnnAssign():
             return _variables_set(statement)
-        case ast.ImportFrom(names=names):
-            return [alias.asname or alias.name for alias in names]
-        case ast.Import(names=names):
-            return [_bound_by_import(alias) for alias in names]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [*map(bound_by_import, names)]
         case _:
             return []
 
@@ -684,7 +655,7 @@ def _bindings(statements: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
     others: dict[str, ast.stmt] = {}
     for statement in statements:
         is_preferred = isinstance(statement, ast.ClassDef | ast.ImportFrom | ast.Import)
-        for name in _bound_names(statement):
+        for name in bound_names(statement):
             (preferred if is_preferred else others)[name] = statement
     return others | preferred
 
@@ -707,10 +678,9 @@ def origin_of_name(
     module: Module, statement: ast.ImportFrom | ast.Import, name: str
 ) -> tuple[str, ...]:
     """Return the module that an import binds *name* to, and the name in that module, if any."""
+    alias = next(each for each in statement.names if bound_by_import(each) == name)
     if isinstance(statement, ast.ImportFrom):
-        alias = next(each for each in statement.names if (each.asname or each.name) == name)
         return _origin(module, statement), alias.name
-    alias = next(each for each in statement.names if _bound_by_import(each) == name)
     return (alias.name if alias.asname else name,)
 
 
@@ -726,18 +696,20 @@ def imported_modules(module: Module) -> set[str]:
     return names
 
 
-def qualified_name(expression: ast.expr, module: Module) -> str | None:
-    """Return the dotted name that an expression was imported as, or ``None`` if it was not."""
+def qualified_name(expression: ast.expr, module: Module) -> str:
+    """Return the dotted name that an expression was imported as, whether or not it is installed.
+
+    Empty if it was not imported.
+    """
     first, *rest = unparse(expression).split(".")
     statement = module.bindings.get(first)
     if not isinstance(statement, ast.ImportFrom | ast.Import):
-        return None
+        return ""
     return ".".join([*origin_of_name(module, statement, first), *rest])
 
 
 def _defines_no_member(base: ast.expr, module: Module) -> bool:
     """Return whether a base, such as ``ABC`` or ``object``, has no member of a backend."""
-    name = qualified_name(base, module)
-    if name is None:
-        return unparse(base) == "object" and "object" not in module.bindings
-    return name.partition(".")[0] in _TYPE_MODULES
+    if unparse(base) == "object" and "object" not in module.bindings:
+        return True
+    return qualified_name(base, module).partition(".")[0] in _TYPE_MODULES

@@ -6,27 +6,16 @@ import ast
 import errno
 import os
 import stat
+import sys
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = [
-    "MAX_SETTINGS",
-    "InvalidSyntaxError",
-    "SourceError",
-    "all_statements",
-    "blocks",
-    "children",
-    "inner_nodes",
-    "parse",
-    "read_file",
-    "unparse",
-    "walk",
-]
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 MAX_BYTES = 16 * 2**20
 """A longer source file is not read."""
@@ -35,7 +24,10 @@ MAX_SETTINGS = 10_000_000
 """A longer file of settings is not read."""
 
 MAX_DEPTH = 100
-"""Expressions that are nested deeper are cut off: functions that read them are recursive."""
+"""Deeper expressions are cut off: functions that read them are recursive."""
+
+exists, is_directory, is_file = os.path.exists, os.path.isdir, os.path.isfile
+"""As the methods of a path, which raise for some names and in some directories."""
 
 _PACKAGE = b"backend_contract"
 
@@ -48,7 +40,7 @@ class SourceError(CouldNotCheckError):
     def __init__(self, message: str, *, may_concern_us: bool) -> None:
         super().__init__(message)
         self.may_concern_us = may_concern_us
-        """Whether the file mentions this package, or may do so."""
+        """Whether the file may mention this package."""
 
 
 class InvalidSyntaxError(SourceError):
@@ -56,14 +48,14 @@ class InvalidSyntaxError(SourceError):
 
     def __init__(self, path: Path, error: SyntaxError, content: bytes) -> None:
         place = f"{path}:{error.lineno}" if error.lineno else path
-        super().__init__(f"{place}: {error.msg}", may_concern_us=_mentions(content))
+        super().__init__(f"{place}: {error.msg}", may_concern_us=_PACKAGE in content)
         self.content = content
 
 
 def read_file(path: Path, name: str | None = None, limit: int = MAX_BYTES) -> bytes:
     """Return the content of a regular file of up to *limit* bytes; errors call it *name*.
 
-    Never waits: a FIFO, a device or another special file is not opened. Raises
+    Never waits: opens no FIFO, device or other special file. Raises
     :class:`SourceError` if the file cannot be read or is too long.
     """
     name = name or str(path)
@@ -81,13 +73,27 @@ def read_file(path: Path, name: str | None = None, limit: int = MAX_BYTES) -> by
     except ValueError:  # a null byte in the path
         raise SourceError(f"{name}: not a file name", may_concern_us=False) from None
     if len(content) > limit:
-        raise SourceError(f"{name}: longer than {limit:,} bytes", may_concern_us=_mentions(content))
+        raise SourceError(
+            f"{name}: longer than {limit:,} bytes", may_concern_us=_PACKAGE in content
+        )
     return content
 
 
 def _require_regular(name: str, mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise SourceError(f"{name}: not a regular file", may_concern_us=False)
+
+
+def read_toml(path: Path, limit: int = MAX_BYTES) -> dict[str, Any]:
+    """Return the document in a TOML file. Raises :class:`CouldNotCheckError` if it has none."""
+    if sys.version_info < (3, 11):
+        import tomli as tomllib
+    else:
+        import tomllib
+    try:
+        return tomllib.loads(read_file(path, limit=limit).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CouldNotCheckError(f"{path}: cannot be read: {error}") from None
 
 
 def parse(path: Path) -> ast.Module:
@@ -100,27 +106,23 @@ def parse(path: Path) -> ast.Module:
     except SyntaxError as error:
         raise InvalidSyntaxError(path, error, content) from None
     except (ValueError, RecursionError, MemoryError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError | MemoryError) else error
+        reason = error if isinstance(error, ValueError) else "nested too deeply"
         raise SourceError(
-            f"{path}: cannot be parsed: {reason}", may_concern_us=_mentions(content)
+            f"{path}: cannot be parsed: {reason}", may_concern_us=_PACKAGE in content
         ) from None
     _cut_off_deep_expressions(tree)
     return tree
-
-
-def _mentions(content: bytes) -> bool:
-    return _PACKAGE in content
 
 
 def children(node: ast.AST) -> list[ast.AST]:
     """Return what :func:`ast.iter_child_nodes` yields, without contexts such as ``Load``."""
     found: list[ast.AST] = []
     for name in _INNER[type(node)]:
-        value: object = getattr(node, name, None)
-        if isinstance(value, _Node):
+        value: Any = getattr(node, name, None)
+        if value.__class__ is list:
+            found += filter(None, value)
+        elif isinstance(value, _Node):
             found.append(value)
-        elif value and isinstance(value, list):
-            found += [e for e in cast("list[object]", value) if isinstance(e, _Node)]
     return found
 
 
@@ -159,11 +161,11 @@ _BLOCKS = {
     for kind in _KINDS
     if issubclass(kind, ast.AST)
 }
-_NOT_READ = {"arg", "asname", "attr", "ctx", "id", "level", "module", "type_comment"}
+_NOT_READ = {"arg", "asname", "attr", "ctx", "id", "kwd_attrs", "level", "module", "type_comment"}
 """Fields that never hold a node, or that of a context."""
 _INNER = {
     kind: tuple(name for name in kind._fields if name not in _NOT_READ) for kind in _BLOCKS
-} | {ast.Constant: ()}
+} | {ast.Constant: (), ast.Global: (), ast.Nonlocal: ()}
 _LEAVES = {kind for kind in _INNER if not kind._fields} | {ast.Constant, ast.Name}
 
 
@@ -179,9 +181,81 @@ def walk(node: ast.AST) -> Sequence[ast.AST]:
     return found
 
 
+@lru_cache(maxsize=2**14)
+def nodes_of(function: Function) -> Sequence[ast.AST]:
+    """Return the nodes of a function's body, without those of functions and classes inside."""
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = [*reversed(function.body)]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        if not isinstance(node, Function | ast.Lambda | ast.ClassDef):
+            waiting += children(node)[::-1]
+    return found
+
+
+def is_generator(function: Function) -> bool:
+    """Return whether calling *function* makes a generator."""
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes_of(function))
+
+
+def returns_of(function: Function) -> list[ast.Return]:
+    """Return the statements that end a call of the function."""
+    return [node for node in nodes_of(function) if isinstance(node, ast.Return)]
+
+
+def callee_of(decorator: ast.expr) -> ast.expr:
+    """Return an expression without the call that it may be, such as ``@decorator(...)``."""
+    return decorator.func if isinstance(decorator, ast.Call) else decorator
+
+
+def last_part(expression: ast.AST) -> str:
+    """Return the last part of a dotted name, such as ``Any`` of ``typing.Any``."""
+    return unparse(expression).rpartition(".")[2]
+
+
+def decorator_names(function: Function) -> set[str]:
+    """Return the last part of the name of each decorator of a function."""
+    return {last_part(each) for each in function.decorator_list}
+
+
+def bound_by_import(alias: ast.alias) -> str:
+    """Return the name that a part of an import binds."""
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def generic_of(expression: ast.expr) -> ast.expr:
+    """Return an expression without its type arguments, such as ``list`` of ``list[int]``."""
+    return expression.value if isinstance(expression, ast.Subscript) else expression
+
+
+def positional_of(arguments: ast.arguments) -> list[ast.arg]:
+    """Return the parameters that take positional arguments, without ``*args``."""
+    return [*arguments.posonlyargs, *arguments.args]
+
+
+def is_none(expression: ast.AST | None) -> bool:
+    """Return whether an expression is the literal ``None``."""
+    return isinstance(expression, ast.Constant) and expression.value is None
+
+
+def is_super(node: ast.AST) -> bool:
+    """Return whether a node is a call of ``super``."""
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "super"
+
+
+def is_stub(function: Function) -> bool:
+    """Return whether the body of a function is only ``...``, and maybe a docstring."""
+    expressions = [each.value for each in function.body if isinstance(each, ast.Expr)]
+    constants = [each.value for each in expressions if isinstance(each, ast.Constant)]
+    return len(constants) == len(function.body) and ... in constants
+
+
 @lru_cache(maxsize=2**16)
 def unparse(expression: ast.AST) -> str:
-    """Return what :func:`ast.unparse` does, faster for a dotted name."""
+    """Return what :func:`ast.unparse` does, faster for a dotted name or ``None``."""
+    if is_none(expression):
+        return "None"
     parts: list[str] = []
     node = expression
     while isinstance(node, ast.Attribute):
@@ -193,36 +267,25 @@ def unparse(expression: ast.AST) -> str:
 
 
 def _cut_off_deep_expressions(tree: ast.Module) -> None:
-    """Replace what is below :data:`MAX_DEPTH` levels of an expression by a name of no meaning."""
+    """Replace what is below :data:`MAX_DEPTH` levels of an expression by a name."""
     waiting: list[tuple[ast.AST, int]] = [(tree, 0)]
     while waiting:
         node, depth = waiting.pop()
         if depth == MAX_DEPTH:
             _replace_operands(node)
         for child in inner_nodes(node):
-            if not _is_short(child):
-                deeper = 0 if isinstance(child, ast.stmt) else min(depth + 1, MAX_DEPTH)
-                waiting.append((child, deeper))
-
-
-def _is_short(node: ast.AST) -> bool:
-    """Return whether a node is a simple statement without room for a deep expression."""
-    return (
-        isinstance(node, ast.stmt)
-        and not hasattr(node, "body")
-        and node.lineno == node.end_lineno
-        and (node.end_col_offset or MAX_DEPTH) - node.col_offset < MAX_DEPTH
-    )
+            deeper = 0 if isinstance(child, ast.stmt) else min(depth + 1, MAX_DEPTH)
+            waiting.append((child, deeper))
 
 
 def _replace_operands(node: ast.AST) -> None:
-    if isinstance(node, ast.JoinedStr):
-        node.values = []  # may contain no names
     for field, value in ast.iter_fields(node):
         if isinstance(value, ast.expr):
-            setattr(node, field, _too_deep(value))
+            setattr(node, field, None if field == "format_spec" else _too_deep(value))
         elif isinstance(value, list):
             elements = cast("list[object]", value)
+            if type(node).__name__ in ("JoinedStr", "TemplateStr"):  # may contain no names
+                elements.clear()
             elements[:] = [_too_deep(e) if isinstance(e, ast.expr) else e for e in elements]
 
 

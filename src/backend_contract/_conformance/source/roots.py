@@ -11,10 +11,16 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from backend_contract._conformance.source.environment import Environment
-from backend_contract._conformance.source.parsing import all_statements, parse, read_file, walk
+from backend_contract._conformance.source.parsing import (
+    all_statements,
+    exists,
+    is_directory,
+    is_file,
+    parse,
+    read_file,
+    walk,
+)
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = ["Roots", "package_root"]
 
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 
@@ -36,7 +42,7 @@ class Roots:
         self._known: dict[Path, Path] = {}
         """The roots of the files in a folder, until another namespace package is observed."""
         self._packages: dict[Path, tuple[Path, set[str]]] = {}
-        """The root of the packages around a folder, and the names of it and the folders above."""
+        """For a folder, the root of the packages around it, and the names of it and those above."""
 
     def root_of(self, path: Path) -> Path:
         """Return the directory that the name of a module is counted from.
@@ -61,7 +67,9 @@ class Roots:
     def _package_root(self, path: Path) -> tuple[Path, set[str]]:
         folder = path.parent
         if folder not in self._packages:
-            root = package_root(path)
+            root = folder
+            while root.name and is_file(root / "__init__.py"):
+                root = root.parent
             self._packages[folder] = root, {each.name for each in (root, *root.parents)}
         return self._packages[folder]
 
@@ -119,7 +127,7 @@ class Roots:
         """Return where an import hook of an editable install finds the module *name*."""
         spec = ModuleSpec(name, None)
         for path in self._editable.get(name, ()):
-            _locate(spec, Path(path))
+            _locate(spec, path)
         if spec.origin is None and not spec.submodule_search_locations:
             return None
         if "." not in name and _names_its_place(spec):
@@ -127,33 +135,33 @@ class Roots:
         return spec
 
     @cached_property
-    def _editable(self) -> dict[str, list[str]]:
+    def _editable(self) -> dict[str, list[Path]]:
         """The paths of modules by name, read from the source of the hooks, which is not run."""
-        paths: dict[str, list[str]] = {}
+        paths: dict[str, list[Path]] = {}
+        around: dict[str, list[Path]] = {}  # namespace packages
         for hook in _hooks(self._environment):
             try:
                 tree = parse(hook)
             except CouldNotCheckError:  # not a hook of an editable install
                 continue
-            for name, path in _mapped(tree):
+            for name, text in _mapped(tree):
+                path = Path(text)
+                path = path.parent if path.name == "__init__.py" else path
                 paths.setdefault(name, []).append(path)
-        return paths
-
-
-def package_root(path: Path) -> Path:
-    """Return the directory around the outermost package that a file belongs to."""
-    folder = path.parent
-    while folder.name and (folder / "__init__.py").is_file():
-        folder = folder.parent
-    return folder
+                while "." in name:
+                    name, path = name.rpartition(".")[0], path.parent
+                    if path.name != name.rpartition(".")[2]:
+                        break
+                    around.setdefault(name, []).append(path)
+        return around | paths
 
 
 def _is_project(directory: Path) -> bool:
-    return any((directory / name).exists() for name in _PROJECT_FILES)
+    return any(exists(directory / name) for name in _PROJECT_FILES)
 
 
 def _has_module(package: Path, name: str) -> bool:
-    return (package / f"{name}.py").is_file() or (package / name).is_dir()
+    return is_file(package / f"{name}.py") or is_directory(package / name)
 
 
 def _hooks(environment: Environment) -> Iterator[Path]:
@@ -184,34 +192,25 @@ def _mapped(tree: ast.Module) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.Call) and len(node.args) == 2:
             pairs = [(node.args[0], node.args[1])]
         for key, value in pairs:
-            paths = value.elts if isinstance(value, ast.List) else [value]
-            match key:
-                case ast.Constant(value=str(name)):
-                    yield from ((name, path) for path in map(_absolute_path, paths) if path)
-                case _:
-                    pass
-
-
-def _absolute_path(node: ast.expr) -> str | None:
-    match node:
-        case ast.Constant(value=str(text)) if Path(text).is_absolute():
-            return text
-        case _:
-            return None
+            for path in value.elts if isinstance(value, ast.List) else [value]:
+                match key, path:
+                    case ast.Constant(str(name)), ast.Constant(str(text)):
+                        if Path(text).is_absolute():
+                            yield name, text
+                    case _:
+                        pass
 
 
 def _locate(spec: ModuleSpec, path: Path) -> None:
     """Add what is at *path*, which may lack its suffix, to a spec."""
-    if path.name == "__init__.py":
-        path = path.parent
-    if path.is_dir():
+    if is_directory(path):
         if spec.submodule_search_locations is None:
             spec.submodule_search_locations = []
         spec.submodule_search_locations.append(str(path))
-        if (path / "__init__.py").is_file():
+        if is_file(path / "__init__.py"):
             spec.origin = str(path / "__init__.py")
     else:
-        files = [file for file in (path, path.with_name(f"{path.name}.py")) if file.is_file()]
+        files = [file for file in (path, path.with_name(f"{path.name}.py")) if is_file(file)]
         spec.origin = str(files[0]) if files else None
 
 

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator
 from functools import lru_cache
 
 from backend_contract._conformance.source.definitions import (
     Definition,
+    Imports,
     definition_of,
     dotted_name,
+    name_of,
     unquoted,
 )
-from backend_contract._conformance.source.execution import nodes_of
-from backend_contract._conformance.source.modules import (
-    ClassSource,
+from backend_contract._conformance.source.modules import ClassSource, iter_statements
+from backend_contract._conformance.source.parsing import (
     Function,
-    iter_statements,
+    callee_of,
+    generic_of,
+    last_part,
+    positional_of,
+    unparse,
+    walk,
 )
-from backend_contract._conformance.source.parsing import unparse, walk
-
-__all__ = [
-    "alternatives",
-    "always_raises",
-    "has_gradual_parameters",
-    "is_chosen_by_caller",
-    "is_generator",
-    "is_overloaded",
-    "is_plain",
-    "is_type_variable",
-    "never_returns",
-    "parameters_of_attribute",
-    "result_of_attribute",
-    "takes_any_type",
-    "takes_anything",
-    "unknown_decorator",
-]
+from backend_contract._conformance.source.scopes import is_overload
 
 _NEVER = {
     f"{module}.{name}"
@@ -45,6 +35,7 @@ _NEVER = {
 _CALLABLE = {"typing.Callable", "typing_extensions.Callable", "collections.abc.Callable"}
 _KEEPING = {"classmethod", "final", "override", "property", "staticmethod"}
 """Decorators after which a generator function is still one."""
+_ANY = ("typing.Any", "typing_extensions.Any")
 _UNIONS = ("Union", "Optional")
 _TYPE_VARIABLE = {"typing.TypeVar", "typing_extensions.TypeVar"}
 
@@ -54,10 +45,7 @@ def is_overloaded(source: ClassSource, member: str) -> bool:
     """Return whether *member* has overloads: its last definition has no types for callers."""
     found = source.find(member)
     return found is not None and any(
-        _last_part(decorator) == "overload"
-        for statement in found[0].node.body
-        if isinstance(statement, Function) and statement.name == member
-        for decorator in statement.decorator_list
+        is_overload(each) and each.name == member for each in found[0].node.body
     )
 
 
@@ -67,20 +55,6 @@ def _method(source: ClassSource, member: str) -> tuple[ClassSource, Function] | 
             return owner, function
         case _:
             return None
-
-
-def _last_part(expression: ast.expr) -> str:
-    return (dotted_name(expression) or [""])[-1]
-
-
-def _resolve(expression: ast.expr, source: ClassSource) -> Definition | None:
-    return definition_of(expression, source.module, source.modules)
-
-
-def _name(expression: ast.expr, source: ClassSource) -> str:
-    """Return the full name of a dotted name, or an empty string if it cannot be followed."""
-    found = _resolve(expression, source)
-    return found.name if found is not None else ""
 
 
 def _result(source: ClassSource, member: str) -> tuple[ClassSource, ast.expr] | None:
@@ -99,8 +73,7 @@ def _result(source: ClassSource, member: str) -> tuple[ClassSource, ast.expr] | 
 
 def _callable_arguments(annotated: ast.expr, source: ClassSource) -> list[ast.expr] | None:
     """Return parameters and result of a ``Callable``: ``[]`` if it has none, else ``None``."""
-    generic = annotated.value if isinstance(annotated, ast.Subscript) else annotated
-    if _name(generic, source) not in _CALLABLE:
+    if name_of(generic_of(annotated), source) not in _CALLABLE:
         return None
     if isinstance(annotated, ast.Subscript) and isinstance(annotated.slice, ast.Tuple):
         return annotated.slice.elts
@@ -110,18 +83,7 @@ def _callable_arguments(annotated: ast.expr, source: ClassSource) -> list[ast.ex
 def never_returns(source: ClassSource, member: str) -> bool:
     """Return whether the annotation of *member* says that it never has a value or returns."""
     found = _result(source, member)
-    return found is not None and _name(found[1], found[0]) in _NEVER
-
-
-def is_generator(source: ClassSource, member: str) -> bool:
-    """Return whether *member* is a generator function, whatever its annotation says."""
-    found = _method(source, member)
-    if found is None or len(found[0].scope.bindings.get(member, ())) > 1:
-        return False
-    names = {_last_part(each) for each in found[1].decorator_list}
-    return names <= _KEEPING and any(
-        isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes_of(found[1])
-    )
+    return found is not None and name_of(found[1], found[0]) in _NEVER
 
 
 def always_raises(source: ClassSource, member: str, exception: str) -> bool | None:
@@ -134,7 +96,7 @@ def always_raises(source: ClassSource, member: str, exception: str) -> bool | No
         return None
     owner, function = found
     raised = [
-        _name(each.exc.func if isinstance(each.exc, ast.Call) else each.exc, owner)
+        name_of(callee_of(each.exc), owner)
         for each in iter_statements(function.body)
         if isinstance(each, ast.Raise) and each.exc is not None
     ]
@@ -155,10 +117,7 @@ def has_gradual_parameters(source: ClassSource, member: str) -> bool:
         return arguments is not None
     parameters = arguments[0]
     if isinstance(parameters, ast.List):
-        return any(
-            _name(unquoted(each), owner) in ("typing.Any", "typing_extensions.Any")
-            for each in parameters.elts
-        )
+        return any(name_of(each, owner) in _ANY for each in parameters.elts)
     return isinstance(parameters, ast.Constant) and parameters.value is ...
 
 
@@ -174,9 +133,7 @@ def parameters_of_attribute(source: ClassSource, member: str) -> int | None:
 def result_of_attribute(source: ClassSource, member: str) -> str:
     """Return the name of the result of *member*, if it is only declared, as a ``Callable``."""
     arguments = _callable_of_attribute(source, member)
-    result = unquoted(arguments[-1]) if arguments else None
-    generic = result.value if isinstance(result, ast.Subscript) else result
-    return unparse(generic).rpartition(".")[2] if generic is not None else ""
+    return last_part(generic_of(unquoted(arguments[-1]))) if arguments else ""
 
 
 def _callable_of_attribute(source: ClassSource, member: str) -> list[ast.expr] | None:
@@ -203,7 +160,7 @@ def takes_anything(source: ClassSource, member: str) -> bool:
     if found is None:
         return False
     parameters = found[1].args
-    positional = [*parameters.posonlyargs, *parameters.args][1:]
+    positional = positional_of(parameters)[1:]
     return (
         bool(positional)
         and len(positional) == len(parameters.defaults)
@@ -239,13 +196,13 @@ def _is_free(name: ast.expr, owner: ClassSource) -> bool:
 
 def _type_variable(name: ast.expr, owner: ClassSource) -> ast.Call | None:
     """Return the call that makes a type variable, if *name* is one."""
-    found = _resolve(name, owner)
+    found = definition_of(name, owner)
     if found is None or found.module is None:
         return None
     match found.statement:
         case ast.Assign(value=ast.Call() as call):
-            made = definition_of(call.func, found.module, owner.modules)
-            return call if made is not None and made.name in _TYPE_VARIABLE else None
+            made = name_of(call.func, Imports(found.module, owner.modules))
+            return call if made in _TYPE_VARIABLE else None
         case _:
             return None
 
@@ -264,14 +221,17 @@ def is_chosen_by_caller(source: ClassSource, member: str) -> bool:
     found = _method(source, member)
     if found is None or found[1].returns is None:
         return False
-    owner, function, returns = *found, found[1].returns
+    owner, function = found
+    names = [each for each in alternatives(found[1].returns) if isinstance(each, ast.Name)]
+    if not names:
+        return False
     parameters = [each.annotation for each in walk(function.args) if isinstance(each, ast.arg)]
     given = {name.id for each in parameters if each is not None for name in _names_in(each)}
     return any(
         name.id in _type_parameters(function)
         or (name.id not in _names_in_bases(owner) and _type_variable(name, owner) is not None)
-        for name in alternatives(returns)
-        if isinstance(name, ast.Name) and name.id not in given
+        for name in names
+        if name.id not in given
     )
 
 
@@ -280,9 +240,9 @@ def alternatives(annotated: ast.expr) -> list[ast.expr]:
     match unquoted(annotated):
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return alternatives(left) + alternatives(right)
-        case ast.Subscript(value=generic, slice=inner) if _last_part(generic) in _UNIONS:
+        case ast.Subscript(value=generic, slice=inner) if last_part(generic) in _UNIONS:
             parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            optional = [ast.Constant(None)] if _last_part(generic) == "Optional" else []
+            optional = [ast.Constant(None)] if last_part(generic) == "Optional" else []
             return [each for part in parts for each in alternatives(part)] + optional
         case annotation:
             return [annotation]
@@ -309,7 +269,7 @@ def unknown_decorator(source: ClassSource, member: str) -> str | None:
 
 
 def _has_type(decorator: ast.expr, owner: ClassSource) -> bool:
-    callee = decorator.func if isinstance(decorator, ast.Call) else decorator
+    callee = callee_of(decorator)
     parts = dotted_name(callee)
     if not parts:
         return False
@@ -318,7 +278,7 @@ def _has_type(decorator: ast.expr, owner: ClassSource) -> bool:
         return len(parts) > 1 or not isinstance(statement, Function) or bool(statement.returns)
     if any(isinstance(each, ast.ClassDef) and each.name == parts[0] for each in owner.node.body):
         return True
-    found = _resolve(callee, owner)
+    found = definition_of(callee, owner)
     if found is None or parts[-1] == "no_type_check":
         return False
     match found.statement:
@@ -343,12 +303,36 @@ def is_plain(source: ClassSource, member: str) -> bool:
 
 
 def _keeps_parameters(decorator: ast.expr, owner: ClassSource) -> bool:
-    callee = decorator.func if isinstance(decorator, ast.Call) else decorator
-    name = _name(callee, owner)
-    module, _, last = name.rpartition(".")
+    module, _, last = name_of(callee_of(decorator), owner).rpartition(".")
     return module in ("abc", "contextlib", "typing", "typing_extensions") or last in (
         "cache",
         "classmethod",
         "lru_cache",
         "staticmethod",
     )
+
+
+def signature_of(arguments: ast.arguments) -> inspect.Signature:
+    """Return the parameters as :mod:`inspect` has them, to bind arguments to them.
+
+    Raises :class:`ValueError` if Python rejects them.
+    """
+    kinds = inspect.Parameter
+    positional = positional_of(arguments)
+    required = len(positional) - len(arguments.defaults)
+    parameters = [
+        kinds(
+            each.arg,
+            kinds.POSITIONAL_ONLY if each in arguments.posonlyargs else kinds.POSITIONAL_OR_KEYWORD,
+            default=kinds.empty if number < required else None,
+        )
+        for number, each in enumerate(positional)
+    ]
+    if arguments.vararg:
+        parameters.append(kinds(arguments.vararg.arg, kinds.VAR_POSITIONAL))
+    for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        given = kinds.empty if default is None else None
+        parameters.append(kinds(each.arg, kinds.KEYWORD_ONLY, default=given))
+    if arguments.kwarg:
+        parameters.append(kinds(arguments.kwarg.arg, kinds.VAR_KEYWORD))
+    return inspect.Signature(parameters)

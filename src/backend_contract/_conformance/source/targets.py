@@ -16,27 +16,9 @@ from backend_contract._conformance.source.modules import (
     ModuleFinder,
     ancestors_first,
 )
-from backend_contract._conformance.source.parsing import all_statements
+from backend_contract._conformance.source.parsing import all_statements, is_directory
 from backend_contract._conformance.source.roots import Roots
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = [
-    "EXPECTED_TARGET",
-    "Project",
-    "SearchContext",
-    "Target",
-    "is_dotted_name",
-    "module_by_name",
-    "module_of_file",
-    "modules_for",
-    "named_module",
-    "read_tree",
-    "require_importable",
-    "require_one_definition",
-    "root_of",
-    "search_in",
-    "target_in",
-]
 
 EXPECTED_TARGET = "expected package.module:Class, path/to/file.py:Class, a directory or a package"
 
@@ -68,9 +50,9 @@ class Project:
     """What the settings of a project say about finding targets."""
 
     directory: Path
-    """The directory that the rest is relative to."""
+    """The directory that paths and module names are relative to."""
     search_path: tuple[str, ...] = ()
-    """Directories to import modules from."""
+    """Directories to import modules from, before those of the environment."""
     exclude: tuple[str, ...] = ()
     """Globs of the files that a search leaves out."""
 
@@ -94,7 +76,7 @@ def search_in(environment: Environment, here: Path, project: Project) -> SearchC
     search_path: list[Path] = []
     for text in project.search_path:
         path = Path(os.path.abspath(project.directory / text))
-        if not os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises for a name too long
+        if not is_directory(path):
             raise CouldNotCheckError(f"search-path: {text!r} is not a directory")
         search_path.append(path)
     roots = Roots(environment, here, tuple(search_path))

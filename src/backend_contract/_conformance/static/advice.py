@@ -10,14 +10,19 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Verdict, blocked
 from backend_contract._conformance.source import members
-from backend_contract._conformance.source.expected_annotations import (
+from backend_contract._conformance.source.members import (
     EXPECTED_ANNOTATIONS,
     ExpectedAnnotation,
 )
-from backend_contract._conformance.source.modules import Assignment, ClassSource, Function
-from backend_contract._conformance.source.parsing import unparse, walk
-
-__all__ = ["advise", "block_constructor", "is_missing"]
+from backend_contract._conformance.source.modules import Assignment, ClassSource
+from backend_contract._conformance.source.parsing import (
+    Function,
+    callee_of,
+    is_generator,
+    last_part,
+    positional_of,
+    unparse,
+)
 
 _HANDLER = ("model_id", "runtime_context")
 _POSITIONAL = {"__init__": 1, "register_config": 1, "handle_runtime_context": 2}
@@ -125,12 +130,15 @@ def _suggested_name(source: ClassSource) -> str:
 def _fixes_of_name(
     source: ClassSource, clause: str, owner: ClassSource, statement: ast.stmt
 ) -> Iterator[str]:
-    literal = members.constant(source, "backend_type")
+    value = statement.value if isinstance(statement, Assignment) else None
+    literal = value if isinstance(value, ast.Constant) else None
     shape = _shape(source, "backend_type")
     if clause == "BC103" and literal is not None and isinstance(literal.value, str):
         name = literal.value.strip().upper()
         yield f"Write `backend_type = {_quoted(name)}`." if name else f"Write `{shape}`."
     elif clause == "BC104":
+        if literal is not None and literal.value == _suggested_name(source):
+            shape = shape.replace('"', '"MY_', 1)
         yield f"Give the class its own name: `{shape}`."
     elif isinstance(statement, Function):
         kind = "property" if _has_decorator(statement, "property") else "method"
@@ -160,7 +168,6 @@ def _fixes_of_flag(statement: ast.stmt) -> Iterator[str]:
 
 
 def _fixes_of_method(function: Function) -> Iterator[str]:
-    """Yield a sentence for each mistake in the definition of a method."""
     name = function.name
     if isinstance(function, ast.AsyncFunctionDef):
         yield f"Remove `async` from `{name}`."
@@ -185,7 +192,7 @@ class _Parameters(NamedTuple):
 
 def _parameters(function: Function) -> _Parameters:
     given = function.args
-    positional = [*given.posonlyargs, *given.args]
+    positional = positional_of(given)
     with_default = positional[len(positional) - len(given.defaults) :]
     bound = 0 if _has_decorator(function, "staticmethod") else 1
     required = [each for each in positional[bound:] if each not in with_default]
@@ -241,12 +248,11 @@ def _fixes_of_result(function: Function) -> Iterator[str]:
     elif _has_decorator(function, "contextmanager"):
         if written is not None and not {*_names(written)} & {"Iterator", "Generator", "Iterable"}:
             yield "Annotate what it yields: `-> Iterator[None]`."
-    elif any(isinstance(node, ast.Yield | ast.YieldFrom) for node in walk(function)):
+    elif is_generator(function):
         yield "Put `@contextmanager` above `def start_lock`."
 
 
 def _fixes_of_annotations(function: Function) -> Iterator[str]:
-    """Yield a sentence for each annotation that is wrong, in a method that is so far right."""
     if function.name == "start_lock":
         yield f"Return a context manager: `{_SHAPES['start_lock']}`."
     for number, parameter in enumerate(_parameters(function).positional, start=1):
@@ -275,15 +281,14 @@ def _last_name(annotation: ast.expr | None) -> str:
 
 
 def _has_decorator(function: Function, name: str) -> bool:
-    calls = [d.func if isinstance(d, ast.Call) else d for d in function.decorator_list]
-    return any(unparse(call).rpartition(".")[2] == name for call in calls)
+    calls = [callee_of(d) for d in function.decorator_list]
+    return any(last_part(call) == name for call in calls)
 
 
 # What is unchecked.
 
 
 def _annotations(source: ClassSource, member: str) -> str:
-    """Return a sentence that says what to write, so that a checker can decide."""
     found = source.find(member)
     shape, name = _shape(source, member), source.node.name
     if found is None or (source.has_unknown_base and members.may_be_hidden(source, member)):
@@ -320,7 +325,6 @@ def _unparsed(value: ast.expr) -> str:
 
 
 def _annotated_function(source: ClassSource, member: str, function: Function) -> str:
-    """Return the sentence for a function whose annotations are missing, or say too little."""
     parts = [
         part
         for part in _expected(member)
@@ -350,10 +354,9 @@ def _wanted(function: Function, member: str, part: str) -> ExpectedAnnotation:
 
 
 def _header(function: Function, wanted: dict[str, str]) -> str:
-    """Return the first line of *function*, with the annotations that are wanted."""
     whole = copy.deepcopy(function)
     bound = 0 if _has_decorator(function, "staticmethod") else 1
-    positional = [*whole.args.posonlyargs, *whole.args.args]
+    positional = positional_of(whole.args)
     for part, text in wanted.items():
         annotation = ast.parse(text, mode="eval").body
         if part == "result":
@@ -369,7 +372,6 @@ def _header(function: Function, wanted: dict[str, str]) -> str:
 
 
 def _imports(source: ClassSource, wanted: dict[str, ExpectedAnnotation]) -> str:
-    """Return the imports that the wanted annotations need and the module lacks."""
     lines = [
         f"`from {each.module} import {each.name}`" if each.module else f"`import {each.name}`"
         for each in dict.fromkeys(wanted.values())

@@ -28,8 +28,6 @@ from backend_contract._conformance.static.self_test import (
 from backend_contract._conformance.static.stubs import copy_missing_stubs
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["check", "without_shadowing"]
-
 _READING = threading.Lock()
 """Held while the source of targets is read, which checkers in several threads share."""
 
@@ -128,15 +126,12 @@ class _Reading(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._read()
+            with _READING:
+                for target in self._targets:
+                    report = _interpret(target, self._checked_by, WITHOUT_VIOLATION, ())
+                    self._reports[target] = report
         except BaseException as error:
             self._error = error
-
-    def _read(self) -> None:
-        with _READING:
-            for target in self._targets:
-                report = _interpret(target, self._checked_by, WITHOUT_VIOLATION, ())
-                self._reports[target] = report
 
     def reports(self) -> dict[Target, Report]:
         """Return the reports on those targets that are ok without an unexpected error."""
@@ -169,7 +164,6 @@ def _prepare(
 def _errors_by_file(
     diagnostics: Sequence[Diagnostic], directory: Path
 ) -> defaultdict[str, dict[int, list[str]]]:
-    """Group the messages about the files in *directory* by file and line."""
     by_path: defaultdict[Path, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for diagnostic in diagnostics:
         by_path[diagnostic.path][diagnostic.line].append(diagnostic.message)
@@ -209,6 +203,5 @@ def _shadows(path: Path) -> bool:
 
 
 def _importable(names: Iterable[str]) -> list[str]:
-    """Return the names of the files and folders that an import may find."""
     stems = {name: name.removesuffix("-stubs").partition(".")[0] for name in names}
     return [name for name, stem in stems.items() if stem.isidentifier()]

@@ -7,28 +7,30 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
-from backend_contract._conformance.source import constructors, members, signatures
-from backend_contract._conformance.source.evaluation.bases import why_undecided
-from backend_contract._conformance.source.evaluation.decorators import (
+from backend_contract._conformance.source import members, signatures
+from backend_contract._conformance.source.construction import Defect, constructors, factories
+from backend_contract._conformance.source.construction.abstract import abstract_members
+from backend_contract._conformance.source.evaluation import fields
+from backend_contract._conformance.source.evaluation.fitness import POSITIONAL, Opinion
+from backend_contract._conformance.source.evaluation.headers import (
     returns_nothing,
     retyping_decorator,
+    why_undecided,
 )
-from backend_contract._conformance.source.evaluation.fitness import Opinion
+from backend_contract._conformance.source.evaluation.names import name_opinion, own_name_opinion
 from backend_contract._conformance.source.evaluation.opinions import (
+    abstract_opinion,
+    body_opinion,
     constructor_opinion,
     is_chosen_at_run_time,
-    name_opinion,
     opinion_on,
     reads_other_class,
     why_incomplete,
 )
 from backend_contract._conformance.source.modules import ClassSource
-from backend_contract._conformance.source.parsing import unparse
 from backend_contract._conformance.source.targets import Target
-from backend_contract._conformance.static.abstract import abstract_members
 from backend_contract._conformance.static.advice import advise, block_constructor
 from backend_contract._conformance.static.checkers.base import Diagnostic
-from backend_contract._conformance.static.naming import own_name_opinion
 from backend_contract._conformance.static.probe import (
     MARKS,
     Decision,
@@ -40,8 +42,6 @@ from backend_contract._conformance.static.probe import (
     typed_marks,
 )
 from backend_contract.clauses import Clause, in_layer
-
-__all__ = ["ProbeResult", "interpret"]
 
 
 class ProbeResult(NamedTuple):
@@ -70,13 +70,6 @@ def interpret(result: ProbeResult) -> Report:
     findings: dict[str, Finding] = {}
     name = target.source.node.name
     is_open = is_chosen_at_run_time(target.source)
-    if not is_open and reads_other_class(target.source, result.checker):
-        lines = [each.lineno for each in target.source.definitions(type_checking=True)]
-        problem = (
-            f"defined on lines {', '.join(map(str, lines))}; {result.checker} may pick a different "
-            "definition than Python; rename the duplicates"
-        )
-        return Report(target=target.text, error=f"{target.text}: {problem}")
     for clause in in_layer("S"):
         judgement = (_judge_name if clause.id in _NAMES else _judge)(clause, result)
         if judgement is not None and is_open:
@@ -104,6 +97,21 @@ class _Judgement(NamedTuple):
     advice: str = ""
 
 
+def _doubt(member: str, reason: str) -> _Judgement:
+    return _Judgement(Verdict.UNCHECKED, [member], [reason])
+
+
+def _violation(member: str, reason: str) -> _Judgement:
+    return _Judgement(Verdict.VIOLATED, [member], [reason])
+
+
+def _of_defect(member: str, defect: Defect | None) -> _Judgement | None:
+    if defect is None:
+        return None
+    judge = _violation if defect.is_certain else _doubt
+    return judge(member, defect.reason)._replace(advice=defect.advice)
+
+
 def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Finding:
     source, verdict = result.target.source, judgement.verdict
     path, line = _location(source, judgement, clause)
@@ -123,7 +131,6 @@ def _finding(clause: Clause, judgement: _Judgement, result: ProbeResult) -> Find
 
 
 def _location(source: ClassSource, judgement: _Judgement, clause: Clause) -> tuple[Path, int]:
-    """Return file and line of the statement that decided, or of the member."""
     opinion = judgement.opinion
     path = source.module.path
     if opinion is not None and opinion.module is not None and opinion.module.path == path:
@@ -132,7 +139,6 @@ def _location(source: ClassSource, judgement: _Judgement, clause: Clause) -> tup
 
 
 def _opinion(member: str, clause: str, result: ProbeResult) -> Opinion | None:
-    """Return the opinion of the source on a member of a clause, if it has one."""
     if member == "__init__":
         return constructor_opinion(result.target.source, result.checker)
     on_class = clause == "BC102"
@@ -149,8 +155,20 @@ def _judge_opinions(clause: Clause, result: ProbeResult) -> _Judgement | None:
     return None
 
 
+def _judge_bodies(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a clause by what the bodies of its members return, whatever they are declared to."""
+    for member in clause.members:
+        known = _opinion(member, clause.id, result)
+        if clause.id == "BC102" or (known is not None and known.verdict is not Verdict.OK):
+            continue
+        opinion = body_opinion(result.target.source, member)
+        if opinion is not None:
+            advice = f"Let `{member}` always return {_RETURNED.get(member, '`None`')}."
+            return _Judgement(opinion.verdict, [member], [opinion.reason], opinion, advice)
+    return None
+
+
 def _judge_name(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Judge a name by the literal in the source; ``None`` if there is none."""
     opinion = _NAMES[clause.id](result.target.source)
     if opinion is None:
         return None
@@ -161,7 +179,7 @@ def _judge_name(clause: Clause, result: ProbeResult) -> _Judgement | None:
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
     """Return the first violation, else the first doubt, else that the clause holds."""
     undecidable = (
-        _judge_class_decorators(clause, result)
+        _judge_class_name(clause, result)
         or _judge_decorators(clause, result)
         or _judge_generated(clause, result)
     )
@@ -190,8 +208,8 @@ def _judge_bases(clause: Clause, result: ProbeResult) -> _Judgement | None:
     return _Judgement(Verdict.UNCHECKED, [*reasons], [*reasons.values()])
 
 
-def _judge_class_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Judge a clause by decorators after which the name of the class means something else."""
+def _judge_class_name(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    """Judge a clause if the name of the class may mean something else to the checker."""
     source = result.target.source
     nothing = returns_nothing(source)
     if nothing is not None:
@@ -199,14 +217,20 @@ def _judge_class_decorators(clause: Clause, result: ProbeResult) -> _Judgement |
         verdict = Verdict.VIOLATED if "__init__" in clause.members else Verdict.UNCHECKED
         return _Judgement(verdict, clause.members, [reason])
     retyped = retyping_decorator(source) if result.checker in _FOLLOW_DECORATORS else None
-    if retyped is None:
+    is_other = reads_other_class(source, result.checker)
+    if retyped is None and not is_other:
         return None
-    for judge in (_judge_opinions, _judge_never, _judge_construction):
+    for judge in (_judge_opinions, _judge_bodies, _judge_never, _judge_construction):
         judgement = judge(clause, result)
         if judgement is not None and judgement.verdict is Verdict.VIOLATED:
             return judgement
-    reason = f"{result.checker} sees what the class decorator `@{retyped}` declares"
-    return _Judgement(Verdict.UNCHECKED, clause.members, [reason])
+    if not is_other:
+        reason = f"{result.checker} sees what the class decorator `@{retyped}` declares"
+        return _Judgement(Verdict.UNCHECKED, clause.members, [reason])
+    lines = ", ".join(str(each.lineno) for each in source.definitions(type_checking=True))
+    reason = f"defined on lines {lines}; {result.checker} may not pick the one that Python does"
+    advice = f"Rename the other definitions of `{source.node.name}`."
+    return _Judgement(Verdict.UNCHECKED, clause.members, [reason], advice=advice)
 
 
 def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -216,13 +240,11 @@ def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
         return None
     if (
         (result.checker == "zuban" and constructors.replaces_generated(source))
-        or (
-            result.checker in ("pyright", "ty", "zuban") and constructors.has_classic_fields(source)
-        )
-        or (result.checker == "mypy" and constructors.has_fields_with_defaults(source))
+        or (result.checker in ("pyright", "ty", "zuban") and fields.has_classic_fields(source))
+        or (result.checker == "mypy" and fields.has_fields_with_defaults(source))
     ):
         reason = f"{result.checker} takes the constructor for a generated one with other parameters"
-        return _Judgement(Verdict.UNCHECKED, ["__init__"], [reason])
+        return _doubt("__init__", reason)
     return None
 
 
@@ -232,7 +254,7 @@ def _judge_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
         decorator = signatures.unknown_decorator(result.target.source, member)
         if decorator is not None:
             reason = f"the decorator `@{decorator}` of `{member}` has no type"
-            return _Judgement(Verdict.UNCHECKED, [member], [reason])
+            return _doubt(member, reason)
     return None
 
 
@@ -240,11 +262,8 @@ def _judge_never(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause by methods that never do what their annotations say."""
     source = result.target.source
     for member in clause.members:
-        if signatures.is_generator(source, member):
-            reason = f"`{member}` is a generator function: a call only makes a generator"
-            return _Judgement(Verdict.VIOLATED, [member], [reason])
         if signatures.never_returns(source, member) and not _may_always_raise(member, result):
-            return _Judgement(Verdict.VIOLATED, [member], [f"`{member}` never returns"])
+            return _violation(member, f"`{member}` never returns")
     return None
 
 
@@ -258,7 +277,6 @@ def _may_always_raise(member: str, result: ProbeResult) -> bool:
 
 
 def _judge_probe(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Judge a clause by the lines of the probe; ``None`` if nothing is wrong there."""
     verdict, marks = _decide(clause, result)
     if verdict is Verdict.VIOLATED:
         because = [reason for mark in marks for reason in _why_violated(mark, result)]
@@ -304,16 +322,6 @@ def _is_explained(mark: Mark, result: ProbeResult) -> bool:
     return explain is not None and explain(mark, result)
 
 
-def _explains_name(mark: Mark, result: ProbeResult) -> bool:
-    """Return whether a value on the class replaces a property that the checker reads there."""
-    source = result.target.source
-    if mark.clause != "BC102" or mark.kind != "use":
-        return False
-    return members.replaces_property(source, mark.member) is not None and (
-        result.checker == "pyright" or members.constant(source, mark.member) is not None
-    )
-
-
 def _explains_construction(mark: Mark, result: ProbeResult) -> bool:
     source = result.target.source
     if mark.kind == "typed":
@@ -321,7 +329,7 @@ def _explains_construction(mark: Mark, result: ProbeResult) -> bool:
     if mark.kind == "returns":
         return False
     # mypy reports a type variable that would take every argument.
-    is_untyped = mark.part == "result" and constructors.has_untyped_factory(source)
+    is_untyped = mark.part == "result" and factories.has_untyped_factory(source)
     return is_untyped or signatures.takes_anything(source, mark.member)
 
 
@@ -346,20 +354,6 @@ def _judge_source(clause: Clause, result: ProbeResult) -> _Judgement | None:
     return None
 
 
-def _judge_name_on_class(clause: Clause, result: ProbeResult) -> _Judgement | None:
-    """Judge a class-level name that the checker takes for the property of a base."""
-    source = result.target.source
-    if clause.id != "BC102" or result.checker != "pyright":
-        return None  # the others read the value
-    if not _is_reported(clause, "backend_type", result):
-        return None
-    value = members.replaces_property(source, "backend_type")
-    if value is None or members.constant(source, "backend_type") is not None:
-        return None
-    reason = f"{result.checker} reads a property of a base, not `{unparse(value)}`"
-    return _Judgement(Verdict.UNCHECKED, ["backend_type"], [reason])
-
-
 def _judge_callable_attribute(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a declared ``Callable`` that the checker takes for a method."""
     source = result.target.source
@@ -368,19 +362,18 @@ def _judge_callable_attribute(clause: Clause, result: ProbeResult) -> _Judgement
             returned = signatures.result_of_attribute(source, member)
             if returned not in _RESULTS.get(member, ("None",)):
                 reason = f"{result.checker} takes the attribute `{member}` for a method"
-                return _Judgement(Verdict.UNCHECKED, [member], [reason])
+                return _doubt(member, reason)
     return None
 
 
 def _is_taken_for_method(member: str, result: ProbeResult) -> bool:
-    if result.checker != "zuban" or member not in _PARAMETERS:
+    if result.checker != "zuban" or member not in POSITIONAL:
         return False
     number = signatures.parameters_of_attribute(result.target.source, member)
-    return number == _PARAMETERS[member]
+    return number == POSITIONAL[member]
 
 
 def _is_reported(clause: Clause, member: str, result: ProbeResult) -> bool:
-    """Return whether there is an error where the probe uses *member*."""
     return any(
         mark.clause == clause.id and mark.member == member and mark.line in result.errors
         for mark in MARKS
@@ -392,27 +385,21 @@ def _judge_construction(clause: Clause, result: ProbeResult) -> _Judgement | Non
     """Judge the constructor by its source: checkers believe that it makes complete instances."""
     if "__init__" not in clause.members:
         return None
-    left = sorted(abstract_members(result.target.source).certain - _MEMBERS)
-    if left:
-        reason = f"the class leaves `{left[0]}` abstract, and no instance can be made"
-        return _Judgement(Verdict.VIOLATED, ["__init__"], [reason])
-    defect = constructors.find_defect(result.target.source)
-    if defect is None:
-        doubt = why_incomplete(result.target.source)
-        return None if doubt is None else _Judgement(Verdict.UNCHECKED, ["__init__"], [doubt])
-    verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
-    return _Judgement(verdict, ["__init__"], [defect.reason], advice=defect.advice)
+    source = result.target.source
+    opinion = abstract_opinion(source)
+    if opinion is not None:
+        advice = "Define all members in the class body."
+        return _Judgement(opinion.verdict, ["__init__"], [opinion.reason], opinion, advice)
+    defect = constructors.find_defect(source)
+    doubt = why_incomplete(source) if defect is None else None
+    return _doubt("__init__", doubt) if doubt else _of_defect("__init__", defect)
 
 
 def _judge_missing_flag(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge the flag by the paths of the constructor: checkers believe an assignment anywhere."""
     if clause.members != ("is_started",):
         return None
-    defect = constructors.find_missing(result.target.source, "is_started")
-    if defect is None:
-        return None
-    verdict = Verdict.VIOLATED if defect.is_certain else Verdict.UNCHECKED
-    return _Judgement(verdict, ["is_started"], [defect.reason], advice=defect.advice)
+    return _of_defect("is_started", constructors.find_missing(result.target.source, "is_started"))
 
 
 def _judge_unions(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -447,28 +434,17 @@ def _judge_member(member: str, clause: Clause, result: ProbeResult) -> _Judgemen
     source = result.target.source
     if has_unresolved_base(result.errors) and members.may_be_hidden(source, member):
         reason = f"{result.checker} cannot resolve a base class, which may override `{member}`"
-        return _Judgement(Verdict.UNCHECKED, [member], [reason])
-    problem = _source_problem(member, clause, result)
-    return None if problem is None else _Judgement(Verdict.VIOLATED, [member], [problem])
-
-
-def _source_problem(member: str, clause: Clause, result: ProbeResult) -> str | None:
-    source = result.target.source
+        return _doubt(member, reason)
     on_class = clause.id == "BC102"
     if members.lacks_value(source, member, on_class=on_class):
         holder = "the class" if on_class else "an instance"
-        return f"`{member}` is declared, but {holder} has no value for it"
+        return _violation(member, f"`{member}` is declared, but {holder} has no value for it")
     if member == "__init__" and members.is_protocol(source):
-        return "the class is a Protocol, which cannot be instantiated"
-    literal = members.constant(source, member)
-    allowed = {"backend_type": str, "is_started": bool}.get(member, ())  # a method: no literal
-    if literal is not None and not isinstance(literal.value, allowed):
-        return f"its value is {literal.value!r}, whatever its annotation says"
+        return _violation(member, "the class is a Protocol, which cannot be instantiated")
     return None
 
 
 def _why_violated(mark: Mark, result: ProbeResult) -> list[str]:
-    """Return the errors of the checker at the uses of the member."""
     if mark.kind == "defined" and mark.member != "__init__":
         return [f"`{mark.member}` is abstract, and the class does not define it"]
     if mark.kind == "returns":
@@ -501,27 +477,25 @@ def _why_untyped(mark: Mark, result: ProbeResult) -> str:
 
 _JUDGES = (
     _judge_opinions,
+    _judge_bodies,
     _judge_never,
     _judge_probe,
     _judge_source,
     _judge_unions,
-    _judge_name_on_class,
     _judge_callable_attribute,
     _judge_construction,
     _judge_missing_flag,
 )
 _EXPLANATIONS = {
-    "backend_type": _explains_name,
     "__init__": _explains_construction,
     "register_config": _explains_registration,
 }
 """The members for which something else than types explains why nothing was reported."""
+_RETURNED = {"backend_type": "a `str`", "is_started": "a `bool`", "start_lock": "a context manager"}
+"""What the body of a member must return; the others return ``None``."""
 _NAMES = {"BC103": name_opinion, "BC104": own_name_opinion}
 """The clauses that no type shows, and the functions that read the source for them."""
-_MEMBERS = frozenset(member for clause in in_layer("S") for member in clause.members)
 _FOLLOW_DECORATORS = ("pyright", "ty")
 """Checkers for which the name of a decorated class means the result of the decorator."""
-_PARAMETERS = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
-"""The number of positional arguments that the contract passes to a member."""
 _RESULTS = {"start_lock": ("AbstractContextManager", "ContextManager")}
 """The names of the types that a member may return, if not ``None``."""

@@ -16,25 +16,6 @@ from typing import NamedTuple, TypeAlias
 from backend_contract._conformance.results import Verdict
 from backend_contract.clauses import Clause, in_layer
 
-__all__ = [
-    "ALIAS_LINE",
-    "IMPORT_LINE",
-    "MARKS",
-    "PROBED",
-    "SEEN_LINE",
-    "TEMPLATE",
-    "WITHOUT_VIOLATION",
-    "Decision",
-    "Errors",
-    "Mark",
-    "Probe",
-    "decide",
-    "digest",
-    "has_unresolved_base",
-    "import_error",
-    "typed_marks",
-]
-
 Errors: TypeAlias = Mapping[int, Sequence[str]]
 """The messages of a checker in one probe, by line, counted from 1."""
 
@@ -92,8 +73,8 @@ class Probe(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The name of its file: always the same for one class, as caches go by names."""
-        return f"probe_{digest(self.module, self.qualname)}.py"
+        """The name of its file, which caches go by: always the same for one text."""
+        return f"probe_{digest(self.text)}.py"
 
     @property
     def text(self) -> str:
@@ -107,6 +88,8 @@ class Probe(NamedTuple):
 
 def decide(clause: Clause, errors: Errors, without: Collection[Mark] = ()) -> Decision:
     """Decide *clause* by the *errors* in a probe, *without* the marks that mean nothing there."""
+    if errors is WITHOUT_VIOLATION:  # the usual case
+        return Decision(Verdict.OK, ())
     marks = [mark for mark in _MARKS_OF[clause.id] if mark not in without]
     violated = [mark for mark in marks if _is_violated(mark, errors)]
     if violated:
@@ -116,7 +99,6 @@ def decide(clause: Clause, errors: Errors, without: Collection[Mark] = ()) -> De
 
 
 def _is_violated(mark: Mark, errors: Errors) -> bool:
-    """Return whether there is an error at *mark* that violates its clause."""
     if mark.kind == "returns":
         return mark.line not in errors
     if mark.line not in errors or mark.kind in ("typed", "doubt"):
@@ -128,7 +110,6 @@ def _is_violated(mark: Mark, errors: Errors) -> bool:
 
 
 def _is_undecided(mark: Mark, errors: Errors) -> bool:
-    """Return whether *mark* leaves its clause unchecked."""
     if mark.kind == "typed":
         return mark.line not in errors
     return mark.kind == "doubt" and mark.line in errors

@@ -21,14 +21,6 @@ from backend_contract._conformance.static.probe import (
 )
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = [
-    "CANARIES",
-    "CANARY_MODULE",
-    "CANARY_PROBES",
-    "known_verdicts",
-    "require_known_verdicts",
-]
-
 CANARIES = (Path(__file__).parent / "canaries.py.txt").read_text(encoding="utf-8")
 """The source of the module of canaries."""
 CANARY_MODULE = "backend_contract_canaries"

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from backend_contract._conformance.source.environment import Environment, this_environment
-
-__all__ = ["STUBBED", "copy_missing_stubs", "find_untyped", "read_stubs"]
+from backend_contract._conformance.source.environment import Environment
 
 STUBBED = ("aconfig", "fastapi", "grpc", "starlette")
 """The packages of which there are bundled stubs."""
 
 
-def copy_missing_stubs(directory: Path, environment: Environment | None = None) -> Path:
+def copy_missing_stubs(directory: Path, environment: Environment) -> Path:
     """Copy the stubs that *environment* lacks into *directory*, create it, and return it.
 
     If this package itself is not installed there, its own core is copied too.
@@ -23,18 +21,16 @@ def copy_missing_stubs(directory: Path, environment: Environment | None = None) 
     directory.mkdir(parents=True)  # also for no stubs: ty rejects a path that does not exist
     for name in find_untyped(environment):
         shutil.copytree(_bundled(name), directory / name)
-    is_this = environment is None or environment.is_this  # then it is found, however installed
-    path = (environment or this_environment()).path
-    if not is_this and PathFinder.find_spec("backend_contract", path) is None:
+    is_found = environment.is_this  # however it is installed
+    if not is_found and PathFinder.find_spec("backend_contract", environment.path) is None:
         others = shutil.ignore_patterns("_conformance", "_examples", "__pycache__")
         shutil.copytree(_package(), directory / "backend_contract", ignore=others)
     return directory
 
 
-def find_untyped(environment: Environment | None = None) -> list[str]:
+def find_untyped(environment: Environment) -> list[str]:
     """Return the packages that need a stub: not installed there, or installed without types."""
-    path = (environment or this_environment()).path
-    return [name for name in STUBBED if not _has_types(name, path)]
+    return [name for name in STUBBED if not _has_types(name, environment.path)]
 
 
 def read_stubs(name: str) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conformance.source.support import IMPORTS, Tree
@@ -30,6 +31,10 @@ def tree(tmp_path: Path) -> Tree:
         ("**/fakes", "tests/fakes"),
         ("t?sts/[ef]akes", "tests/fakes"),
         ("[!a]*", "tests"),
+        ("**/**/fakes/**/**", "tests/fakes"),
+        ("tests/**/two.py", "tests/fakes/two.py"),
+        ("tests/**/fakes/**/*.py", "tests/fakes/two.py"),
+        ("[t-]ests", "tests"),
     ],
 )
 def test_exclude(tree: Tree, glob: str, excluded: str) -> None:
@@ -38,13 +43,31 @@ def test_exclude(tree: Tree, glob: str, excluded: str) -> None:
     assert tree.search(exclude=(glob,)).excluded == (excluded,)
 
 
-@pytest.mark.parametrize("glob", ["two.py", "fakes", "tests/two.py", "*.py", "TESTS", "t[a-c]sts"])
+@pytest.mark.parametrize(
+    "glob",
+    [
+        *("two.py", "fakes", "tests/two.py", "*.py", "TESTS", "t[a-c]sts", "**/fakes/*/two.py"),
+        *("tests/**/tests", "[f-a]*", "[]", "[!]", "[", "[]/[!]/[", "**/" * 40 + "x", "*a" * 40),
+    ],
+)
 def test_unused_exclude(tree: Tree, glob: str) -> None:
     """A glob that matches nothing is noted if the whole project was searched."""
     assert tree.found(exclude=(glob,)) == BOTH
     assert not tree.search(exclude=(glob,)).notes
     (note,) = tree.search(exclude=(glob,), whole=True).notes
     assert repr(glob) in note
+
+
+@pytest.mark.parametrize("glob", ["**", "**/**", "*", "**/*"])
+def test_exclude_everything(tree: Tree, glob: str) -> None:
+    """A glob may match whatever is there."""
+    assert tree.search(exclude=(glob,)).excluded == ("a", "tests")
+
+
+def test_exclude_is_quick(tree: Tree) -> None:
+    """The time to match a long path does not grow with the number of ``**`` in a glob."""
+    tree.add({f"{'d/' * 40}two.py": BACKEND})
+    assert tree.found(exclude=("**/d/" * 15 + "x",)) == [*BOTH, "two:Mine"]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +110,16 @@ def test_links(tree: Tree) -> None:
     assert "out: a symbolic link" in note
 
 
+def test_link_in_package(tree: Tree) -> None:
+    """A link out of a package is noted too: Python imports what is there."""
+    tree.add({"package/__init__.py": BACKEND})
+    (tree.directory / "package/inner").symlink_to(tree.directory / "a")
+    (note,) = tree.search("package").notes
+    assert "inner: a symbolic link" in note
+    (tree.directory / "package/inner").unlink()
+    assert not tree.search("package").notes
+
+
 def test_unreadable_directory(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory that cannot be read is an error."""
     real: Callable[[str], Iterator[os.DirEntry[str]]] = os.scandir
@@ -99,6 +132,24 @@ def test_unreadable_directory(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(os, "scandir", scandir)  # the superuser may read every directory
     error, one = sorted(tree.found())
     assert error.endswith("fakes: Permission denied")
+    assert one == "one:Mine"
+
+
+def test_forbidden_directory(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory in which nothing may be looked up ends no search, whoever imports from it."""
+    tree.add({"a/one.py": f"from fakes.two import x\nfrom tests.fakes import two\n{BACKEND}"})
+    forbidden = str(tree.directory / "tests/fakes")
+    real = os.stat
+
+    def stat(path: str | Path, **options: Any) -> os.stat_result:
+        if os.fspath(path).startswith(f"{forbidden}/"):
+            raise PermissionError(13, os.strerror(13), path)
+        return real(path, **options)
+
+    for module in (os, getattr(Path, "_accessor", os)):  # which paths use before Python 3.11
+        monkeypatch.setattr(module, "stat", stat)  # the superuser may look up everything
+    error, one = sorted(tree.found())
+    assert "Permission denied" in error
     assert one == "one:Mine"
 
 

@@ -94,14 +94,44 @@ def test_other_branch(tmp_path: Path, condition: str, found: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["'Mine'", "label"])
-def test_made_by_type(tmp_path: Path, name: str) -> None:
-    """A backend that `type` makes is named, and other classes that it makes are not."""
-    text = f"{IMPORTS}def make(label):\n    return type({name}, (LocalBackend,), {{}})\n"
-    tree = Tree(tmp_path, {"mine.py": f"{text}Other = type('Other', (dict,), {{}})\n"})
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("type({}, (LocalBackend,), {{}})", "type({}, (dict, LocalBackend), {{}})"),
+        *("types.new_class({}, (LocalBackend,))", "new_class({}, (LocalBackend,), {{}}, fill)"),
+        *("abc.ABCMeta({}, (LocalBackend,), {{}})", "register(type({}, (LocalBackend,), {{}}))"),
+        *(
+            "types.new_class({}, bases=(LocalBackend,))",
+            "new_class(name={}, bases=(LocalBackend,))",
+        ),
+    ],
+)
+def test_made_by_call(tmp_path: Path, name: str, call: str) -> None:
+    """A backend that a call makes is named, and other classes and calls are not."""
+    text = f"{IMPORTS}def make(label):\n    return {call.format(name)}\n"
+    others = "Other = type('Other', (dict,), {})\nisinstance(Other, (LocalBackend, int))\n"
+    tree = Tree(tmp_path, {"mine.py": text + others})
     assert tree.found() == [f"? {name.strip(chr(39))}"]
     (left_out,) = tree.search().not_checked
     assert left_out.line == len(IMPORTS.splitlines()) + 2
     assert "write a class statement" in left_out.because
+
+
+@pytest.mark.parametrize(
+    ("alias", "is_found"),
+    [
+        *(("A = LocalBackend", True), ("B = A = LocalBackend", True)),
+        *(("A: TypeAlias = LocalBackend", True), ("A: type[Base[int]] = Base[int]", True)),
+        *(("A = Base[int]", True), ("B: 'TypeAlias' = Base[int]; A = B", True)),
+        *(("A: type[LocalBackend]", False), ("A = A[int]", False), ("A = make()[int]", False)),
+        *(("A = {}; A['x'] = LocalBackend", False), ("A = B[0]; B = A[0]", False)),
+    ],
+)
+def test_alias(tmp_path: Path, alias: str, is_found: bool) -> None:
+    """A base is followed through an alias, annotated or with type arguments."""
+    text = f"{IMPORTS}class Base(LocalBackend, Generic[T]): ...\n{alias}\n"
+    tree = Tree(tmp_path, {"mine.py": f"{text}class Mine(A):\n    backend_type = 'X'\n"})
+    assert tree.found() == ["mine:Base", "mine:Mine" if is_found else "? Mine"]
 
 
 def test_named_explicitly(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_errors(tmp_path: Path, runs: FakeRuns) -> None:
 
 
 def test_resolved_once(tmp_path: Path, runs: FakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The path of a file is resolved once, however many errors it has."""
+    """However many errors there are: the directory, and each file that is not a probe."""
     resolved: list[Path] = []
     resolve = Path.resolve
 
@@ -119,9 +119,9 @@ def test_resolved_once(tmp_path: Path, runs: FakeRuns, monkeypatch: pytest.Monke
         return resolve(path, strict)
 
     monkeypatch.setattr(Path, "resolve", counted)
-    output = lines(*(mypy_row(line=n) for n in range(1, 9)), mypy_row(file="b.py"))
-    assert len(check(tmp_path, runs, CompletedProgram(1, output, ""))) == 9
-    assert resolved == [tmp_path / "a.py", tmp_path / "b.py"]
+    output = lines(*(mypy_row(line=n, file=file) for n in range(1, 9) for file in ("a.py", "c.py")))
+    assert len(check(tmp_path, runs, CompletedProgram(1, output, ""))) == 16
+    assert resolved == [tmp_path, tmp_path / "c.py"]
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_resolved_once(tmp_path: Path, runs: FakeRuns, monkeypatch: pytest.Monke
     [
         (CompletedProgram(2, "", "error: cannot read"), "error: cannot read"),
         (CompletedProgram(2, "mypy: first\nsome error\nlast\n", ""), "some error"),
-        (CompletedProgram(2, "", ""), "no output"),
-        (CompletedProgram(-9, "", ""), "no output"),
+        (CompletedProgram(2, "", ""), "exit status 2"),
+        (CompletedProgram(-9, "", ""), "exit status -9"),
         (CompletedProgram(0, "", "Traceback\nlast"), "last"),
         (CompletedProgram(1, "usage: mypy", ""), "usage: mypy"),
         (

@@ -29,8 +29,8 @@ def python(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("output", "complaint", "line"),
     [
-        ("", "", "no output"),
-        (" \n", "\n ", "no output"),
+        ("", "", "exit status 2"),
+        (" \n", "\n ", "exit status 2"),
         ("said", "", "said"),
         ("first\nlast\n", " \n", "last"),
         ("an error", "first\n last \n", "last"),
@@ -39,7 +39,7 @@ def python(text: str) -> list[str]:
     ids=["nothing", "blanks", "output", "last of it", "complaint", "error"],
 )
 def test_last_words(output: str, complaint: str, line: str) -> None:
-    """The last words are the first line with an error, else the last line."""
+    """The last words are the first line with an error, the last line, or the exit status."""
     assert CompletedProgram(2, output, complaint).last_words() == line
 
 

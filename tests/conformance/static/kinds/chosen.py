@@ -312,11 +312,11 @@ class Registers(abc.ABCMeta):
         cls.registered = True
 
 
-class StartsByAMetaclass(LocalBackend, metaclass=ReplacesStart):  # BC309u or BC309
+class StartsByAMetaclass(Structural, metaclass=ReplacesStart):  # BC309u or BC309
     pass
 
 
-class RegisteredByAMetaclass(LocalBackend, metaclass=Registers):  # ok
+class RegisteredByAMetaclass(Structural, metaclass=Registers):  # ok
     pass
 
 
@@ -364,3 +364,19 @@ class LoopedOverOthers(Structural):  # ok
 
 for other in ("load", "unload"):
     setattr(LoopedOverOthers, other, print)
+
+
+class Twice(LocalBackend):
+    async def start(self) -> None: ...
+
+
+class Twice(LocalBackend):  # ok or BC101u BC102u BC201u BC202u BC307u BC309u BC401u BC501u
+    pass
+
+
+class TwiceWrong(LocalBackend):
+    pass
+
+
+class TwiceWrong(LocalBackend):  # BC309 or BC101u BC102u BC201u BC202u BC307u BC309 BC401u BC501u
+    start = None

@@ -10,7 +10,7 @@ import functools
 import sys
 import threading
 import typing as t
-from abc import ABC, abstractmethod
+from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import (
     AbstractContextManager,
@@ -111,6 +111,33 @@ class PlainPass(Based):  # BC201
 
 class PlainStub(Based):  # BC201
     def __init__(self, config: aconfig.Config | None = None) -> None: ...
+
+
+class CannotInheritBool(bool, Based):  # BC201
+    pass
+
+
+class CannotInheritNone(Based, type(None)):  # BC201
+    pass
+
+
+class InheritsADict(Based, dict):  # ok
+    pass
+
+
+class ReadOnlyState(Based):  # BC201
+    @property
+    def _started(self) -> bool:
+        return True
+
+
+class StateWithASetter(Based):  # ok
+    @property
+    def _started(self) -> bool:
+        return True
+
+    @_started.setter
+    def _started(self, value: bool) -> None: ...
 
 
 class LocalPlain(LocalBackend):  # BC201
@@ -1358,3 +1385,180 @@ class SetsADescriptor(Whole):  # ok or BC201u
     @property
     def is_started(self) -> bool:
         return self._on
+
+
+# ---- class statements that raise
+
+
+class OwnMeta(ABCMeta): ...
+
+
+class PlainMeta(type): ...
+
+
+class DerivedMeta(type(LocalBackend)): ...
+
+
+class HasOwnMeta(LocalBackend, metaclass=OwnMeta):  # BC201
+    pass
+
+
+class HasPlainMeta(LocalBackend, metaclass=PlainMeta):  # BC201
+    pass
+
+
+class HasDerivedMeta(LocalBackend, metaclass=DerivedMeta):  # ok
+    pass
+
+
+class HasABCMeta(LocalBackend, ABC, metaclass=ABCMeta):  # ok
+    pass
+
+
+class GenericAtTheEnd(LocalBackend, Generic[T]):  # ok
+    pass
+
+
+class GenericAtTheFront(
+    Generic[T], LocalBackend
+):  # BC201 or BC201 BC202u BC307u BC309u BC401u BC501u
+    pass
+
+
+class GenericBeforeItself(Generic[T], GenericAtTheEnd[T]):  # ok
+    pass
+
+
+class DerivedFirst(GenericAtTheEnd[int], LocalBackend):  # ok
+    pass
+
+
+class ObjectLast(LocalBackend, object):  # ok
+    pass
+
+
+# ---- arguments and attributes that constructors reject
+
+
+class PassesANumber(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(3)
+
+
+class PassesNone(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(None)
+
+
+class RefusesToAssign(LocalBackend):  # BC201u
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+class WatchesAssignments(LocalBackend):  # ok
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+
+
+@dataclass
+class FieldWithoutAValue(LocalBackend):  # BC201
+    config: aconfig.Config | None = None
+    running: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.config)
+
+    @property
+    def is_started(self) -> bool:
+        return self.running
+
+
+@dataclass
+class FieldWithAValue(LocalBackend):  # ok
+    config: aconfig.Config | None = None
+    running: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.config)
+
+    @property
+    def is_started(self) -> bool:
+        return self.running
+
+
+def _start(self: BackendBase) -> None: ...
+
+
+def starts_later(cls: Type[T]) -> Type[T]:
+    cls.start = _start
+    return cls
+
+
+class Unfinished(BackendBase):
+    backend_type = "UNFINISHED"
+
+    def register_config(self, config: Mapping[str, Any]) -> None: ...
+    def stop(self) -> None: ...
+
+
+class StartsTooLate(Unfinished):  # BC201
+    backend_type = "LATE"
+
+
+StartsTooLate.start = _start
+
+
+class NamedTooLate(BackendBase):  # BC201
+    def register_config(self, config: Mapping[str, Any]) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+setattr(NamedTooLate, "backend_type", "LATE")
+
+
+@starts_later
+class StartsByADecorator(Unfinished):  # BC201
+    backend_type = "LATE"
+
+
+@dataclass
+@starts_later
+class StartsBelowDataclass(Unfinished):  # ok or BC201u
+    backend_type: ClassVar[str] = "LATE"
+    config: aconfig.Config | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.config)
+
+
+class NamedInItsConstructor(BackendBase):  # BC102 BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.backend_type = "LATE"
+
+    def register_config(self, config: Mapping[str, Any]) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class NamedInAnIf(BackendBase):  # BC102 BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        if config is None:
+            self.backend_type = "LATE"
+
+    def register_config(self, config: Mapping[str, Any]) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class InheritsALateStart(StartsTooLate):  # ok
+    backend_type = "INHERITS"
+
+
+class ReplacesItsStart(Based):  # ok
+    backend_type = "REPLACES"
+
+
+ReplacesItsStart.start = _start

@@ -1100,3 +1100,13 @@ class CallbackGiven:  # ok
 
 class CallbackWithResult(CallbackGiven):  # BC309 or BC309u
     stop: Callable[[], int]  # type: ignore[assignment]
+
+
+class LockOrAnyInQuotes(LocalBackend):  # BC401u
+    def start_lock(self) -> "AbstractContextManager[object] | Any":
+        return self._start_lock
+
+
+class LockInQuotes(LocalBackend):  # ok
+    def start_lock(self) -> "AbstractContextManager[object]":
+        return self._start_lock

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import functools
 import os
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import aconfig
 
-from backend_contract import BackendRegistry, LocalBackend
+from backend_contract import BackendBase, BackendRegistry, LocalBackend
 
 PREFIX = "GPU"
 LOW = "gpu"
@@ -584,3 +585,307 @@ class NestedText(LocalBackend):  # ok
     class Text(str): ...
 
     backend_type = Text("TEXT")
+
+
+# ---- names that may be others when they are read
+
+REBOUND = "REBOUND"
+KEPT = "KEPT"
+
+
+def rebind() -> None:
+    global REBOUND
+    REBOUND = "rebound"
+
+
+rebind()
+
+
+class NamedByAReboundConstant(LocalBackend):  # ok
+    backend_type = REBOUND.lower() + str(len(REBOUND))
+
+
+class OwnNameOfTheModule(LocalBackend):  # BC104
+    global backend_type
+    backend_type = "MODULE"
+
+
+class NamedByAConstant(LocalBackend):  # ok
+    backend_type = KEPT
+
+
+class OwnNameOfItsBase(NamedByAConstant):  # BC104
+    pass
+
+
+class Numbered(enum.Enum):
+    A = "A"
+    B = enum.auto()
+
+
+class NamedByAMemberOfSeveralKinds(LocalBackend):  # ok or BC101u BC102u
+    backend_type = Numbered.A.value
+
+
+class OnInstancesOnly:
+    def __get__(self, instance: object, owner: type) -> str:
+        if instance is None:
+            raise AttributeError
+        return "X"
+
+
+class OnInstances:
+    def __get__(self, instance: object, owner: type) -> str:
+        return "X"
+
+
+class NamedOnInstancesOnly(LocalBackend):  # BC102u
+    backend_type = OnInstancesOnly()
+
+
+class NamedByADescriptor(LocalBackend):  # ok
+    backend_type = OnInstances()
+
+
+class Computes(LocalBackend):  # BC101u BC201u BC202u BC307u BC309u BC401u BC501u
+    def __getattribute__(self, name: str) -> typing.Any:
+        return super().__getattribute__(name)
+
+
+class NamesItsClasses(type(LocalBackend)):
+    @property
+    def backend_type(cls) -> str:
+        return "OTHER"
+
+
+class Ordinary(type(LocalBackend)):
+    @property
+    def name(cls) -> str:
+        return "OTHER"
+
+
+class NamedByItsMetaclass(LocalBackend, metaclass=NamesItsClasses):  # BC102u
+    backend_type = "NAMED"
+
+
+class NamedDespiteItsMetaclass(LocalBackend, metaclass=Ordinary):  # ok
+    backend_type = "NAMED"
+
+
+class NamedByWhatIsReplaced(LocalBackend):  # ok
+    label = "FIRST"
+    backend_type = label
+    label = "the first"  # noqa: PIE794
+
+
+SOON = "SOON"
+
+
+class NamedByWhatWillBeReplaced(LocalBackend):  # ok
+    backend_type = SOON
+
+
+SOON = "later"
+
+
+class NamedByWhatWasReplaced(LocalBackend):  # BC103
+    backend_type = SOON
+
+
+# ---- assignments to the class in branches of the module
+
+
+class NamedInABranch(LocalBackend):  # ok
+    pass
+
+
+if sys.platform != "none":
+    NamedInABranch.backend_type = "NAMED"
+
+
+class NamedInATry(LocalBackend):  # ok
+    pass
+
+
+try:
+    NamedInATry.backend_type = "NAMED"
+except AttributeError:
+    raise
+
+
+class NamedInEitherBranch(LocalBackend):  # ok
+    pass
+
+
+if os.environ.get("X"):
+    NamedInEitherBranch.backend_type = "FIRST"
+else:
+    NamedInEitherBranch.backend_type = "SECOND"
+
+
+class StopsInNoBranch(LocalBackend):  # ok
+    pass
+
+
+if sys.platform == "none":
+    StopsInNoBranch.stop = None
+
+
+class StopsInNoBranchThatRuns(LocalBackend):  # BC309
+    pass
+
+
+if os.environ.get("X"):
+    StopsInNoBranchThatRuns.stop = None
+else:
+    StopsInNoBranchThatRuns.stop = 3
+
+
+class StopsInSomeBranch(LocalBackend):  # BC309u
+    pass
+
+
+StopsInSomeBranch.stop = finish = lambda self: None
+if os.environ.get("X"):
+    StopsInSomeBranch.stop = None
+
+
+class StopsInALoop(LocalBackend):  # BC309
+    pass
+
+
+for each in (StopsInALoop,):
+    each.stop = None
+
+
+# ---- descriptors that change the class
+
+
+class NamesItsOwner:
+    def __set_name__(self, owner: typing.Any, name: str) -> None:
+        owner.backend_type = 3
+
+
+class KeepsItsName:
+    def __set_name__(self, owner: object, name: str) -> None:
+        self.name = name
+
+
+class NamedByAField(LocalBackend):  # BC101 BC102b
+    field = NamesItsOwner()
+
+
+class HasAField(LocalBackend):  # ok
+    field = KeepsItsName()
+
+
+# ---- functions that are written in another way
+
+
+class StartsByALambda(LocalBackend):  # ok
+    start = lambda self: setattr(self, "_started", True)
+    start_lock = lambda self: self._start_lock
+    handle_runtime_context = lambda self, model_id, runtime_context: None
+
+
+class StopsByALambda(LocalBackend):  # BC309
+    stop = lambda self: True
+
+
+class RegistersByALambda(LocalBackend):  # BC202
+    register_config = lambda self: None
+
+
+class StopsByALambdaOfItsOwn(LocalBackend):  # BC309u
+    def __init__(self, config: aconfig.Config | None = None, hook: typing.Any = None) -> None:
+        super().__init__(config)
+        self.hook = hook
+
+    stop = lambda self: self.hook()
+
+
+class StartsPartly(LocalBackend):  # ok
+    def _set(self, is_on: bool, loud: bool = False) -> None:
+        self._started = is_on
+
+    start = functools.partialmethod(_set, True)
+    stop = functools.partialmethod(_set, is_on=False)
+
+
+class StartsPartlyWithTooLittle(LocalBackend):  # BC309
+    def _set(self, is_on: bool, is_loud: bool) -> None:
+        self._started = is_on
+
+    start = functools.partialmethod(_set, True)
+
+
+class StopsPartlyWithANumber(LocalBackend):  # BC309
+    def _set(self, is_on: bool) -> int:
+        return int(is_on)
+
+    stop = functools.partialmethod(_set, False)
+
+
+class LocksByAClass(LocalBackend):  # ok
+    class start_lock:
+        def __enter__(self) -> None: ...
+        def __exit__(self, *error: object) -> None: ...
+
+
+class LocksByAnEmptyClass(LocalBackend):  # BC401
+    class start_lock: ...
+
+
+class StopsByANestedClass(LocalBackend):  # BC309
+    class stop: ...
+
+
+class StartedByAClass(LocalBackend):  # BC307
+    class is_started: ...
+
+
+# ---- what is not called, and what is
+
+
+class NamedByAnUncalledMethod(LocalBackend):  # BC101 BC102b
+    backend_type = "x".upper
+
+
+class LocksByAClassOfEvents(LocalBackend):  # BC401
+    start_lock = threading.Event
+
+
+class LocksByAClassOfLocks(LocalBackend):  # ok
+    start_lock = threading.RLock
+
+
+class LocksByNothing(LocalBackend):  # ok
+    start_lock = contextlib.nullcontext
+
+
+class NamedByAValueOfAStringEnum(LocalBackend):  # ok
+    backend_type = Text.A.value
+
+
+class Text(str, enum.Enum):
+    A = "A"
+
+
+class NamesNothing(type(LocalBackend)):
+    @property
+    def backend_type(cls) -> str:
+        return "OTHER"
+
+
+class NamedByItsMetaclassAlone(BackendBase, metaclass=NamesNothing):  # BC101 BC102b BC201b
+    def register_config(self, config: aconfig.Config) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def generator(*_: object) -> typing.Iterator[None]:
+    yield
+
+
+class LocksByAGeneratorFunction(LocalBackend):  # BC401
+    start_lock = generator

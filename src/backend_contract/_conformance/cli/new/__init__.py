@@ -12,8 +12,6 @@ from string import Template
 from backend_contract._conformance.formats.common import printable
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["new"]
-
 
 def new(name: str, directory: str = ".", *, structural: bool = False) -> int:
     """Write the module *name* and its tests into *directory*, and print how to try them.
@@ -28,7 +26,7 @@ def new(name: str, directory: str = ".", *, structural: bool = False) -> int:
     place = Path(directory)
     module, tests = place / f"{name}.py", place / f"test_{name}.py"
     is_in_package = (place / "__init__.py").exists()
-    for file in (module, tests):
+    for file in (module, tests, place / name / "__init__.py"):
         if file.exists() or file.is_symlink():
             raise CouldNotCheckError(f"{file} exists; choose another name")
     if not is_in_package and find_spec(name) is not None:

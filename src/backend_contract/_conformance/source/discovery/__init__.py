@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backend_contract._conformance.results import NotChecked
+from backend_contract._conformance.source.conditions import Decide, decides
 from backend_contract._conformance.source.discovery.entry_points import declared_entry_points
-from backend_contract._conformance.source.discovery.files import Excludes, FilesBelow
+from backend_contract._conformance.source.discovery.files import Excludes, files_below
 from backend_contract._conformance.source.discovery.recognition import (
     Recognition,
     is_abstract_class,
@@ -23,15 +24,22 @@ from backend_contract._conformance.source.discovery.registrations import (
     registered_classes,
 )
 from backend_contract._conformance.source.environment import Environment, this_environment
-from backend_contract._conformance.source.evaluation.conditions import Decide, decides
 from backend_contract._conformance.source.modules import (
     ClassSource,
-    Function,
     Module,
     ModuleFinder,
     imported_modules,
 )
-from backend_contract._conformance.source.parsing import SourceError, blocks, unparse
+from backend_contract._conformance.source.parsing import (
+    Function,
+    SourceError,
+    blocks,
+    exists,
+    is_directory,
+    last_part,
+    unparse,
+    walk,
+)
 from backend_contract._conformance.source.targets import (
     EXPECTED_TARGET,
     Project,
@@ -51,7 +59,8 @@ from backend_contract._conformance.source.targets import (
 )
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["Found", "find_targets", "search"]
+_MAKERS = {"type", "new_class", "ABCMeta"}
+"""The functions that make a class of a name and its bases."""
 
 _MOST_LISTED = 10
 """The number of classes up to which a message names all of a module."""
@@ -142,14 +151,14 @@ class _Discovery:
 
         Raises :class:`CouldNotCheckError` if nothing of that name exists, or it has no backend.
         """
-        if ":" in text and not _exists(self._context.here / text):
+        if ":" in text and not exists(self._context.here / text):
             self.found.targets.append(_find_class(text, self._context))
             return
         if "\0" in text or not text:
             raise CouldNotCheckError(f"{EXPECTED_TARGET}, got {text!r}")
         before = self._count()
         example = text
-        if _is_directory(self._context.here / text):
+        if is_directory(self._context.here / text):
             self._add_directory(text)
             example = "path/to/file.py"
         elif _is_path(text):
@@ -168,18 +177,13 @@ class _Discovery:
 
     def _add_directory(self, text: str) -> None:
         directory = Path(os.path.abspath(self._context.here / text))
-        files = FilesBelow(directory, self._excludes)
         trees: dict[str, tuple[Path, ast.Module]] = {}
-        for file in files:
+        for file in self._files_below(directory):
             location = os.path.normpath(Path(text, file.relative_to(directory)))
             try:
                 trees[location] = read_tree(location, self._context)
             except CouldNotCheckError as error:
                 self._add_unreadable(error)
-        self.found.targets.extend(files.errors)
-        self.found.notes.extend(
-            f"{link}: a symbolic link to a directory, not searched" for link in files.links
-        )
         # Another file may have shown that the folder of a file belongs to a namespace package.
         self._add_modules(
             {
@@ -207,13 +211,15 @@ class _Discovery:
                 self._private.append(other)
 
     def _names_below(self, name: str, directory: Path) -> Iterator[str]:
-        files = FilesBelow(directory, self._excludes)
-        for file in files:
+        for file in self._files_below(directory):
             parts = file.relative_to(directory).with_suffix("").parts
             other = ".".join([name, *parts]).removesuffix(".__init__")
             if other != name:
                 yield other
-        self.found.targets.extend(files.errors)
+
+    def _files_below(self, directory: Path) -> Iterator[Path]:
+        found = self.found
+        return files_below(directory, self._excludes, found.targets.append, found.notes.append)
 
     def _add_unreadable(self, error: CouldNotCheckError) -> None:
         if isinstance(error, SourceError) and not error.may_concern_us:
@@ -226,22 +232,19 @@ class _Discovery:
         elsewhere: dict[tuple[Path, int], ClassSource] = {}
         paths = {module.path for module in modules.values()}
         for module in modules.values():
-            finder = modules_for(root_of(module, self._context), self._context)
-            for source in registered_classes(module, finder):
+            for source in registered_classes(module, self._finder(module)):
                 self._recognition.register(source)
                 if source.module.path not in paths:
-                    elsewhere[_identity(source)] = source
+                    elsewhere[source.identity] = source
         for location, module in modules.items():
             self._add_module(location, module)
         for identity, source in elsewhere.items():
             if root_of(source.module, self._context) is not None:  # not installed
-                self._add_further(identity, f"{source.module.name}:{_qualname(source)}")
-
-    def _add_further(self, key: object, text: str) -> None:
-        try:
-            self._further[key] = _find_class(text, self._context)
-        except CouldNotCheckError as error:
-            self._further[key] = error
+                name = f"{source.module.name}:{_qualname(source)}"
+                try:
+                    self._further[identity] = _find_class(name, self._context)
+                except CouldNotCheckError as error:
+                    self._further[identity] = error
 
     def _add_module(self, location: str, module: Module) -> None:
         candidates = [*self._backends_in(module)]
@@ -255,14 +258,13 @@ class _Discovery:
             self._add_class(location, module, source, qualname)
         for source in _made_classes(module, self._finder(module)):
             if self._recognition.is_backend(source):
-                reason = "is a backend that `type` makes, which no checker follows"
+                reason = "is a backend that a call makes, which no checker follows"
                 self._leave_out(source, source.node.name, f"{reason}; write a class statement")
 
     def _finder(self, module: Module) -> ModuleFinder:
         return modules_for(root_of(module, self._context), self._context)
 
     def _backends_in(self, module: Module) -> Iterator[tuple[str, ClassSource]]:
-        """Yield the classes of a module that are backends, or look like one, with their names."""
         recognition = self._recognition
         finder = self._finder(module)
         for qualname, node in _classes(module.tree, decides(finder.version)):
@@ -288,6 +290,8 @@ class _Discovery:
             target = target_in(module, qualname, text, self._context)
         except CouldNotCheckError:
             target = None
+        if target is not None and _is_replaced(source, target.source):
+            return
         if target is None or target.source.node is not source.node:
             reason = "is a backend whose name means something else at the end of its module"
             self._leave_out(source, qualname, f"{reason}; rename it")
@@ -328,14 +332,15 @@ class _Discovery:
                     self._further[text] = CouldNotCheckError(f"entry point {error}")
                 continue
             if below is None or target.source.module.path.is_relative_to(below):
-                self._further[_identity(target.source)] = target
+                self._further[target.source.identity] = target
 
     def result(self, whole_project: bool) -> Found:
-        """Return what was found, each class once."""
-        targets = list(self.found.targets)
-        checked = {_identity(each.source) for each in targets if isinstance(each, Target)}
+        # Each class once by each name.
+        by_text = {getattr(each, "text", each): each for each in self.found.targets}
+        targets = [*by_text.values()]
+        checked = {each.source.identity for each in targets if isinstance(each, Target)}
         targets += (each for key, each in self._further.items() if key not in checked)
-        checked |= {_identity(each.source) for each in targets if isinstance(each, Target)}
+        checked |= {each.source.identity for each in targets if isinstance(each, Target)}
         left_out = {(each.path, each.line): each for each in self.found.not_checked}
         notes = list(self.found.notes)
         if self._abstract:
@@ -355,7 +360,6 @@ class _Discovery:
         )
 
     def _complete(self, target: Target | CouldNotCheckError) -> Target | CouldNotCheckError:
-        """Return a target with all directories that modules were found in."""
         if isinstance(target, CouldNotCheckError):
             return target
         roots = self._context.roots
@@ -364,7 +368,6 @@ class _Discovery:
 
 
 def _public(name: str, modules: dict[str, Module]) -> dict[str, None]:
-    """Return the public modules of a package and the private ones that these import."""
     below = {other: other.removeprefix(name).replace(".__main__", "") for other in modules}
     public = [other for other in modules if "._" not in below[other]]
     reached = dict.fromkeys(public)
@@ -375,10 +378,6 @@ def _public(name: str, modules: dict[str, Module]) -> dict[str, None]:
                 reached[other] = None
                 waiting.append(other)
     return {other: None for other in modules if other in reached}
-
-
-def _identity(source: ClassSource) -> tuple[Path, int]:
-    return source.module.path, source.node.lineno
 
 
 def _qualname(source: ClassSource) -> str:
@@ -412,11 +411,26 @@ def _executed(node: ast.AST, decide: Decide) -> Sequence[ast.AST]:
     return blocks(node)
 
 
+def _is_replaced(source: ClassSource, last: ClassSource) -> bool:
+    """Return whether *last* takes the place of a class of its name that nothing uses before."""
+    node = source.node
+    names = (each for each in walk(source.module.tree) if isinstance(each, ast.Name))
+    return (
+        node is not last.node
+        and last.is_decided
+        and node in last.definitions(type_checking=False)
+        and not node.decorator_list
+        and not any(
+            each.id == node.name and node.lineno < each.lineno < last.node.lineno for each in names
+        )
+    )
+
+
 def _made_classes(module: Module, finder: ModuleFinder) -> Iterator[ClassSource]:
     """Yield the source of what calls such as ``type("Mine", (Base,), {})`` make."""
     for node in calls_in(module.tree):
-        match node:
-            case ast.Call(func=ast.Name(id="type"), args=[name, ast.Tuple(elts=bases), _]):
+        match [*node.args, *(each.value for each in node.keywords)]:
+            case [name, ast.Tuple(elts=bases), *_] if last_part(node.func) in _MAKERS:
                 made = ast.parse(f"class _({', '.join(map(unparse, bases))}): ...").body[0]
                 assert isinstance(made, ast.ClassDef)
                 made.name = str(name.value if isinstance(name, ast.Constant) else unparse(name))
@@ -427,17 +441,6 @@ def _made_classes(module: Module, finder: ModuleFinder) -> Iterator[ClassSource]
 
 def _is_path(text: str) -> bool:
     return text.endswith(".py") or "/" in text or os.sep in text
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # not a possible file name
-        return False
-
-
-def _is_directory(path: Path) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112 - `Path.is_dir` raises for a name too long
 
 
 def _find_class(text: str, search: SearchContext) -> Target:

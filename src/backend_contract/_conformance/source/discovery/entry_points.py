@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
-from backend_contract._conformance.source.parsing import parse, read_file, walk
+from backend_contract._conformance.source.parsing import is_file, parse, read_file, read_toml, walk
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = ["declared_entry_points"]
 
 _GROUP = "backend_contract.backends"
 _TABLES = (
@@ -36,20 +33,13 @@ def declared_entry_points(directory: Path) -> list[str]:
     found: dict[str, None] = {}
     for name, read in readers.items():
         file = directory / name
-        if file.is_file() and _GROUP.encode() in read_file(file):
+        if is_file(file) and _GROUP.encode() in read_file(file):
             found |= {value.partition("[")[0].strip(): None for value in read(file)}
     return list(found)
 
 
 def _in_pyproject(file: Path) -> Iterator[str]:
-    if sys.version_info < (3, 11):
-        import tomli as tomllib
-    else:
-        import tomllib
-    try:
-        document = tomllib.loads(read_file(file).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CouldNotCheckError(f"{file}: cannot be read: {error}") from None
+    document = read_toml(file)
     for path in _TABLES:
         table: Mapping[str, object] = document
         for key in (*path, _GROUP):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from backend_contract._conformance.source.parsing import exists
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = ["Excludes", "FilesBelow"]
 
 _NOT_SEARCHED = {"__pycache__", "node_modules", "site-packages"}
 
@@ -23,7 +23,7 @@ class Excludes:
 
     def __init__(self, directory: Path, globs: Iterable[str]) -> None:
         self._directory = directory
-        self._patterns = {glob: re.compile(_regular_expression(glob)) for glob in globs}
+        self._globs = {glob: _parts(glob) for glob in globs}
         self._used: set[str] = set()
         self.excluded: dict[str, None] = {}
         """What was excluded: files, and directories as a whole, relative to the directory."""
@@ -34,83 +34,74 @@ class Excludes:
         A glob that matches *given* itself, or a directory around it, does not count: what is named
         explicitly is searched.
         """
-        if not self._patterns:
+        if not self._globs:
             return False
         matching = self._matching(path) - self._matching(given)
+        self._used |= matching
         if matching:
-            self._used |= matching
             self.excluded[os.path.relpath(path, self._directory)] = None
         return bool(matching)
 
     def _matching(self, path: Path) -> set[str]:
-        relative = Path(os.path.relpath(path, self._directory))
-        paths = (relative, *relative.parents)
-        names = [each.as_posix() for each in paths if each != Path()]
-        return {
-            glob
-            for glob, pattern in self._patterns.items()
-            if any(pattern.fullmatch(name) for name in names)
-        }
+        names = Path(os.path.relpath(path, self._directory)).parts
+        return {glob for glob, parts in self._globs.items() if _covers(parts, names)}
 
     @property
     def unused(self) -> list[str]:
         """The globs that have excluded nothing."""
-        return [glob for glob in self._patterns if glob not in self._used]
+        return [glob for glob in self._globs if glob not in self._used]
 
 
-def _regular_expression(glob: str) -> str:
-    glob = re.sub(r"(/\*\*)?/*$", "", glob.removeprefix("./"))
-    written = ""
-    for part in re.findall(r"\*\*/|\*\*|\*|\?|\[!?\]?[^]/]*\]|.", glob, re.DOTALL):
-        if part in _WILDCARDS:
-            written += _WILDCARDS[part]
-        elif len(part) > 1:
-            inner = part[1:-1].replace("\\", r"\\")
-            written += f"[{'^' + inner[1:] if inner[0] == '!' else inner}]"
-        else:
-            written += re.escape(part)
-    return written
+def _parts(glob: str) -> list[str]:
+    """Return the names in a glob, without a ``**`` after another one or at the end."""
+    glob = re.sub(r"\*\*(/\*\*)+", "**", glob.removeprefix("./"))
+    return re.sub(r"^\*\*$", "*", re.sub(r"(/\*\*)?/*$", "", glob)).split("/")
 
 
-_WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+def _covers(glob: Sequence[str], names: Sequence[str]) -> bool:
+    """Return whether *glob* matches the path of these names, or a directory around it.
+
+    Follows all places in the glob at once, so the time does not grow with the ways to match.
+    """
+    reached = {0}
+    for name in names:
+        reached |= {at + 1 for at in reached if glob[at] == "**"}
+        matching = {at for at in reached if fnmatchcase(name, glob[at])}
+        reached = {at + (glob[at] != "**") for at in matching}
+        if len(glob) in reached:
+            return True
+    return False
 
 
-class FilesBelow:
-    """The Python files below a directory, except hidden ones and those of virtual environments.
+def files_below(
+    directory: Path,
+    excludes: Excludes,
+    add_error: Callable[[CouldNotCheckError], None],
+    add_note: Callable[[str], None],
+) -> Iterator[Path]:
+    """Yield the Python files below a directory, except hidden ones and those of environments.
 
     Symbolic links to directories are not followed, so a search always ends.
     """
 
-    def __init__(self, directory: Path, excludes: Excludes, given: Path | None = None) -> None:
-        self._directory = directory
-        self._excludes = excludes
-        self._given = given or directory
-        self.errors: list[CouldNotCheckError] = []
-        """One per directory that cannot be read."""
-        self.links: list[Path] = []
-        """The links to directories that are not below this one."""
-
-    def __iter__(self) -> Iterator[Path]:
-        for parent, directories, files in os.walk(self._directory, onerror=self._note_error):
-            paths = [Path(parent, name) for name in sorted(directories)]
-            searched = [path for path in paths if self._is_searched(path)]
-            directories[:] = [path.name for path in searched]
-            for name in sorted(files):
-                path = Path(parent, name)
-                if name.endswith(".py") and not name.startswith(".") and not self._excluded(path):
-                    yield path
-
-    def _is_searched(self, path: Path) -> bool:
-        if path.name.startswith(".") or path.name in _NOT_SEARCHED or self._excluded(path):
+    def is_searched(path: Path) -> bool:
+        if path.name.startswith(".") or path.name in _NOT_SEARCHED:
+            return False
+        if excludes.covers(path, directory):
             return False
         if path.is_symlink():
-            if not path.resolve().is_relative_to(self._directory.resolve()):
-                self.links.append(path)
+            if not path.resolve().is_relative_to(directory.resolve()):
+                add_note(f"{path}: a symbolic link to a directory, not searched")
             return False
-        return not (path / "pyvenv.cfg").exists()
+        return not exists(path / "pyvenv.cfg")
 
-    def _excluded(self, path: Path) -> bool:
-        return self._excludes.covers(path, self._given)
+    def on_error(error: OSError) -> None:
+        add_error(CouldNotCheckError(f"{error.filename}: {error.strerror}"))
 
-    def _note_error(self, error: OSError) -> None:
-        self.errors.append(CouldNotCheckError(f"{error.filename}: {error.strerror}"))
+    for parent, directories, files in os.walk(directory, onerror=on_error):
+        directories[:] = [name for name in sorted(directories) if is_searched(Path(parent, name))]
+        for name in sorted(files):
+            path = Path(parent, name)
+            is_source = name.endswith(".py") and not name.startswith(".")
+            if is_source and not excludes.covers(path, directory):
+                yield path

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend_contract._conformance.results import MEMBERS
+from backend_contract._conformance.source.definitions import name_of
 from backend_contract._conformance.source.members import base_names, is_abstract
 from backend_contract._conformance.source.modules import (
     ClassSource,
@@ -12,17 +14,6 @@ from backend_contract._conformance.source.modules import (
 )
 from backend_contract._conformance.source.parsing import unparse
 
-__all__ = ["Recognition", "is_abstract_class"]
-
-_MEMBERS = (
-    "backend_type",
-    "is_started",
-    "register_config",
-    "start",
-    "stop",
-    "start_lock",
-    "handle_runtime_context",
-)
 _MOST = 5
 _TELLING = frozenset({"register_config", "start_lock", "handle_runtime_context"})
 """Members that few other classes have."""
@@ -46,7 +37,7 @@ class Recognition:
 
     def register(self, source: ClassSource) -> None:
         """Note that a class is given to a registry."""
-        self._registered.add((source.module.path, source.node.lineno))
+        self._registered.add(source.identity)
         self._known.clear()  # it may have been read before, and classes that inherit it too
 
     def is_backend(self, source: ClassSource) -> bool:
@@ -58,9 +49,9 @@ class Recognition:
         summary = self._summary(source)
         members = summary.members
         if len(members) >= _MOST:
-            return f"defines {len(members)} of the {len(_MEMBERS)} members of a backend"
+            return f"defines {len(members)} of the {len(MEMBERS)} members of a backend"
         if summary.has_unknown_base and ("backend_type" in members or len(members & _TELLING) > 1):
-            names = ", ".join(f"`{name}`" for name in _MEMBERS if name in members)
+            names = ", ".join(f"`{name}`" for name in MEMBERS if name in members)
             return f"defines {names}, and the source of {_unknown_base(source)} was not found"
         return None
 
@@ -73,7 +64,7 @@ class Recognition:
     def _summarize(self, source: ClassSource) -> _Summary:
         bases = [self._known.get(base) if base else None for base in source.bases]
         known = [base for base in bases if base]
-        own = {name for name in _MEMBERS if name in source.in_body or name in source.on_self}
+        own = {name for name in MEMBERS if name in source.in_body or name in source.on_self}
         return _Summary(
             is_backend=self._is_declared(source) or any(base.is_backend for base in known),
             members=frozenset(own.union(*(base.members for base in known))),
@@ -84,8 +75,11 @@ class Recognition:
         name = f"{source.module.name}.{source.node.name}"
         return (
             name in ("backend_contract.base.BackendBase", "backend_contract.protocol.Backend")
-            or (source.module.path, source.node.lineno) in self._registered
-            or "backend_contract.protocol.conforms" in source.decorators
+            or source.identity in self._registered
+            or any(
+                name_of(each, source) == "backend_contract.protocol.conforms"
+                for each in source.node.decorator_list
+            )
         )
 
 

@@ -9,18 +9,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from backend_contract._conformance.source.definitions import unquoted
 from backend_contract._conformance.source.modules import (
     ClassSource,
-    Function,
     Module,
     ModuleFinder,
+    bound_names,
     iter_statements,
     origin_of_name,
 )
-from backend_contract._conformance.source.parsing import inner_nodes, unparse, walk
+from backend_contract._conformance.source.parsing import Function, inner_nodes, unparse, walk
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = ["calls_in", "registered_classes"]
 
 _REGISTRY_MODULE = "backend_contract.registry"
 _FUNCTIONS = {"backend_contract.integrations.caikit.register"}
@@ -39,9 +38,10 @@ def registered_classes(module: Module, finder: ModuleFinder) -> Iterator[ClassSo
     search = _Search(finder)
     for node, place in _in_places(module.tree):
         if isinstance(node, ast.Call):
-            scope = _scope_of(place, module, finder)
-            for given in search.registered_by(node, scope):
-                yield from search.classes_named(given, scope)
+            for function, given in _calls_with_classes(node):
+                scope = _scope_of(place, module, finder)
+                if search.is_register(function, scope):
+                    yield from search.classes_named(given, scope)
         elif node.decorator_list:
             scope = _scope_of(place, module, finder)
             if any(search.is_register(each, scope) for each in node.decorator_list):
@@ -61,7 +61,6 @@ class _Scope:
     """The values that a variable takes in a ``for`` over a display."""
 
     def find(self, name: str) -> tuple[_Binding, _Scope] | None:
-        """Return the binding of a name, and the scope it is in."""
         if name in self.names:
             return self.names[name], self
         return self.outer.find(name) if self.outer else None
@@ -124,7 +123,7 @@ def _function_scope(
     }
     statements = [*iter_statements(function.body)]
     for statement in statements:
-        for name in _bound(statement):
+        for name in bound_names(statement):
             names[name] = statement
     return _Scope(
         module=outer.module,
@@ -135,29 +134,25 @@ def _function_scope(
     )
 
 
-def _bound(statement: ast.stmt) -> list[str]:
-    match statement:
-        case ast.Assign(targets=targets):
-            return [target.id for target in targets if isinstance(target, ast.Name)]
-        case ast.AnnAssign(target=ast.Name(id=name)):
-            return [name]
-        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            return [name]
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            return [each.asname or each.name.partition(".")[0] for each in names]
-        case _:
-            return []
-
-
 def _loops(statements: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
-    for statement in statements:
-        match statement:
-            case ast.For(target=ast.Name(id=name), iter=values):
-                found.setdefault(name, []).append(values)
-            case _:
-                pass
+    for each in statements:
+        if isinstance(each, ast.For) and isinstance(each.target, ast.Name):
+            found.setdefault(each.target.id, []).append(each.iter)
     return found
+
+
+def _calls_with_classes(call: ast.Call) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield the arguments that may name classes to register, each after the function."""
+    if unparse(call.func) == "map" and len(call.args) == 2:
+        yield call.args[0], call.args[1]
+    for given in (*call.args[:1], *(each.value for each in call.keywords if each.arg == "cls")):
+        if isinstance(given, _NAMING):
+            yield call.func, given
+
+
+_NAMING = (ast.Name, ast.Attribute, ast.Call, ast.Tuple, ast.List, ast.Set)
+"""The expressions that :meth:`_Search.classes_named` follows."""
 
 
 class _Search:
@@ -168,21 +163,7 @@ class _Search:
         self._known: dict[_Binding, ClassSource | None] = {}
         """The class of what each binding gives; ``None`` while that is being looked for."""
 
-    def registered_by(self, call: ast.Call, scope: _Scope) -> list[ast.expr]:
-        """Return the expressions that a call gives to ``register``."""
-        if self.is_register(call.func, scope):
-            named = [each.value for each in call.keywords if each.arg == "cls"]
-            return [*call.args[:1], *named]
-        match call:
-            case ast.Call(func=ast.Name(id="map"), args=[function, values]) if self.is_register(
-                function, scope
-            ):
-                return [values]
-            case _:
-                return []
-
     def is_register(self, expression: ast.expr, scope: _Scope, steps: int = 0) -> bool:
-        """Return whether an expression is the ``register`` of a registry."""
         match expression:
             case ast.Attribute(value=value, attr="register") if self._is_registry(value, scope):
                 return True
@@ -277,7 +258,6 @@ class _Search:
                 return None
 
     def _result(self, function: ast.expr, scope: _Scope, steps: int) -> ClassSource | None:
-        """Return the class that a function says to return an instance of."""
         match self._value(function, scope, steps):
             case (
                 ast.FunctionDef(returns=ast.expr() as returns)
@@ -289,13 +269,7 @@ class _Search:
                 return None
 
     def _annotated(self, annotation: ast.expr, scope: _Scope) -> ClassSource | None:
-        """Return the first class that an annotation names."""
-        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-            try:
-                annotation = ast.parse(annotation.value, mode="eval").body
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                return None
-        for node in walk(annotation):
+        for node in walk(unquoted(annotation)):
             if isinstance(node, ast.Name | ast.Attribute):
                 cls = self._class_named(node, scope)
                 if cls is not None:
@@ -330,7 +304,6 @@ class _Search:
     def _value(
         self, expression: ast.expr, scope: _Scope, steps: int
     ) -> tuple[_Binding, _Scope] | None:
-        """Return what binds a name or an attribute, and the scope that it stands in."""
         first, *rest = unparse(expression).split(".")
         found = scope.find(first)
         for _ in range(_MAX_STEPS):
@@ -351,7 +324,6 @@ class _Search:
     def _attribute(
         self, expression: ast.expr, scope: _Scope, steps: int
     ) -> tuple[_Binding, _Scope] | None:
-        """Return the statement that gives an instance or a class its attribute."""
         if not isinstance(expression, ast.Attribute) or steps >= _MAX_STEPS:
             return None
         value = expression.value

@@ -1,1 +1,1 @@
-"""Evaluation of source without running it: branches, bindings and values."""
+"""The values of members, read from the source without running it."""

@@ -1,33 +1,27 @@
-"""Assignments to members outside of the class body: to instances, and to the class itself."""
+"""The values that a member is given: in class bodies, and outside of them."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from backend_contract._conformance.source.definitions import definition_of
-from backend_contract._conformance.source.evaluation.kinds import Context, kinds_of
-from backend_contract._conformance.source.evaluation.scopes import bindings_of_target
-from backend_contract._conformance.source.execution import is_stub
-from backend_contract._conformance.source.modules import (
-    ClassSource,
+from backend_contract._conformance.source.definitions import Place, definition_of
+from backend_contract._conformance.source.evaluation.fields import GENERATING
+from backend_contract._conformance.source.evaluation.kinds import Context, inside, kinds_of
+from backend_contract._conformance.source.modules import ClassSource, Module, qualified_name
+from backend_contract._conformance.source.parsing import (
     Function,
-    Module,
-    qualified_name,
+    callee_of,
+    is_stub,
+    positional_of,
+    unparse,
+    walk,
 )
-from backend_contract._conformance.source.parsing import unparse, walk
+from backend_contract._conformance.source.scopes import Binding, Scope, bindings_of_target
 
-__all__ = ["Assigned", "function_of", "is_inert", "to_class", "to_instance"]
-
-_OURS = "backend_contract."
 _Target: TypeAlias = tuple[ast.expr, "ast.expr | None"]
-_INERT = {  # whether or not they are installed
-    "attr.attrs", "attr.s", "attr.define", "attr.frozen", "attr.mutable",
-    "attrs.define", "attrs.frozen", "attrs.mutable",
-    "attr.dataclass", "pydantic.dataclasses.dataclass",
-}  # fmt: skip
 
 
 _KNOWN_METACLASSES = {"abc", "enum", "pydantic", "typing", "typing_extensions"}
@@ -51,8 +45,28 @@ class Assigned(NamedTuple):
     """The reason why it cannot be followed."""
 
 
-def _is_ours(cls: ClassSource) -> bool:
-    return cls.module.name.startswith(_OURS)
+class Value(NamedTuple):
+    """A binding of a member in a class body."""
+
+    cls: ClassSource
+    binding: Binding
+
+
+def values_of(source: ClassSource, member: str) -> tuple[list[Value | None], bool]:
+    """Return the bindings of which one counts, and whether others may hide them.
+
+    ``None`` among them stands for no value.
+    """
+    found: list[Value | None] = []
+    for cls in source.lineage:
+        if cls is None:
+            return found, True
+        alternatives = cls.scope.bindings.get(member)
+        if alternatives is not None:
+            found += [Value(cls, each) for each in alternatives if each is not None]
+            if None not in alternatives:
+                return found, False
+    return [*found, None], False
 
 
 # ---- instances
@@ -69,7 +83,7 @@ def _all_to_instance(source: ClassSource) -> Sequence[Assigned]:
     return [
         each
         for cls in source.known_lineage
-        if not _is_ours(cls)
+        if not cls.module.is_ours
         for method in _methods(cls)
         if _is_reached(method, cls, source)
         for each in _in_method(method, cls, source)
@@ -88,7 +102,6 @@ def _may_be(assigned: Assigned, member: str) -> bool:
 
 
 def _matches(name: ast.expr, member: str, at: Context) -> bool:
-    """Return whether the value of an expression may be the name *member*."""
     match name:
         case ast.JoinedStr(values=[ast.Constant(value=str(start)), *_]):
             return member.startswith(start)
@@ -144,16 +157,23 @@ def _methods(cls: ClassSource) -> Iterator[Function]:
                 yield statement
 
 
-def _first_parameter(function: Function) -> str | None:
-    positional = [*function.args.posonlyargs, *function.args.args]
-    return positional[0].arg if positional else None
+def _first_parameter(function: Function) -> set[str]:
+    return {each.arg for each in positional_of(function.args)[:1]}
 
 
 def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
-    name = _first_parameter(method)
-    if name is not None:
-        at = Context(cls.module, cls.modules, cls, method, target)
-        yield from _assignments_or_any(method, {name}, at)
+    first, at = _first_parameter(method), inside(cls, method, target)
+    names = first | {
+        target.id
+        for node in walk(method)
+        if isinstance(node, ast.Assign) and unparse(node.value) in first
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    yield from _assignments_or_any(method, names, at)
+    for each in _by_calls(method, names, at):
+        if each.at.cls is None:  # it is not passed to another class
+            yield each
 
 
 def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
@@ -202,14 +222,11 @@ def _may_assign(call: ast.Call) -> bool:
 
 
 def _by_update(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assigned]:
-    """Yield what ``self.__dict__.update(...)`` or ``vars(self).update(...)`` assigns."""
-    match node.func:
-        case ast.Attribute(value=whole, attr="update"):
-            written = unparse(whole)
-            if not any(written in (f"{each}.__dict__", f"vars({each})") for each in subjects):
-                return
-        case _:
-            return
+    whole = node.func
+    if not isinstance(whole, ast.Attribute) or whole.attr != "update":
+        return
+    if not _is_namespace(whole.value, subjects):
+        return
     for keyword in node.keywords:
         if keyword.arg is not None:
             yield Assigned(keyword.arg, keyword.value, node, at)
@@ -218,7 +235,6 @@ def _by_update(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assi
 
 
 def _items(given: ast.expr, node: ast.Call, at: Context) -> Iterator[Assigned]:
-    """Yield the items of a mapping that is given to ``update``."""
     keys = given.keys if isinstance(given, ast.Dict) else [None]
     values = given.values if isinstance(given, ast.Dict) else [given]
     for key, value in zip(keys, values, strict=True):
@@ -230,7 +246,6 @@ def _items(given: ast.expr, node: ast.Call, at: Context) -> Iterator[Assigned]:
 
 
 def _targets(node: ast.AST) -> Iterator[_Target]:
-    """Yield the targets of a statement with their values."""
     match node:
         case ast.Assign(targets=targets, value=value):
             for target in targets:
@@ -238,7 +253,7 @@ def _targets(node: ast.AST) -> Iterator[_Target]:
         case ast.AnnAssign(target=target, value=ast.expr() as value):
             yield target, value
         case ast.AugAssign(target=target, op=op, value=value):
-            yield target, ast.BinOp(_as_read(target), op, value)
+            yield target, ast.BinOp(target, op, value)
         case ast.For(target=target) | ast.AsyncFor(target=target):
             yield from bindings_of_target(target, None)
         case ast.withitem(optional_vars=ast.expr() as target):
@@ -247,24 +262,20 @@ def _targets(node: ast.AST) -> Iterator[_Target]:
             pass
 
 
-def _as_read(target: ast.expr) -> ast.expr:
-    return ast.parse(unparse(target), mode="eval").body
-
-
 def _key_of_dict(target: ast.expr, subjects: set[str]) -> str | None:
-    """Return the name that ``self.__dict__["name"]`` or ``vars(self)["name"]`` assigns."""
     match target:
         case ast.Subscript(value=whole, slice=ast.Constant(value=str(name))):
-            written = unparse(whole)
-            if any(written in (f"{each}.__dict__", f"vars({each})") for each in subjects):
-                return name
+            return name if _is_namespace(whole, subjects) else None
         case _:
-            pass
-    return None
+            return None
+
+
+def _is_namespace(expression: ast.expr, subjects: set[str]) -> bool:
+    written = unparse(expression)
+    return any(written in (f"{each}.__dict__", f"vars({each})") for each in subjects)
 
 
 def _by_function(node: ast.Call, subjects: set[str], at: Context) -> Iterator[Assigned]:
-    """Yield what ``setattr``, ``__setattr__`` or ``delattr`` assigns."""
     function = unparse(node.func)
     arguments = list(node.args)
     if function.endswith("__setattr__") and len(arguments) == 2:
@@ -293,8 +304,17 @@ def to_class(source: ClassSource, member: str) -> list[Assigned]:
 
 @lru_cache(maxsize=1024)
 def _all_to_class(source: ClassSource) -> Sequence[Assigned]:
-    lineage = (cls for cls in source.known_lineage if not _is_ours(cls))
+    lineage = (cls for cls in source.known_lineage if not cls.module.is_ours)
     return [each for cls in lineage for each in _of_class(cls, source)]
+
+
+def given_after_creation(source: ClassSource) -> dict[str | None, Assigned]:
+    """Return the last assignment to each member of a class itself, once it has been created."""
+    by_decorators = [e for each in source.node.decorator_list for e in _by_decorator(each, source)]
+    # Decorators such as `dataclass` look again which members are abstract.
+    is_last = len(source.node.decorator_list) == 1
+    found = {each.member: each._replace(is_certain=is_last) for each in by_decorators}
+    return found | {each.member: each._replace(is_certain=True) for each in _in_module(source)}
 
 
 def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
@@ -303,11 +323,19 @@ def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
     yield from _by_metaclass(cls)
     for decorator in cls.node.decorator_list:
         yield from _by_decorator(decorator, cls)
+    for each in cls.in_body.values():
+        value = getattr(each, "value", None)
+        of_value = cls.class_named(value.func) if isinstance(value, ast.Call) else None
+        match of_value and of_value.find("__set_name__"):
+            case (owner, ast.FunctionDef() as found):
+                names = {given.arg for given in positional_of(found.args)[1:2]}
+                yield from _assignments_or_any(found, names, inside(owner, found))
+            case _:
+                pass
     if cls is not target:
         hook = cls.in_body.get("__init_subclass__")
-        if isinstance(hook, Function) and (name := _first_parameter(hook)) is not None:
-            at = Context(cls.module, cls.modules, cls, hook)
-            yield from _assignments_or_any(hook, {name}, at)
+        if isinstance(hook, Function):
+            yield from _assignments_or_any(hook, _first_parameter(hook), inside(cls, hook))
 
 
 def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
@@ -315,36 +343,33 @@ def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned
     for method in cls.statements:
         if not isinstance(method, Function) or method.name == "__init_subclass__":
             continue
-        name = _first_parameter(method)
-        subjects = {cls.node.name}
-        if any(unparse(each) == "classmethod" for each in method.decorator_list):
-            subjects |= {name} if name else set()
-        elif name:
-            subjects |= {f"type({name})", f"{name}.__class__"}
-        at = Context(cls.module, cls.modules, cls, method, target)
+        first = _first_parameter(method)
+        if "classmethod" not in map(unparse, method.decorator_list):
+            first = {each for name in first for each in (f"type({name})", f"{name}.__class__")}
+        subjects = {cls.node.name} | first
+        at = inside(cls, method, target)
         for each in _assignments(method, subjects, at):
             yield each._replace(is_certain=False)
 
 
 def _by_metaclass(cls: ClassSource) -> Iterator[Assigned]:
-    """Yield what the metaclass assigns to the class that it makes."""
     for keyword in cls.node.keywords:
         if keyword.arg != "metaclass":
             continue
-        metaclass = cls.modules.class_named(cls.module, keyword.value)
+        metaclass = cls.class_named(keyword.value)
         if metaclass is None:
             continue
         for each in metaclass.known_lineage:
-            if each.module.name.partition(".")[0] in _KNOWN_METACLASSES or _is_ours(each):
+            if each.module.name.partition(".")[0] in _KNOWN_METACLASSES or each.module.is_ours:
                 continue
             for method in each.node.body:
                 if isinstance(method, Function):
-                    at = Context(each.module, each.modules, each, method)
+                    at = inside(each, method)
                     yield from _in_metaclass(method, at)
 
 
 def _in_metaclass(method: Function, at: Context) -> Iterator[Assigned]:
-    subjects = {name for name in [_first_parameter(method)] if name}
+    subjects = _first_parameter(method)
     if method.name == "__new__":
         subjects = _variables(method)
         namespaces = {each.arg for each in method.args.args[3:4]}
@@ -357,7 +382,6 @@ def _in_metaclass(method: Function, at: Context) -> Iterator[Assigned]:
 
 
 def _variables(method: Function) -> set[str]:
-    """Return the variables of a method that plain assignments bind."""
     return {
         target.id
         for node in walk(method)
@@ -391,22 +415,42 @@ def _to_namespace(method: Function, namespaces: set[str], at: Context) -> Iterat
 
 
 def _in_module(cls: ClassSource) -> Iterator[Assigned]:
-    """Yield what statements of the module assign to the class after its body."""
     module, name = cls.module, cls.node.name
+    beside = _statements_beside_classes(module)
+    behind = [each for each in beside if (each.end_lineno or 0) >= cls.node.lineno]
+    if not behind:
+        return
     at = Context(module, cls.modules)
     live = _aliases(module, name)
-    for statement in _statements_beside_classes(module):
-        if (statement.end_lineno or 0) < cls.node.lineno:
-            continue
-        is_certain = isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Delete)
-        is_function = isinstance(statement, Function)
-        where = at._replace(function=statement) if isinstance(statement, Function) else at
+    for statement in behind:
         subjects = live | _loop_variables(statement, live)
-        find = _assignments if is_function else _assignments_or_any
-        for each in find(statement, subjects, where):
-            yield each._replace(is_certain=is_certain)
-        if not is_function:
-            yield from _by_calls(statement, cls, live, at)
+        if isinstance(statement, Function):
+            found = _assignments(statement, subjects, at._replace(function=statement))
+        else:
+            found = _assignments_or_any(statement, subjects, at)
+        is_certain = isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr | ast.Delete)
+        scope = module.scope(cls.modules.version)
+        for each in found:
+            if is_certain or isinstance(statement, Function) or each.member is None:
+                yield each._replace(is_certain=is_certain)
+            else:
+                yield from _as_left(each, statement, subjects, scope)
+        if not isinstance(statement, Function):
+            yield from _by_calls(statement, live, at)
+
+
+def _as_left(
+    assigned: Assigned, within: ast.stmt, subjects: set[str], scope: Scope
+) -> Iterator[Assigned]:
+    """Yield an assignment below an ``if``, ``try`` or loop, unless it does not count in the end."""
+    names = [f"{each}.{assigned.member}" for each in subjects]
+    left = [each for name in names for each in scope.bindings.get(name, ())]
+    inside = [each.statement for each in left if each and each.statement in walk(within)]
+    if not left and (scope.is_open or not isinstance(assigned.statement, ast.Assign)):
+        yield assigned._replace(is_certain=False)
+    elif assigned.statement in inside:
+        is_certain = len(inside) == len(left) and assigned.statement is inside[0]
+        yield assigned._replace(is_certain=is_certain)
 
 
 @lru_cache(maxsize=1024)
@@ -416,7 +460,6 @@ def _statements_beside_classes(module: Module) -> Sequence[ast.stmt]:
 
 
 def _aliases(module: Module, name: str) -> set[str]:
-    """Return the names that the module has for a class, nested ones included."""
     names = {name}
     for statement in _statements_beside_classes(module):
         match statement:
@@ -428,7 +471,6 @@ def _aliases(module: Module, name: str) -> set[str]:
 
 
 def _loop_variables(statement: ast.stmt, names: set[str]) -> set[str]:
-    """Return the variables of loops over the class and others."""
     return {
         node.target.id
         for node in walk(statement)
@@ -437,10 +479,8 @@ def _loop_variables(statement: ast.stmt, names: set[str]) -> set[str]:
     }
 
 
-def _by_calls(
-    statement: ast.stmt, cls: ClassSource, names: set[str], at: Context
-) -> Iterator[Assigned]:
-    """Yield what functions assign that the module passes the class to."""
+def _by_calls(statement: ast.stmt, names: set[str], at: Context) -> Iterator[Assigned]:
+    """Yield what functions assign that a statement passes the class or instance to."""
     for node in walk(statement):
         if not isinstance(node, ast.Call) or unparse(node.func) in ("setattr", "delattr"):
             continue
@@ -449,9 +489,8 @@ def _by_calls(
                 function = function_of(node.func, at)
                 if function is not None:
                     called, there = function
-                    positional = [*called.args.posonlyargs, *called.args.args]
-                    if number < len(positional):
-                        yield from _assignments_or_any(called, {positional[number].arg}, there)
+                    subjects = {each.arg for each in positional_of(called.args)[number:][:1]}
+                    yield from _assignments_or_any(called, subjects, there)
 
 
 def function_of(node: ast.expr, at: Context) -> tuple[Function, Context] | None:
@@ -461,8 +500,8 @@ def function_of(node: ast.expr, at: Context) -> tuple[Function, Context] | None:
         return None
     function, owner = kinds[0].function, kinds[0].owner
     if owner is not None:
-        return function, Context(owner.module, owner.modules, owner, function)
-    found = definition_of(node, at.module, at.modules)
+        return function, inside(owner, function)
+    found = definition_of(node, at)
     module = found.module if found is not None and found.module is not None else at.module
     return function, Context(module, at.modules, None, function)
 
@@ -485,7 +524,7 @@ def _assignments_or_any(scope: ast.AST, subjects: set[str], at: Context) -> Iter
 
 def _by_decorator(decorator: ast.expr, cls: ClassSource) -> Iterator[Assigned]:
     at = Context(cls.module, cls.modules)
-    callee = decorator.func if isinstance(decorator, ast.Call) else decorator
+    callee = callee_of(decorator)
     if is_inert(callee, at):
         return
     unknown = Assigned(
@@ -496,7 +535,7 @@ def _by_decorator(decorator: ast.expr, cls: ClassSource) -> Iterator[Assigned]:
         yield unknown
         return
     function, there = found
-    if there.module.name.startswith(_OURS):
+    if there.module.is_ours:
         return
     subjects, is_followed = _subjects(function, isinstance(decorator, ast.Call))
     if not is_followed:
@@ -504,33 +543,32 @@ def _by_decorator(decorator: ast.expr, cls: ClassSource) -> Iterator[Assigned]:
         return
     for inner in walk(function):
         if isinstance(inner, Function):
-            for each in _own_nodes(inner):
-                yield from _assignments_or_any(each, subjects, there._replace(function=inner))
+            for each in inner.body:
+                if not isinstance(each, Function):
+                    yield from _assignments_or_any(each, subjects, there._replace(function=inner))
 
 
-def _own_nodes(function: Function) -> Iterable[ast.stmt]:
-    return [each for each in function.body if not isinstance(each, Function)]
-
-
-def is_inert(callee: ast.expr, at: Context) -> bool:
+def is_inert(callee: ast.expr, at: Place) -> bool:
     """Return whether a decorator is known not to change the members of a class."""
-    if qualified_name(callee, at.module) in _INERT:
+    if qualified_name(callee, at.module) in GENERATING:
         return True
-    found = definition_of(callee, at.module, at.modules)
+    found = definition_of(callee, at)
     if found is None:
         return False
-    return found.module is None or found.name.startswith(_OURS)
+    return found.module is None or found.name.startswith("backend_contract.")
 
 
 def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
     """Return the names of the class in a decorator, and whether it returns the class itself."""
     inner = [each for each in walk(function) if isinstance(each, Function) and each is not function]
     decorating = inner if is_factory and inner else [function]
-    subjects = {name for each in decorating if (name := _first_parameter(each))}
+    subjects = {name for each in decorating for name in _first_parameter(each)}
     if decorating == [function] and [each.arg for each in function.args.args[:1]] == ["self"]:
         subjects = {each.arg for each in function.args.args[1:2]}
-    allowed = subjects | {each.name for each in inner}
-    returns = [node for node in walk(function) if isinstance(node, ast.Return)]
-    returned = {node.value.id if isinstance(node.value, ast.Name) else None for node in returns}
-    is_followed = bool(returned & allowed) and all(name in allowed for name in returned)
-    return subjects, is_followed
+    returned = _names_returned(function)
+    return subjects, bool(returned) and returned <= subjects | {each.name for each in inner}
+
+
+def _names_returned(function: Function) -> set[str | None]:
+    returns = [node.value for node in walk(function) if isinstance(node, ast.Return)]
+    return {value.id if isinstance(value, ast.Name) else None for value in returns}

@@ -1,21 +1,40 @@
-"""Names that a class body gives a value, and that the class itself does not have."""
+"""The fields of a class body, of which dataclasses, attrs and pydantic make something else."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from backend_contract._conformance.source.definitions import definition_of
+from backend_contract._conformance.source.definitions import dotted_name, name_of
 from backend_contract._conformance.source.evaluation.kinds import ancestor_names, is_field
-from backend_contract._conformance.source.modules import ClassSource, qualified_name
-from backend_contract._conformance.source.parsing import unparse, walk
-
-__all__ = ["is_inherited_by_model", "why_not_on_class"]
+from backend_contract._conformance.source.modules import (
+    Assignment,
+    ClassSource,
+    Member,
+    qualified_name,
+)
+from backend_contract._conformance.source.parsing import Function, callee_of, unparse, walk
 
 _ATTRS_BY_ANNOTATION = {
     f"{package}.{name}" for package in ("attr", "attrs") for name in ("define", "frozen", "mutable")
 } | {"attr.dataclass"}
-_ATTRS_BY_CALL = {"attr.s", "attr.attrs", "attr.attributes"}
+_CLASSIC = {"attr.s", "attr.attrs"}
+_ATTRS = _CLASSIC | _ATTRS_BY_ANNOTATION
 _DATACLASSES = {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"}
+GENERATING = _ATTRS | {"pydantic.dataclasses.dataclass"}
+"""Decorators from other packages that make members of fields, whether or not they are installed."""
+_NAMED_TUPLES = {"typing.NamedTuple", "typing_extensions.NamedTuple"}
+
+
+def option_of(decorator: ast.expr, option: str) -> object:
+    """Return the literal that a call such as ``@dataclass(slots=True)`` gives for an option."""
+    keywords = decorator.keywords if isinstance(decorator, ast.Call) else ()
+    values = (each.value for each in keywords if each.arg == option)
+    return next((value.value for value in values if isinstance(value, ast.Constant)), None)
+
+
+# ---- names that the class itself does not have
 
 
 def why_not_on_class(source: ClassSource, member: str) -> str | None:
@@ -24,81 +43,68 @@ def why_not_on_class(source: ClassSource, member: str) -> str | None:
         if member in _slots(cls):
             return f"`{member}` is in `__slots__`: the class has a descriptor in its place"
         statement = cls.in_body.get(member)
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+        if isinstance(statement, Assignment) and statement.value is not None:
             return _why_field(cls, member, statement)
         if statement is not None and not isinstance(statement, ast.AnnAssign):
             return None
     return None
 
 
-def _slots(cls: ClassSource) -> set[str]:
-    statement = cls.in_body.get("__slots__")
-    value = getattr(statement, "value", None)
-    if value is None:
-        return set()
-    return {
-        node.value
-        for node in walk(value)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+def _slots(cls: ClassSource) -> set[object]:
+    value = getattr(cls.in_body.get("__slots__"), "value", None)
+    nodes = walk(value) if isinstance(value, ast.expr) else ()
+    return {node.value for node in nodes if isinstance(node, ast.Constant)}
 
 
-def _why_field(cls: ClassSource, member: str, statement: ast.Assign | ast.AnnAssign) -> str | None:
+def _why_field(cls: ClassSource, member: str, statement: Assignment) -> str | None:
     is_annotated = isinstance(statement, ast.AnnAssign) and "ClassVar" not in unparse(
         statement.annotation
     )
     maker = _field_maker(cls, statement)
     for decorator in cls.node.decorator_list:
-        callee = decorator.func if isinstance(decorator, ast.Call) else decorator
-        name = qualified_name(callee, cls.module) or ""
-        by_annotation = _is_true(decorator, "auto_attribs") or name in _ATTRS_BY_ANNOTATION
-        is_attrs = name in _ATTRS_BY_ANNOTATION | _ATTRS_BY_CALL
-        if is_attrs and ((by_annotation and is_annotated) or maker is not None):
-            return f"attrs takes the field `{member}` off the class"
-        if name in _DATACLASSES and is_annotated:
-            if _is_true(decorator, "slots"):
-                return f"with `slots=True`, the class has a descriptor in the place of `{member}`"
-            if maker is not None and not _has_default(maker):
-                return f"the field `{member}` has no `default`, so that only instances have it"
-    if is_annotated:
-        return _why_model(cls, member)
+        name = qualified_name(callee_of(decorator), cls.module)
+        if name in _ATTRS | {"attr.attributes"}:
+            by_annotation = option_of(decorator, "auto_attribs") is True
+            by_annotation |= name in _ATTRS_BY_ANNOTATION
+            if (by_annotation and is_annotated) or maker is not None:
+                return f"attrs takes the field `{member}` off the class"
+        elif name in _DATACLASSES and is_annotated:
+            return _why_dataclass(member, decorator, maker)
+    return _why_model(cls, member) if is_annotated else None
+
+
+def _why_dataclass(member: str, decorator: ast.expr, maker: ast.Call | None) -> str | None:
+    if option_of(decorator, "slots") is True:
+        return f"with `slots=True`, the class has a descriptor in the place of `{member}`"
+    has_default = maker is None or maker.args or any(k.arg == "default" for k in maker.keywords)
+    if not has_default:
+        return f"the field `{member}` has no `default`, so that only instances have it"
     return None
 
 
-def _field_maker(cls: ClassSource, statement: ast.Assign | ast.AnnAssign) -> ast.Call | None:
+def _field_maker(cls: ClassSource, statement: Assignment) -> ast.Call | None:
     """Return the call of ``field``, ``attr.ib`` or the like that a class body assigns."""
     value = statement.value
     if not isinstance(value, ast.Call):
         return None
-    found = definition_of(value.func, cls.module, cls.modules)
-    written = qualified_name(value.func, cls.module) or ""
-    name = found.name if found is not None else ""
-    return value if is_field(name) or is_field(written) else None
-
-
-def _has_default(maker: ast.Call) -> bool:
-    return bool(maker.args) or any(each.arg == "default" for each in maker.keywords)
-
-
-def _is_true(decorator: ast.expr, option: str) -> bool:
-    return isinstance(decorator, ast.Call) and any(
-        each.arg == option and isinstance(each.value, ast.Constant) and each.value.value is True
-        for each in decorator.keywords
-    )
+    names = name_of(value.func, cls), qualified_name(value.func, cls.module)
+    return value if any(map(is_field, names)) else None
 
 
 def _why_model(cls: ClassSource, member: str) -> str | None:
-    """Return why a pydantic model or a named tuple has no class attribute for a field."""
     names = ancestor_names(cls)
     if _is_model(names):
         return f"pydantic takes the field `{member}` off the class"
-    if names & {"typing.NamedTuple", "typing_extensions.NamedTuple"}:
+    if names & _NAMED_TUPLES:
         return f"a named tuple has a descriptor in the place of `{member}` on the class"
     return None
 
 
 def _is_model(names: frozenset[str]) -> bool:
     return any(name.startswith("pydantic") and name.endswith("BaseModel") for name in names)
+
+
+# ---- constructors
 
 
 def is_inherited_by_model(source: ClassSource, owner: ClassSource) -> bool:
@@ -111,3 +117,91 @@ def is_inherited_by_model(source: ClassSource, owner: ClassSource) -> bool:
         and _is_model(ancestor_names(owner))
         and not owner.module.name.startswith("pydantic")
     )
+
+
+class Generated(NamedTuple):
+    """A constructor that a decorator writes."""
+
+    fields: Sequence[str]
+    hooks_before: Sequence[str]
+    hooks_after: Sequence[str]
+
+
+def generated_by(source: ClassSource) -> Generated | None:
+    """Return the constructor that a decorator of the class writes, if one does."""
+    for decorator in source.node.decorator_list:
+        callee = callee_of(decorator)
+        written = qualified_name(callee, source.module)
+        is_data = not _DATACLASSES.isdisjoint((name_of(callee, source), written))
+        if not (is_data or written in _ATTRS) or option_of(decorator, "init") is False:
+            continue
+        if "__init__" in source.in_body and written not in _CLASSIC:
+            return None
+        if is_data:
+            return Generated(_fields(source), (), ("__post_init__",))
+        return Generated(_fields(source), ("__attrs_pre_init__",), ("__attrs_post_init__",))
+    return None
+
+
+def is_dataclass(decorator: ast.expr, source: ClassSource) -> bool:
+    """Return whether a decorator makes a dataclass, or a class of attrs."""
+    return qualified_name(callee_of(decorator), source.module) in _DATACLASSES | _ATTRS
+
+
+def is_frozen(decorator: ast.expr, source: ClassSource) -> bool:
+    """Return whether a decorator makes instances that raise if an attribute is assigned."""
+    if not is_dataclass(decorator, source):
+        return False
+    is_asked_for = option_of(decorator, "frozen") is True
+    return is_asked_for or unparse(callee_of(decorator)).endswith("frozen")
+
+
+def has_classic_fields(source: ClassSource) -> bool:
+    """Return whether the constructor is that of ``attr.s``: annotations alone make no fields."""
+    return any(
+        qualified_name(callee_of(each), cls.module) in _CLASSIC
+        for cls in source.known_lineage
+        for each in cls.node.decorator_list
+    )
+
+
+def has_fields_with_defaults(source: ClassSource) -> bool:
+    """Return whether the class is a named tuple whose fields all have defaults.
+
+    mypy forgets the defaults if the body has other assignments.
+    """
+    names = {qualified_name(each, source.module) for each in source.node.bases}
+    fields = [each for each in source.node.body if isinstance(each, ast.AnnAssign)]
+    return bool(names & _NAMED_TUPLES) and all(each.value is not None for each in fields)
+
+
+def _fields(source: ClassSource) -> list[str]:
+    return [
+        name
+        for cls in source.known_lineage
+        if cls is source or generated_by(cls) is not None
+        for name, statement in cls.in_body.items()
+        if _is_field(statement)
+    ]
+
+
+def _is_field(statement: Member) -> bool:
+    if isinstance(statement, ast.AnnAssign):
+        annotation = unparse(statement.annotation)
+        options = {unparse(each) for each in getattr(statement.value, "keywords", ())}
+        return (
+            "ClassVar" not in annotation
+            and "InitVar" not in annotation
+            and not ("init=False" in options and not any(map(_gives_value, options)))
+        )
+    value = None if isinstance(statement, Function) else statement.value
+    return value is not None and is_made_field(value)
+
+
+def is_made_field(value: ast.expr) -> bool:
+    """Return whether a value describes a field: the class itself does not keep it."""
+    return isinstance(value, ast.Call) and dotted_name(value.func)[-1:] in (["ib"], ["field"])
+
+
+def _gives_value(option: str) -> bool:
+    return option.startswith(("default", "factory"))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-import builtins
-import inspect
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from backend_contract._conformance.results import Verdict
-from backend_contract._conformance.source.definitions import definition_of, unquoted
+from backend_contract._conformance.source.definitions import name_of, unquoted
 from backend_contract._conformance.source.evaluation.kinds import (
     Context,
     Kind,
@@ -18,23 +16,17 @@ from backend_contract._conformance.source.evaluation.kinds import (
     kinds_of_annotation,
     result_of,
 )
-from backend_contract._conformance.source.evaluation.scopes import Function
-from backend_contract._conformance.source.execution import signature_of
 from backend_contract._conformance.source.modules import ClassSource, Module
-from backend_contract._conformance.source.parsing import unparse
-from backend_contract._conformance.source.signatures import alternatives
-
-__all__ = [
-    "ATTRIBUTES",
-    "Opinion",
-    "all_of",
-    "call_problem",
-    "fits_attribute",
-    "fits_constructor",
-    "fits_function",
-    "fits_method",
-    "one_of",
-]
+from backend_contract._conformance.source.parsing import (
+    Function,
+    decorator_names,
+    generic_of,
+    is_generator,
+    is_none,
+    positional_of,
+    unparse,
+)
+from backend_contract._conformance.source.signatures import alternatives, signature_of
 
 ATTRIBUTES = {"backend_type": "str", "is_started": "bool"}
 """The members that are not methods, and the kinds of their values."""
@@ -54,12 +46,14 @@ class Opinion(NamedTuple):
 FITS = Opinion(Verdict.OK)
 
 
-def _unknown(reason: str) -> Opinion:
-    return Opinion(Verdict.UNCHECKED, reason)
+def unknown(reason: str, statement: ast.AST | None = None, module: Module | None = None) -> Opinion:
+    """Return the opinion that a value cannot be judged."""
+    return Opinion(Verdict.UNCHECKED, reason, statement, module)
 
 
-def _misfit(reason: str) -> Opinion:
-    return Opinion(Verdict.VIOLATED, reason)
+def misfit(reason: str, statement: ast.AST | None = None, module: Module | None = None) -> Opinion:
+    """Return the opinion that a value breaks the contract."""
+    return Opinion(Verdict.VIOLATED, reason, statement, module)
 
 
 def one_of(opinions: Sequence[Opinion]) -> Opinion:
@@ -83,12 +77,12 @@ def all_of(opinions: Sequence[Opinion]) -> Opinion:
 def fits_attribute(member: str, kinds: Kinds, written: str) -> Opinion:
     """Return whether values of these kinds fit ``backend_type`` or ``is_started``."""
     if kinds is None:
-        return _unknown(f"cannot follow the value of `{member}`: `{written}`")
+        return unknown(f"cannot follow the value of `{member}`: `{written}`")
     wrong = [kind for kind in kinds if not _is_right(member, kind)]
     if not wrong:
         return FITS
     name = wrong[0].name
-    return _misfit(f"the value of `{member}`, `{written}`, is of type `{name}`")
+    return misfit(f"the value of `{member}`, `{written}`, is of type `{name}`")
 
 
 def _is_right(member: str, kind: Kind) -> bool:
@@ -97,7 +91,8 @@ def _is_right(member: str, kind: Kind) -> bool:
 
 # ---- methods
 
-_POSITIONAL = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
+POSITIONAL = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
+"""The number of positional arguments that the contract passes to a member."""
 _CONSTRUCTORS = ("__init__", "__new__", "__call__")
 _HANDLER = ("model_id", "runtime_context")
 _ACCEPTED: dict[str, set[str]] = {
@@ -127,60 +122,51 @@ _MANAGERS = {
 def fits_method(member: str, kinds: Kinds, written: str, at: Context, *, is_bound: bool) -> Opinion:
     """Return whether values of these kinds fit a method; *is_bound*: they get no ``self``."""
     if not kinds:
-        return _unknown(f"cannot follow the value of `{member}`: `{written}`")
+        return unknown(f"cannot follow the value of `{member}`: `{written}`")
     return all_of([_fits(member, kind, written, at, is_bound) for kind in kinds])
 
 
 def _fits(member: str, kind: Kind, written: str, at: Context, is_bound: bool) -> Opinion:
     if kind.name.startswith(("property", "cached_property")):
-        return _misfit(f"`{member}` is a property, not a method")
+        return misfit(f"`{member}` is a property, not a method")
     if kind.function is not None:
         there = at.of_class(kind.owner) if kind.owner is not None else at
         is_bound = kind.name == "staticmethod" or (is_bound and kind.name != "method")
         return fits_function(member, kind.function, there, is_bound=is_bound)
-    if kind.name.startswith("type["):
-        made = kind.name.removeprefix("type[").removesuffix("]")
-        if member == "start_lock" and made in _MANAGERS:
-            return FITS
-        return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
-    if kind.name == "builtin_function_or_method" and _rejects_keywords(member, written):
-        return _misfit(f"`{written}` takes no arguments with the names {' and '.join(_HANDLER)}")
-    if kind.name in ("type", "function", "builtin_function_or_method"):
-        return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
-    if kind.cls is not None and kind.name != "enum" and _may_be_called(kind.cls):
-        called = _call_of_instance(kind.cls)
-        if called is not None:
-            return fits_function(member, called[1], at.of_class(called[0]))
-        return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
-    if kind.name.startswith(("functools.", "types.", "weakref.", "operator.")):
-        return _unknown(f"cannot follow what calling `{member}` does: `{written}`")
-    return _misfit(f"`{member}` is `{written}`, of type `{kind.name}`, and cannot be called")
+    if member == "start_lock" and kind.name in {f"type[{name}]" for name in _MANAGERS}:
+        return FITS
+    if member == "start_lock" and is_other_lock(kind.name.removeprefix("type[")):
+        return misfit(f"`start_lock` makes a `{kind.name[5:-1]}`")
+    # No other builtin function takes any keyword.
+    is_builtin = kind.name == "builtin_function_or_method" and written != "breakpoint"
+    if is_builtin and member == "handle_runtime_context":
+        return misfit(f"`{written}` takes no arguments with the names {' and '.join(_HANDLER)}")
+    called = _call_of_instance(kind)
+    if called is not None:
+        return fits_function(member, called[1], at.of_class(called[0]))
+    if _may_be_called(kind):
+        return unknown(f"cannot follow what calling `{member}` does: `{written}`")
+    return misfit(f"`{member}` is `{written}`, of type `{kind.name}`, and cannot be called")
 
 
-def _rejects_keywords(member: str, written: str) -> bool:
-    """Return whether a builtin function cannot be called with the keywords of the contract."""
-    if member != "handle_runtime_context":
-        return False
-    try:
-        signature = inspect.signature(getattr(builtins, written, dict))
-        signature.bind(**dict.fromkeys(_HANDLER))
-    except ValueError:  # Python 3.10 does not know the signature of `print`
-        return False
-    except TypeError:
+def _may_be_called(kind: Kind) -> bool:
+    if kind.name in ("type", "function", "builtin_function_or_method") or kind.name.startswith(
+        ("type[", "functools.", "types.", "weakref.", "operator.")
+    ):
         return True
-    return False
-
-
-def _may_be_called(cls: ClassSource) -> bool:
-    """Return whether an instance of a class can be called, or gives something that can."""
+    if kind.cls is None or kind.name == "enum":
+        return False
     names = {"__call__", "__get__", "__getattr__"}
-    return cls.has_unknown_base or not names.isdisjoint(cls.known_members)
+    return kind.cls.has_unknown_base or not names.isdisjoint(kind.cls.known_members)
 
 
-def _call_of_instance(cls: ClassSource) -> tuple[ClassSource, Function] | None:
+def _call_of_instance(kind: Kind) -> tuple[ClassSource, Function] | None:
     """Return the ``__call__`` of instances that are plain values, and its class."""
+    cls = kind.cls
+    if cls is None or kind.name in ("type", "enum") or cls.has_unknown_base:
+        return None
     found = cls.find("__call__")
-    if cls.has_unknown_base or not {"__get__", "__getattr__"}.isdisjoint(cls.known_members):
+    if not {"__get__", "__getattr__"}.isdisjoint(cls.known_members):
         return None
     if found is None or not isinstance(found[1], Function):
         return None
@@ -191,19 +177,20 @@ def fits_function(
     member: str, function: Function | ast.Lambda, at: Context, *, is_bound: bool = False
 ) -> Opinion:
     """Return whether a function of a class body fits a method of the contract."""
-    decorators = [] if isinstance(function, ast.Lambda) else function.decorator_list
-    names = {unparse(each).rpartition(".")[2] for each in decorators}
+    names = set[str]() if isinstance(function, ast.Lambda) else decorator_names(function)
     if names - {"staticmethod", "classmethod", "override", "final", "contextmanager"}:
         if "property" in names or "cached_property" in names:
-            return _misfit(f"`{member}` is a property, not a method")
-        return _unknown(f"cannot follow the decorators of `{member}`")
+            return misfit(f"`{member}` is a property, not a method")
+        return unknown(f"cannot follow the decorators of `{member}`")
     if isinstance(function, ast.AsyncFunctionDef):
-        return _misfit(f"`{member}` is a coroutine function")
+        return misfit(f"`{member}` is a coroutine function")
     problem = call_problem(member, function.args, is_bound or "staticmethod" in names)
     if problem is not None:
-        return _misfit(f"`{member}` cannot be called as the contract calls it: {problem}")
+        return misfit(f"`{member}` cannot be called as the contract calls it: {problem}")
     if isinstance(function, ast.Lambda):
-        return _unknown(f"`{member}` is a lambda, which has no annotations")
+        return unknown(f"`{member}` is a lambda, which has no annotations")
+    if is_generator(function) and "contextmanager" not in names:
+        return misfit(f"`{member}` is a generator function")
     bound = 0 if is_bound or "staticmethod" in names else 1
     accepts = _accepts(member, function, at, bound)
     return all_of([accepts, _returns(member, function, at, "contextmanager" in names)])
@@ -213,26 +200,24 @@ def fits_constructor(function: Function, at: Context) -> Opinion:
     """Return whether an ``__init__`` takes no argument, ``None`` and a configuration."""
     problem = call_problem("__init__", function.args, is_bound=False)
     if problem is not None:
-        return _misfit(f"the class cannot be called as the contract calls it: {problem}")
+        return misfit(f"the class cannot be called as the contract calls it: {problem}")
     if function.decorator_list:
-        return _unknown("cannot follow the decorators of `__init__`")
-    positional = [*function.args.posonlyargs, *function.args.args][1:]
+        return unknown("cannot follow the decorators of `__init__`")
+    positional = positional_of(function.args)[1:]
     given = positional[0] if positional else function.args.vararg
     if given is None or given.annotation is None:
-        return _unknown("parameter 1 of `__init__` has no annotation")
+        return unknown("parameter 1 of `__init__` has no annotation")
     kinds = [_accepts_alternative(each, at) for each in alternatives(given.annotation)]
     if "anything" in kinds or {"None", "config"} <= {*kinds}:
         return FITS
-    return _unknown(f"cannot follow the annotation of `{given.arg}` of `__init__`")
+    return unknown(f"cannot follow the annotation of `{given.arg}` of `__init__`")
 
 
 def _accepts_alternative(annotated: ast.expr, at: Context) -> str:
     """Return the part of the values of a constructor's parameter that an annotation accepts."""
-    if isinstance(annotated, ast.Constant) and annotated.value is None:
+    if is_none(annotated):
         return "None"
-    generic = annotated.value if isinstance(annotated, ast.Subscript) else annotated
-    found = definition_of(generic, at.module, at.modules)
-    name = found.name if found is not None else ""
+    name = name_of(generic_of(annotated), at)
     if name == "builtins.object":
         return "anything"
     return "config" if name in _ACCEPTED["register_config"] else ""
@@ -249,8 +234,8 @@ def call_problem(member: str, arguments: ast.arguments, is_bound: bool) -> str |
         if member in _CONSTRUCTORS:
             signature.bind(*instance)
             signature.bind(*instance, None)
-        elif member in _POSITIONAL:
-            signature.bind(*instance, *[None] * _POSITIONAL[member])
+        elif member in POSITIONAL:
+            signature.bind(*instance, *[None] * POSITIONAL[member])
         else:
             signature.bind(*instance, None, None)
             signature.bind(*instance, **dict.fromkeys(_HANDLER))
@@ -260,8 +245,7 @@ def call_problem(member: str, arguments: ast.arguments, is_bound: bool) -> str |
 
 
 def _accepts(member: str, function: Function, at: Context, bound: int) -> Opinion:
-    """Return whether the annotations of the parameters accept what the contract passes."""
-    positional = [*function.args.posonlyargs, *function.args.args][bound:]
+    positional = positional_of(function.args)[bound:]
     roles = [member] if member == "register_config" else [*_HANDLER]
     if member not in ("register_config", "handle_runtime_context"):
         return FITS
@@ -275,48 +259,53 @@ def _accepts(member: str, function: Function, at: Context, bound: int) -> Opinio
 
 def _accepts_annotation(member: str, role: str, given: ast.arg, at: Context) -> Opinion:
     if given.annotation is None:
-        return _unknown(f"parameter `{given.arg}` of `{member}` has no annotation")
+        return unknown(f"parameter `{given.arg}` of `{member}` has no annotation")
     annotated = unquoted(given.annotation)
-    generic = annotated.value if isinstance(annotated, ast.Subscript) else annotated
-    found = definition_of(generic, at.module, at.modules)
-    if found is not None and found.name in _ACCEPTED[role]:
+    if name_of(generic_of(annotated), at) in _ACCEPTED[role]:
         return FITS
     kinds = kinds_of_annotation(annotated, at)
     if kinds is not None and all(
         kind.name in _REJECTED and not (kind.name == "dict" and role == "register_config")
         for kind in kinds
     ):
-        return _misfit(f"parameter `{given.arg}` of `{member}` is a `{unparse(annotated)}`")
-    return _unknown(f"cannot follow the annotation of `{given.arg}` of `{member}`")
+        return misfit(f"parameter `{given.arg}` of `{member}` is a `{unparse(annotated)}`")
+    return unknown(f"cannot follow the annotation of `{given.arg}` of `{member}`")
 
 
 def _returns(member: str, function: Function, at: Context, is_manager: bool) -> Opinion:
-    """Return whether the result is what the contract asks for."""
     if member == "start_lock" and is_manager:
         return FITS
-    kinds = result_of(function, at)
-    if function.returns is not None and member == "start_lock":
-        generic = function.returns
-        generic = generic.value if isinstance(generic, ast.Subscript) else generic
-        found = definition_of(generic, at.module, at.modules)
-        if found is not None and found.name in _MANAGERS:
-            return FITS
-    if kinds is None:
-        return _unknown(f"cannot follow the result of `{member}`")
+    returns = function.returns
+    if member == "start_lock" and returns and name_of(generic_of(returns), at) in _MANAGERS:
+        return FITS
+    opinion = fits_results(member, result_of(function, at))
+    if returns is None and member != "start_lock" and opinion.verdict is Verdict.OK:
+        return unknown(f"`{member}` has no return annotation")
+    return opinion
+
+
+def fits_results(member: str, kinds: Kinds) -> Opinion:
+    """Return whether a method may return values of these kinds."""
+    if not kinds:
+        return unknown(f"cannot follow the result of `{member}`")
     if member == "start_lock":
-        return _returns_lock(kinds)
+        return returns_lock(kinds)
     wrong = [kind.name for kind in kinds if kind.name != "NoneType"]
     if wrong:
-        return _misfit(f"`{member}` returns a `{wrong[0]}`")
-    return (
-        FITS if function.returns is not None else _unknown(f"`{member}` has no return annotation")
-    )
+        return misfit(f"`{member}` returns a `{wrong[0]}`")
+    return FITS
 
 
-def _returns_lock(kinds: Sequence[Kind]) -> Opinion:
+def is_other_lock(name: str) -> bool:
+    """Return whether a class of the standard library is one for something else than ``with``."""
+    return name.startswith(("threading.Event", "asyncio.", "queue."))
+
+
+def returns_lock(kinds: Sequence[Kind]) -> Opinion:
+    """Return whether values of these kinds are context managers."""
     if all(kind.name in _MANAGERS for kind in kinds):
         return FITS
     wrong = [kind.name for kind in kinds if kind.name in {*_REJECTED, "generator", "coroutine"}]
     if wrong:
-        return _misfit(f"`start_lock` returns a `{wrong[0]}`")
-    return _unknown("cannot follow the result of `start_lock`")
+        return misfit(f"`start_lock` returns a `{wrong[0]}`")
+    return unknown("cannot follow the result of `start_lock`")

@@ -8,44 +8,45 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
+import re
+import sys
 from collections.abc import Iterable, Sequence
+from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
+from backend_contract._conformance.source.conditions import decides
 from backend_contract._conformance.source.definitions import (
     definition_of,
     dotted_name,
+    name_of,
     unquoted,
 )
-from backend_contract._conformance.source.evaluation.conditions import decides
-from backend_contract._conformance.source.evaluation.scopes import Alternatives, is_overload
 from backend_contract._conformance.source.evaluation.standard_library import (
-    ATTRIBUTES,
     FUNCTIONS,
     STRING_METHODS,
 )
-from backend_contract._conformance.source.execution import nodes_of
-from backend_contract._conformance.source.modules import (
-    ClassSource,
+from backend_contract._conformance.source.modules import ClassSource, Module, ModuleFinder
+from backend_contract._conformance.source.parsing import (
     Function,
-    Module,
-    ModuleFinder,
+    callee_of,
+    children,
+    decorator_names,
+    generic_of,
+    is_generator,
+    is_none,
+    is_super,
+    last_part,
+    nodes_of,
+    positional_of,
+    returns_of,
+    walk,
 )
-from backend_contract._conformance.source.parsing import unparse, walk
-from backend_contract.errors import CouldNotCheckError
+from backend_contract._conformance.source.scopes import Alternatives, is_overload
 
-__all__ = [
-    "Context",
-    "Kind",
-    "Kinds",
-    "is_field",
-    "kinds_of",
-    "kinds_of_annotation",
-    "literals_of",
-    "read_kinds",
-]
-
-_MAX_DEPTH = 25
+MAX_DEPTH = 25
+"""Expressions that take more steps to follow are given up."""
 
 
 class Kind(NamedTuple):
@@ -80,24 +81,37 @@ class Context(NamedTuple):
         """Return the same place, one step further from the expression that was asked for."""
         return self._replace(depth=self.depth + 1)
 
+    def of_module(self, module: Module) -> Context:
+        """Return the body of a module as the place."""
+        return Context(module, self.modules, target=self.target, depth=self.depth)
+
     def of_class(self, cls: ClassSource) -> Context:
         """Return the body of a class as the place."""
         return Context(cls.module, cls.modules, cls, None, self.target, self.depth + 1)
 
 
-STR, INT, FLOAT, BOOL, BYTES = (Kind(name) for name in ("str", "int", "float", "bool", "bytes"))
-NONE, LIST, TUPLE, TYPE = (Kind(name) for name in ("NoneType", "list", "tuple", "type"))
+def inside(
+    cls: ClassSource,
+    function: Function | ast.Lambda | None = None,
+    target: ClassSource | None = None,
+) -> Context:
+    """Return the body of a class, or a method of it, as the place."""
+    return Context(cls.module, cls.modules, cls, function, target)
 
-_DISPLAYS: dict[type[ast.expr], str] = {
-    ast.JoinedStr: "str",
-    ast.Tuple: "tuple",
-    ast.List: "list",
-    ast.ListComp: "list",
-    ast.Dict: "dict",
-    ast.DictComp: "dict",
-    ast.Set: "set",
-    ast.SetComp: "set",
-    ast.GeneratorExp: "generator",
+
+STR, INT, FLOAT, BOOL = (Kind(name) for name in ("str", "int", "float", "bool"))
+NONE, LIST, TUPLE = (Kind(name) for name in ("NoneType", "list", "tuple"))
+
+_DISPLAYS: dict[type[ast.expr], Kinds] = {
+    ast.JoinedStr: (STR,),
+    ast.Tuple: (TUPLE,),
+    ast.List: (LIST,),
+    ast.ListComp: (LIST,),
+    ast.Dict: (Kind("dict"),),
+    ast.DictComp: (Kind("dict"),),
+    ast.Set: (Kind("set"),),
+    ast.SetComp: (Kind("set"),),
+    ast.GeneratorExp: (Kind("generator"),),
 }
 _TRANSPARENT = {
     "functools.cache", "functools.lru_cache", "builtins.staticmethod", "builtins.classmethod",
@@ -111,6 +125,8 @@ _WRAPPERS = {
     "builtins.classmethod": "function",
 }
 _OPAQUE_PROPERTY = "property of a getter that cannot be followed"
+_BOOL_METHODS = {"__enter__", "acquire", "is_alive", "is_set", "locked", "wait"}
+"""The methods of locks, events and threads that return a ``bool``."""
 _NUMBERS = ("bool", "int", "float", "complex")
 
 
@@ -130,7 +146,7 @@ def union(parts: Iterable[Kinds]) -> Kinds:
 
 def kinds_of(node: ast.expr, at: Context) -> Kinds:
     """Return the kinds of the value of an expression, or ``None`` if it cannot be followed."""
-    if at.depth > _MAX_DEPTH:
+    if at.depth > MAX_DEPTH:
         return None
     at = at.deeper()
     match node:
@@ -139,20 +155,15 @@ def kinds_of(node: ast.expr, at: Context) -> Kinds:
         case ast.Lambda():
             return (Kind("function", function=node, owner=at.cls),)
         case ast.IfExp():
-            return union(kinds_of(each, at) for each in _chosen(node, at))
-        case ast.BoolOp(op=op, values=values):
-            return _of_choice(op, [kinds_of(each, at) for each in values])
+            return _of_each(chosen_branches(node, at), at)
+        case ast.BoolOp():
+            return _of_choice(node, at)
         case ast.NamedExpr(value=value):
             return kinds_of(value, at)
         case ast.UnaryOp(op=ast.Not()):
             return (BOOL,)
         case ast.UnaryOp(operand=operand):
-            kinds = kinds_of(operand, at)
-            return (
-                _known(*("int" if k.name == "bool" else k.name for k in kinds))
-                if kinds and all(k.name in _NUMBERS for k in kinds)
-                else None
-            )
+            return _of_sign(kinds_of(operand, at))
         case ast.Compare():
             return _of_comparison(node, at)
         case ast.BinOp():
@@ -164,11 +175,14 @@ def kinds_of(node: ast.expr, at: Context) -> Kinds:
         case ast.Name() | ast.Attribute():
             return _of_name(node, at)
         case _:
-            name = _DISPLAYS.get(type(node))
-            return _known(name) if name else None
+            return _DISPLAYS.get(type(node))
 
 
-def _chosen(node: ast.IfExp, at: Context) -> list[ast.expr]:
+def _of_each(nodes: Iterable[ast.expr], at: Context) -> Kinds:
+    return union(kinds_of(each, at) for each in nodes)
+
+
+def chosen_branches(node: ast.IfExp, at: Context) -> list[ast.expr]:
     """Return the expressions of which a conditional one may have the value."""
     outcome = decides(at.modules.version)(node.test)
     if outcome is None:
@@ -176,13 +190,17 @@ def _chosen(node: ast.IfExp, at: Context) -> list[ast.expr]:
     return [node.body if outcome else node.orelse]
 
 
-def _of_choice(op: ast.boolop, operands: Sequence[Kinds]) -> Kinds:
-    parts: list[Kinds] = []
-    for kinds in operands[:-1]:
-        if kinds is not None and isinstance(op, ast.Or):
-            kinds = tuple(kind for kind in kinds if kind != NONE)
-        parts.append(kinds)
-    return union([*parts, operands[-1]])
+def _of_choice(node: ast.BoolOp, at: Context) -> Kinds:
+    *parts, last = [kinds_of(each, at) for each in node.values]
+    if isinstance(node.op, ast.Or):
+        parts = [kinds and tuple(kind for kind in kinds if kind != NONE) for kinds in parts]
+    return union([*parts, last])
+
+
+def _of_sign(kinds: Kinds) -> Kinds:
+    if not kinds or not all(kind.name in _NUMBERS for kind in kinds):
+        return None
+    return tuple(INT if kind == BOOL else kind for kind in kinds)
 
 
 def _of_comparison(node: ast.Compare, at: Context) -> Kinds:
@@ -199,17 +217,19 @@ def _of_operation(node: ast.BinOp, at: Context) -> Kinds:
         return (STR,)
     if left is None or right is None:
         return None
-    names = {kind.name for kind in (*left, *right)}
     if left == right and isinstance(node.op, ast.Add):
         return left if left[0].name in ("str", "bytes", "list", "tuple", "int", "float") else None
+    names = {kind.name for kind in (*left, *right)}
     if isinstance(node.op, ast.Mult) and names == {"str", "int"}:
         return (STR,)
-    if names <= {"int", "bool"} and not isinstance(node.op, ast.Div):
-        return (
-            (BOOL,)
-            if names == {"bool"} and isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor)
-            else (INT,)
-        )
+    return _of_arithmetic(node.op, names)
+
+
+def _of_arithmetic(op: ast.operator, names: set[str]) -> Kinds:
+    if names == {"bool"} and isinstance(op, ast.BitAnd | ast.BitOr | ast.BitXor):
+        return (BOOL,)
+    if names <= {"int", "bool"} and not isinstance(op, ast.Div):
+        return (INT,)
     return (FLOAT,) if names <= {"int", "bool", "float"} else None
 
 
@@ -231,22 +251,15 @@ def _of_subscript(node: ast.Subscript, at: Context) -> Kinds:
 
 
 def _of_items(node: ast.expr, at: Context) -> Kinds:
-    """Return the kinds of the items of a list, tuple or dict that the module defines."""
     parts = dotted_name(node)
-    if not parts or at.function is not None or _local(parts[0], at) is not None:
+    if not parts or at.function is not None or local_bindings(parts[0], at) is not None:
         return None
-    found = definition_of(node, at.module, at.modules)
+    found = definition_of(node, at)
     if found is None or found.module is None:
         return None
-    there = Context(found.module, at.modules, depth=at.depth)
-    match found.statement:
-        case (
-            ast.Assign(value=ast.List(elts=items) | ast.Tuple(elts=items) | ast.Dict(values=items))
-            | ast.AnnAssign(
-                value=ast.List(elts=items) | ast.Tuple(elts=items) | ast.Dict(values=items)
-            )
-        ) if items:
-            return union(kinds_of(each, there) for each in items)
+    match getattr(found.statement, "value", None):
+        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Dict(values=items) if items:
+            return _of_each(items, at.of_module(found.module))
         case _:
             return None
 
@@ -257,13 +270,12 @@ def _of_items(node: ast.expr, at: Context) -> Kinds:
 def _full_name(node: ast.expr, at: Context) -> str:
     """Return the full name of a dotted name at module level, or an empty string."""
     parts = dotted_name(node)
-    if not parts or _local(parts[0], at) is not None:
+    if not parts or local_bindings(parts[0], at) is not None:
         return ""
-    found = definition_of(node, at.module, at.modules)
-    return found.name if found is not None else ""
+    return name_of(node, at)
 
 
-def _local(name: str, at: Context) -> Alternatives | None:
+def local_bindings(name: str, at: Context) -> Alternatives | None:
     """Return the bindings of a name in the class body, if the expression stands there."""
     if at.cls is None or at.function is not None:
         return None
@@ -273,35 +285,35 @@ def _local(name: str, at: Context) -> Alternatives | None:
 
 def _of_name(node: ast.expr, at: Context) -> Kinds:
     parts = dotted_name(node)
-    if not parts:
-        return _of_attribute(node, at)
+    if isinstance(node, ast.Attribute) and not parts:
+        return _attributes(kinds_of(node.value, at), [node.attr], at)
     if at.function is not None:
-        parameter = _parameter(parts[0], at.function)
+        parameter = parameter_named(parts[0], at.function)
         if parameter is not None:
             return _of_parameter(parts, parameter, at)
-        if _is_bound_in(parts[0], at.function):
+        if is_bound_in(parts[0], at.function):
             return _of_variable(parts, at)
-    local = _local(parts[0], at)
+    local = local_bindings(parts[0], at)
     if local is not None:
         kinds = _of_alternatives(local, at)
         return _attributes(kinds, parts[1:], at)
     return _of_global(node, parts, at)
 
 
-def _parameter(name: str, function: Function | ast.Lambda) -> ast.arg | None:
+def parameter_named(name: str, function: Function | ast.Lambda) -> ast.arg | None:
+    """Return the parameter of a function with that name, if it has one."""
     given = function.args
-    several = [given.vararg, given.kwarg]
-    whole = [*given.posonlyargs, *given.args, *given.kwonlyargs, *(a for a in several if a)]
-    return next((each for each in whole if each.arg == name), None)
+    whole = [*positional_of(given), *given.kwonlyargs, given.vararg, given.kwarg]
+    return next((each for each in whole if each and each.arg == name), None)
 
 
 def _of_parameter(parts: list[str], parameter: ast.arg, at: Context) -> Kinds:
     function = at.function
     assert function is not None
-    positional = [*function.args.posonlyargs, *function.args.args]
+    positional = positional_of(function.args)
     if positional and parameter is positional[0] and at.cls is not None and at.target is not None:
         return _of_self(parts[1:], at)
-    if _is_bound_in(parameter.arg, function) or parameter in (
+    if is_bound_in(parameter.arg, function) or parameter in (
         function.args.vararg,
         function.args.kwarg,
     ):
@@ -311,7 +323,6 @@ def _of_parameter(parts: list[str], parameter: ast.arg, at: Context) -> Kinds:
 
 
 def _of_self(parts: list[str], at: Context) -> Kinds:
-    """Return the kinds of an attribute of the instance."""
     if not parts or at.target is None:
         return None
     found = at.target.find(parts[0])
@@ -333,20 +344,19 @@ def _bound(kind: Kind) -> Kind:
 
 
 def _of_member(function: Function, owner: ClassSource, at: Context) -> Kinds:
-    """Return the kinds of the value that a method or property has on an instance."""
-    names = {unparse(each).rpartition(".")[2] for each in function.decorator_list}
+    names = decorator_names(function)
     if names & {"property", "cached_property", "getter"}:
         return result_of(function, at.of_class(owner))
     return (Kind("function", function=function, owner=owner),)
 
 
-def _is_bound_in(name: str, function: Function | ast.Lambda) -> bool:
+def is_bound_in(name: str, function: Function | ast.Lambda) -> bool:
+    """Return whether a function assigns or defines a local name."""
     return any(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        for node in walk(function)
-    ) or any(
-        isinstance(node, Function | ast.ClassDef) and node.name == name and node is not function
-        for node in walk(function)
+        (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store))
+        or (isinstance(node, Function | ast.ClassDef) and node.name == name)
+        for child in children(function)
+        for node in walk(child)
     )
 
 
@@ -371,7 +381,6 @@ def _of_variable(parts: list[str], at: Context) -> Kinds:
 
 
 def _of_alternatives(alternatives: Alternatives, at: Context) -> Kinds:
-    """Return the kinds of a name with these bindings in a class body or module."""
     parts: list[Kinds] = []
     for binding in alternatives:
         match binding:
@@ -392,7 +401,7 @@ def _of_alternatives(alternatives: Alternatives, at: Context) -> Kinds:
 
 
 def _of_decorated(function: Function, at: Context) -> Kinds:
-    names = {_full_name(_callee(each), at) for each in function.decorator_list}
+    names = {_full_name(callee_of(each), at) for each in function.decorator_list}
     if names <= _TRANSPARENT:
         return (Kind("function", function=function, owner=at.cls),)
     if names == {"builtins.property"}:
@@ -400,44 +409,31 @@ def _of_decorated(function: Function, at: Context) -> Kinds:
     return None
 
 
-def _callee(decorator: ast.expr) -> ast.expr:
-    return decorator.func if isinstance(decorator, ast.Call) else decorator
-
-
 def _of_global(node: ast.expr, parts: list[str], at: Context) -> Kinds:
-    """Return the kinds of a name of the module, followed through imports."""
-    found = definition_of(node, at.module, at.modules)
+    found = definition_of(node, at)
     if found is None:
         return None
     if found.module is None:
         return _of_standard(found.name)
-    there = Context(found.module, at.modules, target=at.target, depth=at.depth)
-    bound, *rest = found.name.removeprefix(f"{found.module.name}.").split(".")
+    there = at.of_module(found.module)
+    bound, *rest = found.parts
     if isinstance(found.statement, ast.ClassDef):
-        return _of_class(found.module, bound, rest, there)
+        cls = at.modules.class_at(found.module, [bound])
+        return _attributes((Kind("type", cls),), rest, there) if cls else None
     alternatives = found.module.scope(at.modules.version).bindings.get(bound)
     if not alternatives:
         return None
     return _attributes(_of_alternatives(alternatives, there), rest, there)
 
 
-def _of_class(module: Module, name: str, rest: list[str], at: Context) -> Kinds:
-    try:
-        cls = at.modules.find_class(module, [name])
-    except CouldNotCheckError:
-        return None
-    return _attributes((Kind("type", cls),), rest, at)
-
-
 def _of_standard(name: str) -> Kinds:
-    """Return the kinds of a name of the standard library."""
-    if name in ATTRIBUTES:
-        return _known(ATTRIBUTES[name])
     module, _, last = name.rpartition(".")
-    if module == "builtins" and isinstance(getattr(builtins, last, None), type):
-        return (Kind("type", function=None),)
-    if module == "builtins" and callable(getattr(builtins, last, None)):
-        return _known("builtin_function_or_method")
+    modules = {"builtins": builtins, "os": os, "sys": sys}
+    value = getattr(modules[module], last, None) if module in modules else None
+    if module == "builtins" and callable(value):
+        return _known("type" if isinstance(value, type) else "builtin_function_or_method")
+    if value is not None and not callable(value):
+        return _known(type(value).__name__)
     return _known(f"type[{name}]") if _of_standard_class(name) else None
 
 
@@ -450,17 +446,11 @@ def _attributes(kinds: Kinds, names: Sequence[str], at: Context) -> Kinds:
     return kinds
 
 
-def _of_attribute(node: ast.expr, at: Context) -> Kinds:
-    if isinstance(node, ast.Attribute):
-        return _attributes(kinds_of(node.value, at), [node.attr], at)
-    return None
-
-
 def _attribute(kind: Kind, name: str, at: Context) -> Kinds:
     if name in ("__name__", "__qualname__", "__module__", "__doc__"):
         return (STR,) if name != "__doc__" and kind.name in ("type", "function") else None
     if kind.cls is None:
-        return None
+        return _known("builtin_function_or_method") if _of_standard_method((kind,), name) else None
     if is_enumeration(kind.cls):
         return _of_enumeration(kind, name, at)
     found = kind.cls.find(name)
@@ -493,7 +483,7 @@ def _of_enumeration(kind: Kind, name: str, at: Context) -> Kinds:
             for each in cls.in_body.values()
             if not isinstance(each, Function) and each.value is not None
         ]
-        return union(values) if values else None
+        return values[0] if len({*values}) == 1 else None
     found = cls.find(name)
     return _of_member(found[1], found[0], at) if found and isinstance(found[1], Function) else None
 
@@ -501,13 +491,9 @@ def _of_enumeration(kind: Kind, name: str, at: Context) -> Kinds:
 @lru_cache(maxsize=4096)
 def ancestor_names(cls: ClassSource) -> frozenset[str]:
     """Return the full names of all bases of a class, as far as they can be followed."""
-    names: set[str] = set()
-    for each in cls.known_lineage:
-        for base in each.node.bases:
-            generic = base.value if isinstance(base, ast.Subscript) else base
-            found = definition_of(generic, each.module, each.modules)
-            names.add(found.name if found is not None else "")
-    return frozenset(names)
+    return frozenset(
+        name_of(generic_of(base), each) for each in cls.known_lineage for base in each.node.bases
+    )
 
 
 def is_enumeration(cls: ClassSource) -> bool:
@@ -534,46 +520,42 @@ def is_string(kind: Kind) -> bool:
 
 def _of_call(node: ast.Call, at: Context) -> Kinds:
     name = _full_name(node.func, at)
-    if name in ("os.environ.get", "os.getenv") and len(node.args) + len(node.keywords) > 1:
-        default = node.args[1] if len(node.args) > 1 else node.keywords[0].value
-        return union([(STR,), kinds_of(default, at)])
+    match name, [*node.args, *(each.value for each in node.keywords)]:
+        case "os.environ.get" | "os.getenv", [_, default, *_]:
+            return union([(STR,), kinds_of(default, at)])
+        case "typing.cast" | "typing_extensions.cast", [annotated, value] if len(node.args) == 2:
+            return kinds_of(value, at) or kinds_of_annotation(annotated, at)
+        case _, [value] if node.args and _is_new_type(node.func, at):
+            return kinds_of(value, at)
+        case _:
+            pass
     if name in FUNCTIONS:
         return _known(*FUNCTIONS[name])
     if name in _WRAPPERS:
         return _of_wrapper(_WRAPPERS[name], node, at)
+    if name == "functools.partialmethod" and node.args:
+        return _of_partial_method(node, kinds_of(node.args[0], at))
     if is_field(name):
-        return _of_field(node, at)
-    if name.partition(".")[0] in ("attr", "attrs") and name.endswith(".Factory") and node.args:
-        made = kinds_of(node.args[0], at)
-        return union(_result(kind, at) for kind in made) if made else None
-    if name in ("typing.cast", "typing_extensions.cast") and len(node.args) == 2:
-        return kinds_of(node.args[1], at) or kinds_of_annotation(node.args[0], at)
-    if _is_new_type(node.func, at) and len(node.args) == 1:
-        return kinds_of(node.args[0], at)
-    if name == "functools.partial":
-        return _known(name)
-    if name and (made := _of_standard_class(name)):
-        return made
-    if isinstance(node.func, ast.Attribute):
-        method = _of_method(node.func, at)
-        if method is not None:
-            return method
-    if isinstance(node.func, ast.Attribute) and _is_super(node.func.value):
+        is_plain = name == "dataclasses.field" and at.cls is not None and _is_plain(at.cls)
+        return _known("dataclasses.Field") if is_plain else _of_field(node, at)
+    if re.fullmatch(r"attrs?\.(.+\.)?Factory", name) and node.args:
+        return _results(node.args[0], at)
+    return _of_standard_class(name) or _of_method(node.func, at) or _results(node.func, at)
+
+
+def _results(function: ast.expr, at: Context) -> Kinds:
+    if isinstance(function, ast.Attribute) and is_super(function.value):
         return None
-    called = kinds_of(node.func, at)
+    called = kinds_of(function, at)
     return union(_result(kind, at) for kind in called) if called else None
 
 
 def _is_new_type(function: ast.expr, at: Context) -> bool:
-    """Return whether a function is a ``NewType``, which returns its argument."""
-    found = definition_of(function, at.module, at.modules)
+    found = definition_of(function, at)
     match found and found.statement:
         case ast.Assign(value=ast.Call(func=made)) if found is not None and found.module:
-            origin = definition_of(made, found.module, at.modules)
-            return origin is not None and origin.name in (
-                "typing.NewType",
-                "typing_extensions.NewType",
-            )
+            origin = name_of(made, at._replace(module=found.module))
+            return origin in ("typing.NewType", "typing_extensions.NewType")
         case _:
             return False
 
@@ -585,16 +567,25 @@ def is_field(name: str) -> bool:
     return makes and root in ("attr", "attrs", "dataclasses", "pydantic")
 
 
+def _is_plain(cls: ClassSource) -> bool:
+    """Return whether nothing can make fields of what the body of a class assigns."""
+    return not cls.has_unknown_base and not any(
+        last_part(decorator) != "conforms"
+        for each in cls.known_lineage
+        if not each.module.is_ours
+        for decorator in (*each.node.decorator_list, *each.node.keywords)
+    )
+
+
 def _of_field(node: ast.Call, at: Context) -> Kinds:
     default = next((each.value for each in node.keywords if each.arg == "default"), None)
     return kinds_of(default, at) if default is not None else None
 
 
 def _of_wrapper(kind: str, node: ast.Call, at: Context) -> Kinds:
-    """Return the kind of a property, or of a static method, that a call makes."""
     named = [each.value for each in node.keywords if each.arg in ("fget", "func")]
     wrapped = [*node.args[:1], *named][:1]
-    if not wrapped or (isinstance(wrapped[0], ast.Constant) and wrapped[0].value is None):
+    if not wrapped or is_none(wrapped[0]):
         return _known(kind)
     functions = kinds_of(wrapped[0], at)
     if functions is None or len(functions) != 1 or functions[0].function is None:
@@ -602,16 +593,46 @@ def _of_wrapper(kind: str, node: ast.Call, at: Context) -> Kinds:
     return (functions[0]._replace(name=kind),)
 
 
-def _is_super(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and dotted_name(node.func) == ["super"]
+def _of_partial_method(node: ast.Call, kinds: Kinds) -> Kinds:
+    given, start = {each.arg for each in node.keywords}, len(node.args)
+    function = copy(kinds[0].function) if kinds and len(kinds) == 1 else None
+    if kinds is None or not isinstance(function, Function) or None in given:
+        return None
+    whole = function.args = copy(function.args)
+    named = [n for n, each in enumerate(whole.args) if n >= start and each.arg in given]
+    end = min([*named, len(whole.args)])
+    required = len(whole.args) - len(whole.defaults)
+    if whole.posonlyargs or {each.arg for each in whole.args[end:required]} - given:
+        return None
+    whole.defaults = whole.defaults[max(0, start - required) : max(0, end - required)]
+    whole.args = whole.args[:1] + whole.args[start:end]
+    pairs = [*zip(whole.kwonlyargs, whole.kw_defaults, strict=True)]
+    whole.kwonlyargs = [each for each, _ in pairs if each.arg not in given]
+    whole.kw_defaults = [value for each, value in pairs if each.arg not in given]
+    return (kinds[0]._replace(function=function),)
 
 
-def _of_method(function: ast.Attribute, at: Context) -> Kinds:
-    """Return the kinds of the result of a method of a string."""
-    kinds = kinds_of(function.value, at)
-    if kinds and all(is_string(kind) for kind in kinds) and function.attr in STRING_METHODS:
-        return _known(STRING_METHODS[function.attr])
+def _of_method(function: ast.expr, at: Context) -> Kinds:
+    if not isinstance(function, ast.Attribute):
+        return None
+    return _of_standard_method(kinds_of(function.value, at), function.attr)
+
+
+def _of_standard_method(kinds: Kinds, name: str) -> Kinds:
+    if kinds and all(is_string(kind) for kind in kinds) and name in STRING_METHODS:
+        return _known(STRING_METHODS[name])
+    if kinds and name in _BOOL_METHODS and all(k.name.startswith("threading.") for k in kinds):
+        return (BOOL,)
     return None
+
+
+def of_attribute(kinds: Kinds, name: str, at: Context, *, is_called: bool) -> Kinds:
+    """Return the kinds of an attribute of a value of these kinds, or of the result of a method."""
+    called = _attributes(kinds, [name], at)
+    if not is_called:
+        is_method = _of_standard_method(kinds, name) is not None
+        return _known("builtin_function_or_method") if is_method else called
+    return _of_standard_method(kinds, name) or (called and union(_result(k, at) for k in called))
 
 
 def _of_standard_class(name: str) -> Kinds:
@@ -629,8 +650,11 @@ def _of_standard_class(name: str) -> Kinds:
         return _known(last) if is_class else None
     if name in _ANYTHING:
         return None
+    if name == "functools.partial":
+        return _known(name)
     root = module.partition(".")[0]
     is_like_class = bool(module) and last[:1].isupper() and not last.isupper()
+    is_like_class |= name == "contextlib.nullcontext"
     if root in _STANDARD_MODULES and is_like_class:
         return _known(name)
     return None
@@ -646,7 +670,6 @@ _STANDARD_MODULES = {
 
 
 def _result(kind: Kind, at: Context) -> Kinds:
-    """Return the kinds of the result of a call of a value of this kind."""
     if kind.name == "type" and kind.cls is not None:
         return _instance(kind.cls)
     if kind.name in ("function", "method") and isinstance(kind.function, Function):
@@ -692,12 +715,11 @@ def _of_getters(getters: Sequence[Function], at: Context, on_class: bool) -> Kin
     """Return the kinds that a descriptor gives, by the overload for the class or the instance."""
     overloads = [each for each in getters if is_overload(each)]
     if not overloads:
-        return result_of(getters[0], at)
+        is_open = on_class and any(isinstance(each, ast.Raise) for each in nodes_of(getters[0]))
+        return None if is_open else result_of(getters[0], at)
     for overload in overloads:
-        positional = [*overload.args.posonlyargs, *overload.args.args]
-        annotated = positional[1].annotation if len(positional) > 1 else None
-        is_none = isinstance(annotated, ast.Constant) and annotated.value is None
-        if is_none is on_class:
+        positional = positional_of(overload.args)
+        if is_none(positional[1].annotation if len(positional) > 1 else None) is on_class:
             return result_of(overload, at)
     return None
 
@@ -722,15 +744,12 @@ def result_of(function: Function, at: Context) -> Kinds:
 
 
 def _of_returned(function: Function, at: Context) -> Kinds:
-    """Return the kinds of the values that an unannotated function returns."""
-    nodes = nodes_of(function)
-    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes):
+    if is_generator(function):
         return _known("generator")
     inside = at._replace(function=function)
-    returns = [node for node in nodes if isinstance(node, ast.Return)]
-    values = [kinds_of(each.value, inside) if each.value else (NONE,) for each in returns]
+    values = [kinds_of(e.value, inside) if e.value else (NONE,) for e in returns_of(function)]
     if not isinstance(function.body[-1], ast.Return | ast.Raise):
-        return None if returns else (NONE,)
+        return None if values else (NONE,)
     return union(values) if values else None
 
 
@@ -739,7 +758,7 @@ def _of_returned(function: Function, at: Context) -> Kinds:
 
 def kinds_of_annotation(annotated: ast.expr, at: Context) -> Kinds:
     """Return the kinds of the values that an annotation promises."""
-    if at.depth > _MAX_DEPTH:
+    if at.depth > MAX_DEPTH:
         return None
     at = at.deeper()
     match unquoted(annotated):
@@ -748,19 +767,14 @@ def kinds_of_annotation(annotated: ast.expr, at: Context) -> Kinds:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return union([kinds_of_annotation(left, at), kinds_of_annotation(right, at)])
         case ast.Subscript(value=generic, slice=inner):
-            return _of_generic(_annotation_name(generic, at), generic, inner, at)
+            return _of_generic(generic, inner, at)
         case name:
             return _of_annotated_class(name, at)
 
 
-def _annotation_name(node: ast.expr, at: Context) -> str:
-    found = definition_of(node, at.module, at.modules)
-    return found.name if found is not None else ""
-
-
-def _of_generic(name: str, generic: ast.expr, inner: ast.expr, at: Context) -> Kinds:
+def _of_generic(generic: ast.expr, inner: ast.expr, at: Context) -> Kinds:
     parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-    match name.rpartition(".")[2]:
+    match name_of(generic, at).rpartition(".")[2]:
         case "Optional":
             return union([*(kinds_of_annotation(each, at) for each in parts), (NONE,)])
         case "Union":
@@ -768,13 +782,13 @@ def _of_generic(name: str, generic: ast.expr, inner: ast.expr, at: Context) -> K
         case "ClassVar" | "Final" | "Annotated" | "Required":
             return kinds_of_annotation(parts[0], at)
         case "Literal":
-            return union(kinds_of(each, at) for each in parts)
+            return _of_each(parts, at)
         case _:
             return _of_annotated_class(generic, at)
 
 
 def _of_annotated_class(node: ast.expr, at: Context) -> Kinds:
-    found = definition_of(node, at.module, at.modules)
+    found = definition_of(node, at)
     if found is None:
         return None
     if found.module is None:
@@ -786,76 +800,12 @@ def _of_annotated_class(node: ast.expr, at: Context) -> Kinds:
             return _known(last) if isinstance(cls, type) and last != "object" else None
         return _known(found.name) if _of_standard_class(found.name) else None
     if isinstance(found.statement, ast.ClassDef):
-        name = found.name.removeprefix(f"{found.module.name}.").split(".")
-        try:
-            cls = at.modules.find_class(found.module, name)
-        except CouldNotCheckError:
-            return None
-        return (Kind("enum" if is_enumeration(cls) else cls.node.name, cls),)
-    return None
-
-
-# ---- literals
-
-
-def literals_of(node: ast.expr, at: Context) -> tuple[object, ...] | None:
-    """Return the literals that an expression may have as its value, or ``None``."""
-    if at.depth > _MAX_DEPTH:
-        return None
-    at = at.deeper()
-    match node:
-        case ast.Constant(value=value):
-            return (value,)
-        case ast.NamedExpr(value=value):
-            return literals_of(value, at)
-        case ast.IfExp():
-            found = [literals_of(each, at) for each in _chosen(node, at)]
-            return None if None in found else tuple(each for part in found for each in part or ())
-        case ast.Call(
-            func=ast.Attribute(value=text, attr=("upper" | "lower" | "strip") as name), args=[]
+        cls = at.modules.class_at(found.module, found.parts)
+        return (Kind("enum" if is_enumeration(cls) else cls.node.name, cls),) if cls else None
+    match found.statement:
+        case ast.Assign(value=ast.Call(func=func, args=[_, value])) if (
+            last_part(func) == "TypeAliasType"
         ):
-            return _applied(literals_of(text, at), name)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _joined([literals_of(left, at), literals_of(right, at)])
-        case ast.JoinedStr(values=values):
-            return _joined([literals_of(each, at) for each in values])
-        case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
-            return literals_of(value, at)
-        case ast.Name():
-            return _literals_of_name(node, at)
+            return kinds_of_annotation(value, at.of_module(found.module))
         case _:
             return None
-
-
-def _applied(values: tuple[object, ...] | None, method: str) -> tuple[object, ...] | None:
-    if values is None or not all(isinstance(each, str) for each in values):
-        return None
-    return tuple(getattr(each, method)() for each in values)
-
-
-def _joined(parts: Sequence[tuple[object, ...] | None]) -> tuple[object, ...] | None:
-    whole = ""
-    for part in parts:
-        if part is None or len(part) != 1 or not isinstance(part[0], str):
-            return None
-        whole += part[0]
-    return (whole,)
-
-
-def _literals_of_name(node: ast.Name, at: Context) -> tuple[object, ...] | None:
-    if at.function is not None and (
-        _parameter(node.id, at.function) or _is_bound_in(node.id, at.function)
-    ):
-        return None
-    local = _local(node.id, at)
-    if local is None:
-        found = definition_of(node, at.module, at.modules)
-        if found is None or found.module is None:
-            return None
-        at = Context(found.module, at.modules, depth=at.depth)
-        bound = found.name.removeprefix(f"{found.module.name}.")
-        local = found.module.scope(at.modules.version).bindings.get(bound)
-    values = [each and each.value and literals_of(each.value, at) for each in local or (None,)]
-    if not all(values):
-        return None
-    return tuple(value for each in values if each for value in each)

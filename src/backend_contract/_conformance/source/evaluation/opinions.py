@@ -8,14 +8,22 @@ nothing does.
 from __future__ import annotations
 
 import ast
+import sys
 from functools import lru_cache
-from typing import NamedTuple
 
-from backend_contract._conformance.results import Verdict
+from backend_contract._conformance.results import MEMBERS, Verdict
+from backend_contract._conformance.source.construction.abstract import abstract_members
+from backend_contract._conformance.source.construction.execution import may_end
+from backend_contract._conformance.source.construction.factories import metaclass_of
+from backend_contract._conformance.source.definitions import name_of
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
+    Value,
+    function_of,
+    given_after_creation,
     to_class,
     to_instance,
+    values_of,
 )
 from backend_contract._conformance.source.evaluation.fields import (
     is_inherited_by_model,
@@ -23,48 +31,54 @@ from backend_contract._conformance.source.evaluation.fields import (
 )
 from backend_contract._conformance.source.evaluation.fitness import (
     ATTRIBUTES,
+    FITS,
     Opinion,
     all_of,
     fits_attribute,
     fits_constructor,
     fits_function,
     fits_method,
+    fits_results,
+    is_other_lock,
+    misfit,
     one_of,
+    returns_lock,
+    unknown,
 )
 from backend_contract._conformance.source.evaluation.kinds import (
+    BOOL,
+    NONE,
     Context,
+    Kind,
+    Kinds,
+    inside,
+    is_enumeration,
     kinds_of,
-    literals_of,
+    kinds_of_annotation,
+    of_attribute,
     read_kinds,
     result_of,
+    union,
 )
-from backend_contract._conformance.source.evaluation.scopes import Binding, Function
+from backend_contract._conformance.source.evaluation.names import with_names_of_instances
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
-from backend_contract._conformance.source.modules import ClassSource
-from backend_contract._conformance.source.parsing import unparse, walk
-
-__all__ = [
-    "constructor_opinion",
-    "is_chosen_at_run_time",
-    "literal_names",
-    "name_opinion",
-    "opinion_on",
-    "reads_other_class",
-    "why_incomplete",
-]
+from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
+from backend_contract._conformance.source.parsing import (
+    Function,
+    decorator_names,
+    is_generator,
+    is_none,
+    is_stub,
+    last_part,
+    nodes_of,
+    positional_of,
+    returns_of,
+    unparse,
+    walk,
+)
 
 _LAST_COUNTS = ("pyright", "pyrefly", "ty")
 """Checkers that take the last one of several methods, as Python does."""
-
-
-_CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__")
-
-
-class _Value(NamedTuple):
-    """A binding of a member in a class body."""
-
-    cls: ClassSource
-    binding: Binding
 
 
 @lru_cache(maxsize=2**14)
@@ -76,11 +90,11 @@ def opinion_on(
     *on_class*: as it reads on the class, instead of on an instance.
     """
     if on_class and (reason := why_not_on_class(source, member)) is not None:
-        return Opinion(Verdict.VIOLATED, reason)
-    reason = _why_open(source, member)
+        return misfit(reason)
+    reason = _why_open(source, member) or _why_computed(source, member, on_class)
     if reason is not None:
-        return Opinion(Verdict.UNCHECKED, reason)
-    values, is_open = _values(source, member)
+        return unknown(reason)
+    values, is_open = values_of(source, member)
     if is_open:
         return None
     declared = stub_opinion(source, member)
@@ -94,17 +108,32 @@ def opinion_on(
         on_self = []
     computed = next((each for each in on_self if each.member is None), None)
     if computed is not None:
-        return Opinion(Verdict.UNCHECKED, f"{computed.why} may change `{member}`")
+        return unknown(f"{computed.why} may change `{member}`")
     return _opinion_on_all(source, member, checker, on_class, values, on_self)
 
 
 def _why_open(source: ClassSource, member: str) -> str | None:
-    """Return why the class may have another value than those that the source shows."""
     for each in to_class(source, member):
         if each.member is None:
             return f"{each.why} may change `{member}`"
-    if any(cls.scope.is_open for cls in source.known_lineage if not _is_ours(cls)):
+    if any(cls.scope.is_open for cls in source.known_lineage if not cls.module.is_ours):
         return f"a class body that calls `locals`, `vars`, `exec` or `eval` may give `{member}`"
+    return None
+
+
+def _why_computed(source: ClassSource, member: str, on_class: bool) -> str | None:
+    """Return which method may give another value than the class body."""
+    holders = source.known_lineage
+    names = ["__getattribute__"]
+    if on_class:
+        names.append(member)
+        found = metaclass_of(source)
+        metaclass = found and found[1].class_named(found[0])
+        holders = metaclass.known_lineage if metaclass else []
+    for cls in holders:
+        for name in names:
+            if name in cls.in_body:
+                return f"`{name}` of `{cls.node.name}` may give another `{member}`"
     return None
 
 
@@ -113,7 +142,7 @@ def _opinion_on_all(
     member: str,
     checker: str,
     on_class: bool,
-    values: list[_Value | None],
+    values: list[Value | None],
     on_self: list[Assigned],
 ) -> Opinion | None:
     afterwards = to_class(source, member)
@@ -122,43 +151,18 @@ def _opinion_on_all(
     else:
         body = _body_opinion(source, member, values, afterwards, checker, on_class)
     if on_class:
-        return _with_instance_name(source, member, body, on_self)
+        return with_names_of_instances(source, member, body, on_self, values)
     return _with_instance(source, member, body, on_self, values)
 
 
-def _values(source: ClassSource, member: str) -> tuple[list[_Value | None], bool]:
-    """Return the bindings of which one counts, and whether others may hide them.
-
-    ``None`` among them stands for no value.
-    """
-    found: list[_Value | None] = []
-    for cls in source.lineage:
-        if cls is None:
-            return found, True
-        alternatives = cls.scope.bindings.get(member)
-        if alternatives is not None:
-            found += [_Value(cls, each) for each in alternatives if each is not None]
-            if None not in alternatives:
-                return found, False
-    return [*found, None], False
-
-
-def _is_ours(cls: ClassSource) -> bool:
-    return cls.module.name.startswith("backend_contract.")
-
-
-def _is_property(values: list[_Value | None]) -> bool:
+def _is_property(values: list[Value | None]) -> bool:
     """Return whether the class may have a property, which is not abstract."""
     return any(
         value is not None
         and isinstance(value.binding.statement, Function)
-        and _decorator_names(value.binding.statement) in ({"property"}, {"getter"})
+        and decorator_names(value.binding.statement) in ({"property"}, {"getter"})
         for value in values
     )
-
-
-def _decorator_names(function: Function) -> set[str]:
-    return {unparse(each).rpartition(".")[2] for each in function.decorator_list}
 
 
 def _opinion_on_read_only(member: str, on_self: list[Assigned]) -> Opinion | None:
@@ -169,7 +173,7 @@ def _opinion_on_read_only(member: str, on_self: list[Assigned]) -> Opinion | Non
     for each in on_self:
         opinion = _opinion_on_assigned(member, each, False, is_bound=True)
         function = each.at.function
-        is_constructor = isinstance(function, Function) and function.name in _CONSTRUCTORS
+        is_constructor = isinstance(function, Function) and function.name in CONSTRUCTORS
         if opinion.verdict is Verdict.VIOLATED:
             return opinion
         if not is_constructor:
@@ -178,8 +182,7 @@ def _opinion_on_read_only(member: str, on_self: list[Assigned]) -> Opinion | Non
     return None
 
 
-def _has_setter(values: list[_Value | None], member: str) -> bool:
-    """Return whether the property of a class has a setter, or something that may be one."""
+def _has_setter(values: list[Value | None], member: str) -> bool:
     return len(values) != 1 or values[0] is None or member in values[0].cls.with_setter
 
 
@@ -197,56 +200,36 @@ def _is_plain(source: ClassSource, member: str) -> bool:
 
 
 def _is_in_locals(statement: ast.stmt) -> bool:
-    """Return whether a statement is an assignment such as ``locals()["start"] = ...``."""
     return isinstance(statement, ast.Assign) and any(
         isinstance(each, ast.Subscript) for each in statement.targets
     )
 
 
 def _plain_opinion(
-    source: ClassSource, member: str, values: list[_Value | None], on_class: bool
+    source: ClassSource, member: str, values: list[Value | None], on_class: bool
 ) -> Opinion | None:
     """Return the opinion on a single value, or ``None`` if the checker infers its type."""
     value = values[0]
     if value is None or isinstance(value.binding.statement, Function | ast.ClassDef):
         return None
     opinion = _opinion_on_value(source, member, value, on_class)
-    if opinion.verdict is Verdict.OK:  # checkers take both values of a conditional expression
-        is_sure = (
-            isinstance(value.binding.value, ast.IfExp)
-            or _is_method_of_other(source, value)
-            or _is_made_property(value)
-        )
-        return opinion if is_sure else None
-    is_trusted = isinstance(value.binding.statement, ast.AnnAssign) or not (
+    statement = value.binding.statement
+    if isinstance(statement, ast.AnnAssign):
+        declared = kinds_of_annotation(statement.annotation, inside(value.cls))
+        if member not in ATTRIBUTES or fits_attribute(member, declared, "") != FITS:
+            return None if opinion.verdict is not Verdict.VIOLATED else opinion
+        if opinion.verdict is Verdict.UNCHECKED:
+            return FITS
+    if opinion.verdict is Verdict.OK:
+        return None if is_enumeration(source) else opinion
+    kinds = kinds_of(value.binding.value, inside(value.cls)) if value.binding.value else ()
+    is_function = kinds is not None and all(isinstance(e.function, Function) for e in kinds)
+    is_trusted = not (
         isinstance(value.binding.value, ast.Lambda) or _is_declared_above(source, value.cls, member)
     )
-    if opinion.verdict is Verdict.UNCHECKED and (is_trusted or _is_function(value)):
+    if opinion.verdict is Verdict.UNCHECKED and (is_trusted or is_function):
         return None
     return opinion
-
-
-def _is_made_property(value: _Value) -> bool:
-    """Return whether a value is a property that is made by a call, or another one."""
-    at = Context(value.cls.module, value.cls.modules, value.cls)
-    kinds = kinds_of(value.binding.value, at) if value.binding.value is not None else None
-    return {kind.name for kind in kinds or ()} == {"property"}
-
-
-def _is_method_of_other(source: ClassSource, value: _Value) -> bool:
-    """Return whether a value is a method of another class, whose ``self`` checkers reject."""
-    at = Context(value.cls.module, value.cls.modules, value.cls)
-    kinds = kinds_of(value.binding.value, at) if value.binding.value is not None else None
-    lineage = source.known_lineage
-    return bool(kinds) and any(
-        kind.owner is not None and kind.owner not in lineage for kind in kinds or ()
-    )
-
-
-def _is_function(value: _Value) -> bool:
-    at = Context(value.cls.module, value.cls.modules, value.cls)
-    kinds = kinds_of(value.binding.value, at) if value.binding.value is not None else None
-    return kinds is not None and all(isinstance(kind.function, Function) for kind in kinds)
 
 
 def _is_declared_above(source: ClassSource, cls: ClassSource, member: str) -> bool:
@@ -256,65 +239,49 @@ def _is_declared_above(source: ClassSource, cls: ClassSource, member: str) -> bo
 
 
 def _opinion_on_value(
-    source: ClassSource, member: str, value: _Value | None, on_class: bool
+    source: ClassSource, member: str, value: Value | None, on_class: bool
 ) -> Opinion:
     if value is None:
-        return Opinion(Verdict.VIOLATED, f"the class has no `{member}` when it runs")
+        return misfit(f"the class has no `{member}` when it runs")
     opinion = _opinion_on_binding(source, member, value, on_class)
     return opinion._replace(statement=value.binding.statement, module=value.cls.module)
 
 
-def _opinion_on_binding(source: ClassSource, member: str, value: _Value, on_class: bool) -> Opinion:
+def _opinion_on_binding(source: ClassSource, member: str, value: Value, on_class: bool) -> Opinion:
     cls, (statement, expression) = value
-    at = Context(cls.module, cls.modules, cls, target=source)
+    at = inside(cls, target=source)
     if isinstance(statement, Function) and expression is None:
         return _opinion_on_function(member, value, at, on_class)
     if isinstance(statement, ast.Import):
-        return Opinion(Verdict.VIOLATED, f"`{member}` is a module")
+        return misfit(f"`{member}` is a module")
     if expression is None:
-        return Opinion(Verdict.UNCHECKED, f"cannot follow how `{member}` is bound")
-    kinds = kinds_of(expression, at)
-    written = unparse(expression)
-    if member in ATTRIBUTES:
-        kinds = read_kinds(kinds, at, on_class=on_class)
-        if kinds is not None and len(kinds) > 1 and _is_declared_as_any(statement):
-            kinds = None
-        return fits_attribute(member, kinds, written)
-    return fits_method(member, kinds, written, at, is_bound=False)
+        return unknown(f"cannot follow how `{member}` is bound")
+    return _fits(member, expression, at, on_class=on_class)
 
 
-def _is_declared_as_any(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.AnnAssign) and any(
-        isinstance(each, ast.Name | ast.Attribute) and unparse(each).rpartition(".")[2] == "Any"
-        for each in walk(statement.annotation)
-    )
-
-
-def _opinion_on_function(member: str, value: _Value, at: Context, on_class: bool) -> Opinion:
+def _opinion_on_function(member: str, value: Value, at: Context, on_class: bool) -> Opinion:
     function = value.binding.statement
     assert isinstance(function, Function)
-    names = _decorator_names(function)
+    names = decorator_names(function)
     if any("abstract" in name for name in names):
-        return Opinion(
-            Verdict.VIOLATED, f"`{member}` is abstract, and the class does not define it"
-        )
-    if _is_ours(value.cls) and not on_class:
-        return Opinion(Verdict.OK)
+        return misfit(f"`{member}` is abstract, and the class does not define it")
+    if value.cls.module.is_ours and not on_class:
+        return FITS
     if member not in ATTRIBUTES:
         return fits_function(member, function, at)
     if not names:
-        return Opinion(Verdict.VIOLATED, f"`{member}` is a method")
+        return misfit(f"`{member}` is a method")
     if names & {"property", "cached_property", "getter"} and len(names) == 1:
         if on_class:
-            return Opinion(Verdict.VIOLATED, f"`{member}` is a property, which the class lacks")
+            return misfit(f"`{member}` is a property, which the class lacks")
         return fits_attribute(member, result_of(function, at), f"def {member}")
-    return Opinion(Verdict.UNCHECKED, f"cannot follow the decorators of `{member}`")
+    return unknown(f"cannot follow the decorators of `{member}`")
 
 
 def _body_opinion(
     source: ClassSource,
     member: str,
-    values: list[_Value | None],
+    values: list[Value | None],
     afterwards: list[Assigned],
     checker: str,
     on_class: bool,
@@ -324,7 +291,7 @@ def _body_opinion(
     for assigned in afterwards:
         opinion = _opinion_on_assigned(member, assigned, on_class, is_bound=False)
         if assigned.is_deletion:
-            opinion = Opinion(Verdict.UNCHECKED, f"`{member}` is deleted after the class body")
+            opinion = unknown(f"`{member}` is deleted after the class body")
         opinions = [opinion] if assigned.is_certain else [*opinions, opinion]
     opinion = one_of(opinions)
     if opinion.verdict is Verdict.UNCHECKED and not afterwards:
@@ -332,7 +299,7 @@ def _body_opinion(
     return opinion
 
 
-def _is_seen(source: ClassSource, member: str, values: list[_Value | None], checker: str) -> bool:
+def _is_seen(source: ClassSource, member: str, values: list[Value | None], checker: str) -> bool:
     """Return whether *checker* takes the method that counts in spite of another definition."""
     if len(values) != 1 or values[0] is None:
         return False
@@ -347,7 +314,7 @@ def _is_seen(source: ClassSource, member: str, values: list[_Value | None], chec
 
 def _is_getter(function: Function) -> bool:
     """Return whether a function replaces the getter of a property: checkers take the first one."""
-    return "getter" in _decorator_names(function)
+    return "getter" in decorator_names(function)
 
 
 def _opinion_on_assigned(
@@ -359,13 +326,239 @@ def _opinion_on_assigned(
 
 def _fits_assigned(member: str, assigned: Assigned, on_class: bool, is_bound: bool) -> Opinion:
     if assigned.value is None:
-        return Opinion(Verdict.UNCHECKED, f"cannot follow what is assigned to `{member}`")
-    kinds = kinds_of(assigned.value, assigned.at)
-    written = unparse(assigned.value)
+        return unknown(f"cannot follow what is assigned to `{member}`")
+    return _fits(member, assigned.value, assigned.at, on_class=on_class, is_bound=is_bound)
+
+
+def _fits(
+    member: str, value: ast.expr, at: Context, *, on_class: bool, is_bound: bool = False
+) -> Opinion:
+    kinds, written = kinds_of(value, at), unparse(value)
+    if member not in ATTRIBUTES:
+        opinion = fits_method(member, kinds, written, at, is_bound=is_bound)
+        if isinstance(value, ast.Lambda) and opinion.verdict is Verdict.UNCHECKED:
+            return fits_results(member, _kinds_returned(value.body, at._replace(function=value)))
+        return opinion
+    kinds = kinds if is_bound else read_kinds(kinds, at, on_class=on_class)
+    return fits_attribute(member, kinds, written)
+
+
+# ---- bodies
+
+_KEEPING = {"cached_property", "final", "override", "property"}
+_STATE = {"is_started": "_started", "start_lock": "_start_lock"}
+"""The attributes that members of this package return."""
+_MAX_CALLS = 5
+_FALSE = {"NoneType", "bytes", "dict", "list", "set", "str", "tuple"}
+"""Kinds of which some values are false."""
+_NEVER_REFUSED = ("is_started", "stop", "start_lock", "handle_runtime_context")
+
+
+def body_opinion(source: ClassSource, member: str) -> Opinion | None:
+    """Return why the body of *member* returns something else than it has to, if it does."""
+    values, _ = values_of(source, member)
+    is_replaced = to_instance(source, member) and not _is_property(values)
+    if to_class(source, member) or is_replaced:
+        return None
+    opinions: list[Opinion] = []
+    for value in values:
+        if value is None:
+            continue
+        judge = _opinion_on_state if value.cls.module.is_ours else _opinion_on_body
+        opinions.append(judge(source, member, value) or FITS)
+    opinion = one_of(opinions) if opinions else FITS
+    return None if opinion.verdict is Verdict.OK else opinion
+
+
+def _opinion_on_body(source: ClassSource, member: str, given: Value) -> Opinion | None:
+    owner, (statement, expression) = given
+    at = inside(owner, None, source)
+    followed = function_of(expression, at) if expression else (statement, at)
+    function, at = followed or (None, at)
+    if not isinstance(function, Function):
+        return None
+    at = at._replace(function=function, target=source)
+    names = decorator_names(function)
+    is_manager = names == {"contextmanager"}
+    if not (is_manager or names <= _KEEPING) or is_stub(function):
+        return None
+    if is_generator(function):
+        reason = f"`{member}` is a generator function: a call only makes a generator"
+        return None if is_manager else misfit(reason, function, at.module)
+    if function.returns is None or not isinstance(function, ast.FunctionDef):
+        return None
+    returns = returns_of(function)
+    for each in returns:
+        value = each.value or ast.Constant(None)
+        verdict = _verdict_on(member, value, at, is_manager)
+        if verdict is not None and (verdict is Verdict.VIOLATED or len(returns) == 1):
+            reason = f"`{member}` returns `{unparse(value)}`, whatever its annotation says"
+            return Opinion(verdict, reason, each, at.module)
+    if isinstance(function.body[0], ast.Raise) and member in _NEVER_REFUSED:
+        return misfit(f"`{member}` always raises", function, at.module)
+    if member not in (*ATTRIBUTES, "start_lock"):
+        return None
+    if not returns and not any(isinstance(node, ast.Raise) for node in nodes_of(function)):
+        reason = f"`{member}` has no `{'yield' if is_manager else 'return'}`"
+        return misfit(reason, function, at.module)
+    is_open = isinstance(function.body[-1], ast.Match | ast.Assert | ast.Expr)
+    if returns and not is_open and may_end(source, owner, function):
+        reason = f"`{member}` may end without a `return`"
+        is_false_then = {unparse(each) for each in returns} == {"return True"}
+        return (misfit if is_false_then else unknown)(reason, function, at.module)
+    return None
+
+
+def _opinion_on_state(source: ClassSource, member: str, _: Value) -> Opinion | None:
+    name = _STATE.get(member, "")
+    every = [each for each in to_instance(source, name) if each.member == name]
+    last = {each.at.function: each for each in every}  # what a method assigns or deletes last
+    given = [each for each in every if each.value or each is last[each.at.function]]
+    for each in given:
+        if each.at.module.name.partition(".")[0] in sys.stdlib_module_names:
+            continue
+        if each.value:
+            verdict = _verdict_on(member, each.value, each.at, False)
+            is_sure = member in ATTRIBUTES or len(given) == 1
+            reason = f"`{member}` returns `{name}`, which is assigned `{unparse(each.value)}`"
+        else:
+            is_left = each.is_deletion and name not in source.known_members
+            verdict = Verdict.VIOLATED if is_left else None
+            is_sure = each.statement in getattr(each.at.function, "body", ())
+            reason = f"`{member}` returns `{name}`, which is deleted"
+        if verdict:
+            verdict = verdict if is_sure else Verdict.UNCHECKED
+            return Opinion(verdict, reason, each.statement, each.at.module)
+    return None
+
+
+def _verdict_on(member: str, value: ast.expr, at: Context, is_manager: bool) -> Verdict | None:
+    """Return the verdict on a value that *member* returns, unless it fits or is not known."""
+    is_flag = member == "is_started"
+    if is_flag and isinstance(value, ast.BoolOp):
+        for each in value.values:
+            kinds = _kinds_returned(each, at) or _none_at_first(each, at)
+            names = {kind.name for kind in kinds or ()}
+            if each is not value.values[-1]:
+                names = names - {"NoneType"} if isinstance(value.op, ast.Or) else names & _FALSE
+            if names and names.isdisjoint({"bool", "object"}):
+                # It has to be true now and then, and false. A declared `int` may be a `bool`.
+                return Verdict.UNCHECKED if "int" in names else Verdict.VIOLATED
+    match value, at.target:
+        case (
+            ast.Call(func=ast.Attribute(value=ast.Name(id=subject), attr=name)),
+            ClassSource() as target,
+        ) if subject == _own_name(at) and at.depth < _MAX_CALLS:
+            found = target.find(name)
+            if found and isinstance(found[1], ast.FunctionDef) and not found[1].decorator_list:
+                there = inside(found[0], found[1], target)._replace(depth=at.depth + 1)
+                values = [each.value for each in returns_of(found[1]) if each.value]
+                verdicts = {_verdict_on(member, each, there, False) for each in values}
+                if Verdict.VIOLATED in verdicts:
+                    return Verdict.VIOLATED
+        case _:
+            pass
+    kinds = _kinds_returned(value, at) or (_none_at_first(value, at) if is_flag else None)
+    if kinds is None:
+        return Verdict.UNCHECKED if _is_doubtful(member, value, at) else None
+    wrong = [kind.name for kind in kinds if _is_wrong(member, kind, is_manager)]
+    if not wrong or (len(wrong) < len(kinds) and not is_flag):
+        return None
+    # A declared `int` may be a `bool`, and an attribute that is `None` something else later.
+    is_vague = isinstance(value, ast.Name | ast.Attribute) and not {*wrong}.isdisjoint(
+        ("NoneType", "int")
+    )
+    if is_flag and isinstance(value, ast.Call) and "int" in wrong:
+        is_vague = not name_of(value.func, at).startswith("builtins.")
+    is_sure = len(wrong) == len(kinds) and not is_vague
+    return Verdict.VIOLATED if is_sure else Verdict.UNCHECKED
+
+
+def _own_name(at: Context) -> str | None:
+    parameters = positional_of(at.function.args) if at.function else ()
+    return parameters[0].arg if parameters else None
+
+
+def _none_at_first(value: ast.expr, at: Context) -> Kinds:
+    """Return the kind of ``None`` for an attribute that is that before it is something unknown."""
+    match value, at.target:
+        case ast.Attribute(value=ast.Name(), attr=name), ClassSource() as target:
+            given = to_instance(target, name)
+            return (NONE,) if any(each.value and is_none(each.value) for each in given) else None
+        case _:
+            return None
+
+
+def _is_doubtful(member: str, value: ast.expr, at: Context) -> bool:
+    """Return whether a value of unknown kind may well be another one than has to be returned."""
+    match value:
+        case ast.Call(
+            func=ast.Attribute(attr="get"), args=[ast.Constant(value=str()), *default]
+        ) if member in ATTRIBUTES:
+            return all(map(is_none, default))
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, _, default]) if member in ATTRIBUTES:
+            return is_none(default)
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(attr=name))):
+            _, statement = (at.target and at.target.find(name)) or (None, None)
+            return last_part(getattr(statement, "annotation", value)) == "Any"
+        case _:
+            return False
+
+
+def _kinds_returned(value: ast.expr, at: Context) -> Kinds:
+    """Return the kinds of a value, with those of what methods assign to the instance."""
+    kinds, target = kinds_of(value, at), at.target
+    own = _own_name(at)
+    match value:
+        case _ if kinds is not None or target is None or at.function is None:
+            return kinds
+        case ast.Name(id=name) if name == own:
+            return (Kind(target.node.name, target),)
+        case ast.Name(id=name):
+            items = (node for node in walk(at.function) if isinstance(node, ast.withitem))
+            entered = [e for e in items if e.optional_vars and unparse(e.optional_vars) == name]
+            is_lock = entered and _is_lock(entered[0].context_expr, at)
+            return (BOOL,) if is_lock else None
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name == own:
+            given = to_instance(target, attribute)
+            is_set = any(getattr(e.at.function, "name", "") in CONSTRUCTORS for e in given)
+            parts = [kinds_of(each.value, each.at) if each.value else None for each in given]
+            match target.find(attribute):
+                case (owner, ast.Assign(value=assigned)) if not is_set and (
+                    attribute in owner.in_body or owner.module.is_ours
+                ):
+                    parts.append(kinds_of(assigned, inside(owner)))
+                case _:
+                    pass
+            return union(parts)
+        case ast.Attribute(value=subject, attr=attribute):
+            return of_attribute(_kinds_returned(subject, at), attribute, at, is_called=False)
+        case ast.Call(func=ast.Attribute(value=subject, attr=attribute)):
+            return of_attribute(_kinds_returned(subject, at), attribute, at, is_called=True)
+        case _:
+            return None
+
+
+def _is_lock(value: ast.expr, at: Context) -> bool:
+    kinds = _kinds_returned(value, at) or (NONE,)
+    is_ours = unparse(value) == "super().start_lock()"
+    return is_ours or all(each.name.startswith("threading.") for each in kinds)
+
+
+def _is_wrong(member: str, kind: Kind, is_manager: bool) -> bool:
+    if kind.name == "object":
+        return False
+    if is_manager:
+        return kind == NONE
     if member in ATTRIBUTES:
-        kinds = kinds if is_bound else read_kinds(kinds, assigned.at, on_class=on_class)
-        return fits_attribute(member, kinds, written)
-    return fits_method(member, kinds, written, assigned.at, is_bound=is_bound)
+        return fits_attribute(member, (kind,), "").verdict is Verdict.VIOLATED
+    if member != "start_lock":
+        return kind != NONE
+    verdict = returns_lock((kind,)).verdict
+    if verdict is Verdict.UNCHECKED and kind.cls is not None and kind.name != "type":
+        return not kind.cls.has_unknown_base and "__enter__" not in kind.cls.known_members
+    is_uncalled = kind.function is not None or kind.name.startswith(("type[", "builtin_function"))
+    return verdict is Verdict.VIOLATED or is_other_lock(kind.name) or is_uncalled
 
 
 # ---- constructors
@@ -377,30 +570,33 @@ def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
     declared = stub_opinion(source, "__init__")
     if declared is not None:
         return declared
-    for cls in source.lineage:
-        if cls is None:
-            return None
-        alternatives = cls.scope.bindings.get("__init__")
-        if alternatives is not None:
-            break
-    else:
+    cls = _class_of_constructor(source)
+    if cls is None:
         return None
+    alternatives = cls.scope.bindings["__init__"]
     reached = cls.scope.reached.get("__init__", [])
     is_other = reached != cls.scope_for_checkers.reached.get("__init__", [])
     is_first = len(reached) > 1 and (checker not in _LAST_COUNTS or len(alternatives) > 1)
     is_value = any(each and each.value is not None for each in alternatives)
     if not is_other and not is_first and not is_value and not is_inherited_by_model(source, cls):
         return None
-    values = [_Value(cls, each) for each in alternatives if each is not None]
+    values = [Value(cls, each) for each in alternatives if each is not None]
     opinions = [_opinion_on_constructor(value, source) for value in values]
     return one_of(opinions) if len(values) == len(alternatives) else None
 
 
-def _opinion_on_constructor(value: _Value, source: ClassSource) -> Opinion:
+def _class_of_constructor(source: ClassSource) -> ClassSource | None:
+    for cls in source.lineage:
+        if cls is None or "__init__" in cls.scope.bindings:
+            return cls
+    return None
+
+
+def _opinion_on_constructor(value: Value, source: ClassSource) -> Opinion:
     cls, (statement, _) = value
     if not isinstance(statement, Function):
-        return Opinion(Verdict.UNCHECKED, "cannot follow the value of `__init__`")
-    at = Context(cls.module, cls.modules, cls, target=source)
+        return unknown("cannot follow the value of `__init__`")
+    at = inside(cls, target=source)
     return fits_constructor(statement, at)._replace(statement=statement, module=cls.module)
 
 
@@ -419,19 +615,35 @@ def reads_other_class(source: ClassSource, checker: str) -> bool:
 
 def why_incomplete(source: ClassSource) -> str | None:
     """Return why instances of a class may lack a member, or be no instances of it at all."""
-    for member in _MEMBERS:
+    for member in MEMBERS:
         for each in to_class(source, member):
             if each.is_deletion:
                 return f"`{member}` is deleted after the class body"
             if each.member is None and isinstance(each.statement, ast.expr):
                 return f"{each.why} may replace the class"
+    for cls in source.known_lineage:
+        is_near = cls.module.root == source.module.root
+        setter = cls.in_body.get("__setattr__") if is_near else None
+        text = unparse(setter) if isinstance(setter, Function) else ".__setattr__"
+        if ".__setattr__" not in text and "__dict__" not in text:
+            return f"`__setattr__` of `{cls.node.name}` may keep the constructor from assigning"
+    return _why_computed(source, "__init__", False)
+
+
+def abstract_opinion(source: ClassSource) -> Opinion | None:
+    """Return why no instance can be made of a class that seems to have all members, if so."""
+    abstract = sorted(abstract_members(source).certain)
+    given = given_after_creation(source) if abstract else {}
+    for name in abstract:
+        given |= {each.member: each for each in to_instance(source, name)}
+        reason = f"the class body leaves `{name}` abstract, and no instance can be made"
+        if name not in MEMBERS:
+            return misfit(reason)
+        if name in given:
+            _, _, statement, at, is_last, *_ = given[name]
+            is_sure = is_last and "abstractmethods" not in unparse(at.module.tree)
+            return (misfit if is_sure else unknown)(reason, statement, at.module)
     return None
-
-
-_MEMBERS = (
-    "backend_type", "is_started", "register_config", "start", "stop", "start_lock",
-    "handle_runtime_context",
-)  # fmt: skip
 
 
 # ---- instances
@@ -442,112 +654,31 @@ def _with_instance(
     member: str,
     body: Opinion | None,
     on_self: list[Assigned],
-    values: list[_Value | None],
+    values: list[Value | None],
 ) -> Opinion | None:
-    """Return the opinion on a member that methods assign to the instance as well."""
     given = [each for each in on_self if not each.is_deletion]
     opinions = [_opinion_on_assigned(member, each, False, is_bound=True) for each in given]
-    worst = all_of(opinions) if opinions else None
-    if worst is None or (
-        body is not None and body.verdict is Verdict.VIOLATED and values != [None]
-    ):
+    is_new = values == [None]  # no class body gives it
+    if not opinions or (body is not None and body.verdict is Verdict.VIOLATED and not is_new):
         return body
-    if worst.verdict is Verdict.VIOLATED:
+    worst = all_of(opinions)
+    match worst.verdict:
+        case Verdict.VIOLATED:
+            return worst
+        case Verdict.UNCHECKED:
+            is_left_to_checker = _is_inferred(source, member, given, values)
+        case _:
+            is_left_to_checker = member in ATTRIBUTES or not is_new
+    if not is_left_to_checker:
         return worst
-    if worst.verdict is Verdict.UNCHECKED and _is_inferred(source, member, given, values):
-        return None if values == [None] else body
-    if worst.verdict is Verdict.UNCHECKED or (member not in ATTRIBUTES and values == [None]):
-        return worst
-    return None if values == [None] else body
+    return None if is_new else body
 
 
 def _is_inferred(
-    source: ClassSource, member: str, given: list[Assigned], values: list[_Value | None]
+    source: ClassSource, member: str, given: list[Assigned], values: list[Value | None]
 ) -> bool:
     """Return whether a checker has a type to compare the assigned values with."""
     is_annotated = any(isinstance(each.statement, ast.AnnAssign) for each in given) or any(
         isinstance(cls.in_body.get(member), ast.AnnAssign) for cls in source.known_lineage
     )
     return is_annotated or (len(given) == 1 and values == [None] and member in ATTRIBUTES)
-
-
-def _with_instance_name(
-    source: ClassSource, member: str, body: Opinion | None, on_self: list[Assigned]
-) -> Opinion | None:
-    """Return the opinion on a name of the class, if instances are given one as well."""
-    if body is not None and body.verdict is not Verdict.OK:
-        return body
-    given = [each for each in on_self if not each.is_deletion]
-    if not given or member not in ATTRIBUTES:
-        return body
-    values, _ = _values(source, member)
-    if not any(value is not None and value.binding.value is not None for value in values):
-        return body
-    of_class = _literals(source, values)
-    for each in given:
-        own = literals_of(each.value, each.at) if each.value is not None else None
-        if own is None or of_class is None:
-            if each.value is not None and _reads_itself(each.value, member):
-                continue
-            return Opinion(Verdict.UNCHECKED, f"a method assigns another `{member}` to instances")
-        if set(own) != set(of_class):
-            reason = f"a method assigns {own[0]!r} to `{member}` of an instance"
-            return Opinion(Verdict.VIOLATED, reason, each.statement, each.at.module)
-    return body
-
-
-def _reads_itself(value: ast.expr, member: str) -> bool:
-    """Return whether a value is the member of the class, such as ``type(self).backend_type``."""
-    return isinstance(value, ast.Attribute) and value.attr == member
-
-
-def _literals(source: ClassSource, values: list[_Value | None]) -> tuple[object, ...] | None:
-    found: tuple[object, ...] = ()
-    for value in values:
-        if value is None or value.binding.value is None:
-            return None
-        at = Context(value.cls.module, value.cls.modules, value.cls, target=source)
-        literals = literals_of(value.binding.value, at)
-        if literals is None:
-            return None
-        found += literals
-    return found
-
-
-def name_opinion(source: ClassSource) -> Opinion | None:
-    """Return whether the literal name of a class is well-formed; ``None`` if there is none."""
-    names = literal_names(source)
-    return one_of([_opinion_on_name(name) for name in names]) if names else None
-
-
-def literal_names(source: ClassSource) -> list[str]:
-    """Return the names that the source may give a class, if all of them are literals."""
-    if any(each.value is None for each in to_class(source, "backend_type")):
-        return []
-    literals = _name_literals(source) or ()
-    names = [each for each in literals if isinstance(each, str)]
-    return names if len(names) == len(literals) else []
-
-
-def _name_literals(source: ClassSource) -> tuple[object, ...] | None:
-    values, is_open = _values(source, "backend_type")
-    if is_open:
-        return None
-    afterwards = [each for each in to_class(source, "backend_type") if each.value is not None]
-    found: tuple[object, ...] | None = () if afterwards else _literals(source, values)
-    for each in afterwards:
-        literals = literals_of(each.value, each.at) if each.value is not None else None
-        found = None if found is None or literals is None else (*found, *literals)
-    return found
-
-
-def _opinion_on_name(name: str) -> Opinion:
-    if not name.strip():
-        return Opinion(Verdict.VIOLATED, "the name is empty")
-    if name != name.strip():
-        return Opinion(Verdict.VIOLATED, f"the name {name!r} has blanks around it")
-    if name != name.upper():
-        return Opinion(
-            Verdict.VIOLATED, f"the name {name!r} is not upper case; write {name.upper()!r}"
-        )
-    return Opinion(Verdict.OK)

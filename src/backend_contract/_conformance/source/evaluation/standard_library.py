@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTRIBUTES", "FUNCTIONS", "STRING_METHODS"]
-
 STRING_METHODS: dict[str, str] = {
     "capitalize": "str",
     "casefold": "str",
@@ -67,6 +65,7 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "builtins.hasattr": ("bool",),
     "builtins.sorted": ("list",),
     "builtins.print": ("NoneType",),
+    "builtins.setattr": ("NoneType",),
     "builtins.open": ("io.IOBase",),
     "os.getenv": ("str", "NoneType"),
     "os.environ.get": ("str", "NoneType"),
@@ -95,20 +94,3 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "enum.auto": ("int",),
 }
 """The kinds of the result, by the full name of a function."""
-ATTRIBUTES: dict[str, str] = {
-    "sys.platform": "str",
-    "sys.executable": "str",
-    "sys.version": "str",
-    "sys.byteorder": "str",
-    "os.name": "str",
-    "os.sep": "str",
-    "os.environ": "os._Environ",
-    "builtins.__name__": "str",
-    "builtins.__qualname__": "str",
-    "builtins.__module__": "str",
-    "builtins.__file__": "str",
-    "builtins.__debug__": "bool",
-    "builtins.NotImplemented": "NotImplementedType",
-    "builtins.Ellipsis": "ellipsis",
-}
-"""The kind of the value, by the full name."""

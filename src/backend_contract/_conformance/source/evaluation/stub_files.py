@@ -11,6 +11,8 @@ from backend_contract._conformance.source.evaluation.fitness import (
     ATTRIBUTES,
     Opinion,
     fits_attribute,
+    fits_function,
+    unknown,
 )
 from backend_contract._conformance.source.evaluation.kinds import (
     Context,
@@ -18,11 +20,9 @@ from backend_contract._conformance.source.evaluation.kinds import (
     kinds_of_annotation,
     result_of,
 )
-from backend_contract._conformance.source.modules import ClassSource, Function, Member
-from backend_contract._conformance.source.parsing import unparse, walk
+from backend_contract._conformance.source.modules import ClassSource, Member
+from backend_contract._conformance.source.parsing import Function, unparse, walk
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = ["stub_opinion"]
 
 
 def stub_opinion(source: ClassSource, member: str) -> Opinion | None:
@@ -32,7 +32,7 @@ def stub_opinion(source: ClassSource, member: str) -> Opinion | None:
     """
     for cls in source.known_lineage:
         in_module = cls.in_body.get(member) or cls.on_self.get(member)
-        path = None if _is_ours(cls) else cls.module.stub
+        path = None if cls.module.is_ours else cls.module.stub
         if path is None:
             if in_module is not None:
                 return None
@@ -44,17 +44,12 @@ def stub_opinion(source: ClassSource, member: str) -> Opinion | None:
     return None
 
 
-def _is_ours(cls: ClassSource) -> bool:
-    return cls.module.name.startswith("backend_contract.")
-
-
 def _in_stub(cls: ClassSource, path: Path, member: str) -> Member | None:
     return _members_in_stub(cls, path).get(member)
 
 
 @lru_cache(maxsize=256)
 def _members_in_stub(cls: ClassSource, path: Path) -> dict[str, Member]:
-    """Return the members that the stub declares in the body of the class."""
     try:
         tree = cls.modules.parse(path)
     except CouldNotCheckError:
@@ -82,7 +77,7 @@ def _compared(
     if in_module is None or in_stub is None:
         where = "not in the module" if in_module is None else "only in the module"
         reason = f"`{member}` is {where}: type checkers read {name} instead"
-        return Opinion(Verdict.UNCHECKED, reason, in_module, cls.module)
+        return unknown(reason, in_module, cls.module)
     if isinstance(in_module, Function) and isinstance(in_stub, Function):
         is_same = _shape(in_module) == _shape(in_stub) and _agree(in_module, in_stub)
     elif member in ATTRIBUTES:
@@ -91,12 +86,16 @@ def _compared(
         is_same = unparse(in_module) == unparse(in_stub)
     if is_same:
         return None
+    at = Context(cls.module, cls.modules, cls, target=cls)
+    if isinstance(in_module, Function) and member not in ATTRIBUTES and member != "__init__":
+        opinion = fits_function(member, in_module, at)
+        if opinion.verdict is Verdict.VIOLATED:
+            return opinion._replace(statement=in_module, module=cls.module)
     reason = f"type checkers read {name}, which declares `{member}` differently"
-    return Opinion(Verdict.UNCHECKED, reason, in_module, cls.module)
+    return unknown(reason, in_module, cls.module)
 
 
 def _shape(function: Function) -> tuple[object, ...]:
-    """Return the part of a signature that decides how a function can be called."""
     given = function.args
     names = [
         [each.arg for each in part] for part in (given.posonlyargs, given.args, given.kwonlyargs)
@@ -109,7 +108,6 @@ def _shape(function: Function) -> tuple[object, ...]:
 
 
 def _agree(in_module: Function, in_stub: Function) -> bool:
-    """Return whether the annotations that the module has are those of the stub."""
     pairs = [(in_module.returns, in_stub.returns)]
     for one, other in zip(_parameters(in_module), _parameters(in_stub), strict=True):
         pairs.append((one.annotation, other.annotation))
@@ -126,14 +124,13 @@ def _parameters(function: Function) -> list[ast.arg]:
 def _compared_attribute(
     member: str, cls: ClassSource, in_module: Member, in_stub: Member, name: str
 ) -> Opinion | None:
-    """Return whether the module gives an attribute a value that fits."""
     at = Context(cls.module, cls.modules, cls if member in cls.in_body else None, target=cls)
     if isinstance(in_module, Function):
         names = {unparse(each) for each in in_module.decorator_list}
         is_method = not isinstance(in_stub, Function)
         if names != {"property"} or is_method is (member == "backend_type"):
             reason = f"type checkers read {name}, which declares `{member}` differently"
-            return Opinion(Verdict.UNCHECKED, reason, in_module, cls.module)
+            return unknown(reason, in_module, cls.module)
         kinds = result_of(in_module, at)
     elif in_module.value is not None:
         kinds = kinds_of(in_module.value, at)

@@ -11,8 +11,6 @@ from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.static.checkers import subprocesses
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = ["CheckRequest", "Checker", "Diagnostic", "Program"]
-
 
 class Diagnostic(NamedTuple):
     """An error that a checker reported. Its line decides its meaning, never its wording."""
@@ -36,6 +34,18 @@ class CheckRequest(NamedTuple):
     cache: Path
     """A directory that the checker may use as its cache."""
     environment: Environment
+
+
+class ResolvedPaths(dict[str, Path]):
+    """The paths that a checker reports, each resolved only once: there are many errors a file."""
+
+    def __init__(self, request: CheckRequest) -> None:
+        self._directory = request.directory.resolve()
+        super().__init__({name: self._directory / name for name in request.files})
+
+    def __missing__(self, name: str) -> Path:
+        self[name] = path = (self._directory / name).resolve()
+        return path
 
 
 class Checker(Protocol):
@@ -88,6 +98,17 @@ class Program:
                 f"{done.last_words()!r}; install {self.name} again"
             )
         return match[1]
+
+    def run(
+        self, request: CheckRequest, *arguments: str, **variables: str
+    ) -> subprocesses.CompletedProgram:
+        """Run it with *arguments* in the directory of *request*, with further *variables*."""
+        return subprocesses.run(
+            self.name,
+            [self.program(), *arguments],
+            directory=request.directory,
+            environment={**self.variables, **variables},
+        )
 
     def program(self) -> str:
         """Return its path. Raises :class:`CouldNotCheckError` if it is not installed."""

@@ -8,18 +8,20 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from backend_contract._conformance import interruption
 from backend_contract._conformance.static.checkers import subprocesses
-from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic
+from backend_contract._conformance.static.checkers.base import (
+    CheckRequest,
+    Diagnostic,
+    ResolvedPaths,
+)
 from backend_contract._conformance.static.checkers.subprocesses import CompletedProgram
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = ["Mypy"]
 
 
 class Mypy:
@@ -36,10 +38,10 @@ disable_error_code = func-returns-value
 """
     """All settings of a run."""
 
-    # Loads mypy, which takes longer than its decision about a probe, before it reads what to do.
-    # No module in the current directory is imported, whatever its name. A file that has the same
-    # time and size as before may have another content: to the cache of mypy, its time is the time
-    # of its last change, which cannot be set, and its identity on the disk.
+    # Loads mypy before it reads what to do: loading takes longer than deciding a probe.
+    # No module in the current directory is imported, whatever its name. A file of the same time and
+    # size may have other content: for the cache of mypy, its time is that of its last change, which
+    # cannot be set, and its identity on disk. Probes have names that tell their content.
     _PROGRAM = """\
 import sys
 sys.path[:] = filter(None, sys.path)
@@ -47,7 +49,8 @@ import gc, os
 def stat(path, *, stat=os.stat, **options):
     status = stat(path, **options)
     fields = list(status)[:10]
-    fields[8] = abs(hash((status.st_ctime_ns, status.st_ino, status.st_dev)))
+    changed = status.st_ctime_ns, status.st_ino, status.st_dev
+    fields[8] = 0 if path in probes else abs(hash(changed))
     return os.stat_result(fields)
 gc.disable()  # nothing of what is loaded is garbage
 from mypy.main import main
@@ -56,6 +59,7 @@ os.stat = stat
 request = sys.stdin.read()
 if request:
     directory, os.environ["MYPYPATH"], *sys.argv[1:] = request.split("\\0")
+    probes = {*sys.argv}
     os.chdir(directory)
     sys.path.insert(0, "")  # mypy drops the first entry: it should be the directory of the script
     os.environ.pop("PYTHONPATH", None)  # mypy asks the interpreter to check for its path
@@ -105,10 +109,10 @@ if request:
         done = self._run(request, request.cache)
         if "sqlite3." in done.complaint:  # other runs hold the cache, or it is damaged
             done = self._run(request, request.directory / "cache")
-        errors, other_lines = _parse(done.output, request.directory)
+        errors, other_lines = _parse(done.output, request)
         complaint = done.complaint + other_lines
         if done.status not in (0, 1) or (complaint and not errors):
-            reason = _first(errors) or CompletedProgram(2, "", complaint).last_words()
+            reason = _first(errors) or CompletedProgram(done.status, "", complaint).last_words()
             raise CouldNotCheckError(f"mypy could not run: {reason}")
         return errors
 
@@ -129,40 +133,22 @@ if request:
         return subprocesses.start([sys.executable, "-c", self._PROGRAM])
 
 
-def _parse(output: str, directory: Path) -> tuple[list[Diagnostic], str]:
+def _parse(output: str, request: CheckRequest) -> tuple[list[Diagnostic], str]:
     """Return the errors, and the lines that mypy did not print: modules it loads may print too."""
     errors: list[Diagnostic] = []
     other_lines = ""
-    paths: dict[str, Path] = {}  # to resolve each only once
-    for line, row in _rows(output.splitlines()):
+    paths = ResolvedPaths(request)
+    for line in output.splitlines():
         try:
+            row: Any = json.loads(line)
             severity = row["severity"]
-        except (TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             other_lines += f"{line}\n"
             continue
         if severity == "error":
-            file = row["file"]
-            if file not in paths:
-                paths[file] = (directory / file).resolve()
             is_import = str(row["code"]).startswith("import")
-            errors.append(Diagnostic(paths[file], row["line"], row["message"], is_import))
+            errors.append(Diagnostic(paths[row["file"]], row["line"], row["message"], is_import))
     return errors, other_lines
-
-
-def _rows(lines: list[str]) -> Iterable[tuple[str, Any]]:
-    """Return each line with its value as JSON, or with ``None`` if it has none."""
-    try:
-        rows: list[Any] = json.loads(f"[{','.join(lines)}]")  # at once, which is faster
-    except ValueError:
-        rows = []
-    return zip(lines, rows if len(rows) == len(lines) else map(_value, lines), strict=True)
-
-
-def _value(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
 
 
 def _first(errors: list[Diagnostic]) -> str | None:

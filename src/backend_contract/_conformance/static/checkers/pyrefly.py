@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import partial
-from pathlib import Path
-from typing import Any
 
-from backend_contract._conformance.static.checkers import subprocesses
-from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic, Program
-
-__all__ = ["Pyrefly"]
+from backend_contract._conformance.static.checkers.base import (
+    CheckRequest,
+    Diagnostic,
+    Program,
+    ResolvedPaths,
+)
 
 
 class Pyrefly(Program):
@@ -34,30 +33,26 @@ class Pyrefly(Program):
         }
         written = [f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in settings.items()]
         configuration.write_text("".join(written), "utf-8", "surrogateescape")
-        done = subprocesses.run(
+        done = self.run(
+            request,
+            "check",
+            f"--config={configuration}",
+            "--output-format=json",
+            "--summary=none",
+            "--progress-bar=no",
+            *request.files,
+        )
+        paths = ResolvedPaths(request)
+        return done.read(
             self.name,
-            [
-                self.program(),
-                "check",
-                f"--config={configuration}",
-                "--output-format=json",
-                "--summary=none",
-                "--progress-bar=no",
-                *request.files,
+            lambda document: [
+                Diagnostic(
+                    paths[row["path"]],
+                    row["line"],
+                    row["concise_description"],
+                    "import" in row["name"],
+                )
+                for row in document["errors"]
+                if row["severity"] == "error"
             ],
-            directory=request.directory,
         )
-        return done.read(self.name, partial(_diagnostics, directory=request.directory))
-
-
-def _diagnostics(document: Any, directory: Path) -> list[Diagnostic]:
-    return [
-        Diagnostic(
-            (directory / row["path"]).resolve(),
-            row["line"],
-            row["concise_description"],
-            "import" in row["name"],
-        )
-        for row in document["errors"]
-        if row["severity"] == "error"
-    ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from backend_contract._conformance.static.checkers import subprocesses
-from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic, Program
-
-__all__ = ["Pyright"]
+from backend_contract._conformance.static.checkers.base import (
+    CheckRequest,
+    Diagnostic,
+    Program,
+    ResolvedPaths,
+)
 
 
 class Pyright(Program):
@@ -36,30 +37,23 @@ class Pyright(Program):
             "analyzeUnannotatedFunctions": False,
         }
         configuration.write_text(json.dumps(settings), encoding="utf-8")
-        done = subprocesses.run(
+        done = self.run(
+            request,
+            "--outputjson",
+            *("--project", str(configuration)),
+            *("--pythonpath", request.environment.python),
+        )
+        paths = ResolvedPaths(request)
+        return done.read(
             self.name,
-            [
-                self.program(),
-                "--outputjson",
-                "--project",
-                str(configuration),
-                "--pythonpath",
-                request.environment.python,
+            lambda document: [
+                Diagnostic(
+                    paths[row["file"]],
+                    row["range"]["start"]["line"] + 1 if "range" in row else 0,
+                    row["message"].partition("\n")[0],
+                    str(row.get("rule", "")).startswith("reportMissing"),
+                )
+                for row in document["generalDiagnostics"]
+                if row["severity"] == "error"
             ],
-            directory=request.directory,
-            environment=self.variables,
         )
-        return done.read(self.name, _diagnostics)
-
-
-def _diagnostics(document: Any) -> list[Diagnostic]:
-    return [
-        Diagnostic(
-            Path(row["file"]).resolve(),
-            row["range"]["start"]["line"] + 1 if "range" in row else 0,
-            row["message"].partition("\n")[0],
-            str(row.get("rule", "")).startswith("reportMissing"),
-        )
-        for row in document["generalDiagnostics"]
-        if row["severity"] == "error"
-    ]

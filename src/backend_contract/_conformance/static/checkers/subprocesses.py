@@ -15,17 +15,6 @@ from backend_contract._conformance import interruption
 from backend_contract._conformance.source.environment import this_environment
 from backend_contract.errors import CouldNotCheckError
 
-__all__ = [
-    "CompletedProgram",
-    "find_program",
-    "finish",
-    "not_installed",
-    "python_path",
-    "run",
-    "side_by_side",
-    "start",
-]
-
 T = TypeVar("T")
 
 CHECKER_TIMEOUT = 600
@@ -45,7 +34,8 @@ class CompletedProgram(NamedTuple):
 
     def last_words(self) -> str:
         """Return the line that tells best why it failed."""
-        lines = (self.complaint.strip() or self.output.strip()).splitlines() or ["no output"]
+        words = self.complaint.strip() or self.output.strip() or f"exit status {self.status}"
+        lines = words.splitlines()
         return next((line for line in lines if "error" in line.lower()), lines[-1]).strip()
 
     def read(self, name: str, reader: Callable[[Any], T]) -> T:
@@ -54,14 +44,14 @@ class CompletedProgram(NamedTuple):
         Raises :class:`CouldNotCheckError` if the program failed, or if *reader* finds a different
         structure than it expects.
         """
-        if self.status not in (0, 1):
-            raise CouldNotCheckError(f"{name} could not run: {self.last_words()}")
-        try:
-            return reader(json.loads(self.output))
-        except json.JSONDecodeError:
-            raise CouldNotCheckError(f"{name} could not run: {self.last_words()}") from None
-        except (KeyError, TypeError, IndexError, AttributeError):
-            raise CouldNotCheckError(f"{name} could not run: unexpected output") from None
+        if self.status in (0, 1):
+            try:
+                return reader(json.loads(self.output))
+            except json.JSONDecodeError:
+                pass
+            except (KeyError, TypeError, IndexError, AttributeError):
+                raise CouldNotCheckError(f"{name} could not run: unexpected output") from None
+        raise CouldNotCheckError(f"{name} could not run: {self.last_words()}")
 
 
 def find_program(name: str) -> str | None:
@@ -83,13 +73,19 @@ def side_by_side(functions: Sequence[Callable[[], T]]) -> list[T]:
     """
     if len(functions) == 1:
         return [functions[0]()]
-    from concurrent.futures import ThreadPoolExecutor  # seldom needed
+    from concurrent.futures import Future, ThreadPoolExecutor, wait  # seldom needed
+
+    def result_of(future: Future[T]) -> T:
+        # In short steps: a signal that arrives just before a wait is handled after it.
+        while wait([future], 0.1).not_done:
+            pass
+        return future.result()
 
     try:
         with ThreadPoolExecutor(len(functions)) as pool:
             try:
                 futures = [pool.submit(function) for function in functions]
-                return [future.result() for future in futures]
+                return [result_of(future) for future in futures]
             except BaseException:
                 interruption.stop()
                 raise
@@ -124,6 +120,7 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start *command*; the caller has to call :func:`finish` or :func:`interruption.terminate`."""
     variables = {key: v for key, v in os.environ.items() if not key.startswith(_SETTINGS)}
+    variables["PYTHONIOENCODING"] = "utf-8:surrogateescape"  # as the output is read
     if "PYTHONPATH" in variables:  # may be relative to the directory of this process
         variables["PYTHONPATH"] = os.pathsep.join(python_path())
     return interruption.start(

@@ -6,11 +6,14 @@ import os
 import re
 
 from backend_contract._conformance.static.checkers import subprocesses
-from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic, Program
+from backend_contract._conformance.static.checkers.base import (
+    CheckRequest,
+    Diagnostic,
+    Program,
+    ResolvedPaths,
+)
 from backend_contract._conformance.static.checkers.mypy import Mypy
 from backend_contract.errors import CouldNotCheckError
-
-__all__ = ["Zuban"]
 
 _LINE = re.compile(r"(?P<path>.+?):(?P<line>\d+): (?P<kind>error|note): (?P<message>.*)")
 
@@ -31,27 +34,24 @@ class Zuban(Program):
         configuration.write_text(Mypy.CONFIGURATION, encoding="utf-8")
         # zuban does not read PYTHONPATH.
         python_path = subprocesses.python_path() if request.environment.is_this else []
-        done = subprocesses.run(
-            self.name,
-            [
-                self.program(),
-                "check",
-                f"--config-file={configuration}",
-                f"--python-executable={request.environment.python}",
-                f"--python-version={request.environment.written_version}",
-                "--no-error-summary",
-                *(f"--extra-search-path={entry}" for entry in python_path),
-                *request.files,
-            ],
-            directory=request.directory,
-            environment={"MYPYPATH": os.pathsep.join(map(str, request.roots))},
+        done = self.run(
+            request,
+            "check",
+            f"--config-file={configuration}",
+            f"--python-executable={request.environment.python}",
+            f"--python-version={request.environment.written_version}",
+            "--no-error-summary",
+            *(f"--extra-search-path={entry}" for entry in python_path),
+            *request.files,
+            MYPYPATH=os.pathsep.join(map(str, request.roots)),
         )
         rows = [_LINE.fullmatch(line) for line in done.output.splitlines()]
         if done.status not in (0, 1) or None in rows:
             raise CouldNotCheckError(f"zuban could not run: {done.last_words()}")
+        paths = ResolvedPaths(request)
         return [
             Diagnostic(
-                (request.directory / row["path"]).resolve(),
+                paths[row["path"]],
                 int(row["line"]),
                 row["message"],
                 "[import" in row["message"],

@@ -9,9 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from backend_contract._conformance.source.parsing import unparse
-
-__all__ = ["Decide", "decides", "decides_as_checkers"]
+from backend_contract._conformance.source.parsing import last_part, unparse
 
 Decide = Callable[[ast.expr], "bool | None"]
 """Returns whether a condition holds; ``None`` if the source does not tell."""
@@ -61,7 +59,7 @@ def _is_common(test: ast.expr) -> bool:
     """Return whether every checker knows a condition: no literals, no names, no parts of tuples."""
     match test:
         case ast.Name() | ast.Attribute():
-            return unparse(test).rpartition(".")[2] == "TYPE_CHECKING"
+            return last_part(test) == "TYPE_CHECKING"
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return _is_common(operand)
         case ast.BoolOp(values=operands):
@@ -74,7 +72,6 @@ def _is_common(test: ast.expr) -> bool:
 
 
 def _value(node: ast.expr, facts: dict[str, object]) -> Any:
-    """Return the value of an expression over *facts* and literals, or ``_UNKNOWN``."""
     match node:
         case ast.Constant(value=value):
             return value

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import pytest
 from support import make_finding
 
-from backend_contract._conformance.formats import references, render
-from backend_contract._conformance.formats.references import in_repository, reference, repository
+from backend_contract._conformance.formats import common, render
+from backend_contract._conformance.formats.common import in_repository, reference, repository
 from backend_contract._conformance.results import Outcome, Report
 from backend_contract.clauses import CLAUSES
 
@@ -55,7 +55,7 @@ def test_github(root: Path) -> None:
     """Annotations name files relative to the root."""
     finding = make_finding(path=root / "src/mine.py")
     outcome = Outcome(reports=[Report(target="a:B", findings=(finding,))])
-    (line,) = render(outcome, "github", color=False)
+    line, _ = render(outcome, "github", color=False)
     assert line.startswith("::error file=src/mine.py,line=6,")
 
 
@@ -86,13 +86,13 @@ def test_documentation() -> None:
     urls = metadata("backend-contract").get_all("Project-URL") or []
     start = "Documentation, "
     declared = [url.removeprefix(start) for url in urls if url.startswith(start)]
-    assert declared == [references.DOCUMENTATION] * bool(references.DOCUMENTATION)
+    assert declared == [common.DOCUMENTATION] * bool(common.DOCUMENTATION)
 
 
 def test_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clause is found on its page, or else by a command."""
     assert reference(CLAUSES["BC501"]) == "backend-contract explain BC501"
-    monkeypatch.setattr(references, "DOCUMENTATION", "https://docs.example")
+    monkeypatch.setattr(common, "DOCUMENTATION", "https://docs.example")
     assert reference(CLAUSES["BC501"]) == "https://docs.example/contract.html#bc501"
 
 
@@ -107,7 +107,7 @@ def test_help_uri(validate: Validate, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "helpUri" not in rule()
     assert "backend-contract explain BC309" in str(rule()["help"])
-    monkeypatch.setattr(references, "DOCUMENTATION", "https://docs.example")
+    monkeypatch.setattr(common, "DOCUMENTATION", "https://docs.example")
     assert rule()["helpUri"] == "https://docs.example/contract.html#bc309"
 
 
@@ -119,6 +119,6 @@ def test_hyperlink(name: str, terminal: bool, color: bool, monkeypatch: pytest.M
     outcome = Outcome(reports=[Report(target="a:B", findings=(make_finding(),))])
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
     assert "\x1b]8" not in "\n".join(render(outcome, name, color))
-    monkeypatch.setattr(references, "DOCUMENTATION", "https://docs.example")
+    monkeypatch.setattr(common, "DOCUMENTATION", "https://docs.example")
     link = "\x1b]8;;https://docs.example/contract.html#bc309\x1b\\BC309\x1b]8;;\x1b\\"
     assert (link in "\n".join(render(outcome, name, color))) is (terminal and color)

@@ -7,24 +7,32 @@ Whatever cannot be followed, and might assign an attribute, makes the result unk
 from __future__ import annotations
 
 import ast
-import inspect
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from backend_contract._conformance.source.definitions import definition_of, dotted_name
-from backend_contract._conformance.source.evaluation.scopes import Binding
-from backend_contract._conformance.source.modules import ClassSource, Function, Module
-from backend_contract._conformance.source.parsing import children, unparse
-
-__all__ = ["State", "Walker", "is_stub", "is_super", "nodes_of", "signature_of"]
+from backend_contract._conformance.source.definitions import (
+    Definition,
+    definition_of,
+    dotted_name,
+)
+from backend_contract._conformance.source.evaluation.fields import Generated, generated_by
+from backend_contract._conformance.source.modules import ClassSource, Module
+from backend_contract._conformance.source.parsing import (
+    Function,
+    children,
+    is_super,
+    last_part,
+    positional_of,
+    unparse,
+)
+from backend_contract._conformance.source.scopes import Binding
+from backend_contract._conformance.source.signatures import signature_of
 
 _MAX_DEPTH = 20
 _MAX_CALLS = 500
 _LOGGING = {"critical", "debug", "error", "exception", "info", "log", "warning"}
 _PASSED_ON = {"builtins.vars", "builtins.map", "functools.partial", "functools.partialmethod"}
 _EXITS = {"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"}
-_DEFERRED = (ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
 _REPEATED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -62,44 +70,11 @@ def _join(states: Iterable[State | None]) -> State | None:
     return State(always, maybe, any(state.is_unknown for state in known), assigned)
 
 
-@lru_cache(maxsize=2**14)
-def nodes_of(function: Function) -> Sequence[ast.AST]:
-    """Return the nodes of a function's body, without those of functions and classes inside."""
-    found: list[ast.AST] = []
-    waiting: list[ast.AST] = [*reversed(function.body)]
-    while waiting:
-        node = waiting.pop()
-        found.append(node)
-        if not isinstance(node, (*_DEFERRED, ast.ClassDef)):
-            waiting += children(node)[::-1]
-    return found
-
-
-def is_super(node: ast.AST) -> bool:
-    """Return whether a node is a call of ``super``."""
-    return isinstance(node, ast.Call) and dotted_name(node.func) == ["super"]
-
-
-def is_stub(function: Function) -> bool:
-    """Return whether the body of a function is only ``...``."""
-    return all(
-        isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
-        for each in function.body
-    ) and any(
-        isinstance(each, ast.Expr) and getattr(each.value, "value", None) is ...
-        for each in function.body
-    )
-
-
 class Walker:
     """Follows the construction of one class."""
 
-    def __init__(
-        self, source: ClassSource, generated: Callable[[ClassSource], Generated | None]
-    ) -> None:
+    def __init__(self, source: ClassSource) -> None:
         self.lineage: Sequence[ClassSource | None] = source.lineage
-        self._source = source
-        self._generated = generated
         self._depth = 0
         self._calls = 0
 
@@ -122,7 +97,7 @@ class Walker:
         for number, source in enumerate(lineage, start=1):
             if source is None:
                 return state.unknown()
-            generated = self._generated(source) if name == "__init__" else None
+            generated = generated_by(source) if name == "__init__" else None
             if generated is not None:
                 return self._generate(generated, state)
             alternatives = source.scope.bindings.get(name)
@@ -141,7 +116,6 @@ class Walker:
         state: State,
         behind: Sequence[ClassSource | None],
     ) -> State | None:
-        """Return the state after a call of one of the definitions that the class body may have."""
         if binding is None:
             return self.call(name, state, behind)
         if isinstance(binding.statement, Function):
@@ -164,12 +138,7 @@ class Walker:
             if source is None:
                 return state.unknown()
             if name in source.with_setter:
-                setter = next(
-                    each
-                    for each in source.statements
-                    if isinstance(each, Function)
-                    and f"{name}.setter" in map(unparse, each.decorator_list)
-                )
+                setter = source.with_setter[name]
                 return self.run(source, setter, state, _first_parameter(setter)) or state.unknown()
             if name in source.in_body:
                 return state.unknown() if _is_descriptor(source, name) else state
@@ -184,24 +153,15 @@ class Walker:
 
     def class_named(self, expression: ast.expr, owner: ClassSource) -> ClassSource | None:
         """Return the class of the lineage that a name refers to in the module of *owner*."""
-        found = definition_of(expression, owner.module, owner.modules)
+        found = definition_of(expression, owner)
         for each in self.lineage:
             if each is not None and found is not None and each.node is found.statement:
                 return each
         return None
 
 
-class Generated(NamedTuple):
-    """A constructor that a decorator writes."""
-
-    fields: Sequence[str]
-    hooks_before: Sequence[str] = ()
-    hooks_after: Sequence[str] = ()
-
-
 def _first_parameter(function: Function) -> set[str]:
-    parameters = [*function.args.posonlyargs, *function.args.args]
-    return {parameters[0].arg} if parameters else set()
+    return {each.arg for each in positional_of(function.args)[:1]}
 
 
 class _Path:
@@ -255,7 +215,6 @@ class _Path:
                 return self._simple(node, state)
 
     def _leave(self, node: ast.stmt, state: State) -> None:
-        """Note the state where a statement leaves the function or a loop."""
         if isinstance(node, ast.Return):
             self.ends.append(self._value(node.value, state))
         elif not isinstance(node, ast.Raise):
@@ -275,7 +234,6 @@ class _Path:
         self._imported |= {each.asname or each.name: package + each.name for each in node.names}
 
     def _expression(self, node: ast.stmt, value: ast.expr, state: State) -> State | None:
-        """Return the state after a statement that is an expression."""
         if is_super(getattr(value, "value", value)):
             return state  # named, but not called
         if not isinstance(value, ast.Call):
@@ -288,19 +246,19 @@ class _Path:
         return None if is_method and self._has_raised else after
 
     def _exits(self, call: ast.Call) -> bool:
-        """Return whether a call ends the process, or raises ``SystemExit``."""
         parts = dotted_name(call.func)
         if not parts:
             return False
         if parts[0] in self._imported:
             return ".".join([self._imported[parts[0]], *parts[1:]]) in _EXITS
-        found = definition_of(call.func, self.owner.module, self.owner.modules)
+        found = definition_of(call.func, self.owner)
         return found is not None and found.module is None and found.name in _EXITS
 
     def _is_rejected(self, call: ast.Call) -> bool:
         """Return whether the next class does not take the arguments of ``super().__init__``."""
         if unparse(call.func) != "super().__init__" or not _has_plain_arguments(call):
             return False
+        literals = [each.value for each in call.args if isinstance(each, ast.Constant)]
         for source in self.walker.after(self.owner):
             if source is None or _may_get_constructor(source):
                 return False
@@ -310,7 +268,7 @@ class _Path:
                 return all(
                     isinstance(each, Function)
                     and not each.decorator_list
-                    and not _takes(each, call)
+                    and not (_takes(each, call) and not (source.module.is_ours and any(literals)))
                     for each in functions
                 )
         return bool(call.args or call.keywords)  # `object` takes none
@@ -321,21 +279,17 @@ class _Path:
         after = self._value(test, state)
         if isinstance(test, ast.Constant):
             return self.follow(body if test.value else orelse, after)
-        if (dotted_name(test) or [""])[-1] == "TYPE_CHECKING":
+        if last_part(test) == "TYPE_CHECKING":
             return self.follow(orelse, after)
         return _join([self.follow(body, after), self.follow(orelse, after)])
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: State) -> State | None:
         before, self._left = self._left, []
-        after: State | None
-        if isinstance(node, ast.While):
-            after = self._value(node.test, state)
-            ends = isinstance(node.test, ast.Constant) and bool(node.test.value)
-        else:
-            after = self._value(node.iter, state)
-            ends = False
+        condition = node.test if isinstance(node, ast.While) else node.iter
+        after = self._value(condition, state)
+        is_endless = isinstance(condition, ast.Constant) and bool(condition.value)
         body = self.follow(node.body, after)
-        whole = _join([None if ends else after, None if ends else body, *self._left])
+        whole = _join([*([] if is_endless else [after, body]), *self._left])
         self._left = before
         return self.follow(node.orelse, whole)
 
@@ -363,12 +317,10 @@ class _Path:
         inner = _Path(self.walker, self.owner, self.names)
         after: State | None = state
         for node in body:
-            if after is not None:
-                after = (
-                    inner.follow([node], after)
-                    if isinstance(node, ast.stmt)
-                    else inner._value(node, after)
-                )
+            if isinstance(node, ast.stmt):
+                after = inner.follow([node], after)
+            else:
+                after = after and inner._value(node, after)
         return _join([state, after, *inner.ends]) or state
 
     def _simple(self, node: ast.stmt, state: State) -> State:
@@ -411,7 +363,6 @@ class _Path:
                 return state
 
     def _value(self, node: ast.AST | None, state: State) -> State:
-        """Return the state after an expression."""
         match node:
             case None | ast.Constant() | ast.Name():
                 return state
@@ -434,23 +385,20 @@ class _Path:
                 return state
 
     def _call(self, node: ast.Call, state: State) -> State:
-        for argument in (*node.args, *(each.value for each in node.keywords)):
+        arguments = [*node.args, *(each.value for each in node.keywords)]
+        for argument in arguments:
             state = self._value(argument, state)
         self._has_raised = False
         if is_super(node):
             return state.unknown()  # kept, or given to something
         func = node.func
-        passes = any(
-            self._is_instance(each)
-            for each in (*node.args, *(keyword.value for keyword in node.keywords))
-        )
         if isinstance(func, ast.Attribute):
             if is_super(func.value):
                 return self._of_super(func.value, func.attr, node, state)
             if self._is_instance(func.value):
-                return self._of_instance(func.attr, state)
+                return self._continue(func.attr, state, self.walker.lineage)
             state = self._value(func.value, state)
-        if not passes:
+        if not any(map(self._is_instance, arguments)):
             return state if isinstance(func, ast.Attribute) else self._value(func, state)
         return self._with_instance(node, state)
 
@@ -463,25 +411,26 @@ class _Path:
             start = self.walker.class_named(call.args[0], self.owner)
         return self._continue(name, state, self.walker.after(start))
 
-    def _of_instance(self, name: str, state: State) -> State:
-        return self._continue(name, state, self.walker.lineage)
-
     def _continue(self, name: str, state: State, lineage: Sequence[ClassSource | None]) -> State:
         after = self.walker.call(name, state, lineage)
         self._has_raised = after is None
         return after or state.unknown()
 
     def _with_instance(self, node: ast.Call, state: State) -> State:
-        """Return the state after the instance was passed to a function."""
-        func, module, modules = node.func, self.owner.module, self.owner.modules
+        func = node.func
         parts = dotted_name(func)
         if isinstance(func, ast.Attribute):
             cls = self.walker.class_named(func.value, self.owner)
             if cls is not None and node.args and self._is_instance(node.args[0]):
                 return self._continue(func.attr, state, cls.lineage)
-        found = definition_of(func, module, modules) if parts else None
-        if found is None:
-            return state if parts and parts[-1] in _LOGGING else state.unknown()
+        found = definition_of(func, self.owner) if parts else None
+        if found is not None:
+            return self._passed_to(found, parts, node, state)
+        return state if parts and parts[-1] in _LOGGING else state.unknown()
+
+    def _passed_to(
+        self, found: Definition, parts: list[str], node: ast.Call, state: State
+    ) -> State:
         if parts[-1] in ("setattr", "__setattr__"):
             return self._set_by_name(node.args[1:2], state)
         if found.module is None:
@@ -501,7 +450,7 @@ class _Path:
 
     def _helper(self, function: Function, module: Module, node: ast.Call, state: State) -> State:
         """Return the state after a call of a function outside of the class."""
-        parameters = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+        parameters = [each.arg for each in positional_of(function.args)]
         names = {
             parameter
             for parameter, each in zip(parameters, node.args, strict=False)
@@ -513,12 +462,18 @@ class _Path:
         return state.unknown() if after is None else after
 
 
+def may_end(source: ClassSource, owner: ClassSource, function: Function) -> bool:
+    """Return whether a call of *function* may reach the end of its body."""
+    path = _Path(Walker(source), owner, set())
+    return path.follow(function.body, State()) is not None
+
+
 def _is_descriptor(source: ClassSource, name: str) -> bool:
     """Return whether a class body assigns an instance of a class with ``__set__``."""
     value = getattr(source.in_body.get(name), "value", None)
     if not isinstance(value, ast.Call):
         return False
-    cls = source.modules.class_named(source.module, value.func)
+    cls = source.class_named(value.func)
     return cls is not None and "__set__" in cls.known_members
 
 
@@ -538,7 +493,6 @@ def _may_get_constructor(source: ClassSource) -> bool:
 
 
 def _takes(function: Function, call: ast.Call) -> bool:
-    """Return whether a method takes the arguments of a call."""
     try:
         signature_of(function.args).bind(
             None, *call.args, **{k.arg or "": k for k in call.keywords}
@@ -548,34 +502,6 @@ def _takes(function: Function, call: ast.Call) -> bool:
     except ValueError:
         pass
     return True
-
-
-def signature_of(arguments: ast.arguments) -> inspect.Signature:
-    """Return the parameters as :mod:`inspect` has them, to bind arguments to them.
-
-    Raises :class:`ValueError` if Python rejects them.
-    """
-    kinds = inspect.Parameter
-    positional = [*arguments.posonlyargs, *arguments.args]
-    required = len(positional) - len(arguments.defaults)
-    parameters = [
-        kinds(
-            each.arg,
-            kinds.POSITIONAL_ONLY
-            if number < len(arguments.posonlyargs)
-            else kinds.POSITIONAL_OR_KEYWORD,
-            default=kinds.empty if number < required else None,
-        )
-        for number, each in enumerate(positional)
-    ]
-    if arguments.vararg:
-        parameters.append(kinds(arguments.vararg.arg, kinds.VAR_POSITIONAL))
-    for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        given = kinds.empty if default is None else None
-        parameters.append(kinds(each.arg, kinds.KEYWORD_ONLY, default=given))
-    if arguments.kwarg:
-        parameters.append(kinds(arguments.kwarg.arg, kinds.VAR_KEYWORD))
-    return inspect.Signature(parameters)
 
 
 def _is_target(node: ast.expr) -> bool:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeGuard
 
-from backend_contract._conformance.source.evaluation.conditions import Decide
-from backend_contract._conformance.source.parsing import children, unparse, walk
-
-__all__ = [
-    "Alternatives",
-    "Binding",
-    "Function",
-    "Scope",
-    "bindings_of_target",
-    "is_overload",
-    "read_scope",
-]
-
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+from backend_contract._conformance.source.conditions import Decide
+from backend_contract._conformance.source.parsing import (
+    Function,
+    bound_by_import,
+    children,
+    decorator_names,
+    unparse,
+    walk,
+)
 
 
 class Binding(NamedTuple):
@@ -59,6 +54,7 @@ class _Flow:
         self._decide = decide
         self.reached: dict[str, list[ast.stmt]] = {}
         self.is_open = False
+        self._elsewhere: set[str] = set()
 
     def run(self, body: Iterable[ast.stmt], state: _State) -> _State:
         for statement in body:
@@ -138,24 +134,24 @@ class _Flow:
                 self._set(name, Binding(statement), state)
             case ast.Import(names=names) | ast.ImportFrom(names=names):
                 for alias in names:
-                    bound = alias.asname or alias.name.partition(".")[0]
-                    self._set(bound, Binding(statement), state)
+                    self._set(bound_by_import(alias), Binding(statement), state)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._bind_target(statement, target, value, state)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._bind_target(statement, target, value, state)
-            case ast.AugAssign(target=ast.Name(id=name), op=op, value=value):
-                before = state.get(name, ())
-                known = before[0].value if len(before) == 1 and before[0] is not None else None
-                whole = ast.BinOp(known, op, value) if known is not None else None
-                self._set(name, Binding(statement, whole), state)
-            case ast.Delete(targets=targets):
-                for target in targets:
-                    for each in walk(target):
-                        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Del):
-                            state[each.id] = (None,)
-                            self.reached.setdefault(each.id, []).append(statement)
+            case ast.AugAssign(target=ast.Name(id=name)):
+                self._set(name, Binding(statement, _augmented(statement, state.get(name))), state)
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                self._elsewhere |= {*names}
+            case ast.Delete():
+                for node in walk(statement):
+                    match node:
+                        case ast.Name(id=name, ctx=ast.Del()):
+                            state[name] = (None,)
+                            self.reached.setdefault(name, []).append(statement)
+                        case _:
+                            pass
             case _:
                 pass
 
@@ -163,7 +159,8 @@ class _Flow:
         self, statement: ast.stmt, target: ast.expr, value: ast.expr | None, state: _State
     ) -> None:
         for each, given in bindings_of_target(target, value):
-            name = each.id if isinstance(each, ast.Name) else _name_in_locals(each)
+            is_plain = isinstance(each, ast.Name | ast.Attribute)
+            name = unparse(each) if is_plain else _name_in_locals(each)
             if name is not None:
                 self._set(name, Binding(statement, given), state)
 
@@ -180,9 +177,20 @@ class _Flow:
                     pass
 
     def _set(self, name: str, binding: Binding, state: _State, *, counts: bool = True) -> None:
+        if name in self._elsewhere:
+            return
         state[name] = (binding,)
         if counts:
             self.reached.setdefault(name, []).append(binding.statement)
+
+
+def _augmented(statement: ast.AugAssign, before: Alternatives | None) -> ast.expr | None:
+    """Return the value that a statement such as ``name += "A"`` gives, if it is known."""
+    match before:
+        case (Binding(value=ast.expr() as known),):
+            return ast.BinOp(known, statement.op, statement.value)
+        case _:
+            return None
 
 
 def _runs_to_its_end(loop: ast.For, last: ast.expr) -> bool:
@@ -205,7 +213,6 @@ def _name_in_locals(target: ast.expr) -> str | None:
 
 
 def _join(states: Sequence[_State]) -> _State:
-    """Return the state after one of several paths."""
     names = dict.fromkeys(name for state in states for name in state)
     return {
         name: tuple(dict.fromkeys(each for state in states for each in state.get(name, (None,))))
@@ -223,11 +230,9 @@ def _is_accessor(function: Function) -> bool:
     )
 
 
-def is_overload(function: ast.stmt) -> bool:
+def is_overload(statement: ast.stmt) -> TypeGuard[Function]:
     """Return whether a statement is an overload, which only type checkers read."""
-    return isinstance(function, Function) and any(
-        unparse(decorator).rpartition(".")[2] == "overload" for decorator in function.decorator_list
-    )
+    return isinstance(statement, Function) and "overload" in decorator_names(statement)
 
 
 def bindings_of_target(

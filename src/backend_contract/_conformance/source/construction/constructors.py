@@ -1,0 +1,397 @@
+"""Constructors, read from the source: whether a class makes complete instances of itself.
+
+A type checker does not tell whether ``__init__`` reaches that of a base class, and mypy believes
+that every class makes instances of itself.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from backend_contract._conformance.source.construction import Defect
+from backend_contract._conformance.source.construction.execution import State, Walker
+from backend_contract._conformance.source.construction.factories import (
+    metaclass_of,
+    method_of,
+    of_metaclass,
+    of_new,
+)
+from backend_contract._conformance.source.evaluation.assignments import to_class
+from backend_contract._conformance.source.evaluation.fields import (
+    generated_by,
+    is_dataclass,
+    is_frozen,
+    is_made_field,
+)
+from backend_contract._conformance.source.evaluation.headers import is_final
+from backend_contract._conformance.source.members import base_names
+from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
+from backend_contract._conformance.source.parsing import (
+    Function,
+    children,
+    generic_of,
+    is_generator,
+    is_stub,
+    is_super,
+    last_part,
+    nodes_of,
+    positional_of,
+    returns_of,
+    unparse,
+)
+
+
+def find_defect(source: ClassSource) -> Defect | None:
+    """Return what is wrong with the instances that the class makes, if anything is."""
+    try:
+        for find in (
+            _of_bases,
+            _of_enumeration,
+            of_metaclass,
+            of_new,
+            _of_init,
+            _of_attributes,
+        ):
+            defect = find(source)
+            if defect is not None:
+                return defect
+    except RecursionError:
+        return Defect(False, "the constructor is nested too deeply to be read")
+    return None
+
+
+def _of_bases(source: ClassSource) -> Defect | None:
+    """Judge class statements that raise: a base stands before a class that inherits from it."""
+    for cls in source.known_lineage:
+        if any(is_final(base, cls) for base in cls.node.bases):
+            return Defect(True, f"a base of `{cls.node.name}` cannot be inherited from")
+        if len(cls.node.bases) < 2:
+            continue
+        bases = [(base, cls.class_named(generic_of(base))) for base in cls.node.bases]
+        for number, (base, found) in enumerate(bases, start=1):
+            behind = {each for _, other in bases[number:] if other for each in other.known_lineage}
+            names = {name for each in behind for name in base_names(each)}
+            name = last_part(generic_of(base))
+            if "Protocol" in names:
+                names.add("Generic")
+            # Python leaves `Generic[T]` out before a base with type arguments.
+            is_left_out = any(isinstance(each, ast.Subscript) for each, _ in bases[number:])
+            is_known = name in ("ABC", "Protocol") or (name == "Generic" and not is_left_out)
+            if (is_known and name in names) or found in behind:
+                return Defect(True, f"Python finds no order for the bases of `{cls.node.name}`")
+    return None
+
+
+def _of_enumeration(source: ClassSource) -> Defect | None:
+    if any(cls.module.name == "enum" for cls in source.known_lineage):
+        return Defect(True, "the class is an enumeration, which makes no new instances")
+    return None
+
+
+def replaces_generated(source: ClassSource) -> bool:
+    """Return whether the constructor is written in a class that a decorator gives one."""
+    found = method_of(source, "__init__")
+    return found is not None and any(
+        is_dataclass(decorator, found[0]) for decorator in found[0].node.decorator_list
+    )
+
+
+def _of_init(source: ClassSource) -> Defect | None:
+    found = source.find("__init__")
+    if found is None or not isinstance(found[1], Function):
+        return None
+    function = found[1]
+    if isinstance(function, ast.AsyncFunctionDef):
+        return Defect(True, "`__init__` is a coroutine function, and has to return `None`")
+    if is_generator(function):
+        return Defect(True, "`__init__` is a generator function, and has to return `None`")
+    if any(_is_not_none(each.value) for each in returns_of(function)):
+        return Defect(True, "`__init__` returns a value, and has to return `None`")
+    return None
+
+
+def _is_not_none(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Constant):
+        return value.value is not None
+    return isinstance(value, ast.Dict | ast.List | ast.Tuple | ast.JoinedStr)
+
+
+def _of_attributes(source: ClassSource) -> Defect | None:
+    """Judge the constructor by the attributes that members read on a new instance."""
+    if _is_abbreviated(source):
+        return None
+    state = _constructed(source)
+    if state is None:
+        return Defect(True, "the constructor always raises or exits")
+    for name, why in _not_assignable(source, state):
+        return Defect(True, f"the constructor assigns `{name}`, {why}")
+    return _of_missing(source, state, _needed_attributes(source, state))
+
+
+def find_missing(source: ClassSource, member: str) -> Defect | None:
+    """Return why a new instance lacks *member*, or may lack it, if no class body defines it."""
+    found = source.find(member)
+    if found is None or source.has_unknown_base or _is_abbreviated(source):
+        return None
+    if any(isinstance(cls.in_body.get(member), Function) for cls in source.known_lineage):
+        return None
+    try:
+        state = _constructed(source)
+        return state and _of_missing(source, state, [(member, member)])
+    except RecursionError:
+        return None
+
+
+def _of_missing(
+    source: ClassSource, state: State, needed: Iterable[tuple[str, str]]
+) -> Defect | None:
+    """Return the first of the *needed* attributes that a new instance lacks, or may lack."""
+    given = state.always | _given_by_classes(source)
+    missing = [(member, name) for member, name in needed if name not in given]
+    if not missing or _answers_for_any_attribute(source):
+        return None
+    is_open = state.is_unknown or source.has_unknown_base or metaclass_of(source) is not None
+    is_open = is_open or any(to_class(source, name) for _, name in missing)
+    certain = [each for each in missing if each[1] not in state.maybe and not is_open]
+    member, name = (certain or missing)[0]
+    subject = "a new instance has no" if certain else "a new instance may have no"
+    what = f"`{name}`" if member == name else f"`{name}`, which `{member}` uses"
+    setter = _setter(source, name)
+    why = f": `{setter.node.name}.__init__`, which sets it, is not reached" if setter else ""
+    return Defect(bool(certain), f"{subject} {what}{why}", _advice(source, setter, name))
+
+
+def _is_abbreviated(source: ClassSource) -> bool:
+    """Return whether ``...`` stands for a constructor, which no base of this package needs."""
+    init = method_of(source, "__init__")
+    is_ours = any(cls.module.is_ours for cls in source.known_lineage)
+    return init is not None and is_stub(init[1]) and not is_ours
+
+
+def _not_assignable(source: ClassSource, state: State) -> Iterator[tuple[str, str]]:
+    """Yield what the constructor assigns although it cannot, and why."""
+    is_fixed = any(is_frozen(each, source) for each in source.node.decorator_list)
+    slots = _slots(source)
+    for name in sorted(state.assigned):
+        if is_fixed:
+            yield name, "and instances are frozen"
+        elif name != "backend_type" and _is_read_only(source, name):
+            yield name, "a property without a setter"
+        elif slots is not None and name not in slots | _given_by_classes(source):
+            yield name, "which is not in `__slots__`"
+
+
+def _slots(source: ClassSource) -> set[str] | None:
+    names: set[str] = set()
+    for cls in source.lineage:
+        match cls and cls.in_body.get("__slots__"):
+            case ast.Assign(value=ast.Tuple(elts=parts) | ast.List(elts=parts)):
+                texts = {getattr(each, "value", None) for each in parts}
+                if "__dict__" in texts or not all(isinstance(each, str) for each in texts):
+                    return None
+                names |= {str(each) for each in texts}
+            case _:
+                return None
+    return names
+
+
+def _is_read_only(source: ClassSource, name: str) -> bool:
+    for cls in source.lineage:
+        if cls is None:
+            return False
+        statement = cls.in_body.get(name)
+        if isinstance(statement, Function):
+            decorators = [unparse(each) for each in statement.decorator_list]
+            return "property" in decorators and name not in cls.with_setter
+        if statement is not None and statement.value is not None:
+            return False
+    return False
+
+
+@lru_cache(maxsize=2**12)
+def _constructed(source: ClassSource) -> State | None:
+    """Return the state of a new instance; ``None`` if the constructor always raises."""
+    walker = Walker(source)
+    state: State | None = State()
+    new = method_of(source, "__new__")
+    if new is not None:
+        state = walker.run(*new, State(), _variables_of_instances(new[1]))
+    return state and walker.call("__init__", state, source.lineage)
+
+
+def _variables_of_instances(function: Function) -> set[str]:
+    names: set[str] = set()
+    for node in nodes_of(function):
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name), *_],
+                value=ast.Call(func=ast.Attribute(attr="__new__")),
+            ):
+                names.add(name)
+            case _:
+                pass
+    return names
+
+
+@lru_cache(maxsize=2**12)
+def _given_by_classes(source: ClassSource) -> set[str]:
+    given: set[str] = set()
+    for cls in source.known_lineage:
+        given |= {
+            name
+            for name, statement in cls.in_body.items()
+            if isinstance(statement, Function)
+            or (statement.value is not None and not is_made_field(statement.value))
+        }
+        given |= {each.name for each in cls.node.body if isinstance(each, ast.ClassDef)}
+        prefix = f"{cls.node.name}."
+        given |= {
+            each.removeprefix(prefix)
+            for each in cls.module.set_from_outside
+            if each.startswith(prefix)
+        }
+    return given
+
+
+def _answers_for_any_attribute(source: ClassSource) -> bool:
+    return any(
+        name in cls.in_body
+        for cls in source.known_lineage
+        for name in ("__getattr__", "__getattribute__")
+    )
+
+
+def _setter(source: ClassSource, name: str) -> ClassSource | None:
+    for cls in source.known_lineage[1:]:
+        statement = cls.in_body.get("__init__")
+        if isinstance(statement, Function) and name in _stored(statement):
+            return cls
+    return None
+
+
+def _advice(source: ClassSource, setter: ClassSource | None, name: str) -> str:
+    generated = next((g for cls in source.known_lineage if (g := generated_by(cls))), None)
+    method = (*generated.hooks_after, "__init__")[0] if generated is not None else "__init__"
+    if setter is None or not setter.module.is_ours:
+        return f"Assign `self.{name}` in `{method}`."
+    call = "super().__init__(config)" if generated is None else "super().__init__(...)"
+    return f"Call `{call}` in `{method}`."
+
+
+# ---- what a new instance needs
+
+_READABLE = ("is_started", "start_lock")
+"""The members that a runtime reads on a new instance."""
+
+
+def _needed_attributes(source: ClassSource, state: State) -> Iterator[tuple[str, str]]:
+    """Yield the attributes that a new instance needs, after the members that read them."""
+    for member in _READABLE:
+        found = source.find(member)
+        if found is None:
+            continue
+        owner, statement = found
+        if member in owner.in_body:
+            if isinstance(statement, Function):
+                for name in _reads(source, owner, statement):
+                    yield member, name
+        else:
+            yield member, member
+    yield from (("register_config", name) for name in _needed_to_register(source))
+
+
+def _needed_to_register(source: ClassSource) -> Iterator[str]:
+    """Yield what an inherited ``register_config`` reads and only a constructor assigns."""
+    found = source.find("register_config")
+    init = source.find("__init__")
+    if found is None or init is None or not isinstance(found[1], Function):
+        return
+    for name in _reads(source, found[0], found[1]):
+        setters = {
+            method.name
+            for cls in source.known_lineage
+            for method in cls.in_body.values()
+            if isinstance(method, Function) and name in _stored(method)
+        }
+        if setters and setters.issubset(CONSTRUCTORS):
+            yield name
+
+
+@lru_cache(maxsize=2**14)
+def _stored(function: Function) -> frozenset[str]:
+    return frozenset(
+        node.attr
+        for node in nodes_of(function)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    )
+
+
+def _reads(
+    source: ClassSource, owner: ClassSource, function: Function, seen: set[int] | None = None
+) -> Iterator[str]:
+    """Yield the attributes of the instance that every call of a method reads."""
+    seen = set() if seen is None else seen
+    parameters = positional_of(function.args)
+    if not parameters or id(function) in seen:
+        return
+    seen.add(id(function))
+    given: dict[str, int] = {}
+    for node in _executed(function.body):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute, lineno=line) if (
+                name == parameters[0].arg
+            ):
+                if not isinstance(node.ctx, ast.Load) or line > given.get(attribute, line):
+                    given.setdefault(attribute, line)
+                    continue
+                inner = method_of(source, attribute)
+                if inner is None:
+                    yield attribute
+                else:
+                    yield from _reads(source, *inner, seen)
+            case ast.Attribute(value=value, attr=attribute) if is_super(value):
+                for cls in Walker(source).after(owner):
+                    statement = cls and cls.in_body.get(attribute)
+                    if cls is not None and isinstance(statement, Function):
+                        yield from _reads(source, cls, statement, seen)
+                        break
+            case _:
+                pass
+
+
+def _executed(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    """Yield the nodes that are executed in every call, up to the first that may not be."""
+    for statement in body:
+        match statement:
+            case ast.If(test=test) | ast.While(test=test):
+                yield from _evaluated(test)
+                return
+            case ast.With(items=items, body=inner):
+                for item in items:
+                    yield from _evaluated(item.context_expr)
+                yield from _executed(inner)
+            case ast.Try() | ast.For() | ast.Match() | ast.AsyncWith() | ast.AsyncFor():
+                return
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                pass
+            case ast.Return() | ast.Raise():
+                yield from _evaluated(statement)
+                return
+            case _:
+                yield from _evaluated(statement)
+
+
+def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.BoolOp(values=[first, *_]):
+            yield from _evaluated(first)
+        case ast.IfExp(test=test):
+            yield from _evaluated(test)
+        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            pass
+        case _:
+            yield node
+            for child in children(node):
+                yield from _evaluated(child)

@@ -1,0 +1,227 @@
+"""The name of a backend, as far as literals in the source give it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from backend_contract._conformance.results import MEMBERS, Verdict
+from backend_contract._conformance.source.construction.abstract import abstract_members
+from backend_contract._conformance.source.definitions import definition_of
+from backend_contract._conformance.source.evaluation.assignments import (
+    Assigned,
+    Value,
+    to_class,
+    values_of,
+)
+from backend_contract._conformance.source.evaluation.fitness import (
+    FITS,
+    Opinion,
+    misfit,
+    one_of,
+    unknown,
+)
+from backend_contract._conformance.source.evaluation.kinds import (
+    MAX_DEPTH,
+    Context,
+    chosen_branches,
+    inside,
+    is_bound_in,
+    local_bindings,
+    parameter_named,
+)
+from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.scopes import Scope
+from backend_contract._conformance.source.signatures import always_raises
+
+Literals: TypeAlias = "tuple[object, ...] | None"
+"""The literals that an expression may have as its value; ``None`` if it may have another."""
+
+
+def name_opinion(source: ClassSource) -> Opinion | None:
+    """Return whether the literal name of a class is well-formed; ``None`` if there is none."""
+    names = literal_names(source)
+    return one_of([_opinion_on_name(name) for name in names]) if names else None
+
+
+def literal_names(source: ClassSource) -> list[str]:
+    """Return the names that the source may give a class, if all of them are literals."""
+    if any(each.value is None for each in to_class(source, "backend_type")):
+        return []
+    literals = _name_literals(source) or ()
+    names = [each for each in literals if isinstance(each, str)]
+    return names if len(names) == len(literals) else []
+
+
+def _name_literals(source: ClassSource) -> Literals:
+    values, is_open = values_of(source, "backend_type")
+    if is_open:
+        return None
+    afterwards = [each for each in to_class(source, "backend_type") if each.value is not None]
+    if not afterwards:
+        return _literals(source, values)
+    return _either([literals_of(each.value, each.at) for each in afterwards])
+
+
+def _opinion_on_name(name: str) -> Opinion:
+    if not name.strip():
+        return misfit("the name is empty")
+    if name != name.strip():
+        return misfit(f"the name {name!r} has whitespace around it")
+    if name != name.upper():
+        return misfit(f"the name {name!r} is not upper case; write {name.upper()!r}")
+    return FITS
+
+
+def own_name_opinion(source: ClassSource) -> Opinion | None:
+    """Return whether a class has another name than the backends that it inherits from.
+
+    ``None`` if the source shows no literal name.
+    """
+    names = literal_names(source)
+    if not names:
+        return None
+    doubt = None
+    for base in source.known_lineage[1:]:
+        of_base = literal_names(base)
+        if not of_base or not {*names} & {*of_base} or _is_usable(base) is False:
+            continue
+        reason = f"`{base.node.name}`, which it inherits from, is {of_base[0]!r} too"
+        if len({*names, *of_base}) == 1 and _is_usable(base):
+            return misfit(reason, source.node, source.module)
+        doubt = unknown(f"perhaps {reason}")
+    return doubt or FITS
+
+
+def _is_usable(cls: ClassSource) -> bool | None:
+    """Return whether *cls* is a backend itself; ``None`` if the source does not tell.
+
+    Abstract bases and mixins are not.
+    """
+    abstract = abstract_members(cls)
+    if abstract.certain or always_raises(cls, "start", "NotImplementedError"):
+        return False
+    if abstract.is_open:
+        return None
+    return all(cls.find(member) for member in MEMBERS)
+
+
+# ---- names of instances
+
+
+def with_names_of_instances(
+    source: ClassSource,
+    member: str,
+    body: Opinion | None,
+    on_self: Sequence[Assigned],
+    values: Sequence[Value | None],
+) -> Opinion | None:
+    """Return the opinion on a name of the class, if instances are given one as well."""
+    if body is not None and body.verdict is not Verdict.OK:
+        return body
+    given = [each for each in on_self if not each.is_deletion]
+    if not any(value and value.binding.value for value in values):
+        return body
+    of_class = _literals(source, values)
+    opinions = (_opinion_on_other_name(each, member, of_class) for each in given)
+    return next((each for each in opinions if each is not None), body)
+
+
+def _opinion_on_other_name(given: Assigned, member: str, of_class: Literals) -> Opinion | None:
+    """Return the opinion on a name that a method assigns, unless it is that of the class."""
+    own = literals_of(given.value, given.at)
+    if own is None or of_class is None:
+        if isinstance(given.value, ast.Attribute) and given.value.attr == member:
+            return None  # such as `type(self).backend_type`
+        return unknown(f"a method assigns another `{member}` to instances")
+    if set(own) == set(of_class):
+        return None
+    reason = f"a method assigns {own[0]!r} to `{member}` of an instance"
+    return misfit(reason, given.statement, given.at.module)
+
+
+def _literals(source: ClassSource, values: Sequence[Value | None]) -> Literals:
+    return _either(
+        [
+            value and literals_of(value.binding.value, inside(value.cls, target=source))
+            for value in values
+        ]
+    )
+
+
+# ---- literals
+
+
+def literals_of(node: ast.expr | None, at: Context) -> Literals:
+    """Return the literals that an expression may have as its value."""
+    if at.depth > MAX_DEPTH:
+        return None
+    at = at.deeper()
+    match node:
+        case ast.Constant(value=value):
+            return (value,)
+        case ast.NamedExpr(value=value):
+            return literals_of(value, at)
+        case ast.IfExp():
+            return _either([literals_of(each, at) for each in chosen_branches(node, at)])
+        case ast.Call(
+            func=ast.Attribute(value=text, attr=("upper" | "lower" | "strip") as name), args=[]
+        ):
+            return _applied(literals_of(text, at), name)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _joined([literals_of(left, at), literals_of(right, at)])
+        case ast.JoinedStr(values=values):
+            return _joined([literals_of(each, at) for each in values])
+        case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
+            return literals_of(value, at)
+        case ast.Name():
+            return _literals_of_name(node, at)
+        case _:
+            return None
+
+
+def _either(parts: Sequence[Literals]) -> Literals:
+    return None if None in parts else tuple(each for part in parts for each in part or ())
+
+
+def _applied(values: Literals, method: str) -> Literals:
+    if values is None or not all(isinstance(each, str) for each in values):
+        return None
+    return tuple(getattr(each, method)() for each in values)
+
+
+def _joined(parts: Sequence[Literals]) -> Literals:
+    whole = ""
+    for part in parts:
+        if part is None or len(part) != 1 or not isinstance(part[0], str):
+            return None
+        whole += part[0]
+    return (whole,)
+
+
+def _literals_of_name(node: ast.Name, at: Context) -> Literals:
+    if at.function is not None and (
+        parameter_named(node.id, at.function) or is_bound_in(node.id, at.function)
+    ):
+        return None
+    local = local_bindings(node.id, at)
+    if local is None:
+        found = definition_of(node, at)
+        if found is None or found.module is None:
+            return None
+        bound = ".".join(found.parts)
+        scope = found.module.scope(at.modules.version)
+        is_later = found.module is at.module and _is_bound_behind(node, bound, scope, at)
+        if bound in found.module.rebound or is_later:
+            return None
+        at, local = at.of_module(found.module), scope.bindings.get(bound)
+    elif at.cls is not None and _is_bound_behind(node, node.id, at.cls.scope, at):
+        return None
+    return _either([each and literals_of(each.value, at) for each in local or (None,)])
+
+
+def _is_bound_behind(node: ast.Name, name: str, scope: Scope, at: Context) -> bool:
+    """Return whether a scope binds *name* again after it was read there."""
+    reached = scope.reached.get(name, ())
+    return at.function is None and any(each.lineno > node.lineno for each in reached)

@@ -1,0 +1,790 @@
+# Members that return something else than their annotations say, which a checker believes where they
+# are used; nothing imports this file.
+#
+# Comments on the lines of classes are as in `samples.py`; after an ` or `, checkers differ.
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import aconfig
+
+from backend_contract import LocalBackend, RuntimeServerContextType
+
+
+class Guard:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+class NoGuard:
+    def __exit__(self, *error: object) -> None: ...
+
+
+class Part:
+    def close(self) -> None: ...
+    def count(self) -> int:
+        return 3
+
+
+def finish(backend: Any) -> None:
+    backend._started = 1
+
+
+def begin(backend: Any) -> None:
+    backend.begun = 1
+
+
+# ---- methods that return nothing
+
+
+class StartsWithANumber(LocalBackend):  # BC309
+    def start(self) -> None:
+        return 3
+
+
+class StartsWithItself(LocalBackend):  # BC309
+    def start(self) -> None:
+        self._started = True
+        return self
+
+
+class StopsWithAFlag(LocalBackend):  # BC309
+    def stop(self) -> None:
+        if not self._started:
+            return False  # type: ignore[return-value]
+        self._started = False
+
+
+class StartsWithALambda(LocalBackend):  # BC309
+    def start(self) -> None:
+        return lambda: None
+
+
+class RegistersWithItsConfig(LocalBackend):  # BC202
+    def register_config(self, config: aconfig.Config) -> None:
+        return {**config}
+
+
+class HandlesWithTheModel(LocalBackend):  # BC501
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        return model_id
+
+
+class StopsWithNone(LocalBackend):  # ok
+    def stop(self) -> None:
+        return None
+
+
+class StopsWithThatOfItsBase(LocalBackend):  # ok
+    def stop(self) -> None:
+        return super().stop()
+
+
+class RegistersWithItsOwnConfig(LocalBackend):  # BC202
+    def register_config(self, config: aconfig.Config) -> None:
+        super().register_config(config)
+        return self.config
+
+
+class StopsWithAnUnknownResult(LocalBackend):  # BC309u
+    engine: Any
+
+    def stop(self) -> None:
+        return self.engine.stop()
+
+
+class StopsWithATypedResult(LocalBackend):  # ok
+    engine: threading.Thread
+
+    def stop(self) -> None:
+        return self.engine.join()
+
+
+class HandlesByAFunction(LocalBackend):  # ok
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        return print(model_id)
+
+
+class StopsWithAHelper(LocalBackend):  # ok
+    def stop(self) -> None:
+        return self._halt()
+
+    def _halt(self) -> None:
+        self._started = False
+
+
+class StopsWithAHelperThatReturns(LocalBackend):  # BC309
+    def stop(self) -> None:
+        return self._halt()
+
+    def _halt(self) -> None:
+        self._started = False
+        return True
+
+
+class StopsInCircles(LocalBackend):  # ok
+    def stop(self) -> None:
+        return self._halt()
+
+    def _halt(self) -> None:
+        if self._started:
+            self._started = False
+            return self._halt()
+
+
+class StopsWithAPart(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.part = Part()
+
+    def stop(self) -> None:
+        return self.part.close()
+
+
+class StopsWithTheNumberOfAPart(LocalBackend):  # BC309
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.part = Part()
+
+    def stop(self) -> None:
+        return self.part.count()
+
+
+class StopsEarly(LocalBackend):  # ok
+    def stop(self) -> None:
+        if not self._started:
+            return
+        self._started = False
+
+
+class StartsByAFunctionInside(LocalBackend):  # ok
+    def start(self) -> None:
+        def number() -> int:
+            return 3
+
+        self._started = number() > 2
+
+
+# ---- is_started
+
+
+class FlagIsANumber(LocalBackend):  # BC307
+    @property
+    def is_started(self) -> bool:
+        return 1
+
+
+class FlagIsAnEvent(LocalBackend):  # BC307
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self._event = threading.Event()
+
+    @property
+    def is_started(self) -> bool:
+        return self._event  # type: ignore[return-value]
+
+
+class FlagOfAnEvent(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self._event = threading.Event()
+
+    @property
+    def is_started(self) -> bool:
+        return self._event.is_set()
+
+
+class FlagIsNotReturned(LocalBackend):  # BC307
+    @property
+    def is_started(self) -> bool:
+        self._started
+
+
+class FlagIsReturnedInABranch(LocalBackend):  # BC307
+    @property
+    def is_started(self) -> bool:
+        if self._started:
+            return True
+
+
+class FlagMayNotBeReturned(LocalBackend):  # BC307u
+    @property
+    def is_started(self) -> bool:
+        if self.config:
+            return self._started
+
+
+class FlagIsAMethodOfAnEvent(LocalBackend):  # BC307
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self._event = threading.Event()
+
+    @property
+    def is_started(self) -> bool:
+        return self._event.is_set
+
+
+class FlagIsALength(LocalBackend):  # BC307
+    workers: list[str] = []
+
+    @property
+    def is_started(self) -> bool:
+        return len(self.workers)
+
+
+class FlagOfAThreadThatMayMiss(LocalBackend):  # BC307
+    thread: threading.Thread | None = None
+
+    @property
+    def is_started(self) -> bool:
+        return self.thread and self.thread.is_alive()
+
+
+class FlagOfAThread(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.thread = threading.Thread()
+
+    @property
+    def is_started(self) -> bool:
+        return self.thread and self.thread.is_alive()
+
+
+class FlagOfAThreadThatIsThere(LocalBackend):  # ok
+    thread: threading.Thread | None = None
+
+    @property
+    def is_started(self) -> bool:
+        return self.thread is not None and self.thread.is_alive()
+
+
+class FlagIsAListOrFalse(LocalBackend):  # BC307
+    workers: list[str] = []
+
+    @property
+    def is_started(self) -> bool:
+        return self.workers or False
+
+
+class FlagIsUnknownAfterNone(LocalBackend):  # BC307
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.server = None
+
+    def start(self) -> None:
+        self.server = self.config.make()
+
+    @property
+    def is_started(self) -> bool:
+        return self.server and self.server.is_running()
+
+
+class FlagIsANumberOrFalse(LocalBackend):  # BC307u
+    number = None
+
+    def start(self) -> None:
+        self.number = 7
+
+    @property
+    def is_started(self) -> bool:
+        return self.number or False
+
+
+class FlagIsSetByItsConstructor(LocalBackend):  # ok
+    ready = None
+
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.ready = False
+
+    @property
+    def is_started(self) -> bool:
+        return self.ready
+
+
+class FlagIsAText(LocalBackend):  # BC307
+    state = "down"
+
+    @property
+    def is_started(self) -> bool:
+        return self.state
+
+
+class FlagOrNone(LocalBackend):  # BC307
+    @property
+    def is_started(self) -> bool:
+        return self._started or None
+
+
+class FlagOfTwo(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self._event = threading.Event()
+
+    @property
+    def is_started(self) -> bool:
+        return self._started and self._event.is_set()
+
+
+class FlagOfAHelper(LocalBackend):  # BC307
+    @property
+    def is_started(self) -> bool:
+        return self._up()
+
+    def _up(self) -> bool:
+        return "up"
+
+
+class FlagOfASoundHelper(LocalBackend):  # ok
+    @property
+    def is_started(self) -> bool:
+        return self._up()
+
+    def _up(self) -> bool:
+        return self._started is True
+
+
+class FlagIsReturnedInEachBranch(LocalBackend):  # ok
+    @property
+    def is_started(self) -> bool:
+        with contextlib.nullcontext():
+            try:
+                if self._started:
+                    return True
+                else:
+                    return False
+            except AttributeError:
+                raise
+
+
+class FlagIsReturnedAtTheEnd(LocalBackend):  # ok
+    @property
+    def is_started(self) -> bool:
+        if self.config:
+            return self._started
+        return False
+
+
+class FlagThatIsDeclaredAnInt(LocalBackend):  # BC307u
+    flag: int = False
+
+    @property
+    def is_started(self) -> bool:
+        return self.flag
+
+
+class FlagOfAnyConfig(LocalBackend):  # ok
+    @property
+    def is_started(self) -> bool:
+        return self.config["started"]
+
+
+class FlagOfAConfigWithoutDefault(LocalBackend):  # BC307u
+    @property
+    def is_started(self) -> bool:
+        return self.config.get("started")
+
+
+class FlagOfAConfigWithDefault(LocalBackend):  # ok
+    @property
+    def is_started(self) -> bool:
+        return self.config.get("started", False)
+
+
+# ---- start_lock
+
+
+class LockIsAcquired(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self._start_lock.acquire()
+
+
+class LockOfItsOwnIsAcquired(LocalBackend):  # BC401
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self._own = threading.Semaphore()
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self._own.acquire()
+
+
+class LockOfTheClassIsAcquired(LocalBackend):  # BC401
+    own = threading.Lock()
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self.own.acquire()
+
+
+class LockIsEntered(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        with super().start_lock() as entered:
+            return entered
+
+
+class LockIsMadeUnderALock(LocalBackend):  # ok
+    def start_lock(self) -> AbstractContextManager[object]:
+        with self._start_lock as _:
+            self._own = threading.RLock()
+            return self._own
+
+
+class LockOfALibraryIsAcquired(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None, library: Any = None) -> None:
+        super().__init__(config)
+        self.library = library
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self.library.acquire()
+
+
+class LockIsNotReturned(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        self._start_lock
+
+
+class LockIsNone(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        return None
+
+
+class LockIsAnEvent(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        return threading.Event()
+
+
+class LockIsAsynchronous(LocalBackend):  # BC401
+    lock: Any
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return asyncio.Lock()
+
+
+class LockIsNoGuard(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        return NoGuard()
+
+
+class LockIsAGuard(LocalBackend):  # ok
+    def start_lock(self) -> AbstractContextManager[object]:
+        return Guard()
+
+
+class LockIsACondition(LocalBackend):  # ok
+    def start_lock(self) -> AbstractContextManager[object]:
+        return threading.Condition()
+
+
+class LockIsMadeWhenNeeded(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self._own = None
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        if self._own is None:
+            self._own = threading.RLock()
+        return self._own
+
+
+class LockIsAbbreviated(LocalBackend):  # ok
+    def start_lock(self) -> AbstractContextManager[object]: ...
+
+
+class LockWithoutYield(LocalBackend):  # BC401
+    @contextmanager
+    def start_lock(self) -> Iterator[None]:
+        pass
+
+
+class LockReturnsNone(LocalBackend):  # BC401
+    @contextmanager
+    def start_lock(self) -> Iterator[None]:
+        return None
+
+
+class LockOfAGenerator(LocalBackend):  # ok
+    @contextmanager
+    def start_lock(self) -> Iterator[None]:
+        return self._locked()
+
+    def _locked(self) -> Iterator[None]:
+        yield
+
+
+# ---- what members of this package return
+
+
+class StateIsANumber(LocalBackend):  # BC307
+    def start(self) -> None:
+        self._started = 1
+
+
+class StateIsAnEvent(LocalBackend):  # BC307
+    def start(self) -> None:
+        me = self
+        me._started = threading.Event()
+
+
+class StateIsSetByAFunction(LocalBackend):  # BC307
+    def start(self) -> None:
+        finish(self)
+
+
+class StateIsABool(LocalBackend):  # ok
+    def start(self) -> None:
+        begin(self)
+        self._started = bool(self.config)
+
+
+class StateIsDeleted(LocalBackend):  # BC307
+    def stop(self) -> None:
+        del self._started
+
+
+class StateMayBeDeleted(LocalBackend):  # BC307u
+    def stop(self) -> None:
+        if self._started:
+            del self._started
+
+
+class StateIsDeletedBefore(LocalBackend):  # ok
+    def stop(self) -> None:
+        del self._started
+        self._started = False
+
+
+class StateIsOfAConfigWithoutDefault(LocalBackend):  # BC307u
+    def start(self) -> None:
+        self._started = self.config.get("enabled")
+
+
+class StateOfAThread(threading.Thread, LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        threading.Thread.__init__(self)
+        LocalBackend.__init__(self, config)
+
+    def start(self) -> None:
+        self._started = True
+
+
+class StateIsNoLock(LocalBackend):  # BC401
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self._start_lock = asyncio.Lock()
+
+
+class StateIsAnotherLock(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self._start_lock = threading.RLock()
+
+
+# ---- functions that get another object
+
+
+class Engine:
+    def attach(self, backend: Any) -> None:
+        self.is_started = 1
+
+
+class GivenToAnother(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.engine = Engine()
+
+    def start(self) -> None:
+        self.engine.attach(self)
+        self._started = True
+
+
+# ---- members that always raise
+
+
+class StopsNever(LocalBackend):  # BC309
+    def stop(self) -> None:
+        raise NotImplementedError
+
+
+class HandlesNothing(LocalBackend):  # BC501
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        raise NotImplementedError("contexts are not supported")
+
+
+class TakesNoConfig(LocalBackend):  # ok
+    def register_config(self, config: aconfig.Config) -> None:
+        raise NotImplementedError
+
+
+class RaisesSometimes(LocalBackend):  # ok
+    def stop(self) -> None:
+        if self.config is None:
+            raise ValueError
+
+
+class RaisesWhenRead(LocalBackend):  # BC307
+    @property
+    def is_started(self) -> bool:
+        raise NotImplementedError
+
+
+# ---- one of several bodies, or the body of a function with another name
+
+
+class ReturnsOnBothBranches(LocalBackend):  # BC309
+    if os.environ.get("X"):
+
+        def start(self) -> None:
+            return 3
+
+    else:
+
+        def start(self) -> None:
+            return self
+
+
+class ReturnsOnOneBranch(LocalBackend):  # BC309u
+    try:
+        import nowhere
+
+        def start(self) -> None: ...
+    except ImportError:
+
+        def start(self) -> None:
+            return self
+
+
+class ReturnsNothingOnBothBranches(LocalBackend):  # ok
+    if os.environ.get("X"):
+
+        def start(self) -> None:
+            print("x")
+
+    else:
+
+        def start(self) -> None:
+            return None
+
+
+class ReturnsInALoop(LocalBackend):  # BC501u
+    for _ in range(2):
+
+        def handle_runtime_context(
+            self, model_id: str, runtime_context: RuntimeServerContextType
+        ) -> None:
+            return model_id
+
+
+class LocksByAGeneratorOnOneBranch(LocalBackend):  # BC401u
+    if os.environ.get("X"):
+
+        def start_lock(self) -> AbstractContextManager[object]:
+            return threading.RLock()
+
+    else:
+
+        def start_lock(self) -> AbstractContextManager[object]:
+            yield
+
+
+class ReplacesALie(LocalBackend):  # ok
+    def start(self) -> None:
+        return self
+
+    def start(self) -> None:
+        self._started = True
+
+
+def _returns_itself(self) -> None:
+    return self
+
+
+def _returns_nothing(self) -> None:
+    return None
+
+
+class ReturnsByAnAlias(LocalBackend):  # BC309
+    start = _returns_itself
+
+
+class ReturnsNothingByAnAlias(LocalBackend):  # ok
+    start = _returns_nothing
+
+
+# ---- what is not called, and what is not used where it works
+
+
+class LocksByAClass(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        return threading.RLock
+
+
+class LocksByAMethod(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self._start_lock.acquire
+
+
+class LocksAlready(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self._start_lock.__enter__()
+
+
+class StartedByAFieldOfNoDataclass(LocalBackend):  # BC307
+    is_started: bool = dataclasses.field(default=False)
+
+
+@dataclasses.dataclass(init=False)
+class StartedByAField(LocalBackend):  # ok or BC201u
+    is_started: bool = dataclasses.field(default=False)
+
+
+class ReadsWhatMayBeMissing(LocalBackend):  # BC307u
+    @property
+    def is_started(self) -> bool:
+        return getattr(self, "engine", None)
+
+
+class ReadsWhatMayBeMissingWithADefault(LocalBackend):  # ok
+    @property
+    def is_started(self) -> bool:
+        return getattr(self, "engine", False)
+
+
+# ---- decorators of this module with the name of another one
+
+
+def dataclass(cls):
+    return cls
+
+
+@dataclass
+class DecoratedByANamesake(LocalBackend):  # ok
+    pass
+
+
+@dataclass
+class DecoratedByANamesakeWithoutState(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        pass
+
+
+def define(cls):
+    cls.stop = None
+    return cls
+
+
+@define
+class StoppedByANamesake(LocalBackend):  # BC309
+    pass
