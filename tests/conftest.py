@@ -17,6 +17,10 @@ from hypothesis import HealthCheck, settings
 from backend_contract._conformance.cli.main import main
 from backend_contract._conformance.static.probe import digest
 
+# The tests start hundreds of processes: what these import is compiled once, in any environment.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # A verdict of a test must not depend on the speed of the machine.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]

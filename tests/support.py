@@ -123,19 +123,24 @@ def core_modules() -> list[ModuleType]:
     ]
 
 
-def public_objects() -> Iterator[Any]:
-    """Yield every public function and class of :func:`core_modules`, and the classes' methods."""
+def public_objects(*, exported: bool) -> Iterator[Any]:
+    """Yield every public function and class of :func:`core_modules`, and the classes' methods.
+
+    *exported*: those that ``__all__`` lists; otherwise those without an underscore in the modules
+    that have no such list. Only those that the package itself defines: since Python 3.14, the hints
+    of the ``__new__`` that a ``NamedTuple`` generates do not resolve if they are strings.
+    """
     for module in core_modules():
-        for name in getattr(module, "__all__", ()):
+        names: list[str] | None = getattr(module, "__all__", None)
+        if exported is (names is None):
+            continue
+        for name in names or [each for each in vars(module) if not each.startswith("_")]:
             value = getattr(module, name)
-            if inspect.isclass(value):
-                yield value
-                for member in vars(value).values():
-                    member = getattr(member, "fget", getattr(member, "__func__", member))
-                    if inspect.isfunction(member):
-                        yield member
-            elif inspect.isfunction(value):
-                yield value
+            for each in [value, *(vars(value).values() if inspect.isclass(value) else ())]:
+                each = getattr(each, "fget", getattr(each, "__func__", each))
+                is_of_kind = inspect.isfunction(each) or (each is value and inspect.isclass(each))
+                if is_of_kind and each.__module__.startswith("backend_contract"):
+                    yield each
 
 
 def make_finding(

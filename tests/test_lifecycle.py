@@ -9,7 +9,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from types import FrameType
+from decimal import Decimal
+from fractions import Fraction
+from types import FrameType, ModuleType
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from backend_contract import (
     ensure_started,
     ensure_stopped,
     running,
+    running_async,
 )
 from backend_contract._lifecycle import attempts, transitions
 from backend_contract._lifecycle import running as shared_blocks
@@ -697,12 +700,33 @@ def test_deadline_while_holding_lock() -> None:
             ensure_stopped(backend, timeout=WAIT)
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
-def test_invalid_deadline(timeout: float) -> None:
+@pytest.mark.parametrize(
+    "timeout", [0, -1, float("inf"), float("nan"), True, False, "1", b"1", 1j, [1], 10**400]
+)
+def test_invalid_deadline(timeout: Any) -> None:
     """A *timeout* is a finite number of seconds above 0."""
-    for call in (ensure_started, ensure_stopped, running):
+    for call in (ensure_started, ensure_stopped, running, running_async):
         with pytest.raises(ValueError, match="timeout must be"):
             call(Structural(), timeout=timeout)
+
+
+@pytest.mark.parametrize("timeout", [WAIT, Fraction(WAIT), Decimal(WAIT), 1e300])
+def test_valid_deadline(timeout: Any) -> None:
+    """Any such number will do, even one that is longer than a lock can wait."""
+
+    class Waiting(Structural):
+        def start(self) -> None:
+            asked.set()
+            assert go_on.wait(WAIT)
+            super().start()
+
+    asked, go_on, waiting = threading.Event(), threading.Event(), Waiting()
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(ensure_started, waiting, timeout=timeout)
+        assert asked.wait(WAIT)
+        go_on.set()
+        assert started.result(WAIT).is_started
+    ensure_stopped(waiting, timeout=timeout)
 
 
 # Wrong backends.
@@ -837,14 +861,14 @@ def interrupt(backends: tuple[Backend, ...], at: int, phase: str, timeout: float
         nonlocal lines, armed
         if frame.f_code.co_filename not in files:
             return None
-        # The first line of `__exit__` has nothing around it that could handle an exception.
-        if armed and event == "line" and frame.f_code.co_name != "__exit__":
+        if armed and event == "line":
             lines += 1
             if lines == at:
                 armed = False
                 raise KeyboardInterrupt
         return trace
 
+    gc.collect()  # what earlier interruptions left in cycles is stopped here
     context = running(*backends, timeout=timeout)
     before = sys.gettrace()
     sys.settrace(trace)
@@ -863,6 +887,7 @@ def interrupt(backends: tuple[Backend, ...], at: int, phase: str, timeout: float
 def test_interrupted_anywhere(phase: str, timeout: float | None) -> None:
     """Wherever Ctrl-C arrives while entering or leaving, all backends are stopped."""
     at = 1
+    gc.freeze()  # makes collections quick
     backends = LocalBackend(), LocalBackend()
     of_other_tests = {*threading.enumerate()}
     while interrupt(backends, at, phase, timeout):
@@ -870,10 +895,33 @@ def test_interrupted_anywhere(phase: str, timeout: float | None) -> None:
             thread.join(WAIT)
         assert [backend.is_started for backend in backends] == [False, False], at
         at += 1
+    gc.unfreeze()
     assert at > 50
     with running(*backends):  # nothing is left of the interrupted ones
         pass
     assert not any(backend.is_started for backend in backends)
+
+
+def test_dropped_block() -> None:
+    """A block that nothing can leave any more has been left; only the last holder stops."""
+    backend = Structural()
+    with running(backend):
+        running(backend).__enter__()
+        assert backend.is_started
+    running(backend).__enter__()
+    assert backend.calls == ["start", "stop"] * 2
+
+
+@pytest.mark.parametrize("member", ["start", "stop"])
+def test_dropped_after_deadline(member: str) -> None:
+    """Dropping a block does not wait for a call that it gave up."""
+    late = Hanging(member)
+    errors = BackendStartError, BackendStopError
+    with pytest.raises(errors), running(late, timeout=0.05):
+        pass
+    assert not late.stopped.is_set()
+    late.go_on.set()
+    assert late.stopped.wait(WAIT)
 
 
 def test_interrupted_start() -> None:
@@ -976,6 +1024,41 @@ def test_fork() -> None:
     assert (run.stdout, run.returncode) == ("stopped in parent\n", 0), run.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_fork_during_import() -> None:
+    """A child that is forked while another thread imports `logging` starts backends."""
+    run = run_python(
+        "import os, sys, threading\n"
+        "from importlib.machinery import ModuleSpec\n"
+        "from backend_contract import LocalBackend, ensure_started\n"
+        "importing, go_on = threading.Event(), threading.Event()\n"
+        "class Importer:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        return ModuleSpec(name, self) if name == 'logging' else None\n"
+        "    def create_module(self, spec): return None\n"
+        "    def exec_module(self, module): importing.set(); assert go_on.wait(20)\n"
+        "sys.meta_path.insert(0, Importer())\n"
+        "thread = threading.Thread(target=__import__, args=['logging'])\n"
+        "thread.start()\n"
+        "assert importing.wait(20)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    print(ensure_started(LocalBackend()).is_started, flush=True)\n"
+        "    os._exit(0)\n"
+        "go_on.set(); thread.join(); os.waitpid(child, 0)"
+    )
+    assert run.stdout == "True\n", run.stderr
+
+
+def test_logging_partly_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another thread imports `logging`, backends start and stop as without it."""
+    monkeypatch.setitem(sys.modules, "logging", ModuleType("logging"))
+    backend = Structural()
+    with running(backend):
+        assert backend.is_started
+    assert backend.calls == ["start", "stop"]
+
+
 def test_logging(caplog: pytest.LogCaptureFixture) -> None:
     """Starts, stops and failures are records of the logger `backend_contract`."""
     failing = Failing({"start": [OSError("down")]})
@@ -988,6 +1071,17 @@ def test_logging(caplog: pytest.LogCaptureFixture) -> None:
     assert levels == ["ERROR", "INFO", "INFO"]
     assert all(record.name == "backend_contract" for record in caplog.records)
     assert all(f"{__name__}.Failing" in record.getMessage() for record in caplog.records)
+
+
+def test_logging_deadline(caplog: pytest.LogCaptureFixture) -> None:
+    """A call that does not end in time is a failure, before it ends."""
+    backend = Structural()
+    with ThreadPoolExecutor(1) as pool, backend.start_lock():
+        overdue = pool.submit(ensure_started, backend, timeout=0.01)
+        message = str(overdue.exception(WAIT))
+    assert "did not end within 0.01 seconds" in message
+    record = next(each for each in caplog.records if each.getMessage() == message)
+    assert (record.name, record.levelname) == ("backend_contract", "ERROR")
 
 
 class OddError(Exception):
@@ -1042,6 +1136,7 @@ def test_traceback_of_nested_start() -> None:
 def test_no_output_without_logging_setup() -> None:
     """A program that configures no logging sees nothing on standard error."""
     run = run_python(
+        "import logging\n"
         "from backend_contract import LocalBackend, running\n"
         "class Down(LocalBackend):\n"
         "    def start(self): raise OSError('down')\n"

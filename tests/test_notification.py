@@ -131,7 +131,7 @@ def test_no_lock() -> None:
 
 
 def test_concurrent_requests() -> None:
-    """Of many concurrent requests, each backend is notified once per request."""
+    """Each backend is notified of each of many concurrent requests once."""
     backends = [Notified(), Notified()]
     models = [f"model-{number}" for number in range(200)]
     with ThreadPoolExecutor(16) as pool:

@@ -453,6 +453,72 @@ def test_thread_outlives_its_loop(closed: bool) -> None:
     assert not waiting.is_started
 
 
+@pytest.mark.parametrize("where", ["start", "body"])
+def test_dropped_task(where: str) -> None:
+    """If the task of a block is dropped with its event loop, nothing stays started."""
+    # In a separate process, because pytest keeps unhandled exceptions and their frames.
+    run = run_python(
+        "import asyncio, gc, threading\n"
+        "from backend_contract import LocalBackend, running_async\n"
+        "in_start, in_body, go_on = asyncio.Event(), asyncio.Event(), threading.Event()\n"
+        "class Slow(LocalBackend):\n"
+        "    def start(self):\n"
+        "        loop.call_soon_threadsafe(in_start.set)\n"
+        "        assert go_on.wait(20)\n"
+        "        super().start()\n"
+        "        print('started')\n"
+        "    def stop(self):\n"
+        "        super().stop()\n"
+        "        print('stopped')\n"
+        "slow = Slow()\n"
+        "async def hold():\n"
+        "    async with running_async(slow):\n"
+        "        in_body.set()\n"
+        "        await asyncio.Event().wait()\n"
+        "async def reach():\n"
+        "    global task\n"
+        "    task = asyncio.create_task(hold())\n"
+        f"    if {where == 'body'}: go_on.set()\n"
+        f"    await in_{where}.wait()\n"
+        "loop = asyncio.new_event_loop()\n"
+        "loop.run_until_complete(reach())\n"
+        "loop.close()\n"
+        "del task, loop\n"
+        "gc.collect()\n"
+        "go_on.set()\n"
+        "for thread in {*threading.enumerate()} - {threading.current_thread()}: thread.join()\n"
+        "gc.collect()\n"
+        "print(slow.is_started)"
+    )
+    assert run.stdout == "started\nstopped\nFalse\n", run.stderr
+
+
+@pytest.mark.parametrize("phase", ["start", "stop"])
+def test_ctrl_c_on_trio(phase: str) -> None:
+    """Trio raises Ctrl-C in the main task, also in its shielded scopes: nothing stays started."""
+    run = run_python(
+        "import signal, threading, trio\n"
+        "from backend_contract import LocalBackend, running_async\n"
+        "interrupted, first = threading.Event(), LocalBackend()\n"
+        "def hop(rounds):  # of the loop, in which the main task learns of it\n"
+        "    token.run_sync_soon(hop, rounds - 1) if rounds else interrupted.set()\n"
+        "class Slow(LocalBackend):\n"
+        f"    def {phase}(self):\n"
+        "        token.run_sync_soon(signal.raise_signal, signal.SIGINT)\n"
+        "        token.run_sync_soon(hop, 20)\n"
+        "        assert interrupted.wait(20)\n"
+        f"        super().{phase}()\n"
+        "slow = Slow()\n"
+        "async def main():\n"
+        "    global token\n"
+        "    token = trio.lowlevel.current_trio_token()\n"
+        "    async with running_async(first, slow): pass\n"
+        "try: trio.run(main)\n"
+        "except KeyboardInterrupt: print(first.is_started, slow.is_started)"
+    )
+    assert run.stdout == "False False\n", run.stderr
+
+
 def test_without_anyio() -> None:
     """Without anyio, the call raises an error that names the extra."""
     script = (

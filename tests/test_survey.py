@@ -50,7 +50,7 @@ def test_find_backends(survey: Any, tmp_path: Path, source: str, found: list[str
 
 
 def test_page(survey: Any) -> None:
-    """The page shows a verdict per clause and backend, and what was looked at in vain."""
+    """The page shows a verdict per clause and backend, and packages without a backend."""
     finding = {"clause": "BC101", "found": "backend_type = 1", "because": ["no str"]}
     one = survey.Surveyed(
         target="one:Mine",

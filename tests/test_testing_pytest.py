@@ -64,7 +64,7 @@ def test_sound_suite(run: Run) -> None:
     assert done.returncode == 0, done.stdout
     assert "test_mine.py::TestMine::test_clause[BC302] PASSED" in done.stdout
     assert (
-        "test_mine.py::TestMine: 35 of 37 clauses exercised, 4 of them in half, 2 needs a suite"
+        "test_mine.py::TestMine: 35 of 37 clauses exercised, 4 of them only half, 2 needs a suite"
         in done.stdout
     )
 
@@ -324,7 +324,7 @@ def test_fixtures(tmp_path: Path) -> None:
     assert "4 failed, 13 passed" in done.stdout
     assert "1 xfailed" in done.stdout
     for suite in ("TestModule", "TestMark", "TestAutouse", "TestEach"):
-        counts = "2 of 2 clauses exercised, 1 of them in half"
+        counts = "2 of 2 clauses exercised, 1 of them only half"
         assert f"{suite}[Structural]: {counts}\n" in done.stdout
         assert f"{suite}[ForgetsThatItStopped]: {counts}, 1 violated\n" in done.stdout
 
@@ -464,9 +464,9 @@ FREEZE = {
 }
 
 
-SOUND = "35 of 37 clauses exercised, 4 of them in half, 2 needs a suite"
+SOUND = "35 of 37 clauses exercised, 4 of them only half, 2 needs a suite"
 VIOLATED = (
-    "29 of 37 clauses exercised, 3 of them in half, 1 violated, 2 needs a suite, "
+    "29 of 37 clauses exercised, 3 of them only half, 1 violated, 2 needs a suite, "
     "6 clauses blocked by BC303"
 )
 
@@ -531,7 +531,7 @@ def test_skips(tmp_path: Path, skip: str) -> None:
     assert "the reason" in done.stdout
     for line in (
         "TestFactory: 0 of 6 clauses exercised, 6 skipped",
-        "TestHook: 4 of 6 clauses exercised, 3 of them in half, 2 skipped",
+        "TestHook: 4 of 6 clauses exercised, 3 of them only half, 2 skipped",
         "TestMarked: 0 of 6 clauses exercised, 6 skipped",
     ):
         assert f"test_mine.py::{line}" in done.stdout
@@ -555,9 +555,9 @@ class TestMine(BackendConformance):
     ("hook", "exercised"),
     mostly_exhaustive(
         [
-            ("during_start", "7 of 9 clauses exercised, 3 of them in half, 2 skipped"),
+            ("during_start", "7 of 9 clauses exercised, 3 of them only half, 2 skipped"),
             ("merged_config", "7 of 9 clauses exercised, 2 skipped"),
-            ("received_contexts", "8 of 9 clauses exercised, 1 of them in half, 1 skipped"),
+            ("received_contexts", "8 of 9 clauses exercised, 1 of them only half, 1 skipped"),
         ],
         1,
     ),

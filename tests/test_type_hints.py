@@ -9,13 +9,21 @@ from support import public_objects, run_python
 import backend_contract
 from backend_contract.protocol import ConfigType
 
-OBJECTS = list(public_objects())
+OBJECTS = list(public_objects(exported=True))
 
 
 @pytest.mark.parametrize("value", OBJECTS, ids=lambda v: f"{v.__module__}.{v.__qualname__}")
 def test_type_hints(value: Any) -> None:
     """`typing.get_type_hints` raises on no public function, class or method."""
     typing.get_type_hints(value)
+
+
+def test_type_hints_of_private_modules() -> None:
+    """Nor does it on those that the modules of the package share, with or without frameworks."""
+    values = [*public_objects(exported=False)]
+    assert len(values) > 400
+    for value in values:
+        typing.get_type_hints(value)
 
 
 def test_objects() -> None:

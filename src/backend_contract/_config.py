@@ -9,9 +9,6 @@ from typing import Any, cast
 from backend_contract.errors import class_name
 from backend_contract.protocol import ConfigType
 
-__all__ = ["as_config", "merged"]
-
-
 _DEEPEST = 200  # aconfig raises RecursionError somewhat later
 
 

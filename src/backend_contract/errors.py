@@ -60,4 +60,4 @@ class CouldNotCheckError(ContractError):
 
 def class_name(cls: type) -> str:
     """Return module and qualified name, which tell a class from its namesakes in messages."""
-    return f"{cls.__module__}.{cls.__qualname__}"
+    return type.__repr__(cls)[8:-2]  # a metaclass may answer for its classes

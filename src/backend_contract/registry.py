@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from backend_contract._compat import TypeAliasType, add_note
 from backend_contract._config import as_config
@@ -32,6 +32,9 @@ class BackendRegistry:
     it raises except ``KeyboardInterrupt``, affects no other. A registered class takes precedence
     over an installed one of the same name, whichever was asked for first. This package declares
     ``LOCAL`` in this way. No message shows values of a configuration.
+
+    While one installed distribution has a malformed ``entry_points.txt``, ``importlib`` reads none,
+    and looking for an installed class raises :class:`RegistryError`, which names the distribution.
 
     ``in``, ``len`` and iteration are over the known names, sorted, loaded or not.
 
@@ -148,15 +151,14 @@ class BackendRegistry:
                 f"got {class_name(type(priority))}"
             )
         problems = [
-            (f"[{index}] {problem}", problem)
+            (f"[{index}] {problem}", clause)
             for index, element in enumerate(priority)
-            for problem in self._problems(element)
+            for problem, clause in self._problems(element)
         ]
         if problems:
-            clauses = [getattr(problem, "clause", None) for _, problem in problems]
             raise RegistryError(
                 "\n  ".join(["the list of backends is invalid:", *(text for text, _ in problems)]),
-                clause=clauses[0] if len(clauses) == 1 else None,
+                clause=problems[0][1] if len(problems) == 1 else None,
             )
         backends: list[Backend] = []
         for index, element in enumerate(priority):
@@ -167,29 +169,29 @@ class BackendRegistry:
                 raise
         return tuple(backends)
 
-    def _problems(self, element: object) -> Iterator[str | _TypeProblem]:
-        """Yield the problems of one element of a list of backends."""
+    def _problems(self, element: object) -> Iterator[tuple[str, ClauseType | None]]:
+        """Yield the problems of one element of a list of backends, each with its clause."""
         if not isinstance(element, Mapping):
-            yield f"expected a mapping with a `type`, got {class_name(type(element))}"
+            yield f"expected a mapping with a `type`, got {class_name(type(element))}", None
             return
         entry = cast("Mapping[object, object]", element)
         name = entry.get("type")
         if "type" not in entry:
-            yield "`type` is missing"
+            yield "`type` is missing", None
         elif not isinstance(name, str):
-            yield f"type: expected the name of a backend, got {class_name(type(name))}"
+            yield f"type: expected the name of a backend, got {class_name(type(name))}", None
         else:
             try:
                 self.get(name)
             except RegistryError as error:
-                yield _TypeProblem(error)
+                yield f"type: {error}", error.clause
         try:
             as_config(entry.get("config"))
         except TypeError as error:
-            yield f"config: {error}"
+            yield f"config: {error}", None
         for key in entry:
             if key not in ("type", "config"):
-                yield f"{key}: unknown key; expected `type` or `config`"
+                yield f"{key}: unknown key; expected `type` or `config`", None
 
     def _load(self, name: str) -> BackendFactory:
         """Load the entry point *name*. Does not hold the lock: imports have their own."""
@@ -230,8 +232,15 @@ class BackendRegistry:
         if self._installed is None:
             from importlib.metadata import entry_points
 
+            try:
+                found = entry_points(group=self.GROUP)
+            except Exception as error:  # one malformed file is enough
+                raise RegistryError(
+                    f"installed entry points cannot be read: {_describe(error)}; install again: "
+                    f"{', '.join(_distributions_without_entry_points())}"
+                ) from error
             installed: dict[str, list[EntryPointType]] = {}
-            for entry_point in entry_points(group=self.GROUP):
+            for entry_point in found:
                 installed.setdefault(entry_point.name, []).append(entry_point)
             self._installed = installed
         return self._installed
@@ -245,17 +254,15 @@ class BackendRegistry:
         return f"no backend is named {name!r}; {hint}known names: {', '.join(known) or 'none'}"
 
 
-class _TypeProblem(NamedTuple):
-    """Why the class of an element of a list of backends cannot be had."""
+def _distributions_without_entry_points() -> Iterator[str]:
+    """Yield the names of the distributions whose ``entry_points.txt`` is malformed."""
+    from importlib.metadata import distributions
 
-    error: RegistryError
-
-    @property
-    def clause(self) -> ClauseType | None:
-        return self.error.clause
-
-    def __str__(self) -> str:
-        return f"type: {self.error}"
+    for distribution in distributions():
+        try:
+            _ = distribution.entry_points
+        except Exception:
+            yield distribution.metadata["Name"]
 
 
 def usable_name(cls: object) -> str:
@@ -274,7 +281,7 @@ def usable_name(cls: object) -> str:
         problems = {"BC102": f"`backend_type` is {name!r} on the class, expected a str"}
     elif not name or name != name.strip().upper():
         problems = {
-            "BC103": f"`backend_type` is {name!r}, expected upper case and no blanks around"
+            "BC103": f"`backend_type` is {name!r}, expected upper case, no surrounding whitespace"
         }
     else:
         problems = find_problems(cls)

@@ -98,7 +98,7 @@ def reported(checker: str, minor: int) -> frozenset[tuple[str, int]]:
         directory = Path(name).resolve()
         for path in FILES:
             shutil.copy(path, directory)
-        stubs = copy_missing_stubs(directory / "stubs")
+        stubs = copy_missing_stubs(directory / "stubs", this_environment())
         files = [path.name for path in FILES]
         request = CheckRequest(files, directory, [stubs], directory / "cache", environment(minor))
         diagnostics = CHECKERS[checker].check(request)

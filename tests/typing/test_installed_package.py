@@ -147,7 +147,7 @@ def test_types(environment: str, tmp_path: Path, request: pytest.FixtureRequest)
     assert unmarked(installed, make_project(tmp_path, CORPUS)) == {}
 
 
-# ---- What is seen with what
+# ---- Mistakes seen, by installed types
 
 HEAD = """\
 import aconfig

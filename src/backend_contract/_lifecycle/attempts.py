@@ -10,8 +10,6 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeAlias, cast
 
-__all__ = ["Attempt", "Call", "call_async", "call_within", "is_async"]
-
 
 class Attempt:
     """A call that cannot be interrupted, but that its caller may give up.
@@ -95,7 +93,7 @@ async def call_async(call: Call, *, must_end: bool = False) -> None:
     failures = _in_thread(call, attempt, tell_loop)
     try:
         await ended.wait()
-    except anyio.get_cancelled_exc_class():
+    except (anyio.get_cancelled_exc_class(), KeyboardInterrupt):  # trio raises either one here
         if not attempt.give_up() or attempt.has_begun or must_end:
             with anyio.CancelScope(shield=True):
                 while not ended.is_set():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from backend_contract._compat import exception_group
 from backend_contract._lifecycle.attempts import Attempt, call_async
@@ -18,14 +19,12 @@ from backend_contract._lifecycle.transitions import (
     is_started,
     lock_is_held,
     require_free_lock,
-    require_seconds,
+    seconds_of,
     start,
     stop,
     under_lock,
 )
 from backend_contract.protocol import Backend
-
-__all__ = ["Running", "RunningAsync"]
 
 BackendT = TypeVar("BackendT", bound=Backend)
 
@@ -50,9 +49,13 @@ if hasattr(os, "register_at_fork"):  # what the parent started is not the child'
 class _Hold:
     """The claim of one ``running`` on one of its backends."""
 
-    def __init__(self, backend: Backend, attempt: Attempt) -> None:
+    def __init__(self, backend: Backend, attempt: Attempt, owner: _Holds[Any]) -> None:
         self.backend = backend
         self.attempt = attempt
+        self._unreleased = owner.holds
+        # Nothing can handle Ctrl-C at the first instruction of `__exit__`, nor run the `__aexit__`
+        # of a coroutine whose event loop is gone. No `__del__`, which would swallow Ctrl-C.
+        self._owner: object = weakref.ref(owner, self._abandon)
 
     def acquire(self, _: Attempt) -> None:
         """Start the backend unless it is started. Undone if the attempt was given up meanwhile."""
@@ -75,8 +78,8 @@ class _Hold:
         under_lock(self.backend, STOP, self._release)
 
     def _release(self) -> None:
-        shared = _shared.get(id(self.backend))
-        if shared is None or self not in shared.holds:
+        shared = self._shared
+        if shared is None:
             return
         try:
             if len(shared.holds) == 1 and shared.is_ours and is_started(self.backend):
@@ -86,10 +89,21 @@ class _Hold:
             raise
         self.forget()
 
+    def _abandon(self, _: object) -> None:
+        """Release the claim of a ``running`` that was dropped and never left."""
+        if self in self._unreleased and self._shared and not self.attempt.is_given_up:
+            self.release()
+
+    @property
+    def _shared(self) -> _Shared | None:
+        shared = _shared.get(id(self.backend))
+        return shared if shared is not None and self in shared.holds else None
+
     def forget(self) -> None:
         """Drop the claim and stop nothing. Idempotent."""
-        shared = _shared.get(id(self.backend))
-        if shared is not None and self in shared.holds:
+        self._owner = None
+        shared = self._shared
+        if shared is not None:
             if len(shared.holds) > 1:
                 shared.holds.remove(self)
             else:
@@ -100,44 +114,42 @@ class _Holds(Generic[BackendT]):
     """The backends of one ``running``, and its claims on them."""
 
     def __init__(self, backends: tuple[BackendT, ...], timeout: float | None) -> None:
-        if timeout is not None:
-            require_seconds(timeout)
         self._backends = backends
-        self._timeout = timeout
-        self._holds: list[_Hold] = []
+        self._timeout = None if timeout is None else seconds_of(timeout)
+        self.holds: list[_Hold] = []
         self._process = 0
 
     def _acquire(self, backend: Backend, attempt: Attempt) -> None:
         self._process = os.getpid()
-        hold = _Hold(backend, attempt)
-        self._holds.append(hold)
+        hold = _Hold(backend, attempt, self)
+        self.holds.append(hold)
         call_method(backend, START, hold.acquire, self._timeout, attempt)
 
     def _release_all(self) -> None:
         try:
             self._release_each()
         finally:
-            if self._holds:  # interrupted
+            if self.holds:  # interrupted
                 self._release_each()
 
     def _release_each(self) -> None:
         if self._process != os.getpid():  # forked: these are the parent's, and so are their locks
-            self._holds.clear()
+            self.holds.clear()
         failures: list[BaseException] = []
         interrupted: _Hold | None = None
-        while self._holds:
-            hold = self._holds[-1]
+        while self.holds:
+            hold = self.holds[-1]
             try:
                 if not hold.attempt.is_given_up:  # then it undoes itself
                     self._release(hold)
-                self._holds.pop()
+                self.holds.pop()
             except BaseException as failure:
                 failures.append(failure)
                 # Once more after Ctrl-C, which may have come before `stop` was called.
                 if isinstance(failure, Exception):
-                    self._holds.pop()
+                    self.holds.pop()
                 elif hold is interrupted:
-                    self._holds.pop().forget()
+                    self.holds.pop().forget()
                 interrupted = hold
         if failures:
             raise _one_or_group(failures)
@@ -196,7 +208,7 @@ class RunningAsync(_Holds[BackendT], AbstractAsyncContextManager[tuple[BackendT,
         if self._process != os.getpid():  # forked: asyncio runs in the parent only
             self._release_all()
             return
-        for hold in self._holds:
+        for hold in self.holds:
             if holds_lock(hold.backend):
                 self._release_all()  # another thread would wait for this one
                 raise lock_is_held(hold.backend, STOP)

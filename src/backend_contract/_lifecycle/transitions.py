@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend_contract._compat import add_note, forget_earlier_raises
 from backend_contract._lifecycle.attempts import Attempt, Call, call_within, is_async
@@ -16,23 +17,6 @@ from backend_contract.protocol import Backend
 
 if TYPE_CHECKING:
     from logging import Logger
-
-__all__ = [
-    "START",
-    "STOP",
-    "Method",
-    "call_method",
-    "holds_lock",
-    "is_started",
-    "lock_is_held",
-    "require_free_lock",
-    "require_seconds",
-    "start",
-    "start_if_needed",
-    "stop",
-    "stop_if_needed",
-    "under_lock",
-]
 
 
 class Method:
@@ -60,13 +44,15 @@ def call_method(
     if timeout is None:
         call(attempt)
         return
-    require_seconds(timeout)
+    seconds = seconds_of(timeout)
     require_free_lock(backend, method)
-    if not call_within(timeout, call, attempt):
-        raise method.error(
-            f"{class_name(type(backend))}.{method.name}() did not end within {timeout:g} seconds, "
+    if not call_within(seconds, call, attempt):
+        problem = (
+            f"{class_name(type(backend))}.{method.name}() did not end within {seconds:g} seconds, "
             "waiting for the lock included; it goes on in the background"
         )
+        _log_failure(problem)
+        raise method.error(problem)
 
 
 def start_if_needed(backend: Backend, attempt: Attempt) -> None:
@@ -130,16 +116,25 @@ def _call(backend: Backend, method: Method) -> None:
         add_note(failure, f"while {method.gerund} {name}")
         forget_earlier_raises()
         took = perf_counter() - began
-        with suppress(Exception):  # a handler may fail on an odd exception, which has to propagate
-            _logger().error("%s %s failed after %.3f s", method.gerund, name, took, exc_info=True)
+        _log_failure(f"{method.gerund} {name} failed after {took:.3f} s", exc_info=True)
         raise
-    _logger().info("%s %s took %.3f s", method.gerund, name, perf_counter() - began)
+    if logger := _logger():
+        logger.info("%s %s took %.3f s", method.gerund, name, perf_counter() - began)
 
 
-def _logger() -> Logger:
-    import logging  # importing this package loads no logging
+def _log_failure(message: str, *, exc_info: bool = False) -> None:
+    with suppress(Exception):  # a handler may fail on an odd exception, which has to propagate
+        if logger := _logger():
+            logger.error("%s", message, exc_info=exc_info)
 
-    logger = logging.getLogger("backend_contract")
+
+def _logger() -> Logger | None:
+    # Unless something has imported `logging`, there is no handler. Importing it here could block
+    # forever in a child that was forked while another thread imported it.
+    logging: Any = sys.modules.get("logging")
+    if not hasattr(logging, "NullHandler"):  # not imported, or only in part
+        return None
+    logger: Logger = logging.getLogger("backend_contract")
     if not logger.handlers:  # keep the handler of last resort from printing
         logger.addHandler(logging.NullHandler())
     return logger
@@ -183,10 +178,12 @@ def _require_synchronous(returned: object, backend: Backend, method: Method) -> 
         )
 
 
-def require_seconds(timeout: float) -> None:
-    """Raise :class:`ValueError` unless *timeout* is a finite number above 0."""
-    if not (0 < timeout < math.inf):
-        raise ValueError(f"timeout must be a finite number of seconds above 0, got {timeout!r}")
+def seconds_of(timeout: float) -> float:
+    """Return *timeout*. Raises :class:`ValueError` unless it is a finite number above 0."""
+    with suppress(TypeError, OverflowError):  # not a number; too large for a float
+        if type(timeout) is not bool and math.isfinite(timeout) and timeout > 0:
+            return min(float(timeout), threading.TIMEOUT_MAX)
+    raise ValueError(f"timeout must be a finite number of seconds above 0, got {timeout!r}")
 
 
 def require_free_lock(backend: Backend, method: Method) -> None:

@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from backend_contract._lifecycle.attempts import is_async
-from backend_contract.integrations._request_scope import as_model_id
+from backend_contract.errors import class_name
+from backend_contract.integrations._requests import as_model_id
 from backend_contract.notification import notify
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import get_metadata
 
 if TYPE_CHECKING:
     import grpc
-
-__all__ = ["ModelIdOf", "NotifyingBehavior", "notify_of", "with_behavior"]
 
 ResponseT = TypeVar("ResponseT")
 
@@ -29,6 +28,8 @@ class ModelIdOf:
     def __init__(
         self, model_id: Callable[[Any, grpc.ServicerContext], object] | str | None
     ) -> None:
+        if model_id is not None and not isinstance(model_id, str) and not callable(model_id):
+            raise TypeError(f"model_id must be a function or a field's name, got {model_id!r}")
         self._model_id = model_id
 
     @property
@@ -71,6 +72,17 @@ def notify_of(
     return request
 
 
+def fail_call_only(call: Callable[..., ResponseT], *arguments: Any) -> ResponseT:
+    """Return what *call* returns; make a :class:`RuntimeError` of what gRPC would not answer."""
+    try:
+        return call(*arguments)
+    except BaseException as failure:
+        # A StopIteration would be the end of a stream.
+        if isinstance(failure, Exception) and not isinstance(failure, StopIteration):
+            raise
+        raise RuntimeError(f"a backend or handler raised {class_name(type(failure))}") from failure
+
+
 def with_behavior(
     handler: Any, wrap: Callable[[Callable[..., Any], str], Callable[..., Any]]
 ) -> Any:
@@ -82,7 +94,7 @@ def with_behavior(
     return handler  # `None` if the method is not served
 
 
-class _Delegate:
+class Delegate:
     """An object that has all attributes of another one, except those that it replaces."""
 
     def __init__(self, original: Any) -> None:
@@ -92,7 +104,7 @@ class _Delegate:
         return getattr(self._original, name)
 
 
-class _NotifiedHandler(_Delegate):
+class _NotifiedHandler(Delegate):
     """A handler of gRPC, with another behavior and all other attributes of the original."""
 
     def __init__(self, original: object, kind: str, behavior: Callable[..., Any]) -> None:
@@ -100,7 +112,7 @@ class _NotifiedHandler(_Delegate):
         setattr(self, kind, behavior)
 
 
-class NotifyingBehavior(_Delegate):
+class NotifyingBehavior(Delegate):
     """The behavior of a synchronous handler, after *prepare*, in a context of its own.
 
     Context variables that *prepare* sets are seen by the handler until its last response, and not
@@ -125,7 +137,7 @@ class NotifyingBehavior(_Delegate):
         return scope.run(self._answer, request, context, *others)
 
     def _answer(self, request: Any, context: Any, *others: Any) -> Any:
-        request, context = self._prepare(request, context)
+        request, context = fail_call_only(self._prepare, request, context)
         return self._original(request, context, *others)
 
 
@@ -144,5 +156,5 @@ class _Responses(Generic[ResponseT], Iterator[ResponseT]):
 
     def _next(self) -> ResponseT:
         if self._iterator is None:
-            self._iterator = iter(self._begin())
+            self._iterator = iter(fail_call_only(self._begin))
         return next(self._iterator)

@@ -13,8 +13,6 @@ import grpc
 from backend_contract.integrations._readiness import Readiness, Watchers
 from backend_contract.protocol import Backend
 
-__all__ = ["Health"]
-
 
 class Health:
     """The methods of the service, for both kinds of server; *response* is its message.

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable
 
 from backend_contract.protocol import Backend
 
-__all__ = ["Readiness", "Watchers"]
-
 _PATIENCE = 1.0
 """Seconds after which a backend that does not answer counts as not started."""
 

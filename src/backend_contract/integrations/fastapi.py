@@ -19,7 +19,7 @@ from typing import Any
 
 from backend_contract._compat import exception_group
 from backend_contract.integrations._readiness import Readiness
-from backend_contract.integrations._request_scope import as_model_id, restore
+from backend_contract.integrations._requests import as_model_id, restore
 from backend_contract.lifecycle import running_async
 from backend_contract.notification import notify
 from backend_contract.protocol import Backend
@@ -64,6 +64,8 @@ def notify_backends(
     belong to the dependency: one that waits delays its own request, but neither the event loop nor
     the threads of endpoints.
     """
+    if not callable(model_id):
+        raise TypeError(f"model_id must be a function, got {model_id!r}")
     notified = tuple(backends)
     threads = anyio.CapacityLimiter(math.inf)
 

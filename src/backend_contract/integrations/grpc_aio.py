@@ -15,13 +15,14 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, NoReturn, cast
 
 from backend_contract.integrations._grpc_calls import (
+    Delegate,
     ModelIdOf,
     NotifyingBehavior,
+    fail_call_only,
     notify_of,
     with_behavior,
 )
-from backend_contract.integrations._request_scope import restore
-from backend_contract.integrations._threads import DaemonThreads
+from backend_contract.integrations._requests import DaemonThreads, restore
 from backend_contract.integrations.grpc import add_health  # names the extra if grpc is missing
 from backend_contract.protocol import Backend
 
@@ -116,26 +117,25 @@ class BackendInterceptor(grpc.aio.ServerInterceptor):
     def _notify(self, request: Any, view: ServicerContextView, streamed: bool) -> Any:
         """Notify the backends in this thread. An abort counts, whatever they raise or suppress."""
         try:
-            return notify_of(request, view, streamed, self._model_id, self._backends)
+            return fail_call_only(
+                notify_of, request, view, streamed, self._model_id, self._backends
+            )
         except Exception:
             if view.aborted_with is None:
                 raise
             return request
 
 
-class _ReadAhead:
+class _ReadAhead(Delegate):
     """A ``grpc.aio`` context whose first message was read ahead, and is read again."""
 
     def __init__(self, context: Any, message: object) -> None:
-        self._context = context
+        super().__init__(context)
         self._ahead = [message]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
 
     async def read(self) -> Any:
         """Return the next message, or ``grpc.aio.EOF``."""
-        return self._ahead.pop() if self._ahead else await self._context.read()
+        return self._ahead.pop() if self._ahead else await self._original.read()
 
 
 class _Messages(AsyncIterator[Any]):

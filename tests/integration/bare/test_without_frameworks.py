@@ -5,10 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import inspect
-import pkgutil
 import typing
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,32 +39,6 @@ def test_missing_framework(name: str, requirement: str) -> None:
     assert module in str(error.value)
     assert str(error.value).endswith(f"pip install {requirement}")
     assert str(error.value.name).split(".")[0] == name
-
-
-def public_objects() -> Iterator[object]:
-    """Yield the public functions, methods and classes of every module except integrations."""
-    for info in pkgutil.walk_packages(backend_contract.__path__, "backend_contract."):
-        if not info.name.endswith("__main__") and "integrations." not in info.name:
-            module = importlib.import_module(info.name)
-            for name in getattr(module, "__all__", ()):
-                value = getattr(module, name)
-                if inspect.isclass(value):
-                    yield value
-                    for member in vars(value).values():
-                        if isinstance(member, property):
-                            yield member.fget
-                        elif inspect.isfunction(member):
-                            yield member
-                elif inspect.isfunction(value):
-                    yield value
-
-
-@pytest.mark.parametrize(
-    "value", list(public_objects()), ids=lambda v: f"{v.__module__}.{v.__qualname__}"
-)
-def test_annotations_resolve(value: object) -> None:
-    """Annotations resolve although the frameworks cannot be imported."""
-    typing.get_type_hints(value)
 
 
 def test_annotations_are_aliases() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from backend_contract._conformance.results import Report
 from backend_contract._conformance.source.discovery import find_targets
+from backend_contract._conformance.source.environment import this_environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers import Mypy
 from backend_contract._conformance.static.checking import check
@@ -32,7 +33,7 @@ ANNOTATIONS = {
 
 def test_stubs(tmp_path: Path) -> None:
     """No bundled stub is used: aconfig has the stub package that is installed with this one."""
-    stubs = copy_missing_stubs(tmp_path / "stubs")
+    stubs = copy_missing_stubs(tmp_path / "stubs", this_environment())
     assert [path.name for path in stubs.iterdir()] == []
 
 

@@ -19,7 +19,7 @@ from support import run_python
 from backend_contract import LocalBackend, RuntimeServerContextType
 from backend_contract.integrations import grpc as synchronous
 from backend_contract.integrations import grpc_aio
-from backend_contract.integrations._threads import DaemonThreads
+from backend_contract.integrations._requests import DaemonThreads
 from backend_contract.runtime_context import get_metadata, is_grpc_context
 
 TIMEOUT = 30
@@ -195,7 +195,7 @@ def test_handlers(style: type[Any], method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_next_call_sees_nothing(method: str) -> None:
-    """What one call has set is not seen by the next one, on either kind of server."""
+    """A call does not see what the one before it has set, on either kind of server."""
     router = Router()
 
     async def run(style: Any) -> bytes:
@@ -213,7 +213,7 @@ def test_next_call_sees_nothing(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_concurrent_calls(method: str) -> None:
-    """Of 64 concurrent calls for one model, each sees its own route, on either kind of server."""
+    """Each of 64 concurrent calls for one model sees its own route, on either kind of server."""
     router = Router()
     routes = [f"route-{number}" for number in range(64)]
 
@@ -255,7 +255,7 @@ def test_model_id_of_message(style: type[Any]) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_empty_stream(style: type[Any]) -> None:
-    """Without a message, nobody is told if the id is in the message."""
+    """If the id is in the message and there is none, no backend is notified."""
     router = Router()
 
     async def run() -> bytes:
@@ -295,7 +295,7 @@ def test_async_model_id(style: type[Any]) -> None:
     ("value", "told"), [("m", ["m"]), (7, ["7"]), (b"m", ["m"]), ("", []), (None, [])]
 )
 def test_field_of_message(value: object, told: list[str]) -> None:
-    """The name of a field: its value is told as `str`; empty or absent, nobody is told."""
+    """A field's value is passed as a `str`; if it is empty or absent, no backend is notified."""
     router = Router()
     kind: Any = grpc.unary_unary_rpc_method_handler(
         lambda request, context: seen(), lambda _: Message(value)
@@ -368,6 +368,78 @@ def test_failing_backend(
 
     assert asyncio.run(run()) is code
     assert router.told == ["model"]
+
+
+async def opening() -> AsyncIterator[bytes]:
+    """Send one message, and nothing more."""
+    yield b"a"
+    await asyncio.Event().wait()
+
+
+class Raising(Router):
+    """Raises *failure* for the model `bad`."""
+
+    def __init__(self, failure: BaseException) -> None:
+        super().__init__()
+        self.failure = failure
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        self.find("", runtime_context)
+        super().handle_runtime_context(model_id, runtime_context)
+
+    def find(self, message: object, context: Any) -> str | None:
+        """Return the id of the model, for an interceptor."""
+        model_id = get_metadata(context, "mm-model-id")
+        if model_id == "bad":
+            raise self.failure
+        return model_id
+
+
+ODD = [SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, StopIteration]
+
+
+@pytest.mark.parametrize("failure", ODD)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("in_model_id", [False, True])
+@pytest.mark.parametrize("style", [Plain, Coroutines])
+def test_odd_exceptions(
+    style: type[Any], in_model_id: bool, method: str, failure: type[BaseException]
+) -> None:
+    """An exception that would end a server, a thread or a stream fails one call only."""
+    backend = Raising(failure())
+    model_id = backend.find if in_model_id else None
+
+    async def run() -> grpc.StatusCode:
+        interceptor = grpc_aio.BackendInterceptor([backend], model_id)
+        async with aio_channel(style(), interceptor) as channel:
+            requests = opening() if in_model_id else silence()
+            with pytest.raises(grpc.RpcError) as caught:
+                await ask(channel, method, metadata("here", "bad"), requests)
+            failed: Any = caught.value
+            assert await ask(channel, method) == METHODS[method][1]
+            code: grpc.StatusCode = failed.code()
+            return code
+
+    assert asyncio.run(run()) is grpc.StatusCode.UNKNOWN
+    assert backend.told == ["model"]
+
+
+@pytest.mark.parametrize("failure", ODD)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("in_model_id", [False, True])
+def test_odd_exceptions_sync(in_model_id: bool, method: str, failure: type[BaseException]) -> None:
+    """A synchronous server does the same."""
+    backend = Raising(failure())
+    interceptor = synchronous.BackendInterceptor([backend], backend.find if in_model_id else None)
+    with sync_channel(Plain(), interceptor) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            ask_sync(channel, method, metadata("here", "bad"))
+        failed: Any = caught.value
+        assert failed.code() is grpc.StatusCode.UNKNOWN
+        assert ask_sync(channel, method, metadata("here")) == METHODS[method][1]
+    assert backend.told == ["model"]
 
 
 @pytest.mark.parametrize("style", [Plain, Coroutines])
@@ -555,7 +627,7 @@ def test_attributes_of_handlers() -> None:
 
 
 def test_authentication_comes_first() -> None:
-    """Of a call that an earlier interceptor rejects, nobody is told."""
+    """A call that an earlier interceptor rejects notifies no backend."""
     router = Router()
 
     class Rejecting(grpc.aio.ServerInterceptor):

@@ -7,6 +7,7 @@ import http.client
 import importlib
 import inspect
 import json
+import os
 import queue
 import re
 import socket
@@ -29,6 +30,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from backend_contract import LocalBackend, RuntimeServerContextType, running_async
+from backend_contract.integrations import grpc_aio
 from backend_contract.integrations._readiness import Readiness, Watchers
 from backend_contract.integrations.fastapi import health_router, lifespan, notify_backends
 from backend_contract.integrations.grpc import BackendInterceptor, add_health
@@ -217,6 +219,18 @@ def test_grpc_model_id() -> None:
         call(channel, "Once", [("x-route-info", "other/place"), ("mm-model-id", "model")])
         call(channel, "Once", [("mm-model-id", "model")])
     assert backend.requests == [("other", "other/place")]
+
+
+@pytest.mark.parametrize("model_id", [5, b"model", ["model"], object()])
+def test_invalid_model_id(model_id: Any) -> None:
+    """A *model_id* of any other type is a `TypeError`, before there is a request."""
+    integrations: list[Callable[..., object]]
+    integrations = [BackendInterceptor, grpc_aio.BackendInterceptor, notify_backends]
+    for integrate in integrations:
+        with pytest.raises(TypeError, match="model_id must be a function"):
+            integrate([Recorder()], model_id)
+    with pytest.raises(TypeError, match="model_id must be a function, got 'model_name'"):
+        notify_backends([Recorder()], "model_name")  # type: ignore[arg-type]  # as of gRPC
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -463,7 +477,7 @@ def test_http_request_scope() -> None:
 
 @pytest.mark.parametrize("path", ["/sync/m", "/async/m", "/parts/m"])
 def test_http_concurrent_requests(path: str) -> None:
-    """Of 64 concurrent requests for one model, each sees its own route."""
+    """Each of 64 concurrent requests for one model sees its own route."""
     routes = [f"route-{number}" for number in range(64)]
     with http_server(routed(notify_backends([Router()]))) as port, ThreadPoolExecutor(16) as pool:
         answers = pool.map(lambda route: get(port, path, X_Route_Info=route)[1], routes)
@@ -481,7 +495,7 @@ def test_http_typed_path_parameter() -> None:
 
 
 def test_http_websocket() -> None:
-    """A WebSocket is served, and nobody is told."""
+    """A WebSocket is served without notifying any backend."""
     router = Router()
     client = TestClient(routed(notify_backends([router])))
     with client.websocket_connect("/socket/m") as socket:
@@ -578,7 +592,7 @@ def test_http_waiting_backends() -> None:
 
 
 class Stuck(LocalBackend):
-    """Blocks whoever reads `is_started`, until `go_on` is set."""
+    """Blocks readers of `is_started` until `go_on` is set."""
 
     go_on = threading.Event()
 
@@ -625,7 +639,7 @@ def check_health(address: str, service: str = "") -> str:
 
 
 def test_grpc_health() -> None:
-    """Serving if there is a backend and all are started; nobody is told of a health check."""
+    """Serving if all backends are started, and there is one; a health check notifies none."""
     backend = Recorder()
     server = grpc.server(ThreadPoolExecutor(2), interceptors=[BackendInterceptor([backend])])
     add_health(server, [backend])
@@ -687,13 +701,13 @@ class Hiding(grpc.ServerInterceptor):
 def without_new_threads() -> Iterator[None]:
     """Fail if threads of the package that the block starts do not end after it."""
     before = set(threading.enumerate())
-    started: list[threading.Thread] = []
     yield
     for thread in set(threading.enumerate()) - before:
         if thread.name == "backend_contract":
-            started.append(thread)
+            while thread.ident is None:  # `join` refuses one that is about to start
+                os.sched_yield()
             thread.join(TIMEOUT)
-    assert not [thread for thread in started if thread.is_alive()]
+            assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(
@@ -765,7 +779,7 @@ def test_grpc_aio_watch() -> None:
 
 
 def test_watcher_leaves_while_others_are_told() -> None:
-    """A watcher can leave while one is told: grpcio would otherwise wait for itself, for ever."""
+    """A watcher can leave while one is told: grpcio would otherwise deadlock."""
     watchers = Watchers(Readiness([]))
     left: queue.SimpleQueue[bool] = queue.SimpleQueue()
 

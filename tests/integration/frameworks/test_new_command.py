@@ -72,6 +72,19 @@ def test_check(directory: Path) -> None:
     [
         pytest.param(["mypy", "--strict", "."], marks=pytest.mark.exhaustive),
         pytest.param(["pyright", "--pythonpath", sys.executable], marks=pytest.mark.exhaustive),
+        pytest.param(
+            [
+                "pyrefly",
+                "check",
+                "--search-path=folder",
+                f"--python-interpreter-path={sys.executable}",
+            ],
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
+            ["ty", "check", "--extra-search-path=folder", f"--python={sys.executable}"],
+            marks=pytest.mark.exhaustive,
+        ),
         ["ruff", "check", "--no-cache", "."],
         ["ruff", "format", "--no-cache", "--check", "."],
         ["ruff", "format", "--no-cache", "--check", "--line-length", "100", "."],

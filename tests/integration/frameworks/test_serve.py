@@ -160,7 +160,7 @@ def get(port: int, path: str) -> int:
 
 
 def test_routes_of_requests() -> None:
-    """Of concurrent requests for one model, each goes its own way, and one without none."""
+    """Each concurrent request for one model takes its own route; one without a route takes none."""
     routes = [f"way-{number}" for number in range(64)]
 
     def over_grpc(route: str | None) -> str:
@@ -197,7 +197,7 @@ def test_health() -> None:
 
 
 def test_made_up_model_ids() -> None:
-    """What a backend remembers of requests is limited, whatever ids clients make up."""
+    """A backend remembers a limited number of requests, whatever ids clients make up."""
     backend = serve.EchoBackend()
     with serving(backend, serve.RouteBackend()) as ports:
         connection = http.client.HTTPConnection("127.0.0.1", ports.http, timeout=TIMEOUT)

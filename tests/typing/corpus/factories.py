@@ -193,7 +193,7 @@ registry.register(InheritsAndNeedsSecond)  # E pyrefly
 registry.register(InheritsAndTakesNothing)  # E pyrefly
 
 
-# ---- Instances that are no backends
+# ---- Instances that are not backends
 
 
 class Numbered(WithoutRegisterConfig):

@@ -1,7 +1,8 @@
-"""Threads for backends that wait."""
+"""Parts of a request: its model id, threads for backends that wait, values that end with it."""
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 import weakref
@@ -9,8 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 from typing import ParamSpec, TypeVar
-
-__all__ = ["DaemonThreads"]
 
 ParametersT = ParamSpec("ParametersT")
 ResultT = TypeVar("ResultT")
@@ -64,3 +63,17 @@ def _carry_out(future: Future[ResultT], call: Callable[[], ResultT]) -> None:
         except BaseException as failure:
             future.set_exception(failure)
             del future, call  # the failure refers to this frame
+
+
+def as_model_id(value: object) -> str | None:
+    """Return the model id that *value* stands for; ``None`` if it is ``None`` or empty."""
+    if value is None or value == "" or value == b"":
+        return None
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+
+
+def restore(context: contextvars.Context) -> None:
+    """Set the variables of the current context to the values that they have in *context*."""
+    for variable, value in context.items():
+        if variable.get(context) is not value:  # `context` as a default that no value is
+            variable.set(value)
