@@ -39,6 +39,7 @@ from backend_contract import (
     ensure_started,
     notify,
 )
+from backend_contract._conformance.source.environment import this_environment
 from backend_contract._conformance.static.checkers import CHECKERS, Mypy
 from backend_contract._conformance.static.probe import Probe
 from backend_contract._conformance.static.stubs import copy_missing_stubs
@@ -254,7 +255,7 @@ def checks(rounds: int) -> None:
         probe = Probe("backend0", "Mine")
         (directory / probe.file).write_text(probe.text)
         (directory / "mypy.ini").write_text(Mypy.CONFIGURATION)
-        stubs = copy_missing_stubs(directory / "stubs")
+        stubs = copy_missing_stubs(directory / "stubs", this_environment())
 
         def mypy() -> float:
             arguments = ["--config-file=mypy.ini", f"--cache-dir={cache / 'mypy'}", probe.file]
