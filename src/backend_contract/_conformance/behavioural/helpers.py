@@ -19,7 +19,6 @@ from backend_contract._conformance.behavioural.outcomes import (
 )
 from backend_contract._conformance.behavioural.run import Run
 from backend_contract._conformance.behavioural.trial import Trial
-from backend_contract._conformance.results import Verdict
 from backend_contract.protocol import Backend
 
 
@@ -77,25 +76,25 @@ def lock_is_held(when: str) -> StopTrial:
     return violated(f"the lock is still held {when}: another thread cannot enter")
 
 
-def inject_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> None:
-    """Make ``backend.start()`` call *work*, by the hook. Without one, the clause needs a suite."""
+def new_with_work(trial: Trial, work: Callable[[], None]) -> Backend:
+    """Return a new backend whose ``start()`` calls *work*, by the hook.
+
+    Without the hook, the clause needs a suite.
+    """
     if trial.subject.during_start is None:
         raise needs_a_suite(
             "not tested: define `during_start` in a BackendConformance suite, so that the kit can "
             "make start() fail or block"
         )
+    backend = trial.new()
     trial.hook("during_start", backend, work)
+    return backend
 
 
 def injects_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> bool:
-    """Do what :func:`inject_work` does, and return whether that is possible."""
-    try:
-        inject_work(trial, backend, work)
-    except StopTrial as outcome:
-        if outcome.verdict is not Verdict.NEEDS_A_SUITE:
-            raise
-        return False
-    return True
+    """Make ``backend.start()`` call *work*, by the hook; return whether there is one."""
+    trial.hook("during_start", backend, work)
+    return trial.subject.during_start is not None
 
 
 @contextmanager

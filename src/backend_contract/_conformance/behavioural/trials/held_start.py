@@ -11,13 +11,12 @@ from backend_contract._conformance.behavioural.calls import WorkerCall, describe
 from backend_contract._conformance.behavioural.helpers import (
     answers,
     close_coroutine,
-    inject_work,
     must_stop,
+    new_with_work,
 )
 from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked
 from backend_contract._conformance.behavioural.trial import WINDOW, Trial
 from backend_contract._conformance.results import Verdict
-from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
 
 
@@ -57,9 +56,7 @@ def held_if_possible(trial: Trial) -> list[HeldStart]:
 
 
 def _observe(trial: Trial) -> list[HeldStart]:
-    backend = trial.new()
-    gate = _Gate(trial, backend)
-    inject_work(trial, backend, gate.work)
+    gate = _Gate(trial)
     first = gate.hold("start()")
     if first is None:
         raise unchecked("start() returned without calling the function given to `during_start`")
@@ -67,30 +64,31 @@ def _observe(trial: Trial) -> list[HeldStart]:
     gate.tells = first.took_context
     # What has not answered once would be waited for in vain.
     if first.answered and not first.was_started and trial.holds("BC303"):
-        must_stop(trial, backend, "stop()")
+        must_stop(trial, gate.backend, "stop()")
         under_lock = trial.holds("BC403") and trial.holds("BC404")
         observed += filter(None, [gate.hold("start(), after stop(),", under_lock=under_lock)])
     return observed
 
 
 class _Gate:
-    """Holds the starts of one backend."""
+    """Holds the starts of a new backend."""
 
-    def __init__(self, trial: Trial, backend: Backend) -> None:
-        self._trial, self._backend = trial, backend
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+        self.backend = new_with_work(trial, self._wait)
         self.tells = True
         """Whether the backend is told of a request while its start is held."""
         self._reached, self._go_on = threading.Event(), threading.Event()
 
-    def work(self) -> None:
-        """Wait, as a part of the work of ``start``."""
+    def _wait(self) -> None:
+        """Be a part of the work of ``start``, until it may go on."""
         self._reached.set()
         self._go_on.wait()
 
     def hold(self, what: str, *, under_lock: bool = False) -> HeldStart | None:
         """Hold ``start()`` and observe; return ``None`` if it does not call the function."""
         trial = self._trial
-        trial.make_room(self._backend)
+        trial.make_room(self.backend)
         self._reached, self._go_on = threading.Event(), trial.event()
         with ExitStack() as stack:
             context = _any_context(trial, stack) if self.tells else None
@@ -101,17 +99,17 @@ class _Gate:
             self._go_on.set()
             with trial.doing(what, "start"):
                 _require_return(start, what)
-                trial.run.note_start(self._backend)
+                trial.run.note_start(self.backend)
         return observed
 
     def _start(self, *, under_lock: bool) -> None:
-        with self._backend.start_lock() if under_lock else nullcontext():
-            self._backend.start()
+        with self.backend.start_lock() if under_lock else nullcontext():
+            self.backend.start()
 
     def _look(
         self, what: str, context: RuntimeServerContextType | None, *, under_lock: bool
     ) -> HeldStart:
-        backend = self._backend
+        backend = self.backend
         read = self._trial.in_thread(lambda: backend.is_started, f"is_started, during {what}")
 
         def tell() -> None:
@@ -135,7 +133,7 @@ class _Gate:
 
     def _lets_in(self) -> bool:
         def enter() -> None:
-            with self._backend.start_lock():
+            with self.backend.start_lock():
                 pass
 
         entering = self._trial.in_thread(enter, "a second thread at the lock")

@@ -13,7 +13,7 @@ from backend_contract.protocol import Backend
 
 @tries("BC101", "assert isinstance(make().backend_type, str)")
 def _try_type(trial: Trial) -> None:
-    backend: Any = trial.new()  # to the Protocol, it is a str already
+    backend: Any = _new(trial)  # to the Protocol, it is a str already
     name = trial.call("backend_type", lambda: backend.backend_type)
     if not isinstance(name, str):
         raise violated(f"backend_type is {name!r}")
@@ -29,7 +29,7 @@ assert type(backend).backend_type == backend.backend_type""",
     after=("BC302",),
 )
 def _try_reading_on_class(trial: Trial) -> None:
-    backend = trial.new()
+    backend = _new(trial)
     cls: Any = type(backend)  # through the Protocol, nothing can be read on the class
     on_class = trial.call("backend_type, on the class,", lambda: cls.backend_type)
     if not isinstance(on_class, str):
@@ -48,7 +48,7 @@ def _require_same(on_class: str, on_instance: str, which: str) -> None:
 
 @tries("BC103", "name = make().backend_type\nassert name and name == name.strip().upper(), name")
 def _try_upper_case(trial: Trial) -> None:
-    name = _name_of(trial, trial.new())
+    name = _name_of(trial, _new(trial))
     upper = name.strip().upper()
     if not upper or name != upper:
         advice = f'Write `backend_type = "{upper}"`.' if upper and upper.isprintable() else ""
@@ -65,7 +65,7 @@ for base in cls.__mro__[1:]:
         assert getattr(base, "backend_type", None) != cls.backend_type, base""",
 )
 def _try_own_name(trial: Trial) -> None:
-    backend = trial.new()
+    backend = _new(trial)
     name = _name_of(trial, backend)
     for base in type(backend).__mro__[1:]:
         if (
@@ -87,6 +87,11 @@ def _is_usable(cls: type) -> bool:
     starts = inspect.getattr_static(cls, "start", None)
     names = getattr(getattr(starts, "__code__", None), "co_names", ())
     return names[:1] != ("NotImplementedError",)  # an abstract base without `abc`
+
+
+def _new(trial: Trial) -> Backend:
+    """Return a new backend of which other trials have read the name, and nothing else."""
+    return trial.record("a backend to name", trial.new)
 
 
 def _name_of(trial: Trial, backend: Backend) -> str:

@@ -16,11 +16,11 @@ from backend_contract._conformance.behavioural.calls import describe_exception
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
     close_coroutine,
-    inject_work,
     injects_work,
     lock_is_free,
     must_start,
     must_stop,
+    new_with_work,
     others_may_be_at_work,
     require_free_lock,
     require_none,
@@ -404,8 +404,8 @@ def _fail(trial: Trial, backend: Backend, what: str = "start()") -> StopTrial | 
 
 
 def _observe_failed_start(trial: Trial) -> _FailedStart:
-    backend, work = trial.new(), _Work()
-    inject_work(trial, backend, work)
+    work = _Work()
+    backend = new_with_work(trial, work)
     before = resources()
     with trial.doing("start(), made to fail,", "start"):
         problem = _fail(trial, backend)
