@@ -24,6 +24,7 @@ READABLE: dict[str, str | bytes] = {
     "sum": f"{BACKEND}x = {'1+' * 900}1\n",
     "attributes": f"{BACKEND}class Other(a{'.b' * 900}): ...\n",
     "decorator": f"{BACKEND}@a{'.b()' * 800}\nclass Other: ...\n",
+    "decorator of one line": f"{BACKEND}@a{'.b()' * 800}\ndef short(): ...\n",
     "annotation": f"{IMPORTS}class Mine(LocalBackend):\n    def stop(self) -> {'a | ' * 900}b: ...",
     "arguments": f"{BACKEND}x = {'f(k=' * 150}1{')' * 150}\n",
     "strings": BACKEND

@@ -275,7 +275,16 @@ def _cut_off_deep_expressions(tree: ast.Module) -> None:
             _replace_operands(node)
         for child in inner_nodes(node):
             deeper = 0 if isinstance(child, ast.stmt) else min(depth + 1, MAX_DEPTH)
-            waiting.append((child, deeper))
+            if not _is_short(child, MAX_DEPTH - deeper):
+                waiting.append((child, deeper))
+
+
+def _is_short(node: Any, levels: int) -> bool:
+    """Return whether a node is too short for more than some levels: each takes a byte."""
+    line = getattr(node, "lineno", None)
+    if line is None or line != node.end_lineno or getattr(node, "decorator_list", None):
+        return False
+    return bool(node.end_col_offset - node.col_offset < levels)
 
 
 def _replace_operands(node: ast.AST) -> None:

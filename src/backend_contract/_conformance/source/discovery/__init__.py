@@ -414,14 +414,16 @@ def _executed(node: ast.AST, decide: Decide) -> Sequence[ast.AST]:
 def _is_replaced(source: ClassSource, last: ClassSource) -> bool:
     """Return whether *last* takes the place of a class of its name that nothing uses before."""
     node = source.node
-    names = (each for each in walk(source.module.tree) if isinstance(each, ast.Name))
     return (
         node is not last.node
         and last.is_decided
         and node in last.definitions(type_checking=False)
         and not node.decorator_list
         and not any(
-            each.id == node.name and node.lineno < each.lineno < last.node.lineno for each in names
+            isinstance(each, ast.Name)
+            and each.id == node.name
+            and node.lineno < each.lineno < last.node.lineno
+            for each in walk(source.module.tree)
         )
     )
 
