@@ -92,9 +92,11 @@ def new_with_work(trial: Trial, work: Callable[[], None]) -> Backend:
 
 
 def injects_work(trial: Trial, backend: Backend, work: Callable[[], None]) -> bool:
-    """Make ``backend.start()`` call *work*, by the hook; return whether there is one."""
-    trial.hook("during_start", backend, work)
-    return trial.subject.during_start is not None
+    """Make ``backend.start()`` call *work*, by the hook; return whether that is possible."""
+    with unless_skipped():
+        trial.hook("during_start", backend, work)
+        return trial.subject.during_start is not None
+    return False
 
 
 @contextmanager
