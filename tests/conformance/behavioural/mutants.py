@@ -13,6 +13,7 @@ import enum
 import functools
 import os
 import threading
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -642,6 +643,18 @@ class DropsPrivateKeys(Structural):
             return {key: public(value[key]) for key in value if not key.startswith("_")}
 
         super().register_config(public(dict(config)))
+
+
+@violates("BC204")
+class DropsPrivateKeysAtTheTop(Inheriting):
+    def register_config(self, config):
+        super().register_config({key: config[key] for key in config if key[0] != "_"})
+
+
+@violates("BC204")
+class NormalizesKeys(Structural):
+    def register_config(self, config):
+        super().register_config({unicodedata.normalize("NFKC", key): config[key] for key in config})
 
 
 # BC205

@@ -500,6 +500,44 @@ class HandlesSignalsOnceMade(Structural):
             signal.signal(signal.SIGUSR2, lambda *_: self.stop())
 
 
+def end(*_):
+    raise SystemExit
+
+
+@violates("BC313")
+class HandlesSignalsAlike(Inheriting):
+    """In the main thread, where it can, and in the same way at each start."""
+
+    def start(self):
+        super().start()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGUSR2, end)
+
+
+@violates("BC313")
+class IgnoresSignalsOnceMade(Structural):
+    """In the main thread, where it can."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
+@violates("BC313")
+class HidesWhatCannotBeRaised(Structural):
+    def start(self):
+        super().start()
+        sys.unraisablehook = end
+
+
+@violates("BC313")
+class FiltersAllLogs(Inheriting):
+    def start(self):
+        super().start()
+        logging.getLogger().addFilter(lambda record: not record.args)
+
+
 @violates("BC305", hangs=True)
 class WaitsForAWorkerThatIsNotThere(Structural):
     def __init__(self, config=None):
@@ -662,6 +700,21 @@ class SwallowsWhatItDoesNotKnow(Structural):
             raise
         except Exception:
             self.is_started = False
+
+
+@violates("BC308")
+class TakesAFailedConnectionForOne(Structural):
+    connection = None
+
+    def start(self):
+        if self.connection is None:
+            self.connection = object()
+            self.connect()
+        self.is_started = True
+
+    def stop(self):
+        super().stop()
+        self.connection = None
 
 
 @violates("BC310")

@@ -486,3 +486,28 @@ class KeepsWhatHasNoRoute(Structural):
         if get_metadata(runtime_context, "x-route-info") is None:
             self.without.append(runtime_context)
         super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC504")
+class KeepsAsciiIds(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        name = model_id.encode("ascii", "replace").decode()
+        super().handle_runtime_context(name, runtime_context)
+
+
+@violates("BC507", hangs=True)
+class LocksForHttpOnly(Structural):
+    def handle_runtime_context(self, model_id, runtime_context):
+        with self.lock if is_http_context(runtime_context) else contextlib.nullcontext():
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@violates("BC508")
+class KeepsOneContextPerRoute(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.by_route = {}
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        self.by_route[get_metadata(runtime_context, "x-route-info")] = runtime_context
+        super().handle_runtime_context(model_id, runtime_context)

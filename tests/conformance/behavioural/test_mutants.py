@@ -76,16 +76,17 @@ def found_by_id(report: Report, verdict: Verdict) -> dict[str, str]:
 def process_stays_as_it_was() -> Iterator[None]:
     """Put back what the mutants of BC313 change."""
     before, filters = settings(), [*warnings.filters]
-    hooks = sys.excepthook, threading.excepthook
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
+    level, handlers, log_filters = root.level, [*root.handlers], [*root.filters]
     handler = signal.getsignal(signal.SIGUSR2)
     yield
     undo(before, settings())
     cast("list[object]", warnings.filters)[:] = filters
-    sys.excepthook, threading.excepthook = hooks
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
     root.setLevel(level)
     root.handlers[:] = handlers
+    root.filters[:] = log_filters
     signal.signal(signal.SIGUSR2, handler)
 
 

@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 import urllib.parse
@@ -25,7 +26,7 @@ import aconfig
 from conformance.behavioural.mutants import HOOKS, Inheriting, Structural, merge, named
 
 from backend_contract import BackendBase
-from backend_contract.runtime_context import get_metadata
+from backend_contract.runtime_context import get_metadata, is_http_context
 
 UNUSUAL: list[tuple[type, dict[str, Any], set[str]]] = []
 """A backend, the options for the kit, and the clauses that are undecided for lack of a hook."""
@@ -1044,3 +1045,73 @@ class RaisesInItsOwnLock(Structural):
     def start_lock(self):
         with self.held():
             yield
+
+
+@conforms(**HOOKS)
+class ConnectsUntilItHasOnce(Structural):
+    """Stays connected when it is stopped."""
+
+    is_connected = False
+
+    def start(self):
+        if not self.is_connected:
+            self.connect()
+            self.is_connected = True
+        self.is_started = True
+
+
+@conforms(**{**HOOKS, "during_start": lambda b, call: b.calls.append(call)})
+class MakesEachCallOnce(Structural):
+    """Its hook is for one start."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.calls = []
+
+    def start(self):
+        if not self.is_started:
+            while self.calls:
+                self.calls.pop()()
+            self.is_started = True
+
+
+@conforms(**HOOKS)
+class PutsBackWhatItChanges(Structural):
+    before = None
+
+    def start(self):
+        if not self.is_started:
+            self.connect()
+            self.before = sys.unraisablehook
+            sys.unraisablehook = lambda _: None
+            logging.getLogger().addFilter(bool)
+            self.is_started = True
+
+    def stop(self):
+        if self.is_started:
+            logging.getLogger().removeFilter(bool)
+            sys.unraisablehook = self.before
+        super().stop()
+
+
+@conforms(**HOOKS)
+class LocksRoutesOfHttpOnly(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.of_routes = threading.Lock()
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        with self.of_routes if is_http_context(runtime_context) else contextlib.nullcontext():
+            super().handle_runtime_context(model_id, runtime_context)
+
+
+@conforms(**HOOKS)
+class KeepsOneContextOfARoute(Structural):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.last = {}
+
+    def handle_runtime_context(self, model_id, runtime_context):
+        route = get_metadata(runtime_context, "x-route-info")
+        self.last[model_id] = {route: runtime_context}
+        super().handle_runtime_context(model_id, runtime_context)

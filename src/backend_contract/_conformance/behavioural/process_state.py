@@ -31,6 +31,7 @@ _PROCESS = Path("/proc/self")
 _OF_OTHERS = {"PYTEST_CURRENT_TEST", NO_FORK_HANDLERS[0]}
 _HANDLER = "the handler of "
 _VARIABLE = "the environment variable "
+_HOOKS = ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
 
 
 def can_see_files() -> bool:
@@ -78,24 +79,17 @@ def settings() -> Settings:
     """Return the settings of this process that a backend has to leave alone."""
     root = logging.getLogger()
     return {
-        **_plain_settings(),
-        **{_HANDLER + each.name: signal.getsignal(each) for each in signal.Signals},
-        "sys.excepthook": sys.excepthook,
-        "threading.excepthook": threading.excepthook,
-        "the warning filters": tuple(warnings.filters),
-        "the handlers of the root logger": tuple(root.handlers),
-        "the level of the root logger": root.level,
-    }
-
-
-def _plain_settings() -> Settings:
-    variables = {name: value for name, value in os.environ.items() if name not in _OF_OTHERS}
-    return {
         "the working directory": _working_directory(),
         "the default time-out of sockets": socket.getdefaulttimeout(),
         "the locale": locale.setlocale(locale.LC_ALL),
-        "the level of logging.disable": logging.root.manager.disable,
-        **{_VARIABLE + name: value for name, value in variables.items()},
+        "the level of logging.disable": root.manager.disable,
+        **{_VARIABLE + name: text for name, text in os.environ.items() if name not in _OF_OTHERS},
+        **{_HANDLER + each.name: signal.getsignal(each) for each in signal.Signals},
+        **{f"{module.__name__}.{name}": getattr(module, name) for module, name in _HOOKS},
+        "the warning filters": tuple(warnings.filters),
+        "the handlers of the root logger": tuple(root.handlers),
+        "the filters of the root logger": tuple(root.filters),
+        "the level of the root logger": root.level,
     }
 
 
@@ -112,7 +106,7 @@ def undo(before: Settings, *after: Settings) -> None:
     Hooks and filters stay as they are, and signal handlers in any thread but the main one.
     """
     now = settings()
-    for name in {name for state in (before, *after) for name in state}:
+    for name in {*before}.union(*after):
         is_value = name in _SET or name.startswith((_VARIABLE, _HANDLER))
         value = now.get(name)
         if is_value and value != before.get(name) and any(value == s.get(name) for s in after):
@@ -153,15 +147,9 @@ def marked_settings() -> Generator[None]:
     """
     root, level = logging.getLogger(), logging.getLogger().level
     handler, warning_filter = logging.NullHandler(), ("ignore", None, _Marker, None, 0)
-    of_process, of_threads = sys.excepthook, threading.excepthook
-
-    def excepthook(*arguments: Any) -> None:  # what the interpreter gives
-        of_process(*arguments)
-
-    def excepthook_of_threads(arguments: threading.ExceptHookArgs) -> None:
-        of_threads(arguments)
-
-    sys.excepthook, threading.excepthook = excepthook, excepthook_of_threads
+    hooks = [(*each, getattr(*each), partial(getattr(*each))) for each in _HOOKS]
+    for module, name, _, hook in hooks:
+        setattr(module, name, hook)
     marked_level = max(level - 1, 1)
     root.addHandler(handler)
     root.setLevel(marked_level)
@@ -170,10 +158,9 @@ def marked_settings() -> Generator[None]:
     try:
         yield
     finally:
-        if sys.excepthook is excepthook:
-            sys.excepthook = of_process
-        if threading.excepthook is excepthook_of_threads:
-            threading.excepthook = of_threads
+        for module, name, before, hook in hooks:
+            if getattr(module, name) is hook:
+                setattr(module, name, before)
         root.removeHandler(handler)
         if root.level == marked_level:
             root.setLevel(level)

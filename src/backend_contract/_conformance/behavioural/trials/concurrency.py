@@ -317,9 +317,9 @@ with http_request() as request:
 )
 def _try_not_waiting(trial: Trial) -> None:
     kinds = accepted_kinds(trial)
-    if trial.can_start and waits_while_started(trial, kinds[0]):
+    if trial.can_start and waits_while_started(trial, kinds):
         raise violated("on a started backend, handle_runtime_context() waited for the lock")
-    if waits_for_the_lock(trial, trial.stopped(), kinds[0]):
+    if any(waits_for_the_lock(trial, trial.stopped(), kind) for kind in kinds):
         raise violated("handle_runtime_context() waited while another thread held the lock")
     for start in held_if_possible(trial):
         if not start.took_context:

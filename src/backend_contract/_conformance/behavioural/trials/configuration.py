@@ -262,7 +262,7 @@ def _register(trial: Trial, backend: Backend, config: ConfigType) -> str:
     """\
 import aconfig, os
 def config(**keys):
-    top = {"a": {"_b": len(keys), **keys}, "a_kept": 1, "a-b": len(keys)}
+    top = {"a": {"_b": len(keys), **keys}, "a_kept": 1, "_a-\\ufb01": len(keys)}
     return aconfig.Config(top, override_env_vars=False)
 os.environ["A_KEPT"] = "from the environment"
 first = config(kept={"deeper": {"kept": 1}}, none=1, zero=1, text="1", empty=1, on=True, list=[1])
@@ -278,7 +278,7 @@ backend.register_config(config(kept={"last": 1, "deeper": {}}))
 expected = {**later["a"], "_b": 1, "kept": {"deeper": {"kept": 1, "later": 1}, "last": 1}}
 assert backend.config["a"] == expected, backend.config
 assert backend.config["a_kept"] == 1, backend.config
-assert backend.config["a-b"] == 1, backend.config""",
+assert backend.config["_a-\\ufb01"] == 1, backend.config""",
 )
 def _try_merging(trial: Trial) -> None:
     sample = trial.subject.config or {}
@@ -310,7 +310,7 @@ def _register_own_keys(
     trial: Trial, sample: Mapping[str, Any]
 ) -> tuple[Backend, Configurations] | None:
     """Return a backend with the kit's keys, and what it was given; ``None`` if it rejects them."""
-    repeated = [{"kit-repeated": value} for value in (1, 2, 1)]
+    repeated = [{"_kit-\ufb01le": value} for value in (1, 2, 1)]
     given: list[Mapping[str, Any]] = [{**sample, **_first()}, _second(), _third(), *repeated]
     backend = _create_with(trial, given[0])
     if backend is None:

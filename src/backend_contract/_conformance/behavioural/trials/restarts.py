@@ -155,6 +155,7 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
         trial.run.observed.setdefault("BC205", violated(problem, f"it was {_KEPT!r}"))
     names = sorted({*before, *after})
     found.changed = [name for name in names if before.get(name) != after.get(name)]
+    trial.run.settings.append(after)  # which another try undoes
     return found
 
 
@@ -473,6 +474,11 @@ def _try_failing_start(trial: Trial) -> None:
         _fail(trial, backend, what)
     if work.calls > calls:
         trial.run.observed.setdefault("BC304", violated(f"{what} did its work again"))
+    if calls == 1 and trial.holds("BC303"):
+        must_stop(trial, backend, "stop()")
+        must_start(trial, backend, "start()")
+        if work.calls > calls:  # so it is not for one start only
+            raise violated("start(), after failed starts, did not do its work")
 
 
 def _require_failure(
@@ -600,7 +606,8 @@ def settings():
     root = logging.getLogger()
     return (os.getcwd(), dict(os.environ), [*map(signal.getsignal, signal.Signals)],
             sys.excepthook, threading.excepthook, [*warnings.filters], [*root.handlers],
-            root.level, root.manager.disable, socket.getdefaulttimeout())
+            root.level, root.manager.disable, socket.getdefaulttimeout(),
+            sys.unraisablehook, [*root.filters])
 before = settings()
 backend = make()
 backend.start()
@@ -608,6 +615,5 @@ backend.stop()
 assert settings() == before""",
 )
 def _try_settings(trial: Trial) -> None:
-    changed = _restarts(trial).changed
-    if changed:
+    if changed := _restarts(trial).changed:
         raise violated(f"start() and stop() have changed {', '.join(changed)}")

@@ -16,7 +16,11 @@ from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.helpers import others_may_be_at_work
 from backend_contract._conformance.behavioural.outcomes import unchecked, violated
 from backend_contract._conformance.behavioural.trial import Trial, tries
-from backend_contract._conformance.behavioural.trials.requests import accepted_kinds
+from backend_contract._conformance.behavioural.trials.arrivals import make_unlike
+from backend_contract._conformance.behavioural.trials.requests import (
+    accepted_kinds,
+    accepts_unlike,
+)
 from backend_contract._conformance.request_servers import Pairs
 from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
@@ -37,9 +41,9 @@ Reference = weakref.ref[RuntimeServerContextType]
 import gc, weakref
 from backend_contract.testing import http_request
 backend, contexts = make(), []
-for metadata in ({"x-route-info": "somewhere"}, {}):
-    for _ in range(3):
-        with http_request(metadata) as request:
+for metadata in [{"x-route-info": route} for route in "abc"], [{}] * 3:
+    for each in metadata:
+        with http_request(each) as request:
             backend.handle_runtime_context("model", request)
             contexts.append(weakref.ref(request))
             del request
@@ -49,10 +53,12 @@ for metadata in ({"x-route-info": "somewhere"}, {}):
 )
 def _try_letting_go(trial: Trial) -> None:
     kinds = accepted_kinds(trial)
-    backends, metadata = (trial.started(), trial.new()), (trial.subject.metadata, ())
-    for backend, kind, pairs in itertools.product(backends, kinds, metadata):
-        told = [_make_request(trial, backend, kind, pairs) for _ in range(_REQUESTS)]
-        unused = _make_request(trial, None, kind, pairs)
+    backends, usual = (trial.started(), trial.new()), trial.subject.metadata
+    unlike = accepts_unlike(trial, backends[0], kinds)
+    for backend, kind, given in itertools.product(backends, kinds, (usual, ())):
+        sent = [make_unlike(given, n) if unlike and given else given for n in range(_REQUESTS)]
+        told = [_make_request(trial, backend, kind, metadata) for metadata in sent]
+        unused = _make_request(trial, None, kind, given)
         if _are_gone(trial, backend, told[:-1]):
             continue
         if not _are_gone(trial, None, [unused]):
