@@ -271,8 +271,8 @@ def test_needs_start(kind: str) -> None:
     late = fail_if(lambda backend, context: context.kind == kind and not backend.is_started)
     verdict, found = said("BC505", late)
     assert verdict is VIOLATED
-    assert found.startswith("handle_runtime_context() raised ValueError: no (")
-    assert found.endswith(" before start()")
+    what = "call 1 of handle_runtime_context(), before start(),"
+    assert found.startswith(f"{what} raised ValueError: no (")
     assert said("BC504", late) == (OK, "")
 
 
@@ -290,7 +290,7 @@ def test_needs_start_but_cannot() -> None:
 
     verdict, found = said("BC505", CannotStart)
     assert verdict is VIOLATED
-    assert found.endswith(" before start()")
+    assert found.startswith("call 1 of handle_runtime_context(), before start(), raised ")
 
 
 def test_usual_metadata() -> None:
@@ -729,7 +729,7 @@ def test_starts_or_stops() -> None:
 
     verdict, text = said("BC505", Closed)
     assert verdict is VIOLATED
-    assert text.endswith(" after stop()")
+    assert text.startswith("call 1 of handle_runtime_context(), after stop(), raised ")
 
 
 def test_waits_for_lock() -> None:

@@ -21,7 +21,7 @@ _ALIKE = (
     ("kit/a", "kit_a", "kit-a", "kita", "other/a", "kit/a/", "kit/./a", "../kit/a"),
     ("Kit", "kit", "KIT", "kit\u00e9", "kite\u0301", "\uff4bit", "kit:1", " kit "),
     ("it's", 'a"b', "a\\b", "a\nb", "a\tb", "a;b", "a,b", "a=b"),
-    ("..", ".", "m" * 999 + "a", "m" * 999 + "b", "\U0001f642", "?", "kit[0-9]+(*", "%s{0}$HOME"),
+    ("..", ".", "m" * 999 + "a", "m" * 999 + "b", "\U0001f642", "?", "kit[0-9]+(", "%s{0}$HOME*"),
 )
 """In each group, as many as there are requests."""
 
