@@ -100,7 +100,8 @@ def warm_cache(cache_home: Path, filled_cache: Path) -> WarmCache:
 
     def warm(roots: Iterable[Path], home: Path = cache_home) -> Path:
         caches = home / "backend-contract/mypy"
-        for of_target in ([], *([root] for root in roots)):  # installed targets have no root
+        given = [*roots]  # installed targets have no root; some have several
+        for of_target in ([], given, *([root] for root in given)):
             cache = caches / digest(sys.executable, *map(str, of_target))
             if not cache.exists():
                 shutil.copytree(filled_cache, cache)

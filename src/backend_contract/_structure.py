@@ -1,7 +1,7 @@
 """A look at a class before it is used: the members are there, and the contract's calls bind.
 
 Reads class dictionaries and code objects only: no annotation is evaluated, no property is read, and
-nothing of the class is called. Whatever cannot be told this way is left to use.
+nothing of the class is called. What these do not show is left to use.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import inspect
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 _MEMBERS = {
     "backend_type": "BC101",
@@ -139,7 +139,7 @@ def _names_assigned(bases: Sequence[Members]) -> set[str]:
         function: Any = _unwrap_method(value)  # `__new__` is a static method
         while _is_function(function):
             if function.__module__ != "typing":  # a Protocol's own functions do not set members
-                names.update(*map(_names_set_by, _with_nested(function.__code__)))
+                names |= _names_set_by(function.__code__)
             function = getattr(function, "__wrapped__", None)
     return names
 
@@ -150,20 +150,12 @@ def _names_set_by(code: types.CodeType) -> set[str]:
     names = _SETS_ANY_ATTRIBUTE & used
     if _MEMBERS.keys() & used:  # dis is slow
         names |= {i.argval for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"}
-    return names
+    nested = (each for each in code.co_consts if isinstance(each, types.CodeType))
+    return names.union(*map(_names_set_by, nested))
 
 
-def _with_nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _with_nested(constant)
-
-
-def _unwrap_method(member: object) -> Any:
-    if issubclass(type(member), staticmethod | classmethod):
-        return cast("staticmethod[..., Any]", member).__func__
-    return member
+def _unwrap_method(member: Any) -> Any:
+    return member.__func__ if issubclass(type(member), staticmethod | classmethod) else member
 
 
 def _is_function(value: object) -> bool:

@@ -372,15 +372,21 @@ def test_dumb_terminal(project: Path, cache_home: Path, warm_cache: WarmCache) -
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "ascii"])
 def test_encoding_of_children(
-    project: Path, encoding: str, run_main: Main, monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    encoding: str,
+    run_main: Main,
+    warm_cache: WarmCache,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The user's encoding is that of the report, not that in which programs are talked to."""
     (project / "ä").mkdir()
     (project / "mine.py").rename(project / "ä/mine.py")
+    warm_cache([project / "ä"])
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    python = ["--python", sys.executable]
-    assert run_main("check", "ä/mine.py:Good", *python, "--no-cache").status == 0
-    assert run_main("check", "ä/mine.py:Bad", *python, "--no-cache").status == 1
+    shown = run_main("check", "--python", sys.executable, "ä/mine.py:Good", "ä/mine.py:Bad")
+    assert (shown.status, shown.err) == (1, "")
+    assert "\n10 ok (layer S" in shown.out
+    assert "\n9 ok, 1 violated (layer S" in shown.out
 
 
 def test_should(run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from backend_contract._conformance.static.checkers.mypy import Mypy
+
 if TYPE_CHECKING:
     from conftest import Main, WarmCache
+
+    from backend_contract._conformance.static.checkers.base import CheckRequest, Diagnostic
 
 BASE = """\
 from backend_contract import LocalBackend
@@ -226,9 +230,24 @@ class Mine(Shared):
 
 @pytest.mark.parametrize("is_installed", [False, True], ids=["search path", "installed"])
 def test_other_roots(
-    project: Path, run_main: Main, is_installed: bool, monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    run_main: Main,
+    is_installed: bool,
+    warm_cache: WarmCache,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A base in another root is fixed too, and so is a file that a link of the project names."""
+    """A base in another root is fixed too, and so is a file that a link of the project names.
+
+    Every check, also of copies, finds a filled cache.
+    """
+    warm_cache([project, project / "lib"])
+    check, are_filled = Mypy.check, list[bool]()
+
+    def watched_check(self: Mypy, request: CheckRequest) -> list[Diagnostic]:
+        are_filled.append(request.cache.is_dir())
+        return check(self, request)
+
+    monkeypatch.setattr(Mypy, "check", watched_check)
     if is_installed:
         monkeypatch.syspath_prepend(project / "lib")
         monkeypatch.setenv("PYTHONPATH", str(project / "lib"))
@@ -248,6 +267,8 @@ def test_other_roots(
     assert base.read_text() == BASE.replace("(self):", "(self) -> None:")
     assert linked.is_symlink()
     assert "    def stop(self) -> None:\n" in linked.read_text()
+    assert len(are_filled) > 2
+    assert all(are_filled)
 
 
 def test_spared(project: Path, run_main: Main) -> None:

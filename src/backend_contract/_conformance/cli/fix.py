@@ -85,7 +85,7 @@ class _Checking(NamedTuple):
         for checker in self.checkers:
             cache = self.cache_of(checker.name)
             if cache is not None and targets:
-                filled = cache / self._part(targets[0].root)
+                filled = cache / self._part(targets[0])
                 if filled.is_dir():
                     shutil.copytree(filled, self.directory / checker.name / "filled")
         return reports
@@ -94,14 +94,14 @@ class _Checking(NamedTuple):
         """Check copies of the targets. They are temporary, and so is their cache."""
         for checker in self.checkers:
             filled = self.directory / checker.name / "filled"
-            for root in dict.fromkeys(target.root for target in targets):
-                part = filled.with_name(self._part(root))
+            for target in targets:
+                part = filled.with_name(self._part(target))
                 if filled.is_dir() and not part.exists():
                     shutil.copytree(filled, part)
         return self._check(targets, lambda name: self.directory / name)
 
-    def _part(self, root: Path | None) -> str:
-        return digest(self.environment.python, *([str(root)] if root else []))
+    def _part(self, target: Target) -> str:
+        return digest(self.environment.python, *map(str, target.roots))
 
     def _check(self, targets: Sequence[Target], cache_of: CacheOf) -> dict[str, Report]:
         from backend_contract._conformance.static.checking import check
