@@ -9,22 +9,21 @@ from pathlib import Path
 def read_example(kind: str, clause: str) -> str:
     """Return one example as a separate module: a class ``Mine``, and the imports it uses."""
     text = Path(__file__).with_name(f"{kind}.py").read_text(encoding="utf-8")
-    body = ast.parse(text).body
-    (cls,) = (node for node in body if isinstance(node, ast.ClassDef) and node.name == clause)
+    (cls,) = (
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ClassDef) and node.name == clause
+    )
     source = (ast.get_source_segment(text, cls) or "").replace(clause, "Mine", 1)
-    return f"{_imports(body, cls)}\n\n\n{source}\n"
+    groups = (_imports(group, cls) for group in text.partition("\n\n\n")[0].split("\n\n"))
+    imports = "\n\n".join(filter(None, groups))
+    return f"{imports}\n\n\n{source}\n"
 
 
-def _imports(body: list[ast.stmt], cls: ast.ClassDef) -> str:
-    """Return the imports that a class uses, in the groups in which they are written."""
+def _imports(group: str, cls: ast.ClassDef) -> str:
+    """Return those imports of *group* that a class uses."""
     used = {node.id for node in ast.walk(cls) if isinstance(node, ast.Name)}
-    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
-    groups: dict[int, list[str]] = {}
-    group = 0
-    for node, next_node in zip(imports, [*imports[1:], None], strict=True):
+    imports = [n for n in ast.parse(group).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    for node in imports:
         node.names = [alias for alias in node.names if (alias.asname or alias.name) in used]
-        if node.names:
-            groups.setdefault(group, []).append(ast.unparse(node))
-        if next_node and next_node.lineno > (node.end_lineno or 0) + 1:
-            group += 1
-    return "\n\n".join("\n".join(lines) for lines in groups.values())
+    return "\n".join(ast.unparse(node) for node in imports if node.names)

@@ -45,19 +45,18 @@ search-path = [{path}]
 [tool.ty.environment]
 extra-paths = [{path}]
 """
+_FOREIGN, _EDITED = "it is not from this command", "it was edited"
 _PYRIGHT_DEFAULT = "# pyright reads typings by default"
 _PYRIGHT = "[tool.pyright]\nstubPath = {path}"
 
 
 class _Changes(NamedTuple):
-    """The changes of a run, as paths relative to the directory of the stubs."""
+    """The changes of a run; paths are relative to the directory of the stubs."""
 
-    written: list[str]
-    removed: list[str]
-    kept: list[str]
-    """Files that no run wrote."""
-    edited: list[str]
-    """Files that an earlier run wrote, and that differ now."""
+    done: dict[str, str]
+    """``wrote`` or ``removed``, by path."""
+    kept: dict[str, str]
+    """Why a file was not replaced, by path."""
 
 
 def stubs(directory: str, python: str | None = None) -> int:
@@ -71,14 +70,10 @@ def stubs(directory: str, python: str | None = None) -> int:
     environment = environment_of(python) if python else this_environment()
     untyped = find_untyped(environment)
     changes = _update(place, {path: text for name in untyped for path, text in _files(name)})
-    for path in changes.written:
-        print(f"wrote {printable(place / path)}")
-    for path in changes.removed:
-        print(f"removed {printable(place / path)}")
-    for path in changes.kept:
-        print(f"kept {printable(place / path)}: it is not from this command", file=sys.stderr)
-    for path in changes.edited:
-        print(f"kept {printable(place / path)}: it was edited", file=sys.stderr)
+    for path, what in changes.done.items():
+        print(f"{what} {printable(place / path)}")
+    for path, reason in changes.kept.items():
+        print(f"kept {printable(place / path)}: {reason}", file=sys.stderr)
     typed = [name for name in STUBBED if name not in untyped]
     if typed:
         print(f"typed in this environment: {', '.join(typed)}")
@@ -117,13 +112,13 @@ def _is_unedited(text: str) -> bool:
 
 
 def _update(directory: Path, wanted: Mapping[str, str]) -> _Changes:
-    changes = _Changes([], [], [], [])
+    changes = _Changes({}, {})
     for path, text in wanted.items():
         owner = _other_stub(directory, path)
         if owner is None:
             _write_unless_different(directory, path, text, changes)
-        elif owner not in changes.kept:
-            changes.kept.append(owner)
+        else:
+            changes.kept[owner] = _FOREIGN
     for name in STUBBED:
         for file in sorted((directory / name).rglob("*.pyi")):
             path = file.relative_to(directory).as_posix()
@@ -148,9 +143,9 @@ def _write_unless_different(directory: Path, path: str, text: str, changes: _Cha
         return
     if present is None or _is_unedited(present):
         _write(directory / path, text)
-        changes.written.append(path)
+        changes.done[path] = "wrote"
     else:
-        (changes.edited if present.startswith(_MARKER) else changes.kept).append(path)
+        changes.kept[path] = _EDITED if present.startswith(_MARKER) else _FOREIGN
 
 
 def _remove_unless_edited(directory: Path, path: str, changes: _Changes) -> None:
@@ -159,9 +154,9 @@ def _remove_unless_edited(directory: Path, path: str, changes: _Changes) -> None
     if _is_unedited(text):
         file.unlink()
         _remove_empty(file.parent, directory)
-        changes.removed.append(path)
+        changes.done[path] = "removed"
     elif text.startswith(_MARKER):
-        changes.edited.append(path)
+        changes.kept[path] = _EDITED
 
 
 def _read(file: Path) -> str | None:

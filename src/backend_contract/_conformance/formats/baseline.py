@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from backend_contract._conformance.formats.common import (
     LOG_COMMAND,
     closing,
-    findings_to_report,
     printable,
+    to_report,
 )
 from backend_contract._conformance.results import Finding, Outcome, Verdict
 
@@ -25,22 +25,19 @@ def baseline(outcome: Outcome, _color: bool) -> Iterator[str]:
         yield f"# could not check: {printable(problem)}"
     for each in outcome.not_checked:
         yield f"# not checked: {printable(each.name)}: {printable(each.because)}"
-    seen: set[tuple[str, str]] = set()
+    listed: dict[tuple[str, str], Finding] = {}
     for report in outcome.reports:
         target = outcome.names_in_settings.get(report.target, report.target)
-        for finding in findings_to_report(Outcome(reports=[report])):
-            key = (target, finding.clause.id)
+        for finding in to_report(report.findings):
             fails = outcome.is_failure(finding) and not finding.is_stale
-            if report.error is not None and finding.verdict is Verdict.UNCHECKED:
-                continue  # the error says why; another run may decide it
-            if (fails or finding.is_expected) and key not in seen:
-                if not seen:
-                    yield _HEADER
-                seen.add(key)
-                yield ""
-                yield from _entry(target, finding)
-    if not seen:
-        yield "# Nothing is violated or unchecked."
+            # If there is an error, it says why; another run may decide the clause.
+            is_open = report.error is not None and finding.verdict is Verdict.UNCHECKED
+            if (fails or finding.is_expected) and not is_open:
+                listed.setdefault((target, finding.clause.id), finding)
+    yield _HEADER if listed else "# Nothing is violated or unchecked."
+    for (target, _), finding in listed.items():
+        yield ""
+        yield from _entry(target, finding)
     yield from (f"# {printable(line)}" for line in closing(outcome))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import IO
 
@@ -28,11 +28,9 @@ _COMMAND = re.compile(r"(?<!\S)::|##\[")
 STALE = "expected violation does not occur; remove it from expected-violations"
 
 
-def findings_to_report(outcome: Outcome) -> Iterator[Finding]:
-    """Yield the findings that are not simply ok."""
-    for finding in outcome.findings:
-        if finding.verdict is not Verdict.OK or finding.is_stale:
-            yield finding
+def to_report(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings that are not simply ok."""
+    return [each for each in findings if each.verdict is not Verdict.OK or each.is_stale]
 
 
 def severity(finding: Finding, outcome: Outcome) -> str:

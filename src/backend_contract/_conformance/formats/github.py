@@ -7,19 +7,19 @@ from pathlib import Path
 
 from backend_contract._conformance.formats.common import (
     closing,
-    findings_to_report,
     in_repository,
     printable,
     reference,
     severity,
     summarize,
+    to_report,
 )
 from backend_contract._conformance.results import Outcome
 
 
 def github(outcome: Outcome, _color: bool) -> Iterator[str]:
     """Yield one command per finding that is not ok, per class not checked, note and error."""
-    for finding in findings_to_report(outcome):
+    for finding in to_report(outcome.findings):
         command = severity(finding, outcome).replace("note", "notice")
         title = f"{finding.clause.id} {finding.verdict.value}"
         message = f"{summarize(finding)}; see {reference(finding.clause)}"

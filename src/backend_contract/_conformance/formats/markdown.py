@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from backend_contract._conformance.formats.common import (
     details,
-    findings_to_report,
     label,
     location,
     page_of,
     printable,
     severity,
     sum_up,
+    to_report,
 )
 from backend_contract._conformance.results import Finding, Outcome, Verdict
 from backend_contract.clauses import CLAUSES, Clause
@@ -56,7 +56,7 @@ def markdown(outcome: Outcome, _color: bool) -> Iterator[str]:
 
 def _table(outcome: Outcome) -> Iterator[str]:
     """Yield a row per target, and a column per clause that is not ok for each of them."""
-    shown = {finding.clause.id for finding in findings_to_report(outcome)}
+    shown = {finding.clause.id for finding in to_report(outcome.findings)}
     columns = [clause for clause in CLAUSES.values() if clause.id in shown]
     yield f"| backend | {''.join(f'{_link(clause)} | ' for clause in columns)}other clauses |"
     yield f"|:--|{':-:|' * len(columns)}:--|"
@@ -80,7 +80,7 @@ def _all_details(outcome: Outcome) -> Iterator[str]:
     for report in outcome.checked:
         attention = [
             _details(finding)
-            for finding in findings_to_report(Outcome(reports=[report]))
+            for finding in to_report(report.findings)
             if severity(finding, outcome) != "note"
         ]
         if attention or report.notes:

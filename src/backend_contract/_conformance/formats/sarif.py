@@ -13,13 +13,13 @@ from urllib.parse import quote_from_bytes
 from backend_contract._conformance.formats.common import (
     LOG_COMMAND,
     closing,
-    findings_to_report,
     in_repository,
     page_of,
     reference,
     repository,
     severity,
     summarize,
+    to_report,
 )
 from backend_contract._conformance.results import Finding, Outcome
 from backend_contract.clauses import Clause
@@ -36,7 +36,7 @@ _NOT_CHECKED: dict[str, Any] = {
 
 def sarif(outcome: Outcome, _color: bool) -> Iterator[str]:
     """Yield one complete log with one run, in which clauses are rules."""
-    findings = list(findings_to_report(outcome))
+    findings = to_report(outcome.findings)
     rules = {finding.clause.id: _rule(finding.clause) for finding in findings}
     if outcome.not_checked:
         rules[_NOT_CHECKED["id"]] = _NOT_CHECKED

@@ -13,7 +13,6 @@ from backend_contract._conformance.formats.common import (
     closing,
     count,
     details,
-    findings_to_report,
     is_terminal,
     label,
     location,
@@ -21,6 +20,7 @@ from backend_contract._conformance.formats.common import (
     printable,
     sum_up,
     summarize,
+    to_report,
 )
 from backend_contract._conformance.results import Finding, Outcome, Verdict
 from backend_contract.clauses import Clause
@@ -82,7 +82,7 @@ def _block(finding: Finding, width: int, color: bool) -> Iterator[str]:
 
 def concise(outcome: Outcome, color: bool) -> Iterator[str]:
     """Yield ``file:line: BCnnn verdict: message`` for every finding that is not ok, and a sum."""
-    for finding in findings_to_report(outcome):
+    for finding in to_report(outcome.findings):
         verdict = _styled(label(finding), _style(finding), color)
         message = printable(summarize(finding))
         clause = _linked(finding.clause, color)
