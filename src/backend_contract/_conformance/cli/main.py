@@ -98,7 +98,7 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, args: Any = None, namespace: Any = None
     ) -> Any:
-        """Parse *args*; the parser of a command reports what it does not know, with its usage."""
+        """Parse *args*; report unknown ones with the usage of the command that they follow."""
         options, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}; see {self.prog} --help")
@@ -113,7 +113,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> _Parser:
-    """Return the parser; what it parses has the function ``command``, which takes the options."""
+    """Return the parser; parsed options have a function ``command``, which takes them."""
     parser = _Parser(
         prog="backend-contract",
         description="Check that a class works as a backend of a Caikit-style model server.",
@@ -131,52 +131,22 @@ def build_parser() -> _Parser:
         help="print a completion script for bash, fish, tcsh or zsh, and exit",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    new = commands.add_parser(
+    _add_new(commands)
+    _add_check(commands)
+    _add_clauses(commands)
+    _add_explain(commands)
+    _add_stubs(commands)
+    return parser
+
+
+def _add_new(commands: Any) -> None:  # Any: argparse has no public name for its type
+    parser: argparse.ArgumentParser = commands.add_parser(
         "new",
         help="write a backend and its tests, to start from",
         description="Write NAME.py, a backend that runs, and test_NAME.py, its tests.\n"
         "No file is overwritten.",
         epilog="Example: backend-contract new my_backend --directory src",
     )
-    _add_new(new)
-    check_ = commands.add_parser(
-        "check",
-        usage="%(prog)s [OPTION ...] [TARGET ...]",
-        help="check classes against the contract",
-        description="Check classes against the contract; default: the targets in pyproject.toml.\n"
-        "Type checkers read them (layer S); without --run, none is imported.",
-        epilog="Example: backend-contract check --run mine.py:MineBackend\n"
-        "Exit status: 0 all clauses hold, 1 violated or unchecked, 2 could not check.",
-    )
-    _add_check(check_)
-    clauses = commands.add_parser(
-        "clauses",
-        help="list the clauses of the contract",
-        description="List the clauses of the contract: id, level, layers and text.",
-        epilog="Example: backend-contract clauses",
-    )
-    clauses.set_defaults(command=_clauses)
-    explain = commands.add_parser(
-        "explain",
-        help="explain one clause",
-        description="Print one clause: why it exists, how to fix a violation, and two examples.",
-        epilog="Example: backend-contract explain BC501",
-    )
-    explain.set_defaults(command=_explain)
-    explain.add_argument("clause", metavar="CLAUSE", help="id of the clause, such as BC501")
-    stubs = commands.add_parser(
-        "stubs",
-        help="write stubs for your type checkers",
-        description="Write stubs of aconfig, gRPC and FastAPI, as far as the environment has no\n"
-        "types for them, and print the settings with which type checkers read them.\n"
-        "A file that differs is kept.",
-        epilog="Example: backend-contract stubs typings",
-    )
-    _add_stubs(stubs)
-    return parser
-
-
-def _add_new(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_new)
     parser.add_argument("name", metavar="NAME", help="name of the module, such as my_backend")
     parser.add_argument(
@@ -190,7 +160,36 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_stubs(parser: argparse.ArgumentParser) -> None:
+def _add_clauses(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "clauses",
+        help="list the clauses of the contract",
+        description="List the clauses of the contract: id, level, layers and text.",
+        epilog="Example: backend-contract clauses",
+    )
+    parser.set_defaults(command=_clauses)
+
+
+def _add_explain(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "explain",
+        help="explain one clause",
+        description="Print one clause: why it exists, how to fix a violation, and two examples.",
+        epilog="Example: backend-contract explain BC501",
+    )
+    parser.set_defaults(command=_explain)
+    parser.add_argument("clause", metavar="CLAUSE", help="id of the clause, such as BC501")
+
+
+def _add_stubs(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "stubs",
+        help="write stubs for your type checkers",
+        description="Write stubs of aconfig, gRPC and FastAPI, as far as the environment has no\n"
+        "types for them, and print the settings with which type checkers read them.\n"
+        "A file that differs is kept.",
+        epilog="Example: backend-contract stubs typings",
+    )
     parser.set_defaults(command=_stubs)
     parser.add_argument(
         "directory",
@@ -206,7 +205,16 @@ def _add_stubs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_check(parser: argparse.ArgumentParser) -> None:
+def _add_check(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "check",
+        usage="%(prog)s [OPTION ...] [TARGET ...]",
+        help="check classes against the contract",
+        description="Check classes against the contract; default: the targets in pyproject.toml.\n"
+        "Type checkers read them (layer S); without --run, none is imported.",
+        epilog="Example: backend-contract check --run mine.py:MineBackend\n"
+        "Exit status: 0 all clauses hold, 1 violated or unchecked, 2 could not check.",
+    )
     parser.set_defaults(command=check)
     parser.add_argument(
         "targets",
@@ -236,7 +244,12 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
             help=f"{word} these clauses: ids or prefixes",
         )
     parser.add_argument("--no-cache", action="store_true", help="do not use the cache directory")
-    run = parser.add_argument_group("behaviour (layer B); the others require --run")
+    _add_run(parser.add_argument_group("behaviour (layer B); the others require --run"))
+    _add_fixes(parser.add_argument_group("fixes"))
+    _add_report(parser.add_argument_group("report"))
+
+
+def _add_run(run: Any) -> None:
     run.add_argument(
         "--run", action="store_true", help="import and try each target, in a separate process"
     )
@@ -259,7 +272,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         help="how long the first start may take (default: 300)",
     )
     run.add_argument("--exclusive", action="store_true", help="never start two backends at a time")
-    fixes = parser.add_argument_group("fixes")
+
+
+def _add_fixes(fixes: Any) -> None:
     fixes.add_argument("--fix", action="store_true", help="first write missing annotations")
     fixes.add_argument(
         "--unsafe-fixes",
@@ -269,7 +284,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     fixes.add_argument(
         "--diff", action="store_true", help="with --fix: print a diff, write nothing"
     )
-    report = parser.add_argument_group("report")
+
+
+def _add_report(report: Any) -> None:
     report.add_argument(
         "--verbose", "-v", action="store_true", help="show everything that the targets print"
     )
