@@ -1,7 +1,7 @@
 """A look at a class before it is used: the members are there, and the contract's calls bind.
 
 Reads class dictionaries and code objects only: no annotation is evaluated, no property is read, and
-nothing of the class is called. What these do not show is left to use.
+nothing of the class is called. What these do not show is not judged.
 """
 
 from __future__ import annotations

@@ -31,9 +31,9 @@ def notify(
     """
     failures: list[Exception] | None = None
     for backend in backends:
-        told: Any = backend  # to look at what should be `None`
+        untyped: Any = backend  # the result should be `None`, but may be anything
         try:
-            returned = told.handle_runtime_context(model_id, runtime_context)
+            returned = untyped.handle_runtime_context(model_id, runtime_context)
             if returned is not None and is_async(returned):
                 raise _async_handler(backend)
         except Exception as failure:

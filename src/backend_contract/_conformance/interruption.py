@@ -1,4 +1,4 @@
-"""Child processes and temporary directories, of which a signal leaves nothing behind.
+"""Child processes and temporary directories that are removed if a signal ends the command.
 
 A signal that ends the command does not raise an exception: Python discards one that is raised in a
 callback, and a second signal would interrupt the cleanup after the first. The handler itself kills

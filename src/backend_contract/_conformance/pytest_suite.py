@@ -1,4 +1,4 @@
-"""A ``BackendConformance`` suite in a pytest run: what it gives, its kits, and its tests.
+"""A ``BackendConformance`` suite in a pytest run: its options, its kits and its tests.
 
 pytest is imported when a test runs, not with this module.
 """
@@ -29,7 +29,7 @@ _MAKERS = ("make_backend", "backend")
 _HOOKS = ("merged_config", "during_start", "received_contexts")
 _FOR_KIT = ("config", "metadata", "model_ids", "time_limit", "exclusive")
 _GIVEN = (*_MAKERS, *_HOOKS, *_FOR_KIT, "expected_violations", "strict")
-"""What a suite can give, as an attribute, a method, a property or a fixture."""
+"""The options and hooks of a suite: attributes, methods, properties or fixtures."""
 
 _KITS = "_backend_contract_kits"
 """The attribute of a node of pytest that holds its kits, by parameters."""

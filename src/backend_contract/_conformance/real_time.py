@@ -1,4 +1,4 @@
-"""A clock that goes on if a test has frozen time, as freezegun and time-machine do."""
+"""A clock that keeps running while a test has frozen time, by freezegun or time-machine."""
 
 from __future__ import annotations
 

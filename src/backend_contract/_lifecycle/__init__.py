@@ -1,1 +1,1 @@
-"""What `lifecycle` is made of: attempts that can be given up, transitions, and shared blocks."""
+"""The parts of `lifecycle`: attempts that can be given up, transitions, and shared blocks."""

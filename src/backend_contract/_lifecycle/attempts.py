@@ -14,8 +14,8 @@ from typing import Any, TypeAlias, cast
 class Attempt:
     """A call that cannot be interrupted, but that its caller may give up.
 
-    Whether the call completed or was given up is decided once, and both sides learn the same. A
-    call that was given up before it began does nothing; one given up later undoes its effect.
+    Whether the call completed or was given up is decided once, for the call and its caller. A call
+    that was given up before it began does nothing; one given up later undoes its effect.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ async def call_async(call: Call, *, must_end: bool = False) -> None:
 
 
 def _in_thread(call: Call, attempt: Attempt, on_end: Callable[[], None]) -> list[BaseException]:
-    """Start *call* in a daemon thread, in the caller's context; return where its failure goes."""
+    """Start *call* in a daemon thread, in the caller's context; return the list for its failure."""
     failures: list[BaseException] = []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Starting and stopping one backend, under its lock: what is logged, noted and refused."""
+"""Starting and stopping one backend under its lock, with log records, notes and errors."""
 
 from __future__ import annotations
 

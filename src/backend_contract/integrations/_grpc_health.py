@@ -17,8 +17,8 @@ from backend_contract.protocol import Backend
 class Health:
     """The methods of the service, for both kinds of server; *response* is its message.
 
-    The servicers of grpcio-health-checking know a status only when they are told of it, and a
-    watcher that leaves may block the server, or all other watchers
+    The servicers of grpcio-health-checking only know the status that was set last, and a watcher
+    that leaves may block the server, or all other watchers
     (https://github.com/grpc/grpc/pull/43403).
     """
 

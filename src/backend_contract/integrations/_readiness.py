@@ -11,7 +11,7 @@ _PATIENCE = 1.0
 """Seconds after which a backend that does not answer counts as not started."""
 
 _INTERVAL = 1.0
-"""Seconds between two readings for those who watch."""
+"""Seconds between two readings for watchers."""
 
 
 class Readiness:
@@ -53,9 +53,9 @@ class _Reading:
 
 
 class Watchers:
-    """Functions that are told of each change of a readiness. Thread-safe.
+    """Functions that are called at each change of a readiness. Thread-safe.
 
-    One thread reads it, and only as long as there are any.
+    One thread reads it, and only while there are any.
     """
 
     def __init__(self, readiness: Readiness) -> None:

@@ -42,9 +42,10 @@ def fix(
 ) -> bool:
     """Fix what can be fixed in the project of *directory*; return whether there was anything.
 
-    Writes the files, or prints the *diff*. What was fixed, and what could not be, is printed too,
-    to standard error if something *is_alone* on standard output. Raises :class:`CouldNotCheckError`
-    if libcst is missing, or if a file cannot be written; all files then are as they were.
+    Writes the files, or prints the *diff*. Also lists the fixes and the findings without one, on
+    standard error if the diff or the report *is_alone* on standard output. Raises
+    :class:`CouldNotCheckError` if libcst is missing, or if a file cannot be written; all files then
+    are as they were.
     """
     if importlib.util.find_spec("libcst") is None:
         raise not_installed("libcst", "backend-contract[fix]")

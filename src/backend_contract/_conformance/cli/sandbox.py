@@ -103,7 +103,7 @@ def try_target(
 
 
 class _Trying:
-    """What is known of a target, over all processes in which it is tried."""
+    """The results for a target, over all processes in which it is tried."""
 
     def __init__(self, target: Target, options: RunOptions, on_step: Callable[[str], None]) -> None:
         self.target = target
@@ -182,7 +182,7 @@ class _Trying:
         self.on_step(self.trying + (f", start {self.starts}" if self.starts else ""))
 
     def _blame(self, ended: str) -> None:
-        """Find what is to blame for the end of a process, so that the next one avoids it."""
+        """Blame a member or a clause for the end of a process, so that the next one avoids it."""
         if self.trying not in CLAUSES:
             self.error = f"{ended} during {self.trying}"
             return

@@ -1,4 +1,4 @@
-"""Adding imports to a module, where its other imports are."""
+"""Adding imports to a module, beside its other imports."""
 
 from __future__ import annotations
 

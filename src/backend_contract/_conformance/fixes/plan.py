@@ -49,7 +49,7 @@ class Definition(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where its annotations are written."""
+        """The place of its annotations."""
         return Place(self.owner, self.statement.lineno, names_of_module(self.owner.module.tree))
 
     def edit(

@@ -55,7 +55,7 @@ class _Style(NamedTuple):
 
 
 def _style(module: cst.Module) -> _Style:
-    # As wide as the code is, within what is usual; comments and texts are often wider.
+    # The width of the code, within usual limits; comments and strings are often wider.
     code = [line for line in module.code.splitlines() if not re.search("[#'\"]", line)]
     width = min(max([88, *map(len, code)]), 120)
     quote = "'" if module.code.count("'") > module.code.count('"') else '"'

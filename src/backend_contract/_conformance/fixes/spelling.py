@@ -11,7 +11,7 @@ from backend_contract._conformance.fixes.model import NewImport
 from backend_contract._conformance.source.modules import bound_names, iter_statements
 from backend_contract._conformance.source.parsing import Function, bound_by_import
 
-# Those who have one of these also have aconfig.
+# A module that imports one of these can import aconfig too.
 _DEPEND_ON_ACONFIG = ("aconfig", "backend_contract", "caikit")
 _STANDARD = ("collections.abc", "contextlib", "typing")
 

@@ -149,7 +149,7 @@ def _sources(findings: Sequence[Finding]) -> str:
 
 
 def number(count: int, one: str, many: str = "") -> str:
-    """Return *count* with what it counts."""
+    """Return *count* with its noun, such as ``2 targets``."""
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
