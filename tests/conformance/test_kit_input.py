@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from conformance.behavioural.mutants import HOOKS, Inheriting, Structural
@@ -285,6 +285,30 @@ def test_signal_handler() -> None:
     assert list(violated(report)) == ["BC302"]
     assert "signal only works in main thread" in violated(report)["BC302"].found
     signal.signal(signal.SIGUSR1, before)  # in the main thread, it was installed
+
+
+class FailsHalfStarted(Inheriting):
+    """Its start() sets the flag and then raises, in every thread."""
+
+    backend_type = "HALF"
+
+    made: ClassVar[list[FailsHalfStarted]] = []
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self.made.append(self)
+
+    def start(self) -> None:
+        super().start()
+        raise ConnectionError("no engine")
+
+
+def test_fails_half_started() -> None:
+    """If no start succeeds, every backend that seems started is stopped."""
+    report = check_backend(FailsHalfStarted)
+    assert "could not start here" in (report.error or "")
+    assert FailsHalfStarted.made
+    assert not any(backend.is_started for backend in FailsHalfStarted.made)
 
 
 class Prints(Structural):

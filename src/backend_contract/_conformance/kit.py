@@ -339,10 +339,12 @@ class Kit:
     def _starts_in_main_thread(self, outcome: StopTrial) -> StopTrial:
         """Return the outcome of BC302 after no start succeeded in the threads of the trials."""
         if threading.current_thread() is threading.main_thread():
-            trial = Trial(self._run)
+            trial, starts = Trial(self._run), False
             with suppress(Exception):
                 trial.start(trial.new())
-                self.notes += trial.clean_up()
+                starts = True
+            self.notes += trial.clean_up()
+            if starts:
                 return violated(
                     f"in a thread other than the main one, {outcome.because[0]}; in the main "
                     "thread it succeeds",
