@@ -167,28 +167,29 @@ class Fixer:
             done |= {edit: edits[edit] for edit in mine if edit in applied}
         return contents, done
 
-    def _refuse(self, edits: Sequence[Edit], reason: str) -> None:
+    def _refuse(self, edits: Sequence[Edit], reason: str) -> set[Edit]:
         for edit in edits:
             refusal = Refusal(edit.path, edit.line, edit.clause, f"{edit}: {reason}")
             self._refused[edit.key] = refusal
+        return {*edits}
 
     def _judge(self, edits: dict[Edit, set[str]], before: Reports, after: Reports) -> set[Edit]:
         """Refuse and return the edits that the new reports do not confirm."""
         refused: set[Edit] = set()
         for text, old in before.items():
             new = after.get(text)
-            mine = [edit for edit, texts in edits.items() if text in texts]
+            mine = [edit for edit, texts in edits.items() if text in texts] or [*edits]
             if new is None or (new.error and not old.error):
-                reason = f"a check fails after it: {new.error if new else 'no report'}"
-                self._refuse(mine or list(edits), reason)
-                refused |= set(mine or edits)
-                continue
-            refused |= self._judge_target(mine or list(edits), old, new)
-        for edit, texts in edits.items():
-            if edit not in refused and not self._helps(edit, texts, before, after):
-                self._refuse([edit], "the clause is not ok after it")
-                refused.add(edit)
-        return refused
+                problem = new.error if new else "no report"
+                refused |= self._refuse(mine, f"a check fails after it: {problem}")
+            else:
+                refused |= self._judge_target(mine, old, new)
+        useless = [
+            edit
+            for edit, texts in edits.items()
+            if edit not in refused and not _helps(edit, texts, before, after)
+        ]
+        return refused | self._refuse(useless, "the clause is not ok after it")
 
     def _judge_target(self, edits: Sequence[Edit], old: Report, new: Report) -> set[Edit]:
         """Refuse and return the edits that make a clause of one target worse."""
@@ -201,19 +202,8 @@ class Fixer:
             about = [edit for edit in edits if edit.member in finding.clause.members] or edits
             because = "; ".join(finding.because)
             reason = f"{finding.clause.id} is {finding.verdict.value} after it: {because}"
-            self._refuse(about, reason)
-            refused |= set(about)
+            refused |= self._refuse(about, reason)
         return refused
-
-    def _helps(self, edit: Edit, texts: set[str], before: Reports, after: Reports) -> bool:
-        """Return whether the finding that asked for an edit is better for one of its targets."""
-        for text in texts:
-            old, new = _finding(before, text, edit.clause), _finding(after, text, edit.clause)
-            if new is None or old is None or new.verdict is Verdict.OK:
-                return True
-            if new.verdict is not old.verdict or len(new.because) < len(old.because):
-                return True
-        return False
 
 
 def _is_edited(node: ast.AST, edit: Edit) -> bool:
@@ -226,6 +216,17 @@ def _is_edited(node: ast.AST, edit: Edit) -> bool:
             return name == edit.member
         case _:
             return False
+
+
+def _helps(edit: Edit, texts: set[str], before: Reports, after: Reports) -> bool:
+    """Return whether the finding that asked for an edit is better for one of its targets."""
+    for text in texts:
+        old, new = _finding(before, text, edit.clause), _finding(after, text, edit.clause)
+        if new is None or old is None or new.verdict is Verdict.OK:
+            return True
+        if new.verdict is not old.verdict or len(new.because) < len(old.because):
+            return True
+    return False
 
 
 def _finding(reports: Reports, text: str, clause: str) -> Finding | None:
@@ -262,12 +263,13 @@ class _Copies:
         """Return the targets in copies of their roots, and of others with a file of *contents*."""
         contents = _with_links(targets, contents)
         installed = [Path(entry) for entry in self._environment.path]
-        places = [*installed, *(place for each in targets.values() for place in each.search_path)]
-        roots = dict.fromkeys(each.source.module.root for each in targets.values()) | dict.fromkeys(
-            place for place in places if any(place.resolve() in path.parents for path in contents)
-        )
-        copies = {root: self._directory / str(number) for number, root in enumerate(roots)}
-        for root, copy in copies.items():
+        roots = [each.source.module.root for each in targets.values()]
+        for place in (*installed, *(place for t in targets.values() for place in t.search_path)):
+            if any(place.resolve() in path.parents for path in contents):
+                roots.append(place)
+        copies: dict[Path, Path] = {}
+        for number, root in enumerate(dict.fromkeys(roots)):
+            copies[root] = copy = self._directory / str(number)
             copy_root(root, copy, contents)
             self._roots[copy] = root
         copied: dict[str, Target] = {}
