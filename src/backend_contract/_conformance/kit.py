@@ -270,27 +270,28 @@ class Kit:
 
     def _decide(self, clause: Clause) -> StopTrial | None:
         """Return ``None`` if the clause holds."""
-        problems, missing = self._problems, self._missing
-        if clause.id in problems:
-            lacking = [member for member in clause.members if member in missing]
-            advice = _advice_on(self.backend_class(), problems[clause.id], lacking)
-            return violated(problems[clause.id], advice=advice)
+        problem = self._problems.get(clause.id)
+        if problem is not None:
+            lacking = [member for member in clause.members if member in self._missing]
+            return violated(problem, advice=_advice_on(self.backend_class(), problem, lacking))
         if clause.id in self._run.observed:
             return self._run.observed[clause.id]
         blocking = self._blocking(clause)
-        if blocking is None and problems and inspect.isabstract(self.backend_class()):
-            blocking = next(iter(problems))  # there is no instance to try
-        if blocking is None and missing and clause.id == "BC201":
-            blocking = next(iter(problems), None)  # what it makes is incomplete
         outcome = self._try(clause) if blocking is None else blocked(blocking)
         # A trial may have shown on the way that it does not hold.
         return self._run.observed.get(clause.id, outcome)
 
     def _blocking(self, clause: Clause) -> str | None:
         blocking = blocked_by(clause, lambda required: self.finding(CLAUSES[required]))
-        if blocking is None and self.could_not_start and "BC302" in clause.requires:
+        if blocking is not None:
+            return blocking
+        if self.could_not_start and "BC302" in clause.requires:
             return "BC302"
-        return blocking
+        # There is no instance to try, or it is incomplete.
+        is_incomplete = inspect.isabstract(self.backend_class()) or (
+            bool(self._missing) and clause.id == "BC201"
+        )
+        return next(iter(self._problems), None) if is_incomplete else None
 
     def _try(self, clause: Clause) -> StopTrial | None:
         behaviour = BEHAVIOURS[clause.id]
@@ -304,10 +305,11 @@ class Kit:
             # What other clauses did may be to blame.
             self._stop_shared()
             outcome, _ = self._carry_out(clause, alone=True)
-        root = outcome and self._root_of(clause, outcome)
-        if root:
+        if outcome is None:
+            return None
+        if root := self._root_of(clause, outcome):
             return blocked(root)
-        if outcome is not None and outcome.could_not_start and clause.id == "BC302":
+        if outcome.could_not_start and clause.id == "BC302":
             return self._starts_in_main_thread(outcome)
         return outcome
 
