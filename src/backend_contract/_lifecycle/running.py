@@ -49,7 +49,7 @@ if hasattr(os, "register_at_fork"):  # what the parent started is not the child'
 class _Hold:
     """The claim of one ``running`` on one of its backends."""
 
-    def __init__(self, backend: Backend, attempt: Attempt, owner: _Holds[Any]) -> None:
+    def __init__(self, backend: Backend, attempt: Attempt, owner: _Block[Any]) -> None:
         self.backend = backend
         self.attempt = attempt
         self._unreleased = owner.holds
@@ -110,7 +110,7 @@ class _Hold:
                 del _shared[id(self.backend)]
 
 
-class _Holds(Generic[BackendT]):
+class _Block(Generic[BackendT]):
     """The backends of one ``running``, and its claims on them."""
 
     def __init__(self, backends: tuple[BackendT, ...], timeout: float | None) -> None:
@@ -162,7 +162,7 @@ class _Holds(Generic[BackendT]):
 
 
 # Classes and no generators: Ctrl-C between a `yield` and the body would leave backends started.
-class Running(_Holds[BackendT], AbstractContextManager[tuple[BackendT, ...]]):
+class Running(_Block[BackendT], AbstractContextManager[tuple[BackendT, ...]]):
     """The context manager of :func:`~backend_contract.running`."""
 
     def __enter__(self) -> tuple[BackendT, ...]:
@@ -184,7 +184,7 @@ class Running(_Holds[BackendT], AbstractContextManager[tuple[BackendT, ...]]):
             self._release_all()
 
 
-class RunningAsync(_Holds[BackendT], AbstractAsyncContextManager[tuple[BackendT, ...]]):
+class RunningAsync(_Block[BackendT], AbstractAsyncContextManager[tuple[BackendT, ...]]):
     """The context manager of :func:`~backend_contract.running_async`."""
 
     async def __aenter__(self) -> tuple[BackendT, ...]:

@@ -117,7 +117,7 @@ def _fix(options: Options, run: _Prepared) -> bool:
         return mark_expected(run.settings, run.environment, found, reports, not options.targets)
 
     return fix(
-        _classes(found),
+        _without_errors(found),
         run.settings.directory,
         run.checkers,
         run.environment,
@@ -130,7 +130,7 @@ def _fix(options: Options, run: _Prepared) -> bool:
     )
 
 
-def _classes(found: Sequence[Target | CouldNotCheckError]) -> list[Target]:
+def _without_errors(found: Sequence[Target | CouldNotCheckError]) -> list[Target]:
     return [each for each in found if not isinstance(each, CouldNotCheckError)]
 
 
@@ -145,7 +145,7 @@ def _run(options: Options, run: _Prepared) -> Outcome:
     found = search.targets
     if options.factory is not None and len(found) != 1:
         raise CouldNotCheckError(f"--factory requires exactly one target, got {len(found)}")
-    targets = _classes(found)
+    targets = _without_errors(found)
     reports_of, problems = _check_types(targets, options, run)
     if options.run:
         _try_behaviour(reports_of, options, run)

@@ -236,28 +236,21 @@ def _is_foreign_context(annotated: ast.expr, owner: ClassSource) -> bool:
 def _annotate_attribute(definition: Definition, clause: str) -> list[Edit]:
     """Annotate an assignment to ``self``, and the method around it, which may hide its type."""
     member, owner, statement = definition
-    value = getattr(statement, "value", None)
-    methods = [
-        method
-        for method in owner.in_body.values()
-        if isinstance(method, Function)
-        and method.lineno <= statement.lineno <= (method.end_lineno or 0)
-    ]
-    if not methods or not isinstance(statement, ast.Assign) or value is None:
+    methods = (each for each in owner.in_body.values() if isinstance(each, Function))
+    around = next((m for m in methods if m.lineno <= statement.lineno <= (m.end_lineno or 0)), None)
+    if around is None or not isinstance(statement, ast.Assign):
         raise CannotFixError(f"the type of `{member}` is not known")
     if (member, "") not in EXPECTED_ANNOTATIONS:
         raise CannotFixError(f"`{member}` is assigned to `self`; define it as a method")
-    if member == "is_started" and not is_bool(value, owner):
+    if member == "is_started" and not is_bool(statement.value, owner):
         raise CannotFixError(f"its source does not show that `{member}` is a `bool`")
-    edits = _annotate_method(methods[0], owner, clause)
-    if not isinstance(value, ast.Constant) or not edits:
-        match statement.targets:
-            case [ast.Attribute()]:
-                annotation = spell_text(EXPECTED_ANNOTATIONS[member, ""].text, definition.place)
-                edits.append(definition.edit(clause, EditKind.ATTRIBUTE, member, annotation))
-            case _:
-                raise CannotFixError(f"`{member}` is assigned together with others")
-    return edits
+    edits = _annotate_method(around, owner, clause)
+    if edits and isinstance(statement.value, ast.Constant):
+        return edits
+    if [type(target) for target in statement.targets] != [ast.Attribute]:
+        raise CannotFixError(f"`{member}` is assigned together with others")
+    annotation = spell_text(EXPECTED_ANNOTATIONS[member, ""].text, definition.place)
+    return [*edits, definition.edit(clause, EditKind.ATTRIBUTE, member, annotation)]
 
 
 def _annotate_method(method: Function, owner: ClassSource, clause: str) -> list[Edit]:
@@ -265,9 +258,9 @@ def _annotate_method(method: Function, owner: ClassSource, clause: str) -> list[
     parameters = parameters_of(method)
     if method.returns is not None or any(p.annotation is not None for p, _ in parameters):
         return []
-    definition = Definition(method.name, owner, method)
     if not returns_none(method, owner):
         return []
+    definition = Definition(method.name, owner, method)
     edits = [definition.edit(clause, EditKind.RESULT, annotation=Annotation("None"))]
     if method.name == "__init__" and parameters:
         edits += _annotate_parameter(definition, clause, 1)

@@ -167,10 +167,11 @@ def _call_super(definition: Definition, clause: str) -> list[Edit]:
     function, owner = definition.statement, definition.owner
     if not isinstance(function, Function) or definition.member != "__init__":
         return []
-    following = [cls for cls in owner.lineage[1:] if cls is None or "__init__" in cls.in_body]
-    if not following or following[0] is None:
+    bases = (cls for cls in owner.lineage[1:] if cls is None or "__init__" in cls.in_body)
+    following = next(bases, None)
+    if following is None or following.module.name != "backend_contract.base":
         return []
-    if following[0].module.name != "backend_contract.base" or _reaches_a_constructor(owner):
+    if _reaches_a_constructor(owner):
         return []
     parameters = parameters_of(function)
     argument = parameters[0][0].arg if parameters else ""
