@@ -21,9 +21,8 @@ _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 
-_processes: set[subprocess.Popen[str]] = set()
-_supervisors: set[subprocess.Popen[str]] = set()
-"""Those that end their children themselves after SIGTERM."""
+_processes: dict[subprocess.Popen[str], bool] = {}
+"""The processes, and whether each ends its children itself after SIGTERM."""
 _directories: set[Path] = set()
 _stopped = threading.Event()
 _changing = threading.Lock()
@@ -70,9 +69,7 @@ def start(
         process: subprocess.Popen[str] = subprocess.Popen(
             command, start_new_session=True, encoding="utf-8", **options
         )
-        _processes.add(process)
-        if supervises:
-            _supervisors.add(process)
+        _processes[process] = supervises
     return process
 
 
@@ -95,8 +92,7 @@ def terminate(process: subprocess.Popen[str]) -> None:
     with process:
         if process.poll() is None:
             _kill(process)
-    _processes.discard(process)
-    _supervisors.discard(process)
+    _processes.pop(process, None)
 
 
 @contextmanager
@@ -161,7 +157,7 @@ def _end(number: int) -> NoReturn:  # pragma: no cover - ends without reporting 
 
 def _kill(process: subprocess.Popen[str]) -> None:
     with suppress(ProcessLookupError, PermissionError):  # all have ended
-        if process in _supervisors:
+        if _processes.get(process):
             os.kill(process.pid, signal.SIGTERM)
         elif hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
