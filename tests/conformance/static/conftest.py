@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from backend_contract._conformance.static.stubs import copy_missing_stubs
 
 @pytest.fixture(scope="package")
 def lines_of_canaries(
-    tmp_path_factory: pytest.TempPathFactory, cache_home: Path
+    tmp_path_factory: pytest.TempPathFactory, filled_cache: Path
 ) -> dict[str, set[int]]:
     """The lines that mypy reports in the probe of each canary."""
     directory = tmp_path_factory.mktemp("canaries")
@@ -23,7 +24,7 @@ def lines_of_canaries(
     for probe in CANARY_PROBES.values():
         (directory / probe.file).write_text(probe.text)
     stubs = copy_missing_stubs(directory / "stubs", this_environment())
-    cache = cache_home / "canaries"
+    cache = shutil.copytree(filled_cache, directory / "cache")
     files = [probe.file for probe in CANARY_PROBES.values()]
     request = CheckRequest(files, directory, [stubs], cache, this_environment())
     diagnostics = Mypy().check(request)
