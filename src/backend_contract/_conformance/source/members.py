@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from backend_contract._conformance.source.evaluation.assignments import to_class
+from backend_contract._conformance.source.evaluation.assignments import to_class, to_instance
 from backend_contract._conformance.source.modules import (
     ClassSource,
     Member,
@@ -262,9 +262,8 @@ def lacks_value(source: ClassSource, member: str, *, on_class: bool = False) -> 
         return False
     if not _is_only_declared(lineage, member):
         return False
-    return on_class or not any(
-        member in cls.on_self or "dataclass" in _decorators(cls) for cls in lineage
-    )
+    is_set = any(member in cls.on_self or "dataclass" in _decorators(cls) for cls in lineage)
+    return on_class or not (is_set or to_instance(source, member))
 
 
 def _is_only_declared(lineage: list[ClassSource], member: str) -> bool:

@@ -88,7 +88,7 @@ class _Flow:
                 return self.run(body, state)
             case ast.Match(cases=cases):
                 runs = [self.run(each.body, dict(state)) for each in cases]
-                return _join([state, *runs])
+                return _join(runs if is_exhaustive(cases) else [state, *runs])
             case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
                 return self.run(finalbody, self._try(body, handlers, orelse, state))
             case _:
@@ -191,6 +191,16 @@ def _augmented(statement: ast.AugAssign, before: Alternatives | None) -> ast.exp
             return ast.BinOp(known, statement.op, statement.value)
         case _:
             return None
+
+
+def is_exhaustive(cases: Sequence[ast.match_case]) -> bool:
+    """Return whether one case of a ``match`` statement is always taken."""
+    last = cases[-1]
+    return (
+        isinstance(last.pattern, ast.MatchAs)
+        and last.pattern.pattern is None
+        and last.guard is None
+    )
 
 
 def _runs_to_its_end(loop: ast.For, last: ast.expr) -> bool:

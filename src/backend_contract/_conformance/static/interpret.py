@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -251,6 +252,13 @@ def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
 def _judge_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause by decorators that have no type: some checkers ignore them."""
     for member in clause.members:
+        match result.target.source.find(member):
+            case (owner, ast.FunctionDef() as function) if nothing := returns_nothing(
+                owner, function
+            ):
+                return _violation(member, f"the decorator `@{nothing}` returns nothing")
+            case _:
+                pass
         decorator = signatures.unknown_decorator(result.target.source, member)
         if decorator is not None:
             reason = f"the decorator `@{decorator}` of `{member}` has no type"

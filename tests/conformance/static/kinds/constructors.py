@@ -1089,7 +1089,7 @@ class FlagInAHelper(FlagInAHelperNobodyCalls):  # ok
         self.reset()
 
 
-class FlagOnlyWithConfiguration(StructuralWithoutFlag):  # BC201u BC307u
+class FlagOnlyWithConfiguration(StructuralWithoutFlag):  # BC201 BC307
     def __init__(self, config: aconfig.Config | None = None) -> None:
         if config:
             self.is_started = False

@@ -368,7 +368,7 @@ class NamesItsSubclasses(LocalBackend):  # ok
         cls.backend_type = cls.__name__
 
 
-class NamedByItsBase(NamesItsSubclasses):  # BC101u BC102u
+class NamedByItsBase(NamesItsSubclasses):  # BC103
     pass
 
 

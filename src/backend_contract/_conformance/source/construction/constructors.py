@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from backend_contract._conformance.source.construction import Defect
-from backend_contract._conformance.source.construction.execution import State, Walker
+from backend_contract._conformance.source.construction.execution import State, Walker, takes
 from backend_contract._conformance.source.construction.factories import (
     metaclass_of,
     method_of,
@@ -48,6 +48,7 @@ def find_defect(source: ClassSource) -> Defect | None:
     try:
         for find in (
             _of_bases,
+            _of_statement,
             _of_enumeration,
             of_metaclass,
             of_new,
@@ -81,6 +82,21 @@ def _of_bases(source: ClassSource) -> Defect | None:
             is_known = name in ("ABC", "Protocol") or (name == "Generic" and not is_left_out)
             if (is_known and name in names) or found in behind:
                 return Defect(True, f"Python finds no order for the bases of `{cls.node.name}`")
+    return None
+
+
+def _of_statement(source: ClassSource) -> Defect | None:
+    """Judge class statements that raise for what they contain, or pass to a base."""
+    for cls in source.known_lineage:
+        for name in sorted(_own_slots(cls) or ()):
+            if name in cls.in_body and getattr(cls.in_body[name], "value", cls) is not None:
+                return Defect(True, f"`{name}` is in `__slots__`, and has a value in the class")
+        hooks = [each and each.in_body.get("__init_subclass__") for each in cls.lineage[1:]]
+        hook = next((each for each in hooks if each is not None), None)
+        given = {each.arg or "": each for each in cls.node.keywords if each.arg != "metaclass"}
+        is_followed = not cls.has_unknown_base and metaclass_of(cls) is None and "" not in given
+        if isinstance(hook, Function) and is_followed and not takes(hook, [], given):
+            return Defect(True, f"`__init_subclass__` does not take what `{cls.node.name}` gives")
     return None
 
 
@@ -127,7 +143,7 @@ def _of_attributes(source: ClassSource) -> Defect | None:
         return Defect(True, "the constructor always raises or exits")
     for name, why in _not_assignable(source, state):
         return Defect(True, f"the constructor assigns `{name}`, {why}")
-    return _of_missing(source, state, _needed_attributes(source, state))
+    return _of_each_call(source, state, [*_needed_attributes(source, state)])
 
 
 def find_missing(source: ClassSource, member: str) -> Defect | None:
@@ -139,9 +155,23 @@ def find_missing(source: ClassSource, member: str) -> Defect | None:
         return None
     try:
         state = _constructed(source)
-        return state and _of_missing(source, state, [(member, member)])
+        return state and _of_each_call(source, state, [(member, member)])
     except RecursionError:
         return None
+
+
+def _of_each_call(
+    source: ClassSource, state: State, needed: Sequence[tuple[str, str]]
+) -> Defect | None:
+    """Return what a new instance lacks, with a configuration or without, or may lack."""
+    defect = _of_missing(source, state, needed)
+    for has_config in (False, True) if defect and not defect.is_certain else ():
+        after = _constructed(source, has_config)
+        found = after and _of_missing(source, after, needed)
+        if found and found.is_certain:
+            how = "with" if has_config else "without"
+            return found._replace(reason=f"{how} a configuration, {found.reason}")
+    return defect
 
 
 def _of_missing(
@@ -149,7 +179,7 @@ def _of_missing(
 ) -> Defect | None:
     """Return the first of the *needed* attributes that a new instance lacks, or may lack."""
     given = state.always | _given_by_classes(source)
-    missing = [(member, name) for member, name in needed if name not in given]
+    missing = [each for each in needed if each[1] not in given and each[1][-2:] != "__"]
     if not missing or _answers_for_any_attribute(source):
         return None
     is_open = state.is_unknown or source.has_unknown_base or metaclass_of(source) is not None
@@ -184,17 +214,19 @@ def _not_assignable(source: ClassSource, state: State) -> Iterator[tuple[str, st
 
 
 def _slots(source: ClassSource) -> set[str] | None:
-    names: set[str] = set()
-    for cls in source.lineage:
-        match cls and cls.in_body.get("__slots__"):
-            case ast.Assign(value=ast.Tuple(elts=parts) | ast.List(elts=parts)):
-                texts = {getattr(each, "value", None) for each in parts}
-                if "__dict__" in texts or not all(isinstance(each, str) for each in texts):
-                    return None
-                names |= {str(each) for each in texts}
-            case _:
-                return None
-    return names
+    each_own = [cls and _own_slots(cls) for cls in source.lineage]
+    names = {name for own in each_own for name in own or ()}
+    return None if None in each_own or "__dict__" in names else names
+
+
+def _own_slots(cls: ClassSource) -> set[str] | None:
+    match cls.in_body.get("__slots__"):
+        case ast.Assign(value=ast.Tuple(elts=parts) | ast.List(elts=parts)):
+            names = {each.value for each in parts if isinstance(each, ast.Constant)}
+            texts = {each for each in names if isinstance(each, str)}
+            return texts if len(texts) == len(parts) else None
+        case _:
+            return None
 
 
 def _is_read_only(source: ClassSource, name: str) -> bool:
@@ -211,9 +243,9 @@ def _is_read_only(source: ClassSource, name: str) -> bool:
 
 
 @lru_cache(maxsize=2**12)
-def _constructed(source: ClassSource) -> State | None:
+def _constructed(source: ClassSource, has_config: bool | None = None) -> State | None:
     """Return the state of a new instance; ``None`` if the constructor always raises."""
-    walker = Walker(source)
+    walker = Walker(source, has_config=has_config)
     state: State | None = State()
     new = method_of(source, "__new__")
     if new is not None:

@@ -20,12 +20,14 @@ from backend_contract._conformance.source.modules import ClassSource, Module
 from backend_contract._conformance.source.parsing import (
     Function,
     children,
+    is_none,
     is_super,
     last_part,
     positional_of,
     unparse,
+    walk,
 )
-from backend_contract._conformance.source.scopes import Binding
+from backend_contract._conformance.source.scopes import Binding, is_exhaustive
 from backend_contract._conformance.source.signatures import signature_of
 
 _MAX_DEPTH = 20
@@ -73,8 +75,10 @@ def _join(states: Iterable[State | None]) -> State | None:
 class Walker:
     """Follows the construction of one class."""
 
-    def __init__(self, source: ClassSource) -> None:
+    def __init__(self, source: ClassSource, *, has_config: bool | None = None) -> None:
         self.lineage: Sequence[ClassSource | None] = source.lineage
+        self.has_config = has_config
+        """Whether the class is called with a configuration, unless either counts."""
         self._depth = 0
         self._calls = 0
 
@@ -88,6 +92,8 @@ class Walker:
         self._calls += 1
         try:
             path = _Path(self, owner, names)
+            if self._depth == 1 and function.name == "__init__":
+                path.config = _only_given(positional_of(function.args)[1:2], function)
             return _join([path.follow(function.body, state), *path.ends])
         finally:
             self._depth -= 1
@@ -160,6 +166,15 @@ class Walker:
         return None
 
 
+def _only_given(parameters: Sequence[ast.arg], function: Function) -> str | None:
+    """Return the name of the parameter, if the function does not assign it."""
+    name = next((each.arg for each in parameters), "")
+    is_stored = any(
+        isinstance(n, ast.Name) and n.id == name and _is_target(n) for n in walk(function)
+    )
+    return None if is_stored else name
+
+
 def _first_parameter(function: Function) -> set[str]:
     return {each.arg for each in positional_of(function.args)[:1]}
 
@@ -179,6 +194,8 @@ class _Path:
         """The full names of what the function imports."""
         self._has_raised = False
         """Whether the last method that was called raises in any case."""
+        self.config: str | None = None
+        """The name of the configuration, if it is that of the call."""
 
     def follow(self, body: Iterable[ast.stmt], state: State | None) -> State | None:
         for statement in body:
@@ -225,7 +242,7 @@ class _Path:
     ) -> State | None:
         after = self._value(subject, state)
         followed = [self.follow(case.body, after) for case in cases]
-        return _join([None if _is_exhaustive(cases) else after, *followed])
+        return _join([None if is_exhaustive(cases) else after, *followed])
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -268,7 +285,10 @@ class _Path:
                 return all(
                     isinstance(each, Function)
                     and not each.decorator_list
-                    and not (_takes(each, call) and not (source.module.is_ours and any(literals)))
+                    and not (
+                        takes(each, call.args, {k.arg or "": k for k in call.keywords})
+                        and not (source.module.is_ours and any(literals))
+                    )
                     for each in functions
                 )
         return bool(call.args or call.keywords)  # `object` takes none
@@ -277,11 +297,28 @@ class _Path:
         self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], state: State
     ) -> State | None:
         after = self._value(test, state)
-        if isinstance(test, ast.Constant):
-            return self.follow(body if test.value else orelse, after)
-        if last_part(test) == "TYPE_CHECKING":
-            return self.follow(orelse, after)
+        outcome = self._outcome(test)
+        if outcome is not None:
+            return self.follow(body if outcome else orelse, after)
         return _join([self.follow(body, after), self.follow(orelse, after)])
+
+    def _outcome(self, test: ast.expr) -> bool | None:
+        """Return the value of a condition, if it is known."""
+        has_config = self.walker.has_config
+        match test:
+            case ast.Constant(value=value):
+                return bool(value)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                outcome = self._outcome(operand)
+                return None if outcome is None else not outcome
+            case ast.Name(id=name) if name == self.config:
+                return has_config and None  # it may be empty
+            case ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[other]) if (
+                name == self.config and is_none(other) and has_config is not None
+            ):
+                return isinstance(op, ast.IsNot | ast.NotEq) is has_config
+            case _:
+                return False if last_part(test) == "TYPE_CHECKING" else None
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: State) -> State | None:
         before, self._left = self._left, []
@@ -359,6 +396,8 @@ class _Path:
                 return state
             case ast.Starred(value=value):
                 return self._assign(value, state)
+            case ast.Subscript(value=value):
+                return self._value(value, state)
             case _:
                 return state
 
@@ -464,7 +503,7 @@ class _Path:
 
 def may_end(source: ClassSource, owner: ClassSource, function: Function) -> bool:
     """Return whether a call of *function* may reach the end of its body."""
-    path = _Path(Walker(source), owner, set())
+    path = _Path(Walker(source), owner, _first_parameter(function))
     return path.follow(function.body, State()) is not None
 
 
@@ -492,11 +531,10 @@ def _may_get_constructor(source: ClassSource) -> bool:
     return is_protocol or is_changed or "__init_subclass__" in source.in_body
 
 
-def _takes(function: Function, call: ast.Call) -> bool:
+def takes(function: Function, args: Sequence[ast.expr], keywords: dict[str, ast.keyword]) -> bool:
+    """Return whether a method takes these arguments, the starred ones aside."""
     try:
-        signature_of(function.args).bind(
-            None, *call.args, **{k.arg or "": k for k in call.keywords}
-        )
+        signature_of(function.args).bind(None, *args, **keywords)
     except TypeError:
         return False
     except ValueError:
@@ -506,12 +544,3 @@ def _takes(function: Function, call: ast.Call) -> bool:
 
 def _is_target(node: ast.expr) -> bool:
     return isinstance(getattr(node, "ctx", None), ast.Store)
-
-
-def _is_exhaustive(cases: Sequence[ast.match_case]) -> bool:
-    last = cases[-1]
-    return (
-        isinstance(last.pattern, ast.MatchAs)
-        and last.pattern.pattern is None
-        and last.guard is None
-    )

@@ -58,6 +58,9 @@ def of_new(source: ClassSource) -> Defect | None:
     if new is None:
         return None
     name = f"`{new[0].node.name}.__new__`"
+    problem = call_problem("__new__", new[1].args, is_bound=False)
+    if problem is not None and not new[1].decorator_list and metaclass_of(source) is None:
+        return Defect(True, f"{name} has other parameters: {problem}")
     if _passes_arguments_to_object(source, *new):
         return Defect(True, f"{name} passes arguments to `object.__new__`, which takes none")
     return _of_factory(source, *new, name)

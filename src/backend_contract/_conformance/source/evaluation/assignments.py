@@ -15,7 +15,9 @@ from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,
     is_stub,
+    nodes_of,
     positional_of,
+    returns_of,
     unparse,
     walk,
 )
@@ -335,7 +337,7 @@ def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
     if cls is not target:
         hook = cls.in_body.get("__init_subclass__")
         if isinstance(hook, Function):
-            yield from _assignments_or_any(hook, _first_parameter(hook), inside(cls, hook))
+            yield from _assignments_or_any(hook, _first_parameter(hook), inside(cls, hook, target))
 
 
 def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
@@ -519,6 +521,12 @@ def _assignments_or_any(scope: ast.AST, subjects: set[str], at: Context) -> Iter
                 pass
 
 
+def own_name(at: Context) -> str | None:
+    """Return the name of the first parameter of the function that is the place, if any."""
+    parameters = positional_of(at.function.args) if at.function else ()
+    return parameters[0].arg if parameters else None
+
+
 # ---- decorators of the class
 
 
@@ -560,15 +568,15 @@ def is_inert(callee: ast.expr, at: Place) -> bool:
 
 def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
     """Return the names of the class in a decorator, and whether it returns the class itself."""
-    inner = [each for each in walk(function) if isinstance(each, Function) and each is not function]
+    inner = [each for each in nodes_of(function) if isinstance(each, Function)]
     decorating = inner if is_factory and inner else [function]
     subjects = {name for each in decorating for name in _first_parameter(each)}
     if decorating == [function] and [each.arg for each in function.args.args[:1]] == ["self"]:
         subjects = {each.arg for each in function.args.args[1:2]}
-    returned = _names_returned(function)
+    returned = {name for each in (function, *decorating) for name in _names_returned(each)}
     return subjects, bool(returned) and returned <= subjects | {each.name for each in inner}
 
 
 def _names_returned(function: Function) -> set[str | None]:
-    returns = [node.value for node in walk(function) if isinstance(node, ast.Return)]
-    return {value.id if isinstance(value, ast.Name) else None for value in returns}
+    values = [each.value for each in returns_of(function)]
+    return {value.id if isinstance(value, ast.Name) else None for value in values}

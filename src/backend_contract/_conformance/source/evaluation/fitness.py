@@ -93,6 +93,8 @@ def _is_right(member: str, kind: Kind) -> bool:
 
 POSITIONAL = {"register_config": 1, "start": 0, "stop": 0, "start_lock": 0}
 """The number of positional arguments that the contract passes to a member."""
+_OF_MANAGERS = {"__enter__": 0, "__exit__": 3}
+"""The number of those that a ``with`` statement passes."""
 _CONSTRUCTORS = ("__init__", "__new__", "__call__")
 _HANDLER = ("model_id", "runtime_context")
 _ACCEPTED: dict[str, set[str]] = {
@@ -236,6 +238,8 @@ def call_problem(member: str, arguments: ast.arguments, is_bound: bool) -> str |
             signature.bind(*instance, None)
         elif member in POSITIONAL:
             signature.bind(*instance, *[None] * POSITIONAL[member])
+        elif member in _OF_MANAGERS:
+            signature.bind(*instance, *[None] * _OF_MANAGERS[member])
         else:
             signature.bind(*instance, None, None)
             signature.bind(*instance, **dict.fromkeys(_HANDLER))
@@ -299,6 +303,20 @@ def fits_results(member: str, kinds: Kinds) -> Opinion:
 def is_other_lock(name: str) -> bool:
     """Return whether a class of the standard library is one for something else than ``with``."""
     return name.startswith(("threading.Event", "asyncio.", "queue."))
+
+
+def is_manager_class(cls: ClassSource) -> bool:
+    """Return whether instances of a class, the bases of which are known, fit ``with``."""
+    for name in _OF_MANAGERS:
+        if name not in cls.known_members:
+            return False
+        match cls.find(name):
+            case (_, ast.FunctionDef(decorator_list=[], args=arguments)):
+                if call_problem(name, arguments, is_bound=False):
+                    return False
+            case _:
+                pass
+    return True
 
 
 def returns_lock(kinds: Sequence[Kind]) -> Opinion:

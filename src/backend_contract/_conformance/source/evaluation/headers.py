@@ -155,9 +155,9 @@ class _Followed(NamedTuple):
 
 
 @lru_cache(maxsize=2**12)
-def returns_nothing(source: ClassSource) -> str | None:
-    """Return the decorator after which the name of the class is ``None``, if there is one."""
-    for decorator in source.node.decorator_list:
+def returns_nothing(source: ClassSource, function: Function | None = None) -> str | None:
+    """Return the decorator after which the class, or a *function* of it, is ``None``, if any."""
+    for decorator in (function or source.node).decorator_list:
         followed = _follow(decorator, source)
         decorating = followed and followed.decorating
         if decorating is not None and _never_returns_a_value(decorating):

@@ -310,9 +310,11 @@ def parameter_named(name: str, function: Function | ast.Lambda) -> ast.arg | Non
 def _of_parameter(parts: list[str], parameter: ast.arg, at: Context) -> Kinds:
     function = at.function
     assert function is not None
-    positional = positional_of(function.args)
-    if positional and parameter is positional[0] and at.cls is not None and at.target is not None:
-        return _of_self(parts[1:], at)
+    if at.cls is not None and parameter in positional_of(function.args)[:1]:
+        if parts[1:] in (["__name__"], ["__qualname__"]):
+            return (STR,)
+        if at.target is not None:
+            return _of_self(parts[1:], at)
     if is_bound_in(parameter.arg, function) or parameter in (
         function.args.vararg,
         function.args.kwarg,
@@ -373,6 +375,9 @@ def _of_variable(parts: list[str], at: Context) -> Kinds:
                 values.append(kinds_of(value, at))
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotated) if name == parts[0]:
                 values.append(kinds_of_annotation(annotated, at))
+            case ast.FunctionDef(name=name, decorator_list=[]) if name == parts[0]:
+                values.append((Kind("function", function=node),))
+                stores += 1
             case _:
                 pass
     if stores != len(values):
@@ -467,17 +472,13 @@ def _of_enumeration(kind: Kind, name: str, at: Context) -> Kinds:
     cls = kind.cls
     assert cls is not None
     if kind.name == "type":
-        statement = cls.in_body.get(name)
-        return (
-            (Kind("enum", cls, None),)
-            if statement and not isinstance(statement, Function)
-            else None
-        )
+        is_member = not isinstance(cls.in_body.get(name), Function | None)
+        return (Kind("enum", cls),) if is_member else None
     if name in ("name", "_name_"):
         return (STR,)
-    if name in ("value", "_value_"):
-        if is_string(kind):
-            return (STR,)
+    if name in ("value", "_value_") and is_string(kind):
+        return (STR,)
+    if name in ("value", "_value_") and has_plain_values(cls):
         values = [
             kinds_of(each.value, at.of_class(cls))
             for each in cls.in_body.values()
@@ -502,6 +503,12 @@ def is_enumeration(cls: ClassSource) -> bool:
         ancestor_names(cls)
         & {f"enum.{name}" for name in ("Enum", "IntEnum", "StrEnum", "Flag", "IntFlag")}
     )
+
+
+def has_plain_values(cls: ClassSource) -> bool:
+    """Return whether the members of an enumeration have the values that its body assigns."""
+    lineage = [each for each in cls.known_lineage if each.module.name != "enum"]
+    return not any({"__init__", "__new__"} & each.in_body.keys() for each in lineage)
 
 
 def is_string(kind: Kind) -> bool:
@@ -640,14 +647,8 @@ def _of_standard_class(name: str) -> Kinds:
     module, _, last = name.rpartition(".")
     if module == "builtins":
         cls = getattr(builtins, last, None)
-        is_class = isinstance(cls, type) and last not in (
-            "property",
-            "staticmethod",
-            "classmethod",
-            "super",
-            "type",
-        )
-        return _known(last) if is_class else None
+        is_class = isinstance(cls, type) and last not in ("super", "type")
+        return _known(last) if is_class and name not in _WRAPPERS else None
     if name in _ANYTHING:
         return None
     if name == "functools.partial":

@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 from backend_contract._conformance.results import MEMBERS, Verdict
 from backend_contract._conformance.source.construction.abstract import abstract_members
-from backend_contract._conformance.source.definitions import definition_of
+from backend_contract._conformance.source.definitions import Definition, definition_of, dotted_name
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
     Value,
+    own_name,
     to_class,
     values_of,
 )
@@ -25,12 +26,17 @@ from backend_contract._conformance.source.evaluation.fitness import (
 from backend_contract._conformance.source.evaluation.kinds import (
     MAX_DEPTH,
     Context,
+    Kind,
     chosen_branches,
+    has_plain_values,
     inside,
     is_bound_in,
+    is_enumeration,
+    is_string,
     local_bindings,
     parameter_named,
 )
+from backend_contract._conformance.source.evaluation.standard_library import STRING_METHODS
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.scopes import Scope
 from backend_contract._conformance.source.signatures import always_raises
@@ -47,18 +53,17 @@ def name_opinion(source: ClassSource) -> Opinion | None:
 
 def literal_names(source: ClassSource) -> list[str]:
     """Return the names that the source may give a class, if all of them are literals."""
-    if any(each.value is None for each in to_class(source, "backend_type")):
-        return []
-    literals = _name_literals(source) or ()
+    literals = literals_of_class(source) or ()
     names = [each for each in literals if isinstance(each, str)]
     return names if len(names) == len(literals) else []
 
 
-def _name_literals(source: ClassSource) -> Literals:
+def literals_of_class(source: ClassSource) -> Literals:
+    """Return the literals that the class may have as its name."""
     values, is_open = values_of(source, "backend_type")
-    if is_open:
+    afterwards = to_class(source, "backend_type")
+    if is_open or any(each.value is None for each in afterwards):
         return None
-    afterwards = [each for each in to_class(source, "backend_type") if each.value is not None]
     if not afterwards:
         return _literals(source, values)
     return _either([literals_of(each.value, each.at) for each in afterwards])
@@ -165,17 +170,17 @@ def literals_of(node: ast.expr | None, at: Context) -> Literals:
             return literals_of(value, at)
         case ast.IfExp():
             return _either([literals_of(each, at) for each in chosen_branches(node, at)])
-        case ast.Call(
-            func=ast.Attribute(value=text, attr=("upper" | "lower" | "strip") as name), args=[]
+        case ast.Call(func=ast.Attribute(value=text, attr=name), args=given, keywords=[]) if (
+            STRING_METHODS.get(name) == "str" and name not in ("format_map", "join", "translate")
         ):
-            return _applied(literals_of(text, at), name)
+            return _applied(literals_of(text, at), name, [literals_of(each, at) for each in given])
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _joined([literals_of(left, at), literals_of(right, at)])
         case ast.JoinedStr(values=values):
             return _joined([literals_of(each, at) for each in values])
         case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
             return literals_of(value, at)
-        case ast.Name():
+        case ast.Name() | ast.Attribute():
             return _literals_of_name(node, at)
         case _:
             return None
@@ -185,10 +190,14 @@ def _either(parts: Sequence[Literals]) -> Literals:
     return None if None in parts else tuple(each for part in parts for each in part or ())
 
 
-def _applied(values: Literals, method: str) -> Literals:
-    if values is None or not all(isinstance(each, str) for each in values):
+def _applied(values: Literals, method: str, given: Sequence[Literals]) -> Literals:
+    arguments = [each[0] for each in given if each is not None and len(each) == 1]
+    if values is None or len(arguments) != len(given):
         return None
-    return tuple(getattr(each, method)() for each in values)
+    try:
+        return tuple(getattr(each, method)(*arguments) for each in values)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return None
 
 
 def _joined(parts: Sequence[Literals]) -> Literals:
@@ -200,28 +209,54 @@ def _joined(parts: Sequence[Literals]) -> Literals:
     return (whole,)
 
 
-def _literals_of_name(node: ast.Name, at: Context) -> Literals:
+def _literals_of_name(node: ast.Name | ast.Attribute, at: Context) -> Literals:
+    name, *attributes = dotted_name(node) or [""]
+    if attributes in (["__name__"], ["__qualname__"]) and name == own_name(at) and at.target:
+        return (at.target.node.name,)
     if at.function is not None and (
-        parameter_named(node.id, at.function) or is_bound_in(node.id, at.function)
+        parameter_named(name, at.function) or is_bound_in(name, at.function)
     ):
         return None
-    local = local_bindings(node.id, at)
+    local = local_bindings(name, at)
     if local is None:
         found = definition_of(node, at)
         if found is None or found.module is None:
             return None
-        bound = ".".join(found.parts)
+        bound, *rest = found.parts
         scope = found.module.scope(at.modules.version)
         is_later = found.module is at.module and _is_bound_behind(node, bound, scope, at)
         if bound in found.module.rebound or is_later:
             return None
+        if rest:
+            return _literals_of_attribute(found, rest, at)
         at, local = at.of_module(found.module), scope.bindings.get(bound)
-    elif at.cls is not None and _is_bound_behind(node, node.id, at.cls.scope, at):
+    elif attributes or (at.cls is not None and _is_bound_behind(node, name, at.cls.scope, at)):
         return None
     return _either([each and literals_of(each.value, at) for each in local or (None,)])
 
 
-def _is_bound_behind(node: ast.Name, name: str, scope: Scope, at: Context) -> bool:
+def _literals_of_attribute(found: Definition, attributes: list[str], at: Context) -> Literals:
+    """Return the literals of a member of an enumeration, or of a name that a backend has."""
+    cls = found.module and at.modules.class_at(found.module, found.parts[:1])
+    match attributes:
+        case ["backend_type"] if cls:
+            return literals_of_class(cls)
+        case [member, "name"] if cls and member in cls.in_body and is_enumeration(cls):
+            return (member,)
+        case [member, *rest] if (
+            (rest == ["value"] or (not rest and cls and is_string(Kind("", cls))))
+            and cls
+            and is_enumeration(cls)
+            and has_plain_values(cls)
+        ):
+            pass
+        case _:
+            return None
+    value = getattr(cls.in_body.get(member), "value", None)
+    return literals_of(value, at.of_class(cls))
+
+
+def _is_bound_behind(node: ast.expr, name: str, scope: Scope, at: Context) -> bool:
     """Return whether a scope binds *name* again after it was read there."""
     reached = scope.reached.get(name, ())
     return at.function is None and any(each.lineno > node.lineno for each in reached)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from backend_contract._conformance.results import MEMBERS, Verdict
@@ -21,6 +22,7 @@ from backend_contract._conformance.source.evaluation.assignments import (
     Value,
     function_of,
     given_after_creation,
+    own_name,
     to_class,
     to_instance,
     values_of,
@@ -39,6 +41,7 @@ from backend_contract._conformance.source.evaluation.fitness import (
     fits_function,
     fits_method,
     fits_results,
+    is_manager_class,
     is_other_lock,
     misfit,
     one_of,
@@ -51,6 +54,7 @@ from backend_contract._conformance.source.evaluation.kinds import (
     Context,
     Kind,
     Kinds,
+    chosen_branches,
     inside,
     is_enumeration,
     kinds_of,
@@ -71,11 +75,11 @@ from backend_contract._conformance.source.parsing import (
     is_stub,
     last_part,
     nodes_of,
-    positional_of,
     returns_of,
     unparse,
     walk,
 )
+from backend_contract._conformance.source.signatures import always_raises
 
 _LAST_COUNTS = ("pyright", "pyrefly", "ty")
 """Checkers that take the last one of several methods, as Python does."""
@@ -210,6 +214,8 @@ def _plain_opinion(
 ) -> Opinion | None:
     """Return the opinion on a single value, or ``None`` if the checker infers its type."""
     value = values[0]
+    if value is not None and _is_class_property(value.binding.statement):
+        return unknown("Python 3.13 has no `classmethod` of a `property`")
     if value is None or isinstance(value.binding.statement, Function | ast.ClassDef):
         return None
     opinion = _opinion_on_value(source, member, value, on_class)
@@ -230,6 +236,12 @@ def _plain_opinion(
     if opinion.verdict is Verdict.UNCHECKED and (is_trusted or is_function):
         return None
     return opinion
+
+
+def _is_class_property(statement: ast.stmt) -> bool:
+    return isinstance(statement, Function) and {"classmethod", "property"} <= decorator_names(
+        statement
+    )
 
 
 def _is_declared_above(source: ClassSource, cls: ClassSource, member: str) -> bool:
@@ -382,19 +394,31 @@ def _opinion_on_body(source: ClassSource, member: str, given: Value) -> Opinion 
     is_manager = names == {"contextmanager"}
     if not (is_manager or names <= _KEEPING) or is_stub(function):
         return None
+    if member not in ATTRIBUTES and names & {"cached_property", "property"}:
+        return None
     if is_generator(function):
         reason = f"`{member}` is a generator function: a call only makes a generator"
         return None if is_manager else misfit(reason, function, at.module)
     if function.returns is None or not isinstance(function, ast.FunctionDef):
         return None
     returns = returns_of(function)
-    for each in returns:
-        value = each.value or ast.Constant(None)
+    for each, value in _values_returned(returns, at):
         verdict = _verdict_on(member, value, at, is_manager)
         if verdict is not None and (verdict is Verdict.VIOLATED or len(returns) == 1):
             reason = f"`{member}` returns `{unparse(value)}`, whatever its annotation says"
             return Opinion(verdict, reason, each, at.module)
-    if isinstance(function.body[0], ast.Raise) and member in _NEVER_REFUSED:
+    if (
+        not returns
+        and not is_manager
+        and not may_end(source, owner, function)
+        and (
+            member in _NEVER_REFUSED
+            or (
+                member == "register_config"
+                and always_raises(source, member, "NotImplementedError") is False
+            )
+        )
+    ):
         return misfit(f"`{member}` always raises", function, at.module)
     if member not in (*ATTRIBUTES, "start_lock"):
         return None
@@ -407,6 +431,15 @@ def _opinion_on_body(source: ClassSource, member: str, given: Value) -> Opinion 
         is_false_then = {unparse(each) for each in returns} == {"return True"}
         return (misfit if is_false_then else unknown)(reason, function, at.module)
     return None
+
+
+def _values_returned(
+    returns: Sequence[ast.Return], at: Context
+) -> Iterator[tuple[ast.Return, ast.expr]]:
+    for each in returns:
+        value = each.value or ast.Constant(None)
+        branches = chosen_branches(value, at) if isinstance(value, ast.IfExp) else [value]
+        yield from ((each, branch) for branch in branches)
 
 
 def _opinion_on_state(source: ClassSource, member: str, _: Value) -> Opinion | None:
@@ -448,16 +481,18 @@ def _verdict_on(member: str, value: ast.expr, at: Context, is_manager: bool) -> 
         case (
             ast.Call(func=ast.Attribute(value=ast.Name(id=subject), attr=name)),
             ClassSource() as target,
-        ) if subject == _own_name(at) and at.depth < _MAX_CALLS:
+        ) if subject == own_name(at) and at.depth < _MAX_CALLS:
             found = target.find(name)
             if found and isinstance(found[1], ast.FunctionDef) and not found[1].decorator_list:
                 there = inside(found[0], found[1], target)._replace(depth=at.depth + 1)
                 values = [each.value for each in returns_of(found[1]) if each.value]
                 verdicts = {_verdict_on(member, each, there, False) for each in values}
-                if Verdict.VIOLATED in verdicts:
+                if Verdict.VIOLATED in verdicts or (is_generator(found[1]) and not is_manager):
                     return Verdict.VIOLATED
         case _:
             pass
+    if member == "start_lock" and _is_none_when_new(value, at):
+        return Verdict.VIOLATED
     kinds = _kinds_returned(value, at) or (_none_at_first(value, at) if is_flag else None)
     if kinds is None:
         return Verdict.UNCHECKED if _is_doubtful(member, value, at) else None
@@ -474,11 +509,6 @@ def _verdict_on(member: str, value: ast.expr, at: Context, is_manager: bool) -> 
     return Verdict.VIOLATED if is_sure else Verdict.UNCHECKED
 
 
-def _own_name(at: Context) -> str | None:
-    parameters = positional_of(at.function.args) if at.function else ()
-    return parameters[0].arg if parameters else None
-
-
 def _none_at_first(value: ast.expr, at: Context) -> Kinds:
     """Return the kind of ``None`` for an attribute that is that before it is something unknown."""
     match value, at.target:
@@ -487,6 +517,25 @@ def _none_at_first(value: ast.expr, at: Context) -> Kinds:
             return (NONE,) if any(each.value and is_none(each.value) for each in given) else None
         case _:
             return None
+
+
+def _is_none_when_new(value: ast.expr, at: Context) -> bool:
+    """Return whether a lock is an attribute that is ``None`` until another member assigns it."""
+    body = getattr(at.function, "body", ())
+    match value, at.target, body:
+        case ast.Attribute(value=ast.Name(), attr=name), ClassSource() as target, [
+            *docstring,
+            ast.Return(),
+        ] if all(isinstance(getattr(e, "value", e), ast.Constant) for e in docstring):
+            given = to_instance(target, name)
+            made = {
+                getattr(each.at.function, "name", ""): bool(each.value and is_none(each.value))
+                for each in given
+            }
+            is_none_first = [made.pop(each) for each in CONSTRUCTORS if each in made]
+            return bool(is_none_first) and all(is_none_first) and made.keys() <= {*MEMBERS}
+        case _:
+            return False
 
 
 def _is_doubtful(member: str, value: ast.expr, at: Context) -> bool:
@@ -508,7 +557,7 @@ def _is_doubtful(member: str, value: ast.expr, at: Context) -> bool:
 def _kinds_returned(value: ast.expr, at: Context) -> Kinds:
     """Return the kinds of a value, with those of what methods assign to the instance."""
     kinds, target = kinds_of(value, at), at.target
-    own = _own_name(at)
+    own = own_name(at)
     match value:
         case _ if kinds is not None or target is None or at.function is None:
             return kinds
@@ -556,7 +605,7 @@ def _is_wrong(member: str, kind: Kind, is_manager: bool) -> bool:
         return kind != NONE
     verdict = returns_lock((kind,)).verdict
     if verdict is Verdict.UNCHECKED and kind.cls is not None and kind.name != "type":
-        return not kind.cls.has_unknown_base and "__enter__" not in kind.cls.known_members
+        return not kind.cls.has_unknown_base and not is_manager_class(kind.cls)
     is_uncalled = kind.function is not None or kind.name.startswith(("type[", "builtin_function"))
     return verdict is Verdict.VIOLATED or is_other_lock(kind.name) or is_uncalled
 
