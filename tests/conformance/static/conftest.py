@@ -10,7 +10,7 @@ import pytest
 from backend_contract._conformance.source.environment import this_environment
 from backend_contract._conformance.static.checkers import Mypy
 from backend_contract._conformance.static.checkers.base import CheckRequest
-from backend_contract._conformance.static.self_test import CANARIES, CANARY_MODULE, CANARY_PROBES
+from backend_contract._conformance.static.probe import CANARIES, CANARY_MODULE, CANARY_PROBES
 from backend_contract._conformance.static.stubs import copy_missing_stubs
 
 

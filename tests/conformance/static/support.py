@@ -12,7 +12,7 @@ from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static import probe
 from backend_contract._conformance.static.checkers import Diagnostic
 from backend_contract._conformance.static.checkers.base import CheckRequest
-from backend_contract._conformance.static.self_test import (
+from backend_contract._conformance.static.probe import (
     CANARY_MODULE,
     CANARY_PROBES,
     known_verdicts,

@@ -6,7 +6,7 @@ import pytest
 
 from backend_contract._conformance.results import Verdict
 from backend_contract._conformance.static import probe
-from backend_contract._conformance.static.self_test import (
+from backend_contract._conformance.static.probe import (
     CANARY_PROBES,
     known_verdicts,
     require_known_verdicts,

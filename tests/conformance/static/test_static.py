@@ -17,11 +17,11 @@ from backend_contract._conformance.static import probe
 from backend_contract._conformance.static.checkers import Diagnostic
 from backend_contract._conformance.static.checkers.base import CheckRequest
 from backend_contract._conformance.static.checking import check
-from backend_contract._conformance.static.probe import digest
-from backend_contract._conformance.static.self_test import (
+from backend_contract._conformance.static.probe import (
     CANARIES,
     CANARY_MODULE,
     CANARY_PROBES,
+    digest,
     known_verdicts,
 )
 from backend_contract.errors import CouldNotCheckError

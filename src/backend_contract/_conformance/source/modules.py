@@ -11,10 +11,6 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TypeAlias
 
-from backend_contract._conformance.source.conditions import (
-    decides,
-    decides_as_checkers,
-)
 from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.parsing import (
     Function,
@@ -30,7 +26,13 @@ from backend_contract._conformance.source.parsing import (
     walk,
 )
 from backend_contract._conformance.source.roots import Roots
-from backend_contract._conformance.source.scopes import Binding, Scope, read_scope
+from backend_contract._conformance.source.scopes import (
+    Binding,
+    Scope,
+    decides,
+    decides_as_checkers,
+    read_scope,
+)
 from backend_contract.errors import CouldNotCheckError
 
 # Their classes define no member of a backend.

@@ -234,6 +234,11 @@ def positional_of(arguments: ast.arguments) -> list[ast.arg]:
     return [*arguments.posonlyargs, *arguments.args]
 
 
+def first_parameter(function: Function | ast.Lambda | None) -> set[str]:
+    """Return the name of the first parameter of a function, if it has one."""
+    return {each.arg for each in positional_of(function.args)[:1]} if function else set()
+
+
 def is_none(expression: ast.AST | None) -> bool:
     """Return whether an expression is the literal ``None``."""
     return isinstance(expression, ast.Constant) and expression.value is None

@@ -18,11 +18,14 @@ from backend_contract._conformance.results import Report, Verdict
 from backend_contract._conformance.source.environment import Environment, this_environment
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.checkers.base import Checker, CheckRequest, Diagnostic
-from backend_contract._conformance.static.probe import WITHOUT_VIOLATION, Errors, Probe, digest
-from backend_contract._conformance.static.self_test import (
+from backend_contract._conformance.static.probe import (
     CANARIES,
     CANARY_MODULE,
     CANARY_PROBES,
+    WITHOUT_VIOLATION,
+    Errors,
+    Probe,
+    digest,
     require_known_verdicts,
 )
 from backend_contract._conformance.static.stubs import copy_missing_stubs

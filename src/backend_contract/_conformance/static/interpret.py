@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import members, signatures
-from backend_contract._conformance.source.construction import Defect, constructors, factories
-from backend_contract._conformance.source.construction.abstract import abstract_members
+from backend_contract._conformance.source.construction import Defect, constructors
 from backend_contract._conformance.source.evaluation import fields
 from backend_contract._conformance.source.evaluation.fitness import POSITIONAL, Opinion
 from backend_contract._conformance.source.evaluation.headers import (
@@ -28,6 +27,7 @@ from backend_contract._conformance.source.evaluation.opinions import (
     reads_other_class,
     why_incomplete,
 )
+from backend_contract._conformance.source.members import abstract_members
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.advice import advise, block_constructor
@@ -337,7 +337,7 @@ def _explains_construction(mark: Mark, result: ProbeResult) -> bool:
     if mark.kind == "returns":
         return False
     # mypy reports a type variable that would take every argument.
-    is_untyped = mark.part == "result" and factories.has_untyped_factory(source)
+    is_untyped = mark.part == "result" and constructors.has_untyped_factory(source)
     return is_untyped or signatures.takes_anything(source, mark.member)
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.results import Verdict
 from backend_contract.clauses import Clause, in_layer
+from backend_contract.errors import CouldNotCheckError
 
 Errors: TypeAlias = Mapping[int, Sequence[str]]
 """The messages of a checker in one probe, by line, counted from 1."""
@@ -133,3 +134,58 @@ def has_unresolved_base(errors: Errors) -> bool:
 def digest(*parts: str) -> str:
     """Return a short name for *parts*, fit for a file and for a module."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+# ---- canaries: backends with known verdicts
+#
+# Every run of a checker includes them. If a single verdict on them is not the known one, the
+# results are discarded, so a checker that sees nothing never makes a target pass.
+
+CANARIES = (Path(__file__).parent / "canaries.py.txt").read_text(encoding="utf-8")
+"""The source of the module of canaries."""
+CANARY_MODULE = "backend_contract_canaries"
+"""The name of that module."""
+_KNOWN = dict(re.findall(r"^class (\w+).*:  # (.+)$", CANARIES, re.MULTILINE))
+CANARY_PROBES = {name: Probe(CANARY_MODULE, name) for name in _KNOWN}
+"""The probe of each canary, by the name of its class."""
+
+
+def require_known_verdicts(canary: str, errors: Errors, checked_by: str) -> None:
+    """Raise :class:`CouldNotCheckError` if a verdict on a canary is not the known one."""
+    for clause in PROBED:
+        verdict, marks = decide(clause, errors)
+        known = known_verdicts(canary, clause.id)
+        if verdict not in known:
+            messages = [m for mark in marks for m in errors.get(mark.line, ())]
+            message = import_error(errors) or next(iter(messages), "nothing")
+            expected = " or ".join(each.value for each in known)
+            raise CouldNotCheckError(
+                f"{checked_by} failed a built-in self-test ({canary}/{clause.id}: expected "
+                f"{expected}, got {verdict.value}); its results were discarded; it reported: "
+                f"{message}"
+            )
+    if has_unresolved_base(errors) is not (canary == "UntypedByItsBase"):
+        raise CouldNotCheckError(
+            f"{checked_by} failed a built-in self-test ({canary}: it does not tell a base class "
+            "that is `Any` from others); its results were discarded"
+        )
+
+
+def known_verdicts(canary: str, clause: str) -> Sequence[Verdict]:
+    """Return the verdicts that a working checker may give on a clause of a canary."""
+    known = _KNOWN[canary]
+    for verdict in (Verdict.UNCHECKED, Verdict.VIOLATED):
+        if known == verdict.value:
+            return (verdict,)
+    words = known.split()
+    for letter, verdicts in _LETTERS.items():
+        if f"{clause}{letter}" in words:
+            return verdicts
+    return (Verdict.OK,)
+
+
+_LETTERS = {
+    "": (Verdict.VIOLATED,),
+    "u": (Verdict.UNCHECKED,),
+    "x": (Verdict.VIOLATED, Verdict.UNCHECKED),
+}

@@ -20,6 +20,7 @@ from backend_contract._conformance.source.modules import ClassSource, Module
 from backend_contract._conformance.source.parsing import (
     Function,
     children,
+    first_parameter,
     is_none,
     is_super,
     last_part,
@@ -125,7 +126,7 @@ class Walker:
         if binding is None:
             return self.call(name, state, behind)
         if isinstance(binding.statement, Function):
-            return self.run(source, binding.statement, state, _first_parameter(binding.statement))
+            return self.run(source, binding.statement, state, first_parameter(binding.statement))
         return state.unknown()
 
     def _generate(self, generated: Generated, state: State) -> State | None:
@@ -145,7 +146,7 @@ class Walker:
                 return state.unknown()
             if name in source.with_setter:
                 setter = source.with_setter[name]
-                return self.run(source, setter, state, _first_parameter(setter)) or state.unknown()
+                return self.run(source, setter, state, first_parameter(setter)) or state.unknown()
             if name in source.in_body:
                 return state.unknown() if _is_descriptor(source, name) else state
         return state
@@ -173,10 +174,6 @@ def _only_given(parameters: Sequence[ast.arg], function: Function) -> str | None
         isinstance(n, ast.Name) and n.id == name and _is_target(n) for n in walk(function)
     )
     return None if is_stored else name
-
-
-def _first_parameter(function: Function) -> set[str]:
-    return {each.arg for each in positional_of(function.args)[:1]}
 
 
 class _Path:
@@ -503,7 +500,7 @@ class _Path:
 
 def may_end(source: ClassSource, owner: ClassSource, function: Function) -> bool:
     """Return whether a call of *function* may reach the end of its body."""
-    path = _Path(Walker(source), owner, _first_parameter(function))
+    path = _Path(Walker(source), owner, first_parameter(function))
     return path.follow(function.body, State()) is not None
 
 

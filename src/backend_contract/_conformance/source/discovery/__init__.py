@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backend_contract._conformance.results import NotChecked
-from backend_contract._conformance.source.conditions import Decide, decides
 from backend_contract._conformance.source.discovery.entry_points import declared_entry_points
 from backend_contract._conformance.source.discovery.files import Excludes, files_below
 from backend_contract._conformance.source.discovery.recognition import (
@@ -40,6 +39,7 @@ from backend_contract._conformance.source.parsing import (
     unparse,
     walk,
 )
+from backend_contract._conformance.source.scopes import Decide, decides
 from backend_contract._conformance.source.targets import (
     EXPECTED_TARGET,
     Project,

@@ -14,6 +14,7 @@ from backend_contract._conformance.source.modules import ClassSource, Module, qu
 from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,
+    first_parameter,
     is_stub,
     nodes_of,
     positional_of,
@@ -159,12 +160,8 @@ def _methods(cls: ClassSource) -> Iterator[Function]:
                 yield statement
 
 
-def _first_parameter(function: Function) -> set[str]:
-    return {each.arg for each in positional_of(function.args)[:1]}
-
-
 def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
-    first, at = _first_parameter(method), inside(cls, method, target)
+    first, at = first_parameter(method), inside(cls, method, target)
     names = first | {
         target.id
         for node in walk(method)
@@ -337,7 +334,7 @@ def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
     if cls is not target:
         hook = cls.in_body.get("__init_subclass__")
         if isinstance(hook, Function):
-            yield from _assignments_or_any(hook, _first_parameter(hook), inside(cls, hook, target))
+            yield from _assignments_or_any(hook, first_parameter(hook), inside(cls, hook, target))
 
 
 def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
@@ -345,7 +342,7 @@ def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned
     for method in cls.statements:
         if not isinstance(method, Function) or method.name == "__init_subclass__":
             continue
-        first = _first_parameter(method)
+        first = first_parameter(method)
         if "classmethod" not in map(unparse, method.decorator_list):
             first = {each for name in first for each in (f"type({name})", f"{name}.__class__")}
         subjects = {cls.node.name} | first
@@ -371,7 +368,7 @@ def _by_metaclass(cls: ClassSource) -> Iterator[Assigned]:
 
 
 def _in_metaclass(method: Function, at: Context) -> Iterator[Assigned]:
-    subjects = _first_parameter(method)
+    subjects = first_parameter(method)
     if method.name == "__new__":
         subjects = _variables(method)
         namespaces = {each.arg for each in method.args.args[3:4]}
@@ -521,12 +518,6 @@ def _assignments_or_any(scope: ast.AST, subjects: set[str], at: Context) -> Iter
                 pass
 
 
-def own_name(at: Context) -> str | None:
-    """Return the name of the first parameter of the function that is the place, if any."""
-    parameters = positional_of(at.function.args) if at.function else ()
-    return parameters[0].arg if parameters else None
-
-
 # ---- decorators of the class
 
 
@@ -570,7 +561,7 @@ def _subjects(function: Function, is_factory: bool) -> tuple[set[str], bool]:
     """Return the names of the class in a decorator, and whether it returns the class itself."""
     inner = [each for each in nodes_of(function) if isinstance(each, Function)]
     decorating = inner if is_factory and inner else [function]
-    subjects = {name for each in decorating for name in _first_parameter(each)}
+    subjects = {name for each in decorating for name in first_parameter(each)}
     if decorating == [function] and [each.arg for each in function.args.args[:1]] == ["self"]:
         subjects = {each.arg for each in function.args.args[1:2]}
     returned = {name for each in (function, *decorating) for name in _names_returned(each)}

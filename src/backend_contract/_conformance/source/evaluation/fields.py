@@ -40,7 +40,7 @@ def option_of(decorator: ast.expr, option: str) -> object:
 def why_not_on_class(source: ClassSource, member: str) -> str | None:
     """Return why only instances have *member*, though a class body assigns it; else ``None``."""
     for cls in source.known_lineage:
-        if member in _slots(cls):
+        if member in slots_of(cls):
             return f"`{member}` is in `__slots__`: the class has a descriptor in its place"
         statement = cls.in_body.get(member)
         if isinstance(statement, Assignment) and statement.value is not None:
@@ -50,10 +50,12 @@ def why_not_on_class(source: ClassSource, member: str) -> str | None:
     return None
 
 
-def _slots(cls: ClassSource) -> set[object]:
+def slots_of(cls: ClassSource) -> set[str]:
+    """Return the literal names in the ``__slots__`` of a class body."""
     value = getattr(cls.in_body.get("__slots__"), "value", None)
     nodes = walk(value) if isinstance(value, ast.expr) else ()
-    return {node.value for node in nodes if isinstance(node, ast.Constant)}
+    constants = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return {each for each in constants if isinstance(each, str)}
 
 
 def _why_field(cls: ClassSource, member: str, statement: Assignment) -> str | None:

@@ -16,7 +16,6 @@ from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
-from backend_contract._conformance.source.conditions import decides
 from backend_contract._conformance.source.definitions import (
     definition_of,
     dotted_name,
@@ -43,7 +42,7 @@ from backend_contract._conformance.source.parsing import (
     returns_of,
     walk,
 )
-from backend_contract._conformance.source.scopes import Alternatives, is_overload
+from backend_contract._conformance.source.scopes import Alternatives, decides, is_overload
 
 MAX_DEPTH = 25
 """Expressions that take more steps to follow are given up."""

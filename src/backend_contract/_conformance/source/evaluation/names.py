@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from backend_contract._conformance.results import MEMBERS, Verdict
-from backend_contract._conformance.source.construction.abstract import abstract_members
 from backend_contract._conformance.source.definitions import Definition, definition_of, dotted_name
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
     Value,
-    own_name,
     to_class,
     values_of,
 )
@@ -37,7 +35,9 @@ from backend_contract._conformance.source.evaluation.kinds import (
     parameter_named,
 )
 from backend_contract._conformance.source.evaluation.standard_library import STRING_METHODS
+from backend_contract._conformance.source.members import abstract_members
 from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.parsing import first_parameter
 from backend_contract._conformance.source.scopes import Scope
 from backend_contract._conformance.source.signatures import always_raises
 
@@ -211,7 +211,11 @@ def _joined(parts: Sequence[Literals]) -> Literals:
 
 def _literals_of_name(node: ast.Name | ast.Attribute, at: Context) -> Literals:
     name, *attributes = dotted_name(node) or [""]
-    if attributes in (["__name__"], ["__qualname__"]) and name == own_name(at) and at.target:
+    if (
+        attributes in (["__name__"], ["__qualname__"])
+        and name in first_parameter(at.function)
+        and at.target
+    ):
         return (at.target.node.name,)
     if at.function is not None and (
         parameter_named(name, at.function) or is_bound_in(name, at.function)

@@ -13,16 +13,14 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from backend_contract._conformance.results import MEMBERS, Verdict
-from backend_contract._conformance.source.construction.abstract import abstract_members
+from backend_contract._conformance.source.construction.constructors import metaclass_of
 from backend_contract._conformance.source.construction.execution import may_end
-from backend_contract._conformance.source.construction.factories import metaclass_of
 from backend_contract._conformance.source.definitions import name_of
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
     Value,
     function_of,
     given_after_creation,
-    own_name,
     to_class,
     to_instance,
     values_of,
@@ -66,10 +64,12 @@ from backend_contract._conformance.source.evaluation.kinds import (
 )
 from backend_contract._conformance.source.evaluation.names import with_names_of_instances
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
+from backend_contract._conformance.source.members import abstract_members
 from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.parsing import (
     Function,
     decorator_names,
+    first_parameter,
     is_generator,
     is_none,
     is_stub,
@@ -481,7 +481,7 @@ def _verdict_on(member: str, value: ast.expr, at: Context, is_manager: bool) -> 
         case (
             ast.Call(func=ast.Attribute(value=ast.Name(id=subject), attr=name)),
             ClassSource() as target,
-        ) if subject == own_name(at) and at.depth < _MAX_CALLS:
+        ) if subject in first_parameter(at.function) and at.depth < _MAX_CALLS:
             found = target.find(name)
             if found and isinstance(found[1], ast.FunctionDef) and not found[1].decorator_list:
                 there = inside(found[0], found[1], target)._replace(depth=at.depth + 1)
@@ -557,18 +557,18 @@ def _is_doubtful(member: str, value: ast.expr, at: Context) -> bool:
 def _kinds_returned(value: ast.expr, at: Context) -> Kinds:
     """Return the kinds of a value, with those of what methods assign to the instance."""
     kinds, target = kinds_of(value, at), at.target
-    own = own_name(at)
+    own = first_parameter(at.function)
     match value:
         case _ if kinds is not None or target is None or at.function is None:
             return kinds
-        case ast.Name(id=name) if name == own:
+        case ast.Name(id=name) if name in own:
             return (Kind(target.node.name, target),)
         case ast.Name(id=name):
             items = (node for node in walk(at.function) if isinstance(node, ast.withitem))
             entered = [e for e in items if e.optional_vars and unparse(e.optional_vars) == name]
             is_lock = entered and _is_lock(entered[0].context_expr, at)
             return (BOOL,) if is_lock else None
-        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name == own:
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in own:
             given = to_instance(target, attribute)
             is_set = any(getattr(e.at.function, "name", "") in CONSTRUCTORS for e in given)
             parts = [kinds_of(each.value, each.at) if each.value else None for each in given]

@@ -2,95 +2,40 @@
 
 from __future__ import annotations
 
-STRING_METHODS: dict[str, str] = {
-    "capitalize": "str",
-    "casefold": "str",
-    "center": "str",
-    "expandtabs": "str",
-    "format": "str",
-    "format_map": "str",
-    "join": "str",
-    "ljust": "str",
-    "lower": "str",
-    "lstrip": "str",
-    "removeprefix": "str",
-    "removesuffix": "str",
-    "replace": "str",
-    "rjust": "str",
-    "rstrip": "str",
-    "strip": "str",
-    "swapcase": "str",
-    "title": "str",
-    "translate": "str",
-    "upper": "str",
-    "zfill": "str",
-    "split": "list",
-    "rsplit": "list",
-    "splitlines": "list",
-    "partition": "tuple",
-    "rpartition": "tuple",
-    "count": "int",
-    "find": "int",
-    "index": "int",
-    "rfind": "int",
-    "rindex": "int",
-    "startswith": "bool",
-    "endswith": "bool",
-    "isupper": "bool",
-    "islower": "bool",
-    "isalpha": "bool",
-    "isdigit": "bool",
-    "isidentifier": "bool",
-    "encode": "bytes",
+_METHODS = {
+    "str": """
+        capitalize casefold center expandtabs format format_map join ljust lower lstrip
+        removeprefix removesuffix replace rjust rstrip strip swapcase title translate upper
+        zfill
+    """,
+    "list": "split rsplit splitlines",
+    "tuple": "partition rpartition",
+    "int": "count find index rfind rindex",
+    "bool": "startswith endswith isupper islower isalpha isdigit isidentifier",
+    "bytes": "encode",
 }
+STRING_METHODS = {name: kind for kind, names in _METHODS.items() for name in names.split()}
 """The kind of the result, by the method of a string."""
-FUNCTIONS: dict[str, tuple[str, ...]] = {
-    "builtins.repr": ("str",),
-    "builtins.ascii": ("str",),
-    "builtins.chr": ("str",),
-    "builtins.format": ("str",),
-    "builtins.hex": ("str",),
-    "builtins.oct": ("str",),
-    "builtins.bin": ("str",),
-    "builtins.input": ("str",),
-    "builtins.len": ("int",),
-    "builtins.ord": ("int",),
-    "builtins.hash": ("int",),
-    "builtins.id": ("int",),
-    "builtins.isinstance": ("bool",),
-    "builtins.issubclass": ("bool",),
-    "builtins.callable": ("bool",),
-    "builtins.all": ("bool",),
-    "builtins.any": ("bool",),
-    "builtins.hasattr": ("bool",),
-    "builtins.sorted": ("list",),
-    "builtins.print": ("NoneType",),
-    "builtins.setattr": ("NoneType",),
-    "builtins.open": ("io.IOBase",),
-    "os.getenv": ("str", "NoneType"),
-    "os.environ.get": ("str", "NoneType"),
-    "os.getpid": ("int",),
-    "os.cpu_count": ("int", "NoneType"),
-    "os.getcwd": ("str",),
-    "os.path.basename": ("str",),
-    "os.path.exists": ("bool",),
-    "os.path.isfile": ("bool",),
-    "os.path.isdir": ("bool",),
-    "os.path.join": ("str",),
-    "time.time": ("float",),
-    "time.monotonic": ("float",),
-    "socket.gethostname": ("str",),
-    "textwrap.dedent": ("str",),
-    "re.sub": ("str",),
-    "json.dumps": ("str",),
-    "sys.intern": ("str",),
-    "platform.node": ("str",),
-    "platform.system": ("str",),
-    "platform.machine": ("str",),
-    "platform.release": ("str",),
-    "platform.python_version": ("str",),
-    "importlib.util.find_spec": ("importlib.machinery.ModuleSpec", "NoneType"),
-    "shutil.which": ("str", "NoneType"),
-    "enum.auto": ("int",),
+
+_FUNCTIONS = {
+    "str": """
+        builtins.repr builtins.ascii builtins.chr builtins.format builtins.hex builtins.oct
+        builtins.bin builtins.input os.getcwd os.path.basename os.path.join socket.gethostname
+        textwrap.dedent re.sub json.dumps sys.intern platform.node platform.system
+        platform.machine platform.release platform.python_version
+    """,
+    "int": "builtins.len builtins.ord builtins.hash builtins.id os.getpid enum.auto",
+    "bool": """
+        builtins.isinstance builtins.issubclass builtins.callable builtins.all builtins.any
+        builtins.hasattr os.path.exists os.path.isfile os.path.isdir
+    """,
+    "list": "builtins.sorted",
+    "NoneType": "builtins.print builtins.setattr",
+    "io.IOBase": "builtins.open",
+    "str NoneType": "os.getenv os.environ.get shutil.which",
+    "int NoneType": "os.cpu_count",
+    "float": "time.time time.monotonic",
+    "importlib.machinery.ModuleSpec NoneType": "importlib.util.find_spec",
 }
+FUNCTIONS = {name: kinds.split() for kinds, names in _FUNCTIONS.items() for name in names.split()}
 """The kinds of the result, by the full name of a function."""
