@@ -123,15 +123,13 @@ class Module:
     @cached_property
     def set_from_outside(self) -> set[str]:
         """The attributes that statements of the module assign, such as ``Class.member``."""
-        assignments = [s for s in self.statements if isinstance(s, Assignment)]
-        targets = [target for each in assignments for target in _assigned(each)]
-        return {unparse(target) for target in targets if isinstance(target, ast.Attribute)}
+        every = [t for s in self.statements if isinstance(s, Assignment) for t in _assigned(s)]
+        return {unparse(each) for each in every if isinstance(each, ast.Attribute)}
 
     @cached_property
     def rebound(self) -> set[str]:
         """The names of the module that functions may bind again."""
-        nodes = (node for node in walk(self.tree) if isinstance(node, ast.Global))
-        return {name for node in nodes for name in node.names}
+        return {name for n in walk(self.tree) if isinstance(n, ast.Global) for name in n.names}
 
     @cached_property
     def attributes(self) -> dict[str, list[ast.Attribute]]:
