@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conformance.source.support import source_of
 
-from backend_contract._conformance.source.construction import Defect
 from backend_contract._conformance.source.construction.constructors import find_defect
+from backend_contract._conformance.source.construction.factories import Defect
 from backend_contract._conformance.source.members import abstract_members
 
 HEAD = """\

@@ -285,11 +285,10 @@ def _cut_off_deep_expressions(tree: ast.Module) -> None:
 
 
 def _is_short(node: Any, levels: int) -> bool:
-    """Return whether a node is too short for more than some levels: each takes a byte."""
-    line = getattr(node, "lineno", None)
-    if line is None or line != node.end_lineno or getattr(node, "decorator_list", None):
-        return False
-    return bool(node.end_col_offset - node.col_offset < levels)
+    """Return whether a node has fewer than *levels* levels, as each takes a byte."""
+    lines = {getattr(node, name, name) for name in ("lineno", "end_lineno")}
+    is_short = len(lines) == 1 and node.end_col_offset - node.col_offset < levels
+    return is_short and not getattr(node, "decorator_list", None)
 
 
 def _replace_operands(node: ast.AST) -> None:

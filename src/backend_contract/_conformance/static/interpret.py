@@ -9,7 +9,11 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import members, signatures
-from backend_contract._conformance.source.construction import Defect, constructors
+from backend_contract._conformance.source.construction import constructors
+from backend_contract._conformance.source.construction.factories import (
+    Defect,
+    has_untyped_factory,
+)
 from backend_contract._conformance.source.evaluation import fields
 from backend_contract._conformance.source.evaluation.fitness import POSITIONAL, Opinion
 from backend_contract._conformance.source.evaluation.headers import (
@@ -337,7 +341,7 @@ def _explains_construction(mark: Mark, result: ProbeResult) -> bool:
     if mark.kind == "returns":
         return False
     # mypy reports a type variable that would take every argument.
-    is_untyped = mark.part == "result" and constructors.has_untyped_factory(source)
+    is_untyped = mark.part == "result" and has_untyped_factory(source)
     return is_untyped or signatures.takes_anything(source, mark.member)
 
 

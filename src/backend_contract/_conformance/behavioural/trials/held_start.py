@@ -81,7 +81,7 @@ class _Gate:
         self._reached, self._go_on = threading.Event(), threading.Event()
 
     def _wait(self) -> None:
-        """Be a part of the work of ``start``, until it may go on."""
+        """Wait, as a part of ``start``."""
         self._reached.set()
         self._go_on.wait()
 

@@ -90,8 +90,8 @@ def _is_usable(cls: type) -> bool:
 
 
 def _new(trial: Trial) -> Backend:
-    """Return a new backend of which other trials have read the name, and nothing else."""
-    return trial.record("a backend to name", trial.new)
+    """Return a backend of which trials have read only the name."""
+    return trial.record("named", trial.new)
 
 
 def _name_of(trial: Trial, backend: Backend) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from backend_contract._conformance.results import MEMBERS, Verdict
-from backend_contract._conformance.source.construction.constructors import metaclass_of
 from backend_contract._conformance.source.construction.execution import may_end
+from backend_contract._conformance.source.construction.factories import metaclass_of
 from backend_contract._conformance.source.definitions import name_of
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
