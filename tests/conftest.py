@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from support import shared_directory
 
 from backend_contract._conformance.cli.main import main
 from backend_contract._conformance.static.probe import digest
@@ -82,11 +82,8 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def filled_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache of mypy with all that a backend imports, filled once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "filled"
-    with FileLock(shared.with_suffix(".lock")):
-        if not shared.exists():
-            shared.mkdir()
+    with shared_directory(tmp_path_factory, "filled") as shared:
+        if not any(shared.iterdir()):
             (shared / "mine.py").write_text(BACKENDS)
             variables = {"XDG_CACHE_HOME": str(shared / "cache")}
             run_command("check", "mine.py:Good", cwd=shared, variables=variables)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 import pytest
+from filelock import FileLock
 
 import backend_contract
 from backend_contract import LocalBackend
@@ -34,12 +36,23 @@ __all__ = [
     "notes_of",
     "public_objects",
     "run_python",
+    "shared_directory",
 ]
 
 ResultT = TypeVar("ResultT")
 
 WAIT = 30
 """Seconds after which a test that hangs fails."""
+
+
+@contextmanager
+def shared_directory(factory: pytest.TempPathFactory, name: str) -> Generator[Path]:
+    """Lock a directory that all workers share; the first one finds it empty."""
+    base = factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(directory.with_suffix(".lock")):
+        directory.mkdir(exist_ok=True)
+        yield directory
 
 
 def mostly_exhaustive(cases: Iterable[tuple[Any, ...]], default: int) -> list[Any]:

@@ -86,6 +86,7 @@ def test_failure(run: Run) -> None:
         assert words in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_reproduction_config(run: Run) -> None:
     """The reproduction contains the sample configuration."""
     done = run("ForgetsThatItStopped", 'config = {"workers": 2}', "-k", "BC303")
@@ -93,6 +94,7 @@ def test_reproduction_config(run: Run) -> None:
     assert "make = lambda *given: ForgetsThatItStopped(*(given or (config,)))" in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_reproduction_factory(run: Run) -> None:
     """The reproduction calls the `make_backend` of the suite."""
     factory = "def make_backend(self):\n        return ForgetsThatItStopped()"
@@ -113,6 +115,7 @@ def test_expected_violation(run: Run) -> None:
     assert "1 expected violation" in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_stale_expected_violation(run: Run) -> None:
     """An expected violation that does not occur fails."""
     done = run("Structural", KNOWN, "-k", "BC303")
@@ -176,6 +179,7 @@ CLAUSES["BC303"] = dataclasses.replace(CLAUSES["BC303"], level=Level.SHOULD)
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "arguments",
     mostly_exhaustive([((),), ((*TWO_WORKERS, "-p", "backend_contract.testing"),)], 1),
@@ -245,6 +249,7 @@ def test_part_undecided(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert "skipped" in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_one_skipped_clause(run: Run) -> None:
     """A single clause that needs a hook is skipped, and the run passes."""
     done = run("Structural", "", "-k", "BC405")

@@ -262,6 +262,7 @@ class ExitsWhenTold(Structural):
         raise SystemExit(3)
 
 
+@pytest.mark.exhaustive
 def test_exits_in_request() -> None:
     """SystemExit in handle_runtime_context violates BC504."""
     report = check_backend(ExitsWhenTold, **HOOKS)
@@ -303,6 +304,7 @@ class FailsHalfStarted(Inheriting):
         raise ConnectionError("no engine")
 
 
+@pytest.mark.exhaustive
 def test_fails_half_started() -> None:
     """If no start succeeds, every backend that seems started is stopped."""
     report = check_backend(FailsHalfStarted)
@@ -384,6 +386,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.exhaustive
 def test_interpreter_exits() -> None:
     """The interpreter exits after a run."""
     code = EXITS.format(here=str(Path(__file__).parents[1]))
@@ -420,6 +423,7 @@ def test_constructor_hangs() -> None:
     assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == ["BC201"]
 
 
+@pytest.mark.exhaustive
 def test_unknown_received_value() -> None:
     """A value that the kit does not know leaves BC506 unchecked."""
     report = check_backend(
@@ -444,6 +448,7 @@ def test_start_base_exception() -> None:
     assert [f.clause.id for f in report.findings if f.verdict is Verdict.VIOLATED] == ["BC302"]
 
 
+@pytest.mark.exhaustive
 def test_unhashable_class() -> None:
     """A class that cannot be hashed can be checked."""
 

@@ -202,6 +202,7 @@ words = st.text(
 )
 
 
+@pytest.mark.exhaustive
 @given(words | words.map(lambda text: f"{text}.py:X") | words.map(lambda text: f"{text}:X"))
 @settings(max_examples=200)
 def test_any_target(text: str) -> None:
@@ -214,6 +215,7 @@ def test_any_target(text: str) -> None:
         assert isinstance(found, CouldNotCheckError)
 
 
+@pytest.mark.exhaustive
 @given(st.binary(max_size=60))
 @settings(max_examples=200)
 def test_any_content(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:

@@ -257,6 +257,7 @@ def test_neighbours_not_executed(
 # Ways to name a target.
 
 
+@pytest.mark.exhaustive
 def test_packages(project: Path, run_main: Main) -> None:
     """Modules below the current directory are found, by name and by path."""
     (project / "package").mkdir()
@@ -267,6 +268,7 @@ def test_packages(project: Path, run_main: Main) -> None:
     assert shown.out.count("10 ok") == 3
 
 
+@pytest.mark.exhaustive
 def test_untyped_package(project: Path, command: Command) -> None:
     """An installed package without ``py.typed`` is read like any other."""
     installed = project / "installed"
@@ -360,6 +362,7 @@ def test_terminal_color(
     assert b"mypy: checking 1 target (0 s)" in shown
 
 
+@pytest.mark.exhaustive
 def test_dumb_terminal(project: Path, cache_home: Path, warm_cache: WarmCache) -> None:
     """A terminal that understands no escape sequences gets none."""
     warm_cache([project])
@@ -522,6 +525,7 @@ def contents(directory: str | Path) -> list[str]:
     return sorted(str(path) for path in Path(directory).rglob("*"))
 
 
+@pytest.mark.exhaustive
 def test_nothing_written(
     project: Path, command: Command, own_cache: dict[str, str], warm_cache: WarmCache
 ) -> None:

@@ -212,6 +212,7 @@ def test_good_backend(run: Try) -> None:
     assert of_extra <= {f"BC50{number}" for number in range(1, 9)}
 
 
+@pytest.mark.exhaustive
 def test_blocked(run: Try) -> None:
     """A clause that requires a violated one is blocked; others are decided."""
     report = run("    def stop(self) -> None: ...\n")
@@ -244,6 +245,7 @@ def test_start_ends_its_process(run: Try, end: str, how: str) -> None:
 START = ("BC303", "BC401")
 
 
+@pytest.mark.exhaustive
 def test_second_start_ends_its_process(run: Try) -> None:
     """A start that ends the process violates BC302, also if an earlier start has returned."""
     body = "    def start(self) -> None:\n        if self.is_started:\n            os._exit(3)\n"

@@ -77,6 +77,7 @@ def test_select(project: Path, run_main: Main) -> None:
     assert run_main("check", "--select", "BC3").out.splitlines()[-1].startswith("2 ok (")
 
 
+@pytest.mark.exhaustive
 def test_checkers(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     """``checkers`` applies unless ``--checker`` is given."""
     monkeypatch.setattr(subprocesses, "find_program", lambda _: None)
@@ -127,6 +128,7 @@ def test_expected_unchecked(project: Path, run_main: Main) -> None:
     assert "9 ok, 1 unchecked, 1 expected violation (layer S" in shown.out.splitlines()[-1]
 
 
+@pytest.mark.exhaustive
 def test_stale(project: Path, run_main: Main) -> None:
     """An entry whose violation no layer shows is stale, and fails; layer S alone cannot tell."""
     write(project, 'targets = ["mine.py:Good"]\n' + EXPECTED.format(name="Good", clause="BC309"))
@@ -151,6 +153,7 @@ class Client(LocalBackend):
 """
 
 
+@pytest.mark.exhaustive
 def test_expected_in_layer_b(project: Path, run_main: Main) -> None:
     """A violation that only layer B shows is not stale in a run without it."""
     (project / "mine.py").write_text(NEEDS_ADDRESS)
@@ -342,6 +345,7 @@ def settings_or_error(directory: Path) -> Settings | str:
         return str(error)
 
 
+@pytest.mark.exhaustive
 @given(st.dictionaries(keys, values, max_size=3))
 def test_any_settings(directory: Path, table: dict[str, object]) -> None:
     """Any settings are read, or rejected on one line."""

@@ -228,6 +228,7 @@ class Mine(Shared):
     assert "BC309 not fixed: `stop` (from base.Shared) is not below" in shown.out
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("is_installed", [False, True], ids=["search path", "installed"])
 def test_other_roots(
     project: Path,
@@ -271,6 +272,7 @@ def test_other_roots(
     assert all(are_filled)
 
 
+@pytest.mark.exhaustive
 def test_spared(project: Path, run_main: Main) -> None:
     """Neither expected violations nor clauses that are not selected are fixed, in any round."""
     (project / "pyproject.toml").write_text("""\
@@ -329,6 +331,7 @@ assert "libcst" not in sys.modules
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
+@pytest.mark.exhaustive
 def test_read_only(project: Path, run_main: Main) -> None:
     """A file that cannot be written is one line, and nothing is lost."""
     (project / "base.py").chmod(0o444)

@@ -105,6 +105,7 @@ def test_surrogate() -> None:
     assert "# no TOML file can contain this name: \\udcff:B" in text
 
 
+@pytest.mark.exhaustive
 @given(target=texts, reason=texts)
 @settings(max_examples=200)
 def test_any_text(target: str, reason: str) -> None:

@@ -114,6 +114,7 @@ def test_level(violation: Outcome) -> None:
     assert result == ("failure" if must else "skipped")
 
 
+@pytest.mark.exhaustive
 @given(outcome=outcomes)
 @settings(max_examples=40)
 def test_any_outcome(outcome: Outcome) -> None:

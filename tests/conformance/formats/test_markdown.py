@@ -115,6 +115,7 @@ def test_any_text(target: str, found: str, reason: str) -> None:
         assert " ".join(printable(each).split()) in shown
 
 
+@pytest.mark.exhaustive
 @given(outcome=outcomes)
 @settings(max_examples=40)
 def test_any_outcome(outcome: Outcome) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from conformance.static.support import KNOWN, SAMPLES, WHOLE, finding, shorthand, targets_of
+from support import shared_directory
 
 from backend_contract._conformance.results import Report, Verdict
 from backend_contract._conformance.static.checkers import Mypy
@@ -42,24 +44,32 @@ class Abstract(BackendBase): ...
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One root for the samples, the examples of all clauses and the classes above."""
-    directory = tmp_path_factory.mktemp("samples")
-    shutil.copy(SAMPLES, directory)
-    for clause in CLAUSES.values():
-        (directory / f"{clause.id}_good.py").write_text(clause.good)
-        (directory / f"{clause.id}_bad.py").write_text(clause.bad)
-    (directory / "written.py").write_text(WRITTEN)
+    with shared_directory(tmp_path_factory, "samples") as directory:
+        shutil.copy(SAMPLES, directory)
+        for clause in CLAUSES.values():
+            (directory / f"{clause.id}_good.py").write_text(clause.good)
+            (directory / f"{clause.id}_bad.py").write_text(clause.bad)
+        (directory / "written.py").write_text(WRITTEN)
     return directory
 
 
 @pytest.fixture(scope="module")
-def reports(directory: Path, warm_cache: WarmCache) -> dict[str, Report]:
+def reports(
+    directory: Path, tmp_path_factory: pytest.TempPathFactory, warm_cache: WarmCache
+) -> dict[str, Report]:
     """The reports by the name of the sample or of the class, or by example, such as `BC101_bad`."""
     targets = {name: f"samples.py:{name}" for name in KNOWN}
     targets |= {f"{c}_{kind}": f"{c}_{kind}.py:Mine" for c in CLAUSES for kind in ("good", "bad")}
     for name in ("Asynchronous", "Nothing", "Unannotated", "Abstract"):
         targets[name] = f"written.py:{name}"
-    found = targets_of(f"{directory}/{text}" for text in targets.values())
-    return dict(zip(targets, check(found, Mypy(), warm_cache([directory])), strict=True))
+    with shared_directory(tmp_path_factory, "reports") as shared:
+        file = shared / "reports.pickle"
+        if not file.exists():
+            found = targets_of(f"{directory}/{text}" for text in targets.values())
+            made = check(found, Mypy(), warm_cache([directory]))
+            file.write_bytes(pickle.dumps(dict(zip(targets, made, strict=True))))
+        known: dict[str, Report] = pickle.loads(file.read_bytes())  # noqa: S301 - written here
+    return known
 
 
 def test_samples(reports: dict[str, Report]) -> None:

@@ -409,6 +409,7 @@ def test_graceful_stop(start: Start, number: signal.Signals) -> None:
     assert server.read_line() == "stopped: GATE, ECHO"
 
 
+@pytest.mark.exhaustive
 def test_signal_in_another_thread(start: Start) -> None:
     """A signal that interrupts another thread than the one that waits for it is not missed."""
     server = start()
@@ -454,6 +455,7 @@ def test_stop_under_load(start: Start) -> None:
     assert server.read_line() == "stopped: GATE, ECHO"
 
 
+@pytest.mark.exhaustive
 def test_port_in_use(start: Start, tmp_path: Path) -> None:
     """A port in use is an error, not shared."""
     server = start()
