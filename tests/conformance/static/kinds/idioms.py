@@ -460,3 +460,32 @@ class NamedBySomeCases(BackendBase):  # BC101u BC102u
     def register_config(self, config: aconfig.Config) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
+
+
+# ---- a hook gives a name to the classes that inherit, and not to its own
+
+
+class NamesOthers(BackendBase):  # BC201 or BC101 BC102b BC201
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.backend_type = cls.__name__.upper()
+
+    def register_config(self, config: aconfig.Config) -> None: ...
+    def start(self) -> None:
+        self._started = True
+
+    def stop(self) -> None:
+        self._started = False
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+class Named(NamesOthers):  # ok
+    pass
+
+
+class NamesOthersToo(NamesOthers):  # ok
+    def __init_subclass__(cls) -> None:
+        cls.backend_type = "OTHER"

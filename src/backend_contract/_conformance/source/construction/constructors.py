@@ -94,11 +94,11 @@ def _of_statement(source: ClassSource) -> Defect | None:
         for name in sorted(slots_of(cls)):
             if name in cls.in_body and getattr(cls.in_body[name], "value", cls) is not None:
                 return Defect(True, f"`{name}` is in `__slots__`, and has a value in the class")
-        hooks = [each and each.in_body.get("__init_subclass__") for each in cls.lineage[1:]]
-        hook = next((each for each in hooks if each is not None), None)
+        hooks = (each.in_body.get("__init_subclass__") for each in cls.known_lineage[1:])
+        hook = next(filter(None, hooks), None)
         given = {each.arg or "": each for each in cls.node.keywords if each.arg != "metaclass"}
-        is_followed = "" not in given and not cls.has_unknown_base
-        if isinstance(hook, Function) and is_followed and not takes(hook, [], given):
+        is_open = "" in given or cls.has_unknown_base
+        if isinstance(hook, Function) and not (is_open or takes(hook, [], given)):
             return Defect(True, f"`__init_subclass__` does not take what `{cls.node.name}` gives")
     return None
 

@@ -87,17 +87,14 @@ def calls_in(tree: ast.Module) -> Iterator[ast.Call]:
 def _in_places(tree: ast.Module) -> Sequence[tuple[ast.ClassDef | ast.Call, _Place | None]]:
     """Return all classes and calls of a module, each with the place it stands in."""
     found: list[tuple[ast.ClassDef | ast.Call, _Place | None]] = []
-    waiting: list[ast.AST] = [tree]
-    places: list[_Place | None] = [None]
+    waiting: list[tuple[ast.AST, _Place | None]] = [(tree, None)]
     while waiting:
-        node, place = waiting.pop(), places.pop()
+        node, place = waiting.pop()
         if isinstance(node, ast.ClassDef | ast.Call):
             found.append((node, place))
         if isinstance(node, ast.ClassDef | Function):
             place = _Place(node, place)
-        inner = inner_nodes(node)
-        waiting += inner[::-1]
-        places += [place] * len(inner)
+        waiting += [(each, place) for each in inner_nodes(node)[::-1]]
     return found
 
 

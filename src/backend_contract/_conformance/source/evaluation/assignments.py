@@ -308,12 +308,15 @@ def _all_to_class(source: ClassSource) -> Sequence[Assigned]:
 
 
 def given_after_creation(source: ClassSource) -> dict[str | None, Assigned]:
-    """Return the last assignment to each member of a class itself, once it has been created."""
+    """Return the last assignment to each member of a class, or of others, once it is created."""
     by_decorators = [e for each in source.node.decorator_list for e in _by_decorator(each, source)]
     # Decorators such as `dataclass` look again which members are abstract.
     is_last = len(source.node.decorator_list) == 1
     found = {each.member: each._replace(is_certain=is_last) for each in by_decorators}
-    return found | {each.member: each._replace(is_certain=True) for each in _in_module(source)}
+    before = {each.member for base in source.known_lineage[1:] for each in _by_hook(base, source)}
+    to_others = [e for e in _by_hook(source, source) if not before & {e.member, None}]
+    others = [*to_others, *_in_module(source)]
+    return found | {each.member: each._replace(is_certain=True) for each in others}
 
 
 def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
@@ -332,9 +335,14 @@ def _of_class(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
             case _:
                 pass
     if cls is not target:
-        hook = cls.in_body.get("__init_subclass__")
-        if isinstance(hook, Function):
-            yield from _assignments_or_any(hook, first_parameter(hook), inside(cls, hook, target))
+        yield from _by_hook(cls, target)
+
+
+def _by_hook(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:
+    """Yield what ``__init_subclass__`` assigns to classes that inherit."""
+    hook = cls.in_body.get("__init_subclass__")
+    if isinstance(hook, Function):
+        yield from _assignments_or_any(hook, first_parameter(hook), inside(cls, hook, target))
 
 
 def _in_classmethods(cls: ClassSource, target: ClassSource) -> Iterator[Assigned]:

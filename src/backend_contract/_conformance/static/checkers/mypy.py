@@ -38,10 +38,9 @@ disable_error_code = func-returns-value
 """
     """All settings of a run."""
 
-    # Loads mypy before it reads what to do: loading takes longer than deciding a probe.
-    # No module in the current directory is imported, whatever its name. A file of the same time and
-    # size may have other content: for the cache of mypy, its time is that of its last change, which
-    # cannot be set, and its identity on disk. Probes have names that tell their content.
+    # Loads mypy before it reads the request: that takes longer than a probe. Nothing comes
+    # from the current directory. mypy's cache trusts the time and size of a file: here its time is
+    # that of its last change, which cannot be set. Probes are named by content.
     _PROGRAM = """\
 import sys
 sys.path[:] = filter(None, sys.path)
