@@ -376,8 +376,11 @@ def body_opinion(source: ClassSource, member: str) -> Opinion | None:
     for value in values:
         if value is None:
             continue
-        judge = _opinion_on_state if value.cls.module.is_ours else _opinion_on_body
-        opinions.append(judge(source, member, value) or FITS)
+        if value.cls.module.is_ours:
+            found = _opinion_on_state(source, member)
+        else:
+            found = _opinion_on_body(source, member, value)
+        opinions.append(found or FITS)
     opinion = one_of(opinions) if opinions else FITS
     return None if opinion.verdict is Verdict.OK else opinion
 
@@ -442,7 +445,7 @@ def _values_returned(
         yield from ((each, branch) for branch in branches)
 
 
-def _opinion_on_state(source: ClassSource, member: str, _: Value) -> Opinion | None:
+def _opinion_on_state(source: ClassSource, member: str) -> Opinion | None:
     name = _STATE.get(member, "")
     every = [each for each in to_instance(source, name) if each.member == name]
     last = {each.at.function: each for each in every}  # what a method assigns or deletes last
