@@ -71,13 +71,15 @@ def _require_not_started(trial: Trial, backend: Backend, when: str) -> None:
     """\
 import contextvars, threading
 # replace `connect` by a part of the work of `start`
-backend, seen, done = make(), [], threading.Event()
+backend, seen, done, worked = make(), [], threading.Event(), threading.Event()
 def work():
-    done.wait(0.2)  # until start() has returned: it must not return before
+    done.wait(0.2)  # until start() has returned
     seen.append(done.is_set())
+    worked.set()
 backend.connect = work
 backend.start()
 done.set()
+worked.wait(1)
 def read():
     seen.append(not contextvars.Context().run(lambda: backend.is_started))
 other = threading.Thread(target=read)

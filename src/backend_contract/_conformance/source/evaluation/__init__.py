@@ -1,1 +1,0 @@
-"""The values of members, read from the source without running it."""
