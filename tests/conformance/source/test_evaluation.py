@@ -205,6 +205,19 @@ OK, VIOLATED, UNCHECKED = Verdict.OK, Verdict.VIOLATED, Verdict.UNCHECKED
         ("backend_type", "class Mine(Base):\n    backend_type = untyped(1)", UNCHECKED),
         ("backend_type", "class Mine(Base):\n    backend_type: str = untyped(1)", OK),
         ("backend_type", "class Mine:\n    backend_type = untyped(1)", None),
+        (
+            "backend_type",
+            "class Mine:\n    @classmethod\n    @property\n    def backend_type(cls): return ''",
+            UNCHECKED,
+        ),
+        (
+            "backend_type",
+            (
+                "class Mine:\n    @property\n    @classmethod\n    @abc.abstractmethod\n"
+                "    def backend_type(cls): ..."
+            ),
+            None,  # the checker sees that it is abstract
+        ),
         ("backend_type", "class Mine(Base): ...\nMine.backend_type = 3", VIOLATED),
         ("backend_type", "class Mine(Base): ...\nMine.backend_type = 'X'", OK),
         ("backend_type", "class Mine(Base): ...\nsetattr(Mine, 'backend_type', 3)", VIOLATED),

@@ -239,9 +239,8 @@ def _plain_opinion(
 
 
 def _is_class_property(statement: ast.stmt) -> bool:
-    return isinstance(statement, Function) and {"classmethod", "property"} <= decorator_names(
-        statement
-    )
+    names = decorator_names(statement) if isinstance(statement, Function) else set[str]()
+    return {"classmethod", "property"} <= names and "abstractmethod" not in names
 
 
 def _is_declared_above(source: ClassSource, cls: ClassSource, member: str) -> bool:
