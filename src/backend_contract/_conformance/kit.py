@@ -287,7 +287,7 @@ class Kit:
             return blocking
         if self.could_not_start and "BC302" in clause.requires:
             return "BC302"
-        # There is no instance to try, or it is incomplete.
+        # Without all members, there is no complete instance to try.
         is_incomplete = inspect.isabstract(self.backend_class()) or (
             bool(self._missing) and clause.id == "BC201"
         )

@@ -129,8 +129,8 @@ def _log_failure(message: str, *, exc_info: bool = False) -> None:
 
 
 def _logger() -> Logger | None:
-    # Unless something has imported `logging`, there is no handler. Importing it here could block
-    # forever in a child that was forked while another thread imported it.
+    # If nothing has imported `logging`, there is no handler. An import here could block forever in
+    # a child that was forked while another thread imported it.
     logging: Any = sys.modules.get("logging")
     if not hasattr(logging, "NullHandler"):  # not imported, or only in part
         return None

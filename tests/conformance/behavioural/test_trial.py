@@ -602,7 +602,7 @@ def test_no_garbage_is_collected_while_the_frames_are_read(
 
 
 def test_looking_at_threads_keeps_nothing_of_them() -> None:
-    """What a thread held is let go as it ends, even if no garbage is collected."""
+    """Objects of a thread are freed when it ends, even if no garbage is collected."""
     references: list[weakref.ref[set[int]]] = []
     run, inside, go_on = a_run(), threading.Event(), threading.Event()
 

@@ -81,7 +81,7 @@ def check(options: Options) -> int:
 
 
 class _Prepared(NamedTuple):
-    """What the options and the settings of the project ask for."""
+    """The options of a run, completed by the settings of the project."""
 
     settings: Settings
     checkers: list[Checker]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class CannotFixError(Exception):
-    """Raised with the reason why there is no edit."""
+    """Raised if a finding cannot be fixed; the message gives the reason."""
 
 
 class EditKind(enum.Enum):

@@ -153,7 +153,7 @@ class Module:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it belongs to this package."""
+        """Whether the module belongs to this package."""
         return self.name.startswith("backend_contract.")
 
     @property

@@ -504,7 +504,7 @@ _EXPLANATIONS = {
 }
 """The members for which something else than types explains why nothing was reported."""
 _RETURNED = {"backend_type": "a `str`", "is_started": "a `bool`", "start_lock": "a context manager"}
-"""What the body of a member must return; the others return ``None``."""
+"""The result that a member must have; that of the others is ``None``."""
 _NAMES = {"BC103": name_opinion, "BC104": own_name_opinion}
 """The clauses that no type shows, and the functions that read the source for them."""
 _FOLLOW_DECORATORS = ("pyright", "ty")

@@ -191,7 +191,7 @@ class LocksByWhatAHelperMakes(LocalBackend):  # ok
         return self._own
 
 
-# ---- locks of their own classes
+# ---- locks of classes that the module defines
 
 
 class Door:

@@ -59,7 +59,7 @@ _ERRORS = (
     SystemExit,
     GeneratorExit,
 )
-"""What the body raises under the lock."""
+"""Exceptions that are raised under the lock."""
 
 _MOST_PAUSES = 6
 """The number of lines before which a thread is stopped on its way into the lock, at most."""

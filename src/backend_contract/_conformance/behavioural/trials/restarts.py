@@ -109,13 +109,13 @@ class _Restarts:
     held: list[Resources] = field(default_factory=list[Resources])
     """What the process held after each stop."""
     held_at_last: Resources = field(default_factory=dict[str, frozenset[str]])
-    """What it held after the last start, and after the stop that followed it, if any."""
+    """What it held after the last start and, if it was stopped then, still after that stop."""
     returned: dict[str, object] = field(default_factory=dict[str, object])
     """What each call returned."""
     changed: list[str] = field(default_factory=list[str])
     """The settings of the process that differed after the last stop from before it all."""
     is_over: bool = False
-    """Whether it was stopped after the last start."""
+    """Whether the backend was stopped after the last start."""
 
     def note_last_stop(self) -> None:
         """Note what the process still holds of what it held after the last start."""
@@ -255,7 +255,7 @@ class _SecondStarts:
     held: list[Resources] = field(default_factory=list[Resources])
     """What the process held after each."""
     lost: str = ""
-    """What was lost, if anything."""
+    """A description of the loss, or an empty text."""
     work_again: bool = False
     """Whether the work of start() was done again, if the hook shows that."""
     made_again: set[str] = field(default_factory=set[str])
@@ -359,7 +359,7 @@ def _is_made_again(kind: str, before: frozenset[str], now: frozenset[str]) -> bo
 
 @dataclass
 class _Work:
-    """What the kit runs in ``start()``: it raises ``error``, if that is not ``None``."""
+    """A function to run in ``start()``; raises ``error`` unless it is ``None``."""
 
     error: type[Exception] | None = InjectedError
     calls: int = 0

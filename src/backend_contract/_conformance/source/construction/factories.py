@@ -1,4 +1,4 @@
-"""What calling a class returns, as its metaclass and its ``__new__`` decide."""
+"""The result of calling a class, which its metaclass and its ``__new__`` decide."""
 
 from __future__ import annotations
 
