@@ -15,22 +15,22 @@ from backend_contract._conformance.source.construction.factories import (
     has_untyped_factory,
 )
 from backend_contract._conformance.source.evaluation import fields
+from backend_contract._conformance.source.evaluation.bodies import body_opinion
 from backend_contract._conformance.source.evaluation.fitness import POSITIONAL, Opinion
 from backend_contract._conformance.source.evaluation.headers import (
     returns_nothing,
     retyping_decorator,
     why_undecided,
 )
-from backend_contract._conformance.source.evaluation.names import name_opinion, own_name_opinion
-from backend_contract._conformance.source.evaluation.opinions import (
+from backend_contract._conformance.source.evaluation.instances import (
     abstract_opinion,
-    body_opinion,
     constructor_opinion,
     is_chosen_at_run_time,
-    opinion_on,
     reads_other_class,
     why_incomplete,
 )
+from backend_contract._conformance.source.evaluation.names import name_opinion, own_name_opinion
+from backend_contract._conformance.source.evaluation.opinions import opinion_on
 from backend_contract._conformance.source.members import abstract_members
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target

@@ -14,6 +14,7 @@ from backend_contract._conformance.source.modules import ClassSource, Module, qu
 from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,
+    decorator_names,
     first_parameter,
     is_stub,
     nodes_of,
@@ -70,6 +71,16 @@ def values_of(source: ClassSource, member: str) -> tuple[list[Value | None], boo
             if None not in alternatives:
                 return found, False
     return [*found, None], False
+
+
+def is_property(values: Sequence[Value | None]) -> bool:
+    """Return whether the class may have a property, which is not abstract."""
+    return any(
+        value is not None
+        and isinstance(value.binding.statement, Function)
+        and decorator_names(value.binding.statement) in ({"property"}, {"getter"})
+        for value in values
+    )
 
 
 # ---- instances

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from backend_contract._conformance.results import MEMBERS, Verdict
-from backend_contract._conformance.source.definitions import Definition, definition_of, dotted_name
+from backend_contract._conformance.source.definitions import definition_of, dotted_name
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
     Value,
@@ -38,7 +38,7 @@ from backend_contract._conformance.source.evaluation.standard_library import STR
 from backend_contract._conformance.source.members import abstract_members
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.parsing import first_parameter
-from backend_contract._conformance.source.scopes import Scope
+from backend_contract._conformance.source.scopes import Alternatives, Scope
 from backend_contract._conformance.source.signatures import always_raises
 
 Literals: TypeAlias = "tuple[object, ...] | None"
@@ -211,51 +211,52 @@ def _joined(parts: Sequence[Literals]) -> Literals:
 
 def _literals_of_name(node: ast.Name | ast.Attribute, at: Context) -> Literals:
     name, *attributes = dotted_name(node) or [""]
-    if (
-        attributes in (["__name__"], ["__qualname__"])
-        and name in first_parameter(at.function)
-        and at.target
-    ):
-        return (at.target.node.name,)
-    if at.function is not None and (
-        parameter_named(name, at.function) or is_bound_in(name, at.function)
-    ):
+    target = at.target if name in first_parameter(at.function) else None
+    if target and attributes in (["__name__"], ["__qualname__"]):
+        return (target.node.name,)
+    if at.function and (parameter_named(name, at.function) or is_bound_in(name, at.function)):
         return None
-    local = local_bindings(name, at)
-    if local is None:
-        found = definition_of(node, at)
-        if found is None or found.module is None:
-            return None
-        bound, *rest = found.parts
-        scope = found.module.scope(at.modules.version)
-        is_later = found.module is at.module and _is_bound_behind(node, bound, scope, at)
-        if bound in found.module.rebound or is_later:
-            return None
-        if rest:
-            return _literals_of_attribute(found, rest, at)
-        at, local = at.of_module(found.module), scope.bindings.get(bound)
-    elif attributes or (at.cls is not None and _is_bound_behind(node, name, at.cls.scope, at)):
+    bindings = local_bindings(name, at)
+    if bindings is None:
+        return _literals_of_global(node, at)
+    assert at.cls is not None
+    if attributes or _is_bound_behind(node, name, at.cls.scope, at):
         return None
-    return _either([each and literals_of(each.value, at) for each in local or (None,)])
+    return _literals_of_bindings(bindings, at)
 
 
-def _literals_of_attribute(found: Definition, attributes: list[str], at: Context) -> Literals:
+def _literals_of_global(node: ast.expr, at: Context) -> Literals:
+    found = definition_of(node, at)
+    if found is None or found.module is None:
+        return None
+    name, *attributes = found.parts
+    scope = found.module.scope(at.modules.version)
+    is_later = found.module is at.module and _is_bound_behind(node, name, scope, at)
+    if name in found.module.rebound or is_later:
+        return None
+    there = at.of_module(found.module)
+    if attributes:
+        cls = at.modules.class_at(found.module, [name])
+        return _literals_of_attribute(cls, attributes, there) if cls else None
+    return _literals_of_bindings(scope.bindings.get(name) or (None,), there)
+
+
+def _literals_of_bindings(bindings: Alternatives, at: Context) -> Literals:
+    return _either([each and literals_of(each.value, at) for each in bindings])
+
+
+def _literals_of_attribute(cls: ClassSource, attributes: list[str], at: Context) -> Literals:
     """Return the literals of a member of an enumeration, or of a name that a backend has."""
-    cls = found.module and at.modules.class_at(found.module, found.parts[:1])
-    match attributes:
-        case ["backend_type"] if cls:
-            return literals_of_class(cls)
-        case [member, "name"] if cls and member in cls.in_body and is_enumeration(cls):
-            return (member,)
-        case [member, *rest] if (
-            (rest == ["value"] or (not rest and cls and is_string(Kind("", cls))))
-            and cls
-            and is_enumeration(cls)
-            and has_plain_values(cls)
-        ):
-            pass
-        case _:
-            return None
+    if attributes == ["backend_type"]:
+        return literals_of_class(cls)
+    member, *rest = attributes
+    if not is_enumeration(cls):
+        return None
+    if rest == ["name"] and member in cls.in_body:
+        return (member,)
+    is_value = rest == ["value"] or (not rest and is_string(Kind("", cls)))
+    if not is_value or not has_plain_values(cls):
+        return None
     value = getattr(cls.in_body.get(member), "value", None)
     return literals_of(value, at.of_class(cls))
 

@@ -1,0 +1,415 @@
+"""Opinions on what the body of a member returns, whatever its annotation says."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from backend_contract._conformance.results import MEMBERS, Verdict
+from backend_contract._conformance.source.construction.execution import may_end
+from backend_contract._conformance.source.definitions import name_of
+from backend_contract._conformance.source.evaluation.assignments import (
+    Assigned,
+    Value,
+    function_of,
+    is_property,
+    to_class,
+    to_instance,
+    values_of,
+)
+from backend_contract._conformance.source.evaluation.fitness import (
+    ATTRIBUTES,
+    FITS,
+    Opinion,
+    fits_attribute,
+    is_manager_class,
+    is_other_lock,
+    misfit,
+    one_of,
+    returns_lock,
+    unknown,
+)
+from backend_contract._conformance.source.evaluation.kinds import (
+    BOOL,
+    NONE,
+    Context,
+    Kind,
+    Kinds,
+    chosen_branches,
+    inside,
+    kinds_of,
+    of_attribute,
+    union,
+)
+from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
+from backend_contract._conformance.source.parsing import (
+    Function,
+    decorator_names,
+    first_parameter,
+    is_generator,
+    is_none,
+    is_stub,
+    last_part,
+    nodes_of,
+    returns_of,
+    unparse,
+    walk,
+)
+from backend_contract._conformance.source.signatures import always_raises
+
+_PROPERTIES = {"cached_property", "property"}
+_KEEPING = {"final", "override"}
+"""Decorators that leave a function as it is."""
+_STATE = {"is_started": "_started", "start_lock": "_start_lock"}
+"""The attributes that members of this package return."""
+_NEVER_REFUSED = ("is_started", "stop", "start_lock", "handle_runtime_context")
+_MAX_CALLS = 5
+_FALSE = {"NoneType", "bytes", "dict", "list", "set", "str", "tuple"}
+"""Kinds of which some values are false."""
+
+
+class _Body(NamedTuple):
+    """The function that a member is."""
+
+    member: str
+    function: Function
+    source: ClassSource
+    """The class that is checked."""
+    owner: ClassSource
+    """The class that has the function in its body."""
+    at: Context
+    """The place of what the function returns."""
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether it is a generator function that makes a context manager."""
+        return decorator_names(self.function) == {"contextmanager"}
+
+    def misfit(self, reason: str) -> Opinion:
+        return misfit(reason, self.function, self.at.module)
+
+
+def body_opinion(source: ClassSource, member: str) -> Opinion | None:
+    """Return why the body of *member* returns something else than it has to, if it does."""
+    values, _ = values_of(source, member)
+    is_replaced = to_instance(source, member) and not is_property(values)
+    if to_class(source, member) or is_replaced:
+        return None
+    opinions = [_opinion_on_value(source, member, value) for value in values if value]
+    opinion = one_of([each or FITS for each in opinions] or [FITS])
+    return None if opinion.verdict is Verdict.OK else opinion
+
+
+def _opinion_on_value(source: ClassSource, member: str, value: Value) -> Opinion | None:
+    if value.cls.module.is_ours:
+        return _opinion_on_state(source, member)
+    body = _body_of(source, member, value)
+    if body is None:
+        return None
+    if is_generator(body.function):
+        reason = f"`{member}` is a generator function: a call only makes a generator"
+        return None if body.is_manager else body.misfit(reason)
+    if body.function.returns is None or not isinstance(body.function, ast.FunctionDef):
+        return None
+    returns = returns_of(body.function)
+    found = _wrong_value(body, returns)
+    if found is None and not returns:
+        return _refusal(body) or _missing_value(body)
+    return found or _missing_return(body, returns)
+
+
+def _body_of(source: ClassSource, member: str, value: Value) -> _Body | None:
+    """Return the body to judge, unless decorators may change what a call returns."""
+    statement, expression = value.binding
+    at = inside(value.cls, None, source)
+    function, at = (function_of(expression, at) if expression else None) or (statement, at)
+    if not isinstance(function, Function) or is_stub(function):
+        return None
+    at = at._replace(function=function, target=source)
+    body = _Body(member, function, source, value.cls, at)
+    kept = _KEEPING | _PROPERTIES if member in ATTRIBUTES else _KEEPING
+    return body if body.is_manager or decorator_names(function) <= kept else None
+
+
+def _wrong_value(body: _Body, returns: Sequence[ast.Return]) -> Opinion | None:
+    for each, value in _values_returned(returns, body.at):
+        verdict = _verdict_on(body.member, value, body.at, is_manager=body.is_manager)
+        if verdict is Verdict.VIOLATED or (verdict and len(returns) == 1):
+            reason = f"`{body.member}` returns `{unparse(value)}`, whatever its annotation says"
+            return Opinion(verdict, reason, each, body.at.module)
+    return None
+
+
+def _values_returned(
+    returns: Sequence[ast.Return], at: Context
+) -> Iterator[tuple[ast.Return, ast.expr]]:
+    for each in returns:
+        value = each.value or ast.Constant(None)
+        branches = chosen_branches(value, at) if isinstance(value, ast.IfExp) else [value]
+        yield from ((each, branch) for branch in branches)
+
+
+def _refusal(body: _Body) -> Opinion | None:
+    """Return the opinion on a body without ``return`` that raises in any case."""
+    if body.is_manager or may_end(body.source, body.owner, body.function):
+        return None
+    if body.member == "register_config":  # it may say that there is nothing to configure
+        refuses = always_raises(body.source, body.member, "NotImplementedError") is False
+    else:
+        refuses = body.member in _NEVER_REFUSED
+    return body.misfit(f"`{body.member}` always raises") if refuses else None
+
+
+def _missing_value(body: _Body) -> Opinion | None:
+    if body.member not in (*ATTRIBUTES, "start_lock"):
+        return None
+    if any(isinstance(node, ast.Raise) for node in nodes_of(body.function)):
+        return None
+    word = "yield" if body.is_manager else "return"
+    return body.misfit(f"`{body.member}` has no `{word}`")
+
+
+def _missing_return(body: _Body, returns: Sequence[ast.Return]) -> Opinion | None:
+    if body.member not in (*ATTRIBUTES, "start_lock"):
+        return None
+    is_open = isinstance(body.function.body[-1], ast.Match | ast.Assert | ast.Expr)
+    if is_open or not may_end(body.source, body.owner, body.function):
+        return None
+    reason = f"`{body.member}` may end without a `return`"
+    if {unparse(each) for each in returns} == {"return True"}:  # so it is never `False`
+        return body.misfit(reason)
+    return unknown(reason, body.function, body.at.module)
+
+
+# ---- what members of this package return
+
+
+def _opinion_on_state(source: ClassSource, member: str) -> Opinion | None:
+    name = _STATE.get(member, "")
+    every = [each for each in to_instance(source, name) if each.member == name]
+    last = {each.at.function: each for each in every}  # what a method assigns or deletes last
+    given = [each for each in every if each.value or each is last[each.at.function]]
+    own = [e for e in given if e.at.module.name.partition(".")[0] not in sys.stdlib_module_names]
+    opinions = (
+        _opinion_on_assignment(member, each, each.value, is_only=len(given) == 1)
+        if each.value
+        else _opinion_on_deletion(member, each, source)
+        for each in own
+    )
+    return next(filter(None, opinions), None)
+
+
+def _opinion_on_assignment(
+    member: str, given: Assigned, value: ast.expr, *, is_only: bool
+) -> Opinion | None:
+    verdict = _verdict_on(member, value, given.at)
+    if verdict is None:
+        return None
+    is_sure = is_only or member in ATTRIBUTES
+    reason = f"`{member}` returns `{given.member}`, which is assigned `{unparse(value)}`"
+    verdict = verdict if is_sure else Verdict.UNCHECKED
+    return Opinion(verdict, reason, given.statement, given.at.module)
+
+
+def _opinion_on_deletion(member: str, given: Assigned, source: ClassSource) -> Opinion | None:
+    if not given.is_deletion or given.member in source.known_members:
+        return None
+    reason = f"`{member}` returns `{given.member}`, which is deleted"
+    is_sure = given.statement in getattr(given.at.function, "body", ())
+    return (misfit if is_sure else unknown)(reason, given.statement, given.at.module)
+
+
+# ---- the verdict on one value
+
+
+def _verdict_on(
+    member: str, value: ast.expr, at: Context, *, is_manager: bool = False
+) -> Verdict | None:
+    """Return the verdict on a value that *member* returns, unless it fits or is not known."""
+    if member == "is_started" and (verdict := _verdict_on_choice(value, at)):
+        return verdict
+    if _is_wrong_by_own_method(member, value, at, is_manager):
+        return Verdict.VIOLATED
+    if member == "start_lock" and _is_none_when_new(value, at):
+        return Verdict.VIOLATED
+    kinds = kinds_returned(value, at)
+    if member == "is_started":
+        kinds = kinds or _none_at_first(value, at)
+    if not kinds:
+        return Verdict.UNCHECKED if _is_doubtful(member, value, at) else None
+    right = [kind for kind in kinds if not _is_wrong(member, kind, is_manager)]
+    if right:
+        is_in_doubt = member == "is_started" and len(right) < len(kinds)
+        return Verdict.UNCHECKED if is_in_doubt else None
+    is_vague = _is_vague(member, value, {kind.name for kind in kinds}, at)
+    return Verdict.UNCHECKED if is_vague else Verdict.VIOLATED
+
+
+def _verdict_on_choice(value: ast.expr, at: Context) -> Verdict | None:
+    """Return the verdict on a flag that may be an operand of ``and`` or ``or``, if it is wrong."""
+    if not isinstance(value, ast.BoolOp):
+        return None
+    for names in _ends(value, at):
+        if names.isdisjoint({"bool", "object"}):
+            # It has to be true now and then, and false. A declared `int` may be a `bool`.
+            return Verdict.UNCHECKED if "int" in names else Verdict.VIOLATED
+    return None
+
+
+def _ends(value: ast.BoolOp, at: Context) -> Iterator[set[str]]:
+    """Yield the kinds of each operand with which ``and`` or ``or`` may end."""
+    is_or = isinstance(value.op, ast.Or)
+    for each in value.values:
+        kinds = kinds_returned(each, at) or _none_at_first(each, at)
+        names = {kind.name for kind in kinds or ()}
+        if each is not value.values[-1]:
+            names = names - {"NoneType"} if is_or else names & _FALSE
+        if names:
+            yield names
+
+
+def _is_vague(member: str, value: ast.expr, names: set[str], at: Context) -> bool:
+    """Return whether a value may be a right one now and then, though its kinds are wrong."""
+    # A declared `int` may be a `bool`, and an attribute that is `None` something else later.
+    match value:
+        case ast.Name() | ast.Attribute():
+            return not names.isdisjoint(("NoneType", "int"))
+        case ast.Call(func=function) if member == "is_started" and "int" in names:
+            return not name_of(function, at).startswith("builtins.")
+        case _:
+            return False
+
+
+def _is_wrong_by_own_method(member: str, value: ast.expr, at: Context, is_manager: bool) -> bool:
+    """Return whether a value is the result of a method of the class that returns a wrong one."""
+    match value, at.target:
+        case (
+            ast.Call(func=ast.Attribute(value=ast.Name(id=subject), attr=name)),
+            ClassSource() as target,
+        ) if subject in first_parameter(at.function) and at.depth < _MAX_CALLS:
+            found = target.find(name)
+        case _:
+            return False
+    match found:
+        case (owner, ast.FunctionDef(decorator_list=[]) as method):
+            there = inside(owner, method, target)._replace(depth=at.depth + 1)
+            values = [each.value for each in returns_of(method) if each.value]
+            verdicts = {_verdict_on(member, each, there) for each in values}
+            return Verdict.VIOLATED in verdicts or (is_generator(method) and not is_manager)
+        case _:
+            return False
+
+
+def _none_at_first(value: ast.expr, at: Context) -> Kinds:
+    """Return the kind of ``None`` for an attribute that is that before it is something unknown."""
+    match value, at.target:
+        case ast.Attribute(value=ast.Name(), attr=name), ClassSource() as target:
+            given = to_instance(target, name)
+            return (NONE,) if any(each.value and is_none(each.value) for each in given) else None
+        case _:
+            return None
+
+
+def _is_none_when_new(value: ast.expr, at: Context) -> bool:
+    """Return whether a lock is an attribute that is ``None`` until another member assigns it."""
+    body = getattr(at.function, "body", ())
+    match value, at.target, body:
+        case ast.Attribute(value=ast.Name(), attr=name), ClassSource() as target, [
+            *docstring,
+            ast.Return(),
+        ] if all(isinstance(getattr(e, "value", e), ast.Constant) for e in docstring):
+            given = to_instance(target, name)
+            made = {
+                getattr(each.at.function, "name", ""): bool(each.value and is_none(each.value))
+                for each in given
+            }
+            is_none_first = [made.pop(each) for each in CONSTRUCTORS if each in made]
+            return bool(is_none_first) and all(is_none_first) and made.keys() <= {*MEMBERS}
+        case _:
+            return False
+
+
+def _is_doubtful(member: str, value: ast.expr, at: Context) -> bool:
+    """Return whether a value of unknown kind may well be another one than has to be returned."""
+    match value:
+        case ast.Call(
+            func=ast.Attribute(attr="get"), args=[ast.Constant(value=str()), *default]
+        ) if member in ATTRIBUTES:
+            return all(map(is_none, default))
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, _, default]) if member in ATTRIBUTES:
+            return is_none(default)
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(attr=name))):
+            _, statement = (at.target and at.target.find(name)) or (None, None)
+            return last_part(getattr(statement, "annotation", value)) == "Any"
+        case _:
+            return False
+
+
+def _is_wrong(member: str, kind: Kind, is_manager: bool) -> bool:
+    if kind.name == "object":
+        return False
+    if is_manager:
+        return kind == NONE
+    if member in ATTRIBUTES:
+        return fits_attribute(member, (kind,), "").verdict is Verdict.VIOLATED
+    return kind != NONE if member != "start_lock" else _is_no_lock(kind)
+
+
+def _is_no_lock(kind: Kind) -> bool:
+    verdict = returns_lock((kind,)).verdict
+    if verdict is Verdict.UNCHECKED and kind.cls is not None and kind.name != "type":
+        return not kind.cls.has_unknown_base and not is_manager_class(kind.cls)
+    is_uncalled = kind.function is not None or kind.name.startswith(("type[", "builtin_function"))
+    return verdict is Verdict.VIOLATED or is_other_lock(kind.name) or is_uncalled
+
+
+# ---- the kinds of a value, with those of what methods assign to the instance
+
+
+def kinds_returned(value: ast.expr, at: Context) -> Kinds:
+    """Return the kinds of a value, with those of what methods assign to the instance."""
+    kinds, target = kinds_of(value, at), at.target
+    if kinds is not None or target is None or at.function is None:
+        return kinds
+    own = first_parameter(at.function)
+    match value:
+        case ast.Name(id=name):
+            return (Kind(target.node.name, target),) if name in own else _of_entered(name, at)
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in own:
+            return _of_attribute_of_self(target, attribute)
+        case ast.Attribute(value=subject, attr=attribute):
+            return of_attribute(kinds_returned(subject, at), attribute, at, is_called=False)
+        case ast.Call(func=ast.Attribute(value=subject, attr=attribute)):
+            return of_attribute(kinds_returned(subject, at), attribute, at, is_called=True)
+        case _:
+            return None
+
+
+def _of_attribute_of_self(target: ClassSource, attribute: str) -> Kinds:
+    given = to_instance(target, attribute)
+    parts = [kinds_of(each.value, each.at) if each.value else None for each in given]
+    if not any(getattr(each.at.function, "name", "") in CONSTRUCTORS for each in given):
+        match target.find(attribute):
+            case (owner, ast.Assign(value=assigned)) if (
+                attribute in owner.in_body or owner.module.is_ours
+            ):
+                parts.append(kinds_of(assigned, inside(owner)))
+            case _:
+                pass
+    return union(parts)
+
+
+def _of_entered(name: str, at: Context) -> Kinds:
+    """Return the kind of the variable of a ``with`` statement, if that enters a lock."""
+    assert at.function is not None
+    items = (node for node in walk(at.function) if isinstance(node, ast.withitem))
+    entered = [e for e in items if e.optional_vars and unparse(e.optional_vars) == name]
+    return (BOOL,) if entered and _is_lock(entered[0].context_expr, at) else None
+
+
+def _is_lock(value: ast.expr, at: Context) -> bool:
+    kinds = kinds_returned(value, at) or (NONE,)
+    is_ours = unparse(value) == "super().start_lock()"
+    return is_ours or all(each.name.startswith("threading.") for each in kinds)

@@ -1,0 +1,125 @@
+"""Opinions on making instances: the constructor, and whether they have all members at all."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+
+from backend_contract._conformance.results import MEMBERS
+from backend_contract._conformance.source.evaluation.assignments import (
+    Value,
+    given_after_creation,
+    to_class,
+    to_instance,
+)
+from backend_contract._conformance.source.evaluation.fields import is_inherited_by_model
+from backend_contract._conformance.source.evaluation.fitness import (
+    Opinion,
+    fits_constructor,
+    misfit,
+    one_of,
+    unknown,
+)
+from backend_contract._conformance.source.evaluation.kinds import inside
+from backend_contract._conformance.source.evaluation.opinions import LAST_COUNTS, why_computed
+from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
+from backend_contract._conformance.source.members import abstract_members
+from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.parsing import Function, unparse
+
+
+@lru_cache(maxsize=2**12)
+def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
+    """Return the opinion on ``__init__`` if *checker* takes another one than Python does."""
+    declared = stub_opinion(source, "__init__")
+    if declared is not None:
+        return declared
+    cls = _class_of_constructor(source)
+    if cls is None:
+        return None
+    alternatives = cls.scope.bindings["__init__"]
+    is_value = any(each and each.value is not None for each in alternatives)
+    is_seen = not is_value and _sees_constructor(cls, checker)
+    if is_seen and not is_inherited_by_model(source, cls):
+        return None
+    values = [Value(cls, each) for each in alternatives if each is not None]
+    opinions = [_opinion_on_constructor(value, source) for value in values]
+    return one_of(opinions) if len(values) == len(alternatives) else None
+
+
+def _sees_constructor(cls: ClassSource, checker: str) -> bool:
+    """Return whether *checker* takes the ``__init__`` of the class body that Python takes."""
+    reached = cls.scope.reached.get("__init__", [])
+    if reached != cls.scope_for_checkers.reached.get("__init__", []):
+        return False
+    is_last = checker in LAST_COUNTS and len(cls.scope.bindings["__init__"]) <= 1
+    return len(reached) <= 1 or is_last
+
+
+def _class_of_constructor(source: ClassSource) -> ClassSource | None:
+    for cls in source.lineage:
+        if cls is None or "__init__" in cls.scope.bindings:
+            return cls
+    return None
+
+
+def _opinion_on_constructor(value: Value, source: ClassSource) -> Opinion:
+    cls, (statement, _) = value
+    if not isinstance(statement, Function):
+        return unknown("cannot follow the value of `__init__`")
+    at = inside(cls, target=source)
+    return fits_constructor(statement, at)._replace(statement=statement, module=cls.module)
+
+
+def is_chosen_at_run_time(source: ClassSource) -> bool:
+    """Return whether a class is one of several of its name, and the source does not tell which."""
+    return bool(source.module.namesakes.get(source.node)) and not source.is_decided
+
+
+def reads_other_class(source: ClassSource, checker: str) -> bool:
+    """Return whether *checker* may read another class of the same name than Python does."""
+    if not source.module.namesakes.get(source.node):
+        return False
+    seen = source.definitions(type_checking=True)
+    return seen != [source.node] and not (seen[-1:] == [source.node] and checker in LAST_COUNTS)
+
+
+def why_incomplete(source: ClassSource) -> str | None:
+    """Return why instances of a class may lack a member, or be no instances of it at all."""
+    return _why_replaced(source) or _why_not_assigned(source) or why_computed(source, "__init__")
+
+
+def _why_replaced(source: ClassSource) -> str | None:
+    for member in MEMBERS:
+        for each in to_class(source, member):
+            if each.is_deletion:
+                return f"`{member}` is deleted after the class body"
+            if each.member is None and isinstance(each.statement, ast.expr):
+                return f"{each.why} may replace the class"
+    return None
+
+
+def _why_not_assigned(source: ClassSource) -> str | None:
+    for cls in source.known_lineage:
+        is_near = cls.module.root == source.module.root
+        setter = cls.in_body.get("__setattr__") if is_near else None
+        text = unparse(setter) if isinstance(setter, Function) else ".__setattr__"
+        if ".__setattr__" not in text and "__dict__" not in text:
+            return f"`__setattr__` of `{cls.node.name}` may keep the constructor from assigning"
+    return None
+
+
+def abstract_opinion(source: ClassSource) -> Opinion | None:
+    """Return why no instance can be made of a class that seems to have all members, if so."""
+    abstract = sorted(abstract_members(source).certain)
+    given = given_after_creation(source) if abstract else {}
+    for name in abstract:
+        given |= {each.member: each for each in to_instance(source, name)}
+        reason = f"the class body leaves `{name}` abstract, and no instance can be made"
+        if name not in MEMBERS:
+            return misfit(reason)
+        if name in given:
+            _, _, statement, at, is_last, *_ = given[name]
+            is_sure = is_last and "abstractmethods" not in unparse(at.module.tree)
+            return (misfit if is_sure else unknown)(reason, statement, at.module)
+    return None
