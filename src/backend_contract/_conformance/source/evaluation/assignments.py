@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.source.definitions import Place, definition_of
 from backend_contract._conformance.source.evaluation.fields import GENERATING
-from backend_contract._conformance.source.evaluation.kinds import Context, inside, kinds_of
+from backend_contract._conformance.source.evaluation.inference import kinds_of
+from backend_contract._conformance.source.evaluation.kinds import Context, inside
 from backend_contract._conformance.source.modules import ClassSource, Module, qualified_name
 from backend_contract._conformance.source.parsing import (
     Function,

@@ -31,16 +31,18 @@ from backend_contract._conformance.source.evaluation.fitness import (
     returns_lock,
     unknown,
 )
+from backend_contract._conformance.source.evaluation.inference import (
+    chosen_branches,
+    kinds_of,
+    of_attribute,
+)
 from backend_contract._conformance.source.evaluation.kinds import (
     BOOL,
     NONE,
     Context,
     Kind,
     Kinds,
-    chosen_branches,
     inside,
-    kinds_of,
-    of_attribute,
     union,
 )
 from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
@@ -234,11 +236,15 @@ def _verdict_on(
         return Verdict.VIOLATED
     if member == "start_lock" and _is_none_when_new(value, at):
         return Verdict.VIOLATED
-    kinds = kinds_returned(value, at)
-    if member == "is_started":
-        kinds = kinds or _none_at_first(value, at)
+    kinds = kinds_returned(value, at) or _none_at_first(member, value, at)
     if not kinds:
         return Verdict.UNCHECKED if _is_doubtful(member, value, at) else None
+    return _verdict_on_kinds(member, kinds, value, at, is_manager)
+
+
+def _verdict_on_kinds(
+    member: str, kinds: Sequence[Kind], value: ast.expr, at: Context, is_manager: bool
+) -> Verdict | None:
     right = [kind for kind in kinds if not _is_wrong(member, kind, is_manager)]
     if right:
         is_in_doubt = member == "is_started" and len(right) < len(kinds)
@@ -262,7 +268,7 @@ def _ends(value: ast.BoolOp, at: Context) -> Iterator[set[str]]:
     """Yield the kinds of each operand with which ``and`` or ``or`` may end."""
     is_or = isinstance(value.op, ast.Or)
     for each in value.values:
-        kinds = kinds_returned(each, at) or _none_at_first(each, at)
+        kinds = kinds_returned(each, at) or _none_at_first("is_started", each, at)
         names = {kind.name for kind in kinds or ()}
         if each is not value.values[-1]:
             names = names - {"NoneType"} if is_or else names & _FALSE
@@ -302,10 +308,12 @@ def _is_wrong_by_own_method(member: str, value: ast.expr, at: Context, is_manage
             return False
 
 
-def _none_at_first(value: ast.expr, at: Context) -> Kinds:
-    """Return the kind of ``None`` for an attribute that is that before it is something unknown."""
+def _none_at_first(member: str, value: ast.expr, at: Context) -> Kinds:
+    """Return the kind of ``None`` for a flag that is that before it is something unknown."""
     match value, at.target:
-        case ast.Attribute(value=ast.Name(), attr=name), ClassSource() as target:
+        case ast.Attribute(value=ast.Name(), attr=name), ClassSource() as target if (
+            member == "is_started"
+        ):
             given = to_instance(target, name)
             return (NONE,) if any(each.value and is_none(each.value) for each in given) else None
         case _:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import dotted_name, name_of
-from backend_contract._conformance.source.evaluation.kinds import ancestor_names, is_field
+from backend_contract._conformance.source.evaluation.inference import is_field
+from backend_contract._conformance.source.evaluation.kinds import ancestor_names
 from backend_contract._conformance.source.modules import (
     Assignment,
     ClassSource,

@@ -8,14 +8,8 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Verdict
 from backend_contract._conformance.source.definitions import name_of, unquoted
-from backend_contract._conformance.source.evaluation.kinds import (
-    Context,
-    Kind,
-    Kinds,
-    is_string,
-    kinds_of_annotation,
-    result_of,
-)
+from backend_contract._conformance.source.evaluation.inference import kinds_of_annotation, result_of
+from backend_contract._conformance.source.evaluation.kinds import Context, Kind, Kinds, is_string
 from backend_contract._conformance.source.modules import ClassSource, Module
 from backend_contract._conformance.source.parsing import (
     Function,
@@ -135,10 +129,12 @@ def _fits(member: str, kind: Kind, written: str, at: Context, is_bound: bool) ->
         there = at.of_class(kind.owner) if kind.owner is not None else at
         is_bound = kind.name == "staticmethod" or (is_bound and kind.name != "method")
         return fits_function(member, kind.function, there, is_bound=is_bound)
-    if member == "start_lock" and kind.name in {f"type[{name}]" for name in _MANAGERS}:
-        return FITS
-    if member == "start_lock" and is_other_lock(kind.name.removeprefix("type[")):
-        return misfit(f"`start_lock` makes a `{kind.name[5:-1]}`")
+    if member == "start_lock" and kind.name.startswith("type["):
+        made = kind.name[5:-1]
+        if made in _MANAGERS:
+            return FITS
+        if is_other_lock(made):
+            return misfit(f"`start_lock` makes a `{made}`")
     # No other builtin function takes any keyword.
     is_builtin = kind.name == "builtin_function_or_method" and written != "breakpoint"
     if is_builtin and member == "handle_runtime_context":

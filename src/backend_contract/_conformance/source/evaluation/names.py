@@ -21,18 +21,20 @@ from backend_contract._conformance.source.evaluation.fitness import (
     one_of,
     unknown,
 )
+from backend_contract._conformance.source.evaluation.inference import (
+    chosen_branches,
+    is_bound_in,
+    local_bindings,
+    parameter_named,
+)
 from backend_contract._conformance.source.evaluation.kinds import (
     MAX_DEPTH,
     Context,
     Kind,
-    chosen_branches,
     has_plain_values,
     inside,
-    is_bound_in,
     is_enumeration,
     is_string,
-    local_bindings,
-    parameter_named,
 )
 from backend_contract._conformance.source.evaluation.standard_library import STRING_METHODS
 from backend_contract._conformance.source.members import abstract_members

@@ -37,15 +37,13 @@ from backend_contract._conformance.source.evaluation.fitness import (
     one_of,
     unknown,
 )
-from backend_contract._conformance.source.evaluation.kinds import (
-    Context,
-    inside,
-    is_enumeration,
+from backend_contract._conformance.source.evaluation.inference import (
     kinds_of,
     kinds_of_annotation,
     read_kinds,
     result_of,
 )
+from backend_contract._conformance.source.evaluation.kinds import Context, inside, is_enumeration
 from backend_contract._conformance.source.evaluation.names import with_names_of_instances
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource

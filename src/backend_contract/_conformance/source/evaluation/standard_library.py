@@ -1,6 +1,12 @@
-"""Functions and attributes of the standard library whose results are always of the same kinds."""
+"""The kinds of what the standard library defines, by its full name."""
 
 from __future__ import annotations
+
+import builtins
+import os
+import sys
+
+from backend_contract._conformance.source.evaluation.kinds import BOOL, Kinds, is_string, known
 
 _METHODS = {
     "str": """
@@ -39,3 +45,60 @@ _FUNCTIONS = {
 }
 FUNCTIONS = {name: kinds.split() for kinds, names in _FUNCTIONS.items() for name in names.split()}
 """The kinds of the result, by the full name of a function."""
+
+WRAPPERS = {
+    "builtins.property": "property",
+    "functools.cached_property": "cached_property",
+    "builtins.staticmethod": "staticmethod",
+    "builtins.classmethod": "function",
+}
+"""Builtin classes that make a member of a function, and the kind of that member."""
+
+_BOOL_METHODS = {"__enter__", "acquire", "is_alive", "is_set", "locked", "wait"}
+"""The methods of locks, events and threads that return a ``bool``."""
+
+_CLASSES = {"contextlib.nullcontext", "functools.partial"}
+"""Classes with the names of functions."""
+_ANYTHING = {"collections.abc.Callable", "collections.abc.Hashable"}
+"""Classes of values of any kind."""
+
+_STANDARD_MODULES = {
+    "asyncio", "collections", "concurrent", "contextlib", "contextvars", "datetime", "decimal",
+    "fractions", "io", "ipaddress", "itertools", "logging", "multiprocessing", "pathlib", "queue",
+    "random", "socket", "string", "subprocess", "tempfile", "threading", "types", "uuid", "weakref",
+}  # fmt: skip
+
+
+def of_standard_name(name: str) -> Kinds:
+    """Return the kind of a function, class or constant."""
+    module, _, last = name.rpartition(".")
+    modules = {"builtins": builtins, "os": os, "sys": sys}
+    value = getattr(modules[module], last, None) if module in modules else None
+    if module == "builtins" and callable(value):
+        return known("type" if isinstance(value, type) else "builtin_function_or_method")
+    if value is not None and not callable(value):
+        return known(type(value).__name__)
+    return known(f"type[{name}]") if of_standard_class(name) else None
+
+
+def of_standard_class(name: str) -> Kinds:
+    """Return the kind of an instance, if *name* is a class."""
+    module, _, last = name.rpartition(".")
+    if module == "builtins":
+        cls = getattr(builtins, last, None)
+        is_known = isinstance(cls, type) and last not in ("super", "type") and name not in WRAPPERS
+    elif name in _CLASSES:
+        is_known = True
+    else:
+        is_like_class = last[:1].isupper() and not last.isupper() and name not in _ANYTHING
+        is_known = is_like_class and module.partition(".")[0] in _STANDARD_MODULES
+    return known(last if module == "builtins" else name) if is_known else None
+
+
+def of_standard_method(kinds: Kinds, name: str) -> Kinds:
+    """Return the kind of the result of a method of strings, locks, events or threads."""
+    if kinds and all(is_string(kind) for kind in kinds) and name in STRING_METHODS:
+        return known(STRING_METHODS[name])
+    if kinds and name in _BOOL_METHODS and all(k.name.startswith("threading.") for k in kinds):
+        return (BOOL,)
+    return None

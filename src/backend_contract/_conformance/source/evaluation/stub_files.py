@@ -14,12 +14,12 @@ from backend_contract._conformance.source.evaluation.fitness import (
     fits_function,
     unknown,
 )
-from backend_contract._conformance.source.evaluation.kinds import (
-    Context,
+from backend_contract._conformance.source.evaluation.inference import (
     kinds_of,
     kinds_of_annotation,
     result_of,
 )
+from backend_contract._conformance.source.evaluation.kinds import Context
 from backend_contract._conformance.source.modules import ClassSource, Member
 from backend_contract._conformance.source.parsing import Function, unparse, walk
 from backend_contract.errors import CouldNotCheckError
