@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import dataclasses
 import os
+import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -760,6 +763,62 @@ class ReadsWhatMayBeMissingWithADefault(LocalBackend):  # ok
     @property
     def is_started(self) -> bool:
         return getattr(self, "engine", False)
+
+
+# ---- results of methods of the standard library
+
+model: contextvars.ContextVar[str] = contextvars.ContextVar("model")
+
+
+class ReturnsATokenOfAVariable(LocalBackend):  # BC501
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        return model.set(model_id)
+
+
+class ReturnsAFuture(LocalBackend):  # BC309
+    def start(self) -> None:
+        pool = ThreadPoolExecutor(1)
+        return pool.submit(super().start)
+
+
+class ReturnsTheStatusOfAProcess(LocalBackend):  # BC309
+    def start(self) -> None:
+        self.process = subprocess.Popen(["/bin/true"])
+        super().start()
+
+    def stop(self) -> None:
+        super().stop()
+        return self.process.wait()
+
+
+class ReturnsWhatADictKeeps(LocalBackend):  # BC501u
+    routes: dict[str, Any] = {}
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        return self.routes.setdefault(model_id, runtime_context)
+
+
+class ReturnsResultsThatAreNone(LocalBackend):  # ok
+    routes: dict[str, Any] = {}
+
+    def start(self) -> None:
+        super().start()
+        self.thread = threading.Thread()
+        return self.thread.start()
+
+    def stop(self) -> None:
+        super().stop()
+        return self.thread.join()
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        model.set(model_id)
+        return self.routes.update({model_id: runtime_context})
 
 
 # ---- decorators of this module with the name of another one

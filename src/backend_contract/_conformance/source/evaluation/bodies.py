@@ -348,6 +348,8 @@ def _is_doubtful(member: str, value: ast.expr, at: Context) -> bool:
             return all(map(is_none, default))
         case ast.Call(func=ast.Name(id="getattr"), args=[_, _, default]) if member in ATTRIBUTES:
             return is_none(default)
+        case ast.Call(func=ast.Attribute(attr="pop" | "popitem" | "setdefault" | "submit")):
+            return member not in (*ATTRIBUTES, "start_lock")
         case ast.Call(func=ast.Attribute(value=ast.Attribute(attr=name))):
             _, statement = (at.target and at.target.find(name)) or (None, None)
             return last_part(getattr(statement, "annotation", value)) == "Any"

@@ -5,22 +5,63 @@ from __future__ import annotations
 import builtins
 import os
 import sys
+from collections.abc import Mapping
 
-from backend_contract._conformance.source.evaluation.kinds import BOOL, Kinds, is_string, known
+from backend_contract._conformance.source.evaluation.kinds import (
+    Kind,
+    Kinds,
+    is_string,
+    known,
+    union,
+)
 
 _METHODS = {
-    "str": """
-        capitalize casefold center expandtabs format format_map join ljust lower lstrip
-        removeprefix removesuffix replace rjust rstrip strip swapcase title translate upper
-        zfill
-    """,
-    "list": "split rsplit splitlines",
-    "tuple": "partition rpartition",
-    "int": "count find index rfind rindex",
-    "bool": "startswith endswith isupper islower isalpha isdigit isidentifier",
-    "bytes": "encode",
+    "str": {
+        "str": """
+            capitalize casefold center expandtabs format format_map join ljust lower lstrip
+            removeprefix removesuffix replace rjust rstrip strip swapcase title translate upper
+            zfill
+        """,
+        "list": "split rsplit splitlines",
+        "tuple": "partition rpartition",
+        "int": "count find index rfind rindex",
+        "bool": "startswith endswith isupper islower isalpha isdigit isidentifier",
+        "bytes": "encode",
+    },
+    "dict": {
+        "dict": "copy",
+        "dict_items": "items",
+        "dict_keys": "keys",
+        "dict_values": "values",
+        "NoneType": "clear update",
+    },
+    "list": {
+        "list": "copy",
+        "int": "count index",
+        "NoneType": "append clear extend insert remove reverse sort",
+    },
+    "set": {
+        "set": "copy difference intersection symmetric_difference union",
+        "bool": "isdisjoint issubset issuperset",
+        "NoneType": "add clear discard remove update",
+    },
+    "contextvars.ContextVar": {"contextvars.Token": "set", "NoneType": "reset"},
+    "concurrent.futures.ThreadPoolExecutor": {
+        "concurrent.futures.Future": "submit",
+        "NoneType": "shutdown",
+    },
+    "subprocess.Popen": {"int": "wait", "NoneType": "kill send_signal terminate"},
+    "threading.": {
+        "bool": "__enter__ acquire is_alive is_set locked wait",
+        "NoneType": "clear join notify notify_all release run set start",
+    },
 }
-STRING_METHODS = {name: kind for kind, names in _METHODS.items() for name in names.split()}
+_RESULTS = {
+    cls: {name: kind for kind, names in kinds.items() for name in names.split()}
+    for cls, kinds in _METHODS.items()
+}
+"""The kind of the result of each method, by class; ``threading.`` stands for all its classes."""
+STRING_METHODS = _RESULTS["str"]
 """The kind of the result, by the method of a string."""
 
 _FUNCTIONS = {
@@ -53,9 +94,6 @@ WRAPPERS = {
     "builtins.classmethod": "function",
 }
 """Builtin classes that make a member of a function, and the kind of that member."""
-
-_BOOL_METHODS = {"__enter__", "acquire", "is_alive", "is_set", "locked", "wait"}
-"""The methods of locks, events and threads that return a ``bool``."""
 
 _CLASSES = {"contextlib.nullcontext", "functools.partial"}
 """Classes with the names of functions."""
@@ -96,9 +134,16 @@ def of_standard_class(name: str) -> Kinds:
 
 
 def of_standard_method(kinds: Kinds, name: str) -> Kinds:
-    """Return the kind of the result of a method of strings, locks, events or threads."""
-    if kinds and all(is_string(kind) for kind in kinds) and name in STRING_METHODS:
-        return known(STRING_METHODS[name])
-    if kinds and name in _BOOL_METHODS and all(k.name.startswith("threading.") for k in kinds):
-        return (BOOL,)
-    return None
+    """Return the kind of the result of a method, if these are kinds of the standard library."""
+    if not kinds:
+        return None
+    results = [_methods_of(kind).get(name) for kind in kinds]
+    return union(known(each) if each else None for each in results)
+
+
+def _methods_of(kind: Kind) -> Mapping[str, str]:
+    if is_string(kind):
+        return STRING_METHODS
+    if kind.cls is not None:
+        return {}
+    return _RESULTS.get("threading." if kind.name.startswith("threading.") else kind.name, {})
