@@ -335,8 +335,8 @@ def abstract_members(source: ClassSource) -> Abstract:
         return Abstract(frozenset(), True)
     names = {name for cls in lineage for name in cls.scope.bindings}
     states = {name: _is_abstract(name, lineage) for name in names}
-    certain = frozenset(name for name, state in states.items() if state is True)
-    is_replaced = any("__new__" in cls.in_body for cls in lineage)
+    certain = frozenset(name for name, state in states.items() if state)
+    is_replaced = "__new__" in source.known_members
     return Abstract(certain, is_replaced or None in states.values())
 
 
@@ -387,17 +387,20 @@ def _is_abstract_binding(statement: ast.stmt | None, cls: ClassSource) -> bool |
             if names & _ABSTRACT_METHODS:
                 return True
             return None if is_abstract(statement) else False
-        case ast.Assign(value=ast.Name() as value) if (
-            found := definition_of(value, cls)
-        ) is not None and found.statement is not None:
-            return _is_abstract_binding(found.statement, cls)
-        case ast.Assign(value=ast.Attribute(value=named, attr=name)):
-            # The function of another class keeps its mark.
-            other = cls.class_named(named)
-            return (other and _is_abstract(name, other.known_lineage)) or None
+        case ast.Assign(value=ast.Name() | ast.Attribute() as value):
+            return _is_abstract_alias(value, cls)
         case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
             return False if isinstance(value, ast.Constant) else None
         case None:
             return None
         case _:
             return False
+
+
+def _is_abstract_alias(value: ast.Name | ast.Attribute, cls: ClassSource) -> bool | None:
+    if isinstance(value, ast.Name):
+        found = definition_of(value, cls)
+        return _is_abstract_binding(found and found.statement, cls)
+    # The function of another class keeps its mark.
+    other = cls.class_named(value.value)
+    return (other and _is_abstract(value.attr, other.known_lineage)) or None

@@ -230,6 +230,11 @@ class ClassSource:
                     found[name] = binding.statement
         return found
 
+    @cached_property
+    def nested(self) -> set[str]:
+        """The names of the classes directly in the class body."""
+        return {each.name for each in self.node.body if isinstance(each, ast.ClassDef)}
+
     def definitions(self, *, type_checking: bool) -> list[ast.stmt]:
         """The statements that may bind the name of the class in its module, in their order."""
         scope = self.module.scope(self.modules.version, type_checking=type_checking)

@@ -78,25 +78,25 @@ class Roots:
         if path in self._observed:
             return
         self._observed.add(path)
-        root, above = self._package_root(path)
         for node in all_statements(tree):
             if isinstance(node, ast.ImportFrom) and node.level:
-                self._observe_relative(path, node, root)
+                self._observe_relative(path, node)
             elif isinstance(node, ast.ImportFrom):
-                package = (node.module or "").split(".")
-                if package[0] in above:
-                    self._observe_absolute([[*package, each.name] for each in node.names], root)
+                self._observe_absolute(path, [f"{node.module}.{each.name}" for each in node.names])
             elif isinstance(node, ast.Import):
-                self._observe_absolute([each.name.split(".") for each in node.names], root)
+                self._observe_absolute(path, [each.name for each in node.names])
 
-    def _observe_absolute(self, names: list[list[str]], root: Path) -> None:
-        for folder in (root, *root.parents):
-            of_this_name = [name for name in names if name[0] == folder.name and len(name) > 1]
-            if any(_has_module(folder, name[1]) for name in of_this_name):
+    def _observe_absolute(self, path: Path, names: list[str]) -> None:
+        root, above = self._package_root(path)
+        names = [name for name in names if "." in name and name.partition(".")[0] in above]
+        for folder in (root, *root.parents) if names else ():
+            inner = [name.split(".")[1] for name in names if name.startswith(f"{folder.name}.")]
+            if any(_has_module(folder, name) for name in inner):
                 self._note(folder)
                 return
 
-    def _observe_relative(self, path: Path, node: ast.ImportFrom, root: Path) -> None:
+    def _observe_relative(self, path: Path, node: ast.ImportFrom) -> None:
+        root, _ = self._package_root(path)
         package = [*path.parents][min(node.level, len(path.parents)) - 1]
         if package != root and package not in root.parents:
             return

@@ -154,15 +154,15 @@ class _Flow:
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 self._elsewhere |= {*names}
             case ast.Delete():
-                for node in walk(statement):
-                    match node:
-                        case ast.Name(id=name, ctx=ast.Del()):
-                            state[name] = (None,)
-                            self.reached.setdefault(name, []).append(statement)
-                        case _:
-                            pass
+                self._unbind(statement, state)
             case _:
                 pass
+
+    def _unbind(self, statement: ast.Delete, state: _State) -> None:
+        for node in walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del):
+                state[node.id] = (None,)
+                self.reached.setdefault(node.id, []).append(statement)
 
     def _bind_target(
         self, statement: ast.stmt, target: ast.expr, value: ast.expr | None, state: _State

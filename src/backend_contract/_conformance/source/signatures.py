@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 from backend_contract._conformance.source.definitions import (
@@ -95,15 +95,15 @@ def always_raises(source: ClassSource, member: str, exception: str) -> bool | No
     if found is None:
         return None
     owner, function = found
-    raised = [
+    raised = {
         name_of(callee_of(each.exc), owner)
         for each in iter_statements(function.body)
         if isinstance(each, ast.Raise) and each.exc is not None
-    ]
-    if raised and all(name == f"builtins.{exception}" for name in raised):
-        return True
+    }
+    if f"builtins.{exception}" in raised:
+        return True if len(raised) == 1 else None
     is_known = raised and all(name.startswith("builtins.") for name in raised)
-    return False if is_known and f"builtins.{exception}" not in raised else None
+    return False if is_known else None
 
 
 def has_gradual_parameters(source: ClassSource, member: str) -> bool:
@@ -151,7 +151,7 @@ def takes_any_type(annotated: ast.expr, owner: ClassSource, function: Function) 
         return False
     if name.id in _type_parameters(function):
         return _type_parameters(function)[name.id] is None
-    return name.id not in _names_in_bases(owner) and _is_free(name, owner)
+    return name.id not in _names_in(owner.node.bases) and _is_free(name, owner)
 
 
 def takes_anything(source: ClassSource, member: str) -> bool:
@@ -174,12 +174,6 @@ def _type_parameters(scope: ast.AST) -> dict[str, ast.expr | None]:
     """Return the type parameters (PEP 695) of a function or class, with their bounds."""
     parameters = getattr(scope, "type_params", ())
     return {each.name: getattr(each, "bound", None) for each in parameters}
-
-
-def _names_in_bases(owner: ClassSource) -> set[str]:
-    """Return the names in the bases of a class: its own type variables are among them."""
-    nodes = (node for base in owner.node.bases for node in walk(base))
-    return {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
 def _is_free(name: ast.expr, owner: ClassSource) -> bool:
@@ -223,15 +217,15 @@ def is_chosen_by_caller(source: ClassSource, member: str) -> bool:
         return False
     owner, function = found
     names = [each for each in alternatives(found[1].returns) if isinstance(each, ast.Name)]
-    if not names:
-        return False
-    parameters = [each.annotation for each in walk(function.args) if isinstance(each, ast.arg)]
-    given = {name.id for each in parameters if each is not None for name in _names_in(each)}
-    return any(
-        name.id in _type_parameters(function)
-        or (name.id not in _names_in_bases(owner) and _type_variable(name, owner) is not None)
-        for name in names
-        if name.id not in given
+    variables = {each.id for each in names if _is_variable_of_function(each, owner, function)}
+    parameters = (node for node in walk(function.args) if isinstance(node, ast.arg))
+    return bool(variables) and not variables <= _names_in(each.annotation for each in parameters)
+
+
+def _is_variable_of_function(name: ast.Name, owner: ClassSource, function: Function) -> bool:
+    """Return whether *name* is a type variable that does not belong to the class."""
+    return name.id in _type_parameters(function) or (
+        name.id not in _names_in(owner.node.bases) and _type_variable(name, owner) is not None
     )
 
 
@@ -248,8 +242,9 @@ def alternatives(annotated: ast.expr) -> list[ast.expr]:
             return [annotation]
 
 
-def _names_in(annotated: ast.expr) -> Iterator[ast.Name]:
-    return (node for node in walk(unquoted(annotated)) if isinstance(node, ast.Name))
+def _names_in(annotations: Iterable[ast.expr | None]) -> set[str]:
+    nodes = (node for each in annotations if each for node in walk(unquoted(each)))
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
 @lru_cache(maxsize=2**14)
@@ -276,22 +271,19 @@ def _has_type(decorator: ast.expr, owner: ClassSource) -> bool:
     if parts[0] in owner.in_body:  # `@is_started.setter`, or a function of the class body
         statement = owner.in_body[parts[0]]
         return len(parts) > 1 or not isinstance(statement, Function) or bool(statement.returns)
-    if any(isinstance(each, ast.ClassDef) and each.name == parts[0] for each in owner.node.body):
+    if parts[0] in owner.nested:
         return True
     found = definition_of(callee, owner)
-    if found is None or parts[-1] == "no_type_check":
-        return False
+    return found is not None and parts[-1] != "no_type_check" and _is_typed(found)
+
+
+def _is_typed(found: Definition) -> bool:
+    """Return whether a definition has a type, in its module or in the stub file beside it."""
     match found.statement:
-        case ast.FunctionDef(returns=returns):
-            return returns is not None or _has_stub(found)
-        case ast.Assign(value=value):
-            return not isinstance(value, ast.Lambda) or _has_stub(found)
+        case ast.FunctionDef(returns=None) | ast.Assign(value=ast.Lambda()):
+            return found.module is not None and found.module.stub is not None
         case _:
             return True
-
-
-def _has_stub(found: Definition) -> bool:
-    return found.module is not None and found.module.stub is not None
 
 
 def is_plain(source: ClassSource, member: str) -> bool:

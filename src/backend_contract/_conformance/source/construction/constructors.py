@@ -278,7 +278,7 @@ def _given_by_classes(source: ClassSource) -> set[str]:
             if isinstance(statement, Function)
             or (statement.value is not None and not is_made_field(statement.value))
         }
-        given |= {each.name for each in cls.node.body if isinstance(each, ast.ClassDef)}
+        given |= cls.nested
         prefix = f"{cls.node.name}."
         given |= {
             each.removeprefix(prefix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -57,8 +57,7 @@ def _in_setup_cfg(file: Path) -> Iterator[str]:
     except (ValueError, configparser.Error) as error:
         reason = str(error).partition("\n")[0]
         raise CouldNotCheckError(f"{file}: cannot be read: {reason}") from None
-    lines = parser.get("options.entry_points", _GROUP, fallback="").splitlines()
-    yield from (_value(line) for line in lines if "=" in line)
+    yield from _values(parser.get("options.entry_points", _GROUP, fallback="").splitlines())
 
 
 def _in_setup_py(file: Path) -> Iterator[str]:
@@ -67,8 +66,11 @@ def _in_setup_py(file: Path) -> Iterator[str]:
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and key.value == _GROUP:
                     texts = (e.value for e in walk(value) if isinstance(e, ast.Constant))
-                    yield from (_value(t) for t in texts if isinstance(t, str) and "=" in t)
+                    yield from _values(text for text in texts if isinstance(text, str))
 
 
-def _value(line: str) -> str:
-    return line.partition("=")[2].strip()
+def _values(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        _, equals, value = line.partition("=")
+        if equals:
+            yield value.strip()
