@@ -13,6 +13,7 @@ from functools import lru_cache
 from backend_contract._conformance.source.construction.execution import State, Walker, takes
 from backend_contract._conformance.source.construction.factories import (
     Defect,
+    first_method,
     metaclass_of,
     method_of,
     of_metaclass,
@@ -69,21 +70,25 @@ def _of_bases(source: ClassSource) -> Defect | None:
     for cls in source.known_lineage:
         if any(is_final(base, cls) for base in cls.node.bases):
             return Defect(True, f"a base of `{cls.node.name}` cannot be inherited from")
-        if len(cls.node.bases) < 2:
-            continue
-        bases = [(base, cls.class_named(generic_of(base))) for base in cls.node.bases]
-        for number, (base, found) in enumerate(bases, start=1):
-            behind = {each for _, other in bases[number:] if other for each in other.known_lineage}
-            names = {name for each in behind for name in base_names(each)}
-            name = last_part(generic_of(base))
-            if "Protocol" in names:
-                names.add("Generic")
-            # Python leaves `Generic[T]` out before a base with type arguments.
-            is_left_out = any(isinstance(each, ast.Subscript) for each, _ in bases[number:])
-            is_known = name in ("ABC", "Protocol") or (name == "Generic" and not is_left_out)
-            if (is_known and name in names) or found in behind:
-                return Defect(True, f"Python finds no order for the bases of `{cls.node.name}`")
+        bases = cls.node.bases
+        if any(_is_misplaced(base, bases[number:], cls) for number, base in enumerate(bases, 1)):
+            return Defect(True, f"Python finds no order for the bases of `{cls.node.name}`")
     return None
+
+
+def _is_misplaced(base: ast.expr, behind: Sequence[ast.expr], cls: ClassSource) -> bool:
+    """Return whether one of the bases *behind* inherits from *base*."""
+    found = [cls.class_named(generic_of(each)) for each in behind]
+    ancestors = {each for other in found if other for each in other.known_lineage}
+    if cls.class_named(generic_of(base)) in ancestors:
+        return True
+    name = last_part(generic_of(base))
+    inherited = {each for ancestor in ancestors for each in base_names(ancestor)}
+    if name != "Generic":
+        return name in ("ABC", "Protocol") and name in inherited
+    # Python leaves `Generic[T]` out before a base with type arguments.
+    is_left_out = any(isinstance(each, ast.Subscript) for each in behind)
+    return not is_left_out and not inherited.isdisjoint({"Generic", "Protocol"})
 
 
 def _of_statement(source: ClassSource) -> Defect | None:
@@ -94,13 +99,19 @@ def _of_statement(source: ClassSource) -> Defect | None:
         for name in sorted(slots_of(cls)):
             if name in cls.in_body and getattr(cls.in_body[name], "value", cls) is not None:
                 return Defect(True, f"`{name}` is in `__slots__`, and has a value in the class")
-        hooks = (each.in_body.get("__init_subclass__") for each in cls.known_lineage[1:])
-        hook = next(filter(None, hooks), None)
-        given = {each.arg or "": each for each in cls.node.keywords if each.arg != "metaclass"}
-        is_open = "" in given or cls.has_unknown_base
-        if isinstance(hook, Function) and not (is_open or takes(hook, [], given)):
+        if not _takes_keywords(cls):
             return Defect(True, f"`__init_subclass__` does not take what `{cls.node.name}` gives")
     return None
+
+
+def _takes_keywords(cls: ClassSource) -> bool:
+    """Return whether the ``__init_subclass__`` of a base takes the keywords of the statement."""
+    given = {each.arg or "": each for each in cls.node.keywords if each.arg != "metaclass"}
+    if "" in given or cls.has_unknown_base:
+        return True
+    hooks = (each.in_body.get("__init_subclass__") for each in cls.known_lineage[1:])
+    hook = next(filter(None, hooks), None)
+    return not isinstance(hook, Function) or takes(hook, [], given)
 
 
 def _of_enumeration(source: ClassSource) -> Defect | None:
@@ -185,15 +196,28 @@ def _of_missing(
     missing = [each for each in needed if each[1] not in given and each[1][-2:] != "__"]
     if not missing or _answers_for_any_attribute(source):
         return None
-    is_open = state.is_unknown or source.has_unknown_base or metaclass_of(source) is not None
-    is_open = is_open or any(to_class(source, name) for _, name in missing)
-    certain = [each for each in missing if each[1] not in state.maybe and not is_open]
-    member, name = (certain or missing)[0]
-    subject = "a new instance has no" if certain else "a new instance may have no"
+    certain = [each for each in missing if each[1] not in state.maybe]
+    if state.is_unknown or _is_open(source, [name for _, name in missing]):
+        certain = []
+    return _lack(source, *(certain or missing)[0], is_certain=bool(certain))
+
+
+def _is_open(source: ClassSource, names: Iterable[str]) -> bool:
+    """Return whether something beside the constructor may give an instance its attributes."""
+    return (
+        source.has_unknown_base
+        or metaclass_of(source) is not None
+        or any(to_class(source, name) for name in names)
+    )
+
+
+def _lack(source: ClassSource, member: str, name: str, *, is_certain: bool) -> Defect:
+    """Describe the missing attribute *name*, which *member* needs."""
+    subject = "a new instance has no" if is_certain else "a new instance may have no"
     what = f"`{name}`" if member == name else f"`{name}`, which `{member}` uses"
     setter = _setter(source, name)
     why = f": `{setter.node.name}.__init__`, which sets it, is not reached" if setter else ""
-    return Defect(bool(certain), f"{subject} {what}{why}", _advice(source, setter, name))
+    return Defect(is_certain, f"{subject} {what}{why}", _advice(source, setter, name))
 
 
 def _is_abbreviated(source: ClassSource) -> bool:
@@ -338,18 +362,16 @@ def _needed_attributes(source: ClassSource, state: State) -> Iterator[tuple[str,
 def _needed_to_register(source: ClassSource) -> Iterator[str]:
     """Yield what an inherited ``register_config`` reads and only a constructor assigns."""
     found = source.find("register_config")
-    init = source.find("__init__")
-    if found is None or init is None or not isinstance(found[1], Function):
+    if found is None or source.find("__init__") is None or not isinstance(found[1], Function):
         return
-    for name in _reads(source, found[0], found[1]):
-        setters = {
-            method.name
-            for cls in source.known_lineage
-            for method in cls.in_body.values()
-            if isinstance(method, Function) and name in _stored(method)
-        }
-        if setters and setters.issubset(CONSTRUCTORS):
-            yield name
+    by_constructors, elsewhere = set[str](), set[str]()
+    for cls in source.known_lineage:
+        for method in cls.in_body.values():
+            if isinstance(method, Function):
+                stored = by_constructors if method.name in CONSTRUCTORS else elsewhere
+                stored |= _stored(method)
+    needed = by_constructors - elsewhere
+    yield from (name for name in _reads(source, found[0], found[1]) if name in needed)
 
 
 @lru_cache(maxsize=2**14)
@@ -380,16 +402,10 @@ def _reads(
                     given.setdefault(attribute, line)
                     continue
                 inner = method_of(source, attribute)
-                if inner is None:
-                    yield attribute
-                else:
-                    yield from _reads(source, *inner, seen)
+                yield from _reads(source, *inner, seen) if inner else (attribute,)
             case ast.Attribute(value=value, attr=attribute) if is_super(value):
-                for cls in Walker(source).after(owner):
-                    statement = cls and cls.in_body.get(attribute)
-                    if cls is not None and isinstance(statement, Function):
-                        yield from _reads(source, cls, statement, seen)
-                        break
+                inner = first_method(Walker(source).after(owner), attribute)
+                yield from _reads(source, *inner, seen) if inner else ()
             case _:
                 pass
 

@@ -272,22 +272,12 @@ class _Path:
         """Return whether the next class does not take the arguments of ``super().__init__``."""
         if unparse(call.func) != "super().__init__" or not _has_plain_arguments(call):
             return False
-        literals = [each.value for each in call.args if isinstance(each, ast.Constant)]
         for source in self.walker.after(self.owner):
             if source is None or _may_get_constructor(source):
                 return False
             alternatives = source.scope.bindings.get("__init__")
             if alternatives is not None:
-                functions = [each and each.statement for each in alternatives]
-                return all(
-                    isinstance(each, Function)
-                    and not each.decorator_list
-                    and not (
-                        takes(each, call.args, {k.arg or "": k for k in call.keywords})
-                        and not (source.module.is_ours and any(literals))
-                    )
-                    for each in functions
-                )
+                return all(each and _rejects(each.statement, call, source) for each in alternatives)
         return bool(call.args or call.keywords)  # `object` takes none
 
     def _if(
@@ -511,6 +501,16 @@ def _is_descriptor(source: ClassSource, name: str) -> bool:
         return False
     cls = source.class_named(value.func)
     return cls is not None and "__set__" in cls.known_members
+
+
+def _rejects(constructor: ast.stmt, call: ast.Call, source: ClassSource) -> bool:
+    """Return whether the constructor of *source* does not take the arguments of a call."""
+    if not isinstance(constructor, Function) or constructor.decorator_list:
+        return False
+    literals = [each.value for each in call.args if isinstance(each, ast.Constant)]
+    if source.module.is_ours and any(literals):
+        return True
+    return not takes(constructor, call.args, {each.arg or "": each for each in call.keywords})
 
 
 def _has_plain_arguments(call: ast.Call) -> bool:

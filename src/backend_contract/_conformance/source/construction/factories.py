@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from backend_contract._conformance.source.construction.execution import State, Walker
@@ -101,9 +101,16 @@ def metaclass_of(source: ClassSource) -> tuple[ast.expr, ClassSource] | None:
 
 def method_of(source: ClassSource, name: str) -> tuple[ClassSource, Function] | None:
     """Return the nearest definition of a method in the lineage, and its class."""
-    for cls in source.known_lineage:
-        statement = cls.in_body.get(name)
-        if isinstance(statement, Function):
+    return first_method(source.known_lineage, name)
+
+
+def first_method(
+    lineage: Iterable[ClassSource | None], name: str
+) -> tuple[ClassSource, Function] | None:
+    """Return the first definition of a method in some classes, and its class."""
+    for cls in lineage:
+        statement = cls and cls.in_body.get(name)
+        if cls and isinstance(statement, Function):
             return cls, statement
     return None
 
