@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -259,7 +259,7 @@ class _Discovery:
         for source in _made_classes(module, self._finder(module)):
             if self._recognition.is_backend(source):
                 reason = "is a backend that a call makes, which no checker follows"
-                self._leave_out(source, source.node.name, f"{reason}; write a class statement")
+                self._leave_out(source, source.node.name, reason, "write a class statement")
 
     def _finder(self, module: Module) -> ModuleFinder:
         return modules_for(root_of(module, self._context), self._context)
@@ -276,42 +276,36 @@ class _Discovery:
         text = f"{location}:{qualname}"
         if is_abstract_class(source):
             self._abstract.append(text)
-            return
-        if not self._recognition.is_backend(source):
+        elif not self._recognition.is_backend(source):
             looks = self._recognition.why_it_looks_like_a_backend(source)
             advice = "decorate it with @conforms, name it as a target, or exclude its file"
-            self._leave_out(source, qualname, f"{looks}; {advice}")
-            return
-        if "<locals>" in qualname:
+            self._leave_out(source, qualname, looks, advice)
+        elif "<locals>" in qualname:
             reason = "is a backend inside a function, where no checker can import it"
-            self._leave_out(source, qualname, f"{reason}; move it to the module")
-            return
+            self._leave_out(source, qualname, reason, "move it to the module")
+        else:
+            self._add_backend(text, module, source, qualname)
+
+    def _add_backend(self, text: str, module: Module, source: ClassSource, qualname: str) -> None:
         try:
             target = target_in(module, qualname, text, self._context)
         except CouldNotCheckError:
             target = None
-        if target is not None and _is_replaced(source, target.source):
-            return
-        if target is None or target.source.node is not source.node:
+        if target is not None and target.source.node is source.node:
+            try:
+                require_one_definition(target)
+            except CouldNotCheckError as error:
+                self.found.targets.append(error)
+            else:
+                self.found.targets.append(target)
+        elif target is None or not _is_replaced(source, target.source):
             reason = "is a backend whose name means something else at the end of its module"
-            self._leave_out(source, qualname, f"{reason}; rename it")
-            return
-        try:
-            require_one_definition(target)
-        except CouldNotCheckError as error:
-            self.found.targets.append(error)
-        else:
-            self.found.targets.append(target)
+            self._leave_out(source, qualname, reason, "rename it")
 
-    def _leave_out(self, source: ClassSource, qualname: str, because: str) -> None:
-        self.found.not_checked.append(
-            NotChecked(
-                name=qualname,
-                path=source.module.path,
-                line=source.node.lineno,
-                because=because,
-            )
-        )
+    def _leave_out(self, source: ClassSource, name: str, reason: str | None, advice: str) -> None:
+        path, line = source.identity
+        because = f"{reason}; {advice}"
+        self.found.not_checked.append(NotChecked(name=name, path=path, line=line, because=because))
 
     def add_entry_points(self, below: Path | None) -> None:
         """Add the entry points that the project declares, or those of them that are *below*."""
@@ -335,29 +329,28 @@ class _Discovery:
                 self._further[target.source.identity] = target
 
     def result(self, whole_project: bool) -> Found:
-        # Each class once by each name.
+        """Return what was found: each class once by each name."""
         by_text = {getattr(each, "text", each): each for each in self.found.targets}
         targets = [*by_text.values()]
-        checked = {each.source.identity for each in targets if isinstance(each, Target)}
-        targets += (each for key, each in self._further.items() if key not in checked)
-        checked |= {each.source.identity for each in targets if isinstance(each, Target)}
+        searched = _identities(targets)
+        targets += (each for key, each in self._further.items() if key not in searched)
+        checked = _identities(targets)
         left_out = {(each.path, each.line): each for each in self.found.not_checked}
-        notes = list(self.found.notes)
-        if self._abstract:
-            notes.append(f"abstract classes are not checked: {', '.join(self._abstract)}")
-        if self._private:
-            notes.append(
-                "private modules that no public module of the package imports are not searched: "
-                + ", ".join(self._private)
-            )
-        if whole_project:
-            notes += (f"exclude: {glob!r} excludes nothing" for glob in self._excludes.unused)
         return Found(
             targets=[self._complete(each) for each in targets],
             not_checked=[each for key, each in left_out.items() if key not in checked],
-            notes=notes,
+            notes=[*self.found.notes, *self._notes(whole_project)],
             excluded=tuple(self._excludes.excluded),
         )
+
+    def _notes(self, whole_project: bool) -> Iterator[str]:
+        if self._abstract:
+            yield f"abstract classes are not checked: {', '.join(self._abstract)}"
+        if self._private:
+            reason = "private modules that no public module of the package imports are not searched"
+            yield f"{reason}: {', '.join(self._private)}"
+        if whole_project:
+            yield from (f"exclude: {glob!r} excludes nothing" for glob in self._excludes.unused)
 
     def _complete(self, target: Target | CouldNotCheckError) -> Target | CouldNotCheckError:
         if isinstance(target, CouldNotCheckError):
@@ -365,6 +358,10 @@ class _Discovery:
         roots = self._context.roots
         others = (path for path in (*roots.search_path, *roots.used) if path != target.root)
         return replace(target, search_path=tuple(others))
+
+
+def _identities(targets: Iterable[Target | CouldNotCheckError]) -> set[object]:
+    return {each.source.identity for each in targets if isinstance(each, Target)}
 
 
 def _public(name: str, modules: dict[str, Module]) -> dict[str, None]:
@@ -458,13 +455,16 @@ def _find_class(text: str, search: SearchContext) -> Target:
     try:
         target = target_in(module, qualname, text, search)
     except CouldNotCheckError as error:
-        known = [node.name for node in module.tree.body if isinstance(node, ast.ClassDef)]
-        import difflib  # seldom needed, and slow to load
-
-        near = difflib.get_close_matches(qualname, known, n=1)
-        hint = "".join(f"; did you mean {name!r}?" for name in near)
-        if not near and 0 < len(known) <= _MOST_LISTED:
-            hint = f"; classes in the module: {', '.join(known)}"
-        raise CouldNotCheckError(f"{text}: {error}{hint}") from None
+        raise CouldNotCheckError(f"{text}: {error}{_similar(qualname, module)}") from None
     require_one_definition(target)
     return target
+
+
+def _similar(qualname: str, module: Module) -> str:
+    """Return a hint at the classes that a wrong name may mean, if there are any."""
+    import difflib  # seldom needed, and slow to load
+
+    known = [node.name for node in module.tree.body if isinstance(node, ast.ClassDef)]
+    for name in difflib.get_close_matches(qualname, known, n=1):
+        return f"; did you mean {name!r}?"
+    return f"; classes in the module: {', '.join(known)}" if 0 < len(known) <= _MOST_LISTED else ""
