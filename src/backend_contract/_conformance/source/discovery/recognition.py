@@ -62,12 +62,12 @@ class Recognition:
         return self._known[source]
 
     def _summarize(self, source: ClassSource) -> _Summary:
-        bases = [self._known.get(base) if base else None for base in source.bases]
+        bases = [base and self._known.get(base) for base in source.bases]
         known = [base for base in bases if base]
-        own = {name for name in MEMBERS if name in source.in_body or name in source.on_self}
+        own = frozenset(MEMBERS).intersection([*source.in_body, *source.on_self])
         return _Summary(
             is_backend=self._is_declared(source) or any(base.is_backend for base in known),
-            members=frozenset(own.union(*(base.members for base in known))),
+            members=own.union(*(base.members for base in known)),
             has_unknown_base=None in bases or any(base.has_unknown_base for base in known),
         )
 

@@ -18,7 +18,13 @@ from backend_contract._conformance.source.modules import (
     iter_statements,
     origin_of_name,
 )
-from backend_contract._conformance.source.parsing import Function, inner_nodes, unparse, walk
+from backend_contract._conformance.source.parsing import (
+    Function,
+    all_statements,
+    inner_nodes,
+    unparse,
+    walk,
+)
 from backend_contract.errors import CouldNotCheckError
 
 _REGISTRY_MODULE = "backend_contract.registry"
@@ -131,6 +137,15 @@ def _function_scope(
     )
 
 
+def _scope_around(statement: ast.stmt, cls: ClassSource) -> _Scope:
+    """Return the scope of a statement in the body of a class, or in one of its methods."""
+    outer = _module_scope(cls.module)
+    for method in cls.in_body.values():
+        if isinstance(method, Function) and statement in all_statements(method)[1:]:
+            return _function_scope(method, outer, cls)
+    return outer
+
+
 def _loops(statements: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
     for each in statements:
@@ -224,19 +239,19 @@ class _Search:
                 alternatives = [value]
             case ast.Name() | ast.Attribute():
                 found = self._value(expression, scope, steps)
-                if found is None:
-                    return None
-                binding, where = found
-                if binding not in self._known:
-                    self._known[binding] = None
-                    self._known[binding] = self._class_of_binding(binding, where, steps + 1)
-                return self._known[binding]
+                return self._class_of_binding(*found, steps + 1) if found else None
             case _:
                 return None
         found_classes = (self._class_of(each, scope, steps + 1) for each in alternatives)
         return next((each for each in found_classes if each), None)
 
     def _class_of_binding(self, binding: _Binding, scope: _Scope, steps: int) -> ClassSource | None:
+        if binding not in self._known:
+            self._known[binding] = None
+            self._known[binding] = self._follow(binding, scope, steps)
+        return self._known[binding]
+
+    def _follow(self, binding: _Binding, scope: _Scope, steps: int) -> ClassSource | None:
         match binding:
             case (
                 ast.arg(annotation=ast.expr() as annotation) | ast.AnnAssign(annotation=annotation)
@@ -326,14 +341,4 @@ class _Search:
         value = expression.value
         owner = self._class_named(value, scope) or self._class_of(value, scope, steps)
         found = owner.find(expression.attr) if owner else None
-        if found is None:
-            return None
-        cls, statement = found
-        outer = _module_scope(cls.module)
-        if statement is cls.in_body.get(expression.attr):
-            return statement, outer
-        methods = (each for each in cls.in_body.values() if isinstance(each, Function))
-        for method in methods:
-            if any(node is statement for node in walk(method)):
-                return statement, _function_scope(method, outer, cls)
-        return statement, outer
+        return (found[1], _scope_around(found[1], found[0])) if found else None
