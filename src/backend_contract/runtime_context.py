@@ -10,7 +10,7 @@ All functions are thread-safe and leave the context unchanged.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 from backend_contract._compat import TypeAliasType, TypeIs
@@ -76,11 +76,7 @@ def get_metadata(context: RuntimeServerContextType, key: str) -> str | None:
         return next((value for name, value in iter_metadata(context) if name == wanted), None)
     # Servers send names in lower case. A context that is made by hand may not.
     if kind == "gRPC":
-        size = len(wanted)
-        for name, value in known.invocation_metadata():
-            if len(name) == size and name.lower() == wanted:
-                return value if type(value) is str else _as_text(value)
-        return None
+        return _first_value(known.invocation_metadata(), wanted)
     return _first_header(known.headers.raw, wanted.encode())
 
 
@@ -106,6 +102,14 @@ def iter_metadata(context: RuntimeServerContextType) -> Iterator[tuple[str, str]
         headers = context.headers.raw
         return ((key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in headers)
     raise _wrong_type(context)
+
+
+def _first_value(metadata: Iterable[tuple[str, str | bytes]], wanted: str) -> str | None:
+    size = len(wanted)
+    for name, value in metadata:
+        if len(name) == size and name.lower() == wanted:
+            return value if type(value) is str else _as_text(value)
+    return None
 
 
 def _first_header(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> str | None:

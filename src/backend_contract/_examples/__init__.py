@@ -15,14 +15,14 @@ def read_example(kind: str, clause: str) -> str:
         if isinstance(node, ast.ClassDef) and node.name == clause
     )
     source = (ast.get_source_segment(text, cls) or "").replace(clause, "Mine", 1)
-    groups = (_imports(group, cls) for group in text.partition("\n\n\n")[0].split("\n\n"))
+    used = {node.id for node in ast.walk(cls) if isinstance(node, ast.Name)}
+    groups = (_imports(group, used) for group in text.partition("\n\n\n")[0].split("\n\n"))
     imports = "\n\n".join(filter(None, groups))
     return f"{imports}\n\n\n{source}\n"
 
 
-def _imports(group: str, cls: ast.ClassDef) -> str:
-    """Return those imports of *group* that a class uses."""
-    used = {node.id for node in ast.walk(cls) if isinstance(node, ast.Name)}
+def _imports(group: str, used: set[str]) -> str:
+    """Return those imports of *group* that bind one of the *used* names."""
     imports = [n for n in ast.parse(group).body if isinstance(n, ast.Import | ast.ImportFrom)]
     for node in imports:
         node.names = [alias for alias in node.names if (alias.asname or alias.name) in used]
