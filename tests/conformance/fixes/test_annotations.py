@@ -308,6 +308,13 @@ def test_builtin(tmp_path: Path, where: str) -> None:
     assert reasons == ["`str` means something else in this module"]
 
 
+def test_import_of_several_modules(tmp_path: Path) -> None:
+    """Of the modules that one statement imports, the right one is used."""
+    source = "import os, aconfig\nclass Mine:\n    def register_config(self, config): ..."
+    text, _ = annotate(tmp_path, source, "BC202")
+    assert header(text, "register_config") == "(self, config: aconfig.Config) -> None"
+
+
 def test_class_hides_import(tmp_path: Path) -> None:
     """A name of the class hides an import of the module."""
     source = (

@@ -57,24 +57,18 @@ class ModuleNames:
     @cached_property
     def defers_annotations(self) -> bool:
         """Whether annotations are not evaluated: the module imports them from ``__future__``."""
-        return any(
-            isinstance(s, ast.ImportFrom)
-            and s.module == "__future__"
-            and any(alias.name == "annotations" for alias in s.names)
-            for s in self._tree.body
-        )
+        binding = self._bound.get("annotations", ())
+        return any(isinstance(n, ast.ImportFrom) and n.module == "__future__" for n in binding)
 
     def imports_package(self, *packages: str) -> bool:
         """Return whether the module cannot be imported without one of *packages*."""
+        names: list[str] = []
         for statement in self._tree.body:
-            names: list[str] = []
             if isinstance(statement, ast.Import):
-                names = [alias.name for alias in statement.names]
+                names += [alias.name for alias in statement.names]
             elif isinstance(statement, ast.ImportFrom) and not statement.level:
-                names = [statement.module or ""]
-            if any(name.partition(".")[0] in packages for name in names):
-                return True
-        return False
+                names.append(statement.module or "")
+        return any(name.partition(".")[0] in packages for name in names)
 
     def is_free(self, name: str, class_names: Iterable[str]) -> bool:
         """Return whether nothing in the module, or in the class, binds *name*."""
@@ -150,21 +144,18 @@ def _imported_as(node: ast.AST, bound: str, module: str, name: str) -> str | Non
     Empty if *bound* itself is; ``None`` if *node* imports something else.
     """
     match node:
-        case ast.ImportFrom(module=origin, names=aliases, level=0):
-            for alias in aliases:
-                if (alias.asname or alias.name) == bound:
-                    if _same(origin or "", module) and alias.name == name:
-                        return ""
-                    if f"{origin}.{alias.name}" == module:
-                        return name
+        case ast.ImportFrom(module=str(origin), names=aliases, level=0):
+            names = {alias.name for alias in aliases if bound_by_import(alias) == bound}
+            if name in names and _same(origin, module):
+                return ""
+            return name if any(f"{origin}.{each}" == module for each in names) else None
         case ast.Import(names=aliases):
             for alias in aliases:
-                if alias.name == module and alias.asname in (bound, None):
-                    inner = "" if alias.asname else module.partition(".")[2]
-                    return f"{inner}.{name}".strip(".")
+                if alias.name == module and bound_by_import(alias) == bound:
+                    return name if alias.asname else f"{module}.{name}".partition(".")[2]
+            return None
         case _:
-            pass
-    return None
+            return None
 
 
 def _same(module: str, wanted: str) -> bool:
