@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from backend_contract._conformance.fixes.model import CannotFixError, NewImport
-from backend_contract._conformance.fixes.spelling import ModuleNames, names_of_class
+from backend_contract._conformance.fixes.spelling import ModuleNames, Spelling, names_of_class
 from backend_contract._conformance.source.members import EXPECTED_ANNOTATIONS
 from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.parsing import Function, positional_of
@@ -20,6 +20,7 @@ _ORIGINS = {
     "Mapping": "collections.abc",
     "RuntimeServerContextType": "backend_contract",
 }
+_NAME = r"[A-Za-z_][\w.]*"
 
 
 class Annotation(NamedTuple):
@@ -63,26 +64,28 @@ def spell_text(text: str, place: Place) -> Annotation:
 
     Raises :class:`CannotFixError` if a name means something else there.
     """
-    imports: list[NewImport] = []
-    is_for_types = False
-    for dotted in dict.fromkeys(re.findall(r"[A-Za-z_][\w.]*", text)):
-        first, _, attribute = dotted.partition(".")
-        if first in _ORIGINS or attribute:
-            module = _ORIGINS.get(first) or first
-            spelling = place.names.spell(
-                module, attribute or first, place.line, place.hidden, qualified=bool(attribute)
-            )
-            if spelling is None:
-                raise CannotFixError(f"`{first}` means something else in this module")
-            text = re.sub(rf"(?<![\w.]){re.escape(dotted)}(?!\w)", spelling.text, text)
-            imports += spelling.imports
-            is_for_types |= spelling.is_for_types
-        elif hasattr(builtins, first) and not place.names.is_free(first, place.hidden):
-            raise CannotFixError(f"`{first}` means something else in this module")
+    spellings = {name: _spell_name(name, place) for name in re.findall(_NAME, text)}
+    text = re.sub(_NAME, lambda name: spellings[name[0]].text, text)
     text = _with_optional(text, place)
+    is_for_types = any(each.is_for_types for each in spellings.values())
     if is_for_types and not place.names.defers_annotations:
         text = f'"{text}"'
-    return Annotation(text, tuple(imports))
+    return Annotation(text, tuple(new for each in spellings.values() for new in each.imports))
+
+
+def _spell_name(dotted: str, place: Place) -> Spelling:
+    first, _, attribute = dotted.partition(".")
+    spelling: Spelling | None = Spelling(first)
+    if first in _ORIGINS or attribute:
+        module, name = _ORIGINS.get(first, first), attribute or first
+        spelling = place.names.spell(
+            module, name, place.line, place.hidden, qualified=bool(attribute)
+        )
+    elif hasattr(builtins, first) and not place.names.is_free(first, place.hidden):
+        spelling = None
+    if spelling is None:
+        raise CannotFixError(f"`{first}` means something else in this module")
+    return spelling
 
 
 def _with_optional(text: str, place: Place) -> str:

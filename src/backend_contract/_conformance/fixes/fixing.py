@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from backend_contract._conformance.results import Finding, Report, Verdict
 from backend_contract._conformance.source.discovery import find_targets
 from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.targets import Project, Target
+from backend_contract.errors import CouldNotCheckError
 
 Reports = Mapping[str, Report]
 """Reports by the text of their target."""
@@ -123,33 +124,30 @@ class Fixer:
         self._fixed.refusals += [
             Refusal(path, finding.line, finding.clause.id, reason) for reason in reasons
         ]
-        return [edit.at(copies.original(edit.path).resolve()) for edit in edits]
+        return [replace(each, path=copies.original(each.path).resolve()) for each in edits]
 
     def _confirm(
-        self,
-        edits: dict[Edit, set[str]],
-        reports: Reports,
-        copies: _Copies,
+        self, edits: dict[Edit, set[str]], reports: Reports, copies: _Copies
     ) -> tuple[Mapping[str, Target], Reports]:
         """Apply the edits that a check of a copy confirms; return its targets and reports."""
         while True:
-            contents, edits = self._rewrite(edits)
+            contents = self._rewrite(edits)
+            edits = self._without_refused(edits)
             if not edits:  # the last copies have edits that were refused
                 return copies.make(self._originals, self._fixed.contents), reports
             copied = copies.make(self._originals, contents)
             checked = self._check(list(copied.values()))
-            refused = self._judge(edits, reports, checked)
-            if not refused:
+            self._judge(edits, reports, checked)
+            confirmed = self._without_refused(edits)
+            if len(confirmed) == len(edits):
                 self._fixed.contents = contents
                 self._fixed.edits += edits
                 return copied, checked
-            edits = {edit: texts for edit, texts in edits.items() if edit not in refused}
+            edits = confirmed
 
-    def _rewrite(
-        self, edits: dict[Edit, set[str]]
-    ) -> tuple[dict[Path, bytes], dict[Edit, set[str]]]:
+    def _rewrite(self, edits: Iterable[Edit]) -> dict[Path, bytes]:
+        """Return the contents with *edits*; refuse those that cannot be applied."""
         contents = dict(self._fixed.contents)
-        done: dict[Edit, set[str]] = {}
         for path in dict.fromkeys(edit.path for edit in edits):
             mine = [edit for edit in edits if edit.path == path]
             if path not in self._fixed.before:
@@ -160,50 +158,38 @@ class Fixer:
             except CannotRewriteError as error:
                 self._refuse(mine, str(error))
                 continue
-            self._refuse(
-                [edit for edit in mine if edit not in applied],
-                "a statement of this form is not rewritten",
-            )
-            done |= {edit: edits[edit] for edit in mine if edit in applied}
-        return contents, done
+            left = [edit for edit in mine if edit not in applied]
+            self._refuse(left, "a statement of this form is not rewritten")
+        return contents
 
-    def _refuse(self, edits: Sequence[Edit], reason: str) -> set[Edit]:
+    def _refuse(self, edits: Iterable[Edit], reason: str) -> None:
         for edit in edits:
             refusal = Refusal(edit.path, edit.line, edit.clause, f"{edit}: {reason}")
             self._refused[edit.key] = refusal
-        return {*edits}
 
-    def _judge(self, edits: dict[Edit, set[str]], before: Reports, after: Reports) -> set[Edit]:
-        """Refuse and return the edits that the new reports do not confirm."""
-        refused: set[Edit] = set()
+    def _without_refused(self, edits: dict[Edit, set[str]]) -> dict[Edit, set[str]]:
+        return {edit: texts for edit, texts in edits.items() if edit.key not in self._refused}
+
+    def _judge(self, edits: dict[Edit, set[str]], before: Reports, after: Reports) -> None:
+        """Refuse the edits that the new reports do not confirm."""
         for text, old in before.items():
-            new = after.get(text)
-            mine = [edit for edit, texts in edits.items() if text in texts] or [*edits]
-            if new is None or (new.error and not old.error):
-                problem = new.error if new else "no report"
-                refused |= self._refuse(mine, f"a check fails after it: {problem}")
-            else:
-                refused |= self._judge_target(mine, old, new)
-        useless = [
-            edit
-            for edit, texts in edits.items()
-            if edit not in refused and not _helps(edit, texts, before, after)
-        ]
-        return refused | self._refuse(useless, "the clause is not ok after it")
+            mine = [edit for edit, texts in edits.items() if text in texts]
+            self._judge_target(mine or [*edits], old, after.get(text))
+        for edit, texts in self._without_refused(edits).items():
+            if not _helps(edit, texts, before, after):
+                self._refuse([edit], "the clause is not ok after it")
 
-    def _judge_target(self, edits: Sequence[Edit], old: Report, new: Report) -> set[Edit]:
-        """Refuse and return the edits that make a clause of one target worse."""
-        refused: set[Edit] = set()
-        verdicts = {finding.clause.id: finding for finding in old.findings}
-        for finding in new.findings:
-            earlier = verdicts.get(finding.clause.id)
-            if earlier is None or not _is_worse(finding.verdict, earlier.verdict):
-                continue
+    def _judge_target(self, edits: Sequence[Edit], old: Report, new: Report | None) -> None:
+        """Refuse the edits after which a target cannot be checked, or a clause of it is worse."""
+        if new is None or (new.error and not old.error):
+            problem = new.error if new else "no report"
+            self._refuse(edits, f"a check fails after it: {problem}")
+            return
+        for finding in _worse(old, new):
             about = [edit for edit in edits if edit.member in finding.clause.members] or edits
             because = "; ".join(finding.because)
             reason = f"{finding.clause.id} is {finding.verdict.value} after it: {because}"
-            refused |= self._refuse(about, reason)
-        return refused
+            self._refuse(about, reason)
 
 
 def _is_edited(node: ast.AST, edit: Edit) -> bool:
@@ -238,8 +224,13 @@ _BEST_FIRST = (Verdict.OK, Verdict.UNCHECKED, Verdict.BLOCKED, Verdict.VIOLATED)
 """The verdicts of layer S."""
 
 
-def _is_worse(verdict: Verdict, than: Verdict) -> bool:
-    return _BEST_FIRST.index(verdict) > _BEST_FIRST.index(than)
+def _worse(old: Report, new: Report) -> Iterator[Finding]:
+    """Yield the findings of *new* whose verdict is worse than in *old*."""
+    earlier = {finding.clause.id: finding.verdict for finding in old.findings}
+    for finding in new.findings:
+        verdict = earlier.get(finding.clause.id, finding.verdict)
+        if _BEST_FIRST.index(finding.verdict) > _BEST_FIRST.index(verdict):
+            yield finding
 
 
 class _Copies:
@@ -248,6 +239,7 @@ class _Copies:
     def __init__(self, directory: Path, environment: Environment) -> None:
         self._directory = directory
         self._environment = environment
+        self._installed = [Path(entry) for entry in environment.path]
         self._roots: dict[Path, Path] = {}  # by their copies
 
     def original(self, path: Path) -> Path:
@@ -261,10 +253,21 @@ class _Copies:
         self, targets: Mapping[str, Target], contents: Mapping[Path, bytes]
     ) -> dict[str, Target]:
         """Return the targets in copies of their roots, and of others with a file of *contents*."""
-        contents = _with_links(targets, contents)
-        installed = [Path(entry) for entry in self._environment.path]
-        roots = [each.source.module.root for each in targets.values()]
-        for place in (*installed, *(place for t in targets.values() for place in t.search_path)):
+        copies = self._copy_roots(targets.values(), _with_links(targets, contents))
+        found = {text: self._find_copy(target, copies) for text, target in targets.items()}
+        return {
+            text: replace(copy, text=text)
+            for text, copy in found.items()
+            if isinstance(copy, Target)
+        }
+
+    def _copy_roots(
+        self, targets: Collection[Target], contents: Mapping[Path, bytes]
+    ) -> dict[Path, Path]:
+        """Return the copies of the roots of targets, and of others with a file of *contents*."""
+        roots = [target.source.module.root for target in targets]
+        searched = [place for target in targets for place in target.search_path]
+        for place in (*self._installed, *searched):
             if any(place.resolve() in path.parents for path in contents):
                 roots.append(place)
         copies: dict[Path, Path] = {}
@@ -272,16 +275,17 @@ class _Copies:
             copies[root] = copy = self._directory / str(number)
             copy_root(root, copy, contents)
             self._roots[copy] = root
-        copied: dict[str, Target] = {}
-        for text, target in targets.items():
-            name, here = f"{target.module}:{target.qualname}", copies[target.source.module.root]
-            further = [*target.search_path, *(place for place in installed if place in copies)]
-            search_path = tuple(str(copies.get(place, place)) for place in further)
-            project = Project(directory=here, search_path=search_path)
-            found = find_targets([name], self._environment, here, project)[0]
-            if isinstance(found, Target):
-                copied[text] = replace(found, text=text)
-        return copied
+        return copies
+
+    def _find_copy(
+        self, target: Target, copies: Mapping[Path, Path]
+    ) -> Target | CouldNotCheckError:
+        here = copies[target.source.module.root]
+        further = [*target.search_path, *(place for place in self._installed if place in copies)]
+        search_path = tuple(str(copies.get(place, place)) for place in further)
+        project = Project(directory=here, search_path=search_path)
+        name = f"{target.module}:{target.qualname}"
+        return find_targets([name], self._environment, here, project)[0]
 
 
 def _with_links(targets: Mapping[str, Target], contents: Mapping[Path, bytes]) -> dict[Path, bytes]:

@@ -60,7 +60,7 @@ def _is_type_checking(test: cst.BaseExpression) -> bool:
             return False
 
 
-def _import_of(statement: _Statement) -> cst.Import | cst.ImportFrom | None:
+def _import_of(statement: _Statement | None) -> cst.Import | cst.ImportFrom | None:
     match statement:
         case cst.SimpleStatementLine(body=[cst.Import() | cst.ImportFrom() as found]):
             return found
@@ -169,7 +169,7 @@ def _sort_key(module: str, is_from: bool) -> tuple[int, bool, str]:
     return section if top != "__future__" else 0, is_from, module.lower()
 
 
-def _key_of(statement: _Statement) -> tuple[int, bool, str] | None:
+def _key_of(statement: _Statement | None) -> tuple[int, bool, str] | None:
     match _import_of(statement):
         case cst.ImportFrom() as found:
             return _sort_key(_module_of(found), True)
@@ -181,20 +181,19 @@ def _key_of(statement: _Statement) -> tuple[int, bool, str] | None:
 
 def _spaced(body: list[_Statement], place: int) -> list[_Statement]:
     """Put blank lines around the new statement at *place*, as between sections of imports."""
-    new = body[place]
-    previous = body[place - 1] if place else None
-    following = body[place + 1] if place + 1 < len(body) else None
-    starts_section = previous is None or not _same_section(previous, new)
-    if following is not None and starts_section and _same_section(following, new):
+    previous, new, following = [None, *body, None][place : place + 3]
+    assert new is not None
+    joins_previous = _same_section(previous, new)
+    joins_following = _same_section(new, following)
+    if joins_following and not joins_previous:
         # It takes over the heading of its section.
-        body[place] = new.with_changes(leading_lines=_leading(following))
-        body[place + 1] = following.with_changes(leading_lines=[])
+        body[place] = new.with_changes(leading_lines=_leading(body[place + 1]))
+        body[place + 1] = body[place + 1].with_changes(leading_lines=[])
         return body
-    body[place] = new.with_changes(
-        leading_lines=_blank(1) if starts_section and previous is not None else []
-    )
-    is_spaced = _key_of(new) is not None and previous is not None and _import_of(previous)
-    if following is not None and not _same_section(following, new) and not is_spaced:
+    is_apart = previous is not None and not joins_previous
+    body[place] = new.with_changes(leading_lines=_blank(1 if is_apart else 0))
+    is_spaced = _import_of(new) and _import_of(previous)
+    if following is not None and not joins_following and not is_spaced:
         body[place + 1] = _after_blank(following)
     return body
 
@@ -207,7 +206,7 @@ def _after_blank(statement: _Statement) -> _Statement:
     return statement.with_changes(leading_lines=[*_blank(count), *leading])
 
 
-def _same_section(one: _Statement, other: _Statement) -> bool:
+def _same_section(one: _Statement | None, other: _Statement | None) -> bool:
     """Return whether two statements are imports that no blank line separates."""
     keys = _key_of(one), _key_of(other)
     return None not in keys and len({key and key[0] for key in keys}) == 1

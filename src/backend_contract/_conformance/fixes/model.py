@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -66,10 +66,6 @@ class Edit:
     def key(self) -> tuple[object, ...]:
         """The identity of the change, independent of lines added above it."""
         return (self.path, self.owner, self.member, self.kind, self.name, self.text)
-
-    def at(self, path: Path) -> Edit:
-        """Return the same edit of the file *path*."""
-        return replace(self, path=path)
 
     def __str__(self) -> str:
         return {

@@ -18,11 +18,12 @@ from backend_contract._conformance.fixes.annotations import (
 )
 from backend_contract._conformance.fixes.model import CannotFixError, Edit, EditKind
 from backend_contract._conformance.fixes.returns import (
+    Test,
     is_bool,
-    returns_a_bool,
-    returns_a_lock,
-    returns_a_str,
+    is_lock,
+    is_str,
     returns_none,
+    returns_only,
     yields_nothing,
 )
 from backend_contract._conformance.fixes.spelling import names_of_module, same_named
@@ -185,26 +186,36 @@ def _annotate_result(definition: Definition, clause: str) -> list[Edit]:
     return [definition.edit(clause, EditKind.RESULT, annotation=annotation)]
 
 
+_RESULTS: dict[str, tuple[Test, str]] = {
+    "is_started": (is_bool, "a `bool`"),
+    "backend_type": (is_str, "a `str`"),
+    "start_lock": (is_lock, "a context manager"),
+}
+
+
 def _result(definition: Definition, function: Function) -> str:
     member, owner = definition.member, definition.owner
     if isinstance(function, ast.AsyncFunctionDef):
         raise CannotFixError(f"`{member}` is `async`")
     if is_generator(function):
-        if member != "start_lock" or "contextmanager" not in decorator_names(function):
-            raise CannotFixError(f"`{member}` is a generator")
-        return "Iterator[None]" if yields_nothing(function) else "Iterator[object]"
+        return _generator_result(member, function)
     is_property = any(ast.unparse(d).endswith("property") for d in function.decorator_list)
     if member in ("backend_type", "is_started") and not is_property:
         raise CannotFixError(f"`{member}` is a method")
-    keeps: dict[str, tuple[bool, str]] = {
-        "is_started": (returns_a_bool(function, owner), "a `bool`"),
-        "backend_type": (returns_a_str(function, owner), "a `str`"),
-        "start_lock": (returns_a_lock(function, owner), "a context manager"),
-    }
-    is_kept, what = keeps.get(member, (returns_none(function, owner), "only `None`"))
+    if member in _RESULTS:
+        accepts, what = _RESULTS[member]
+        is_kept = returns_only(function, owner, accepts)
+    else:
+        is_kept, what = returns_none(function, owner), "only `None`"
     if not is_kept:
         raise CannotFixError(f"its source does not show that `{member}` returns {what}")
     return EXPECTED_ANNOTATIONS[member, "result"].text
+
+
+def _generator_result(member: str, function: Function) -> str:
+    if member != "start_lock" or "contextmanager" not in decorator_names(function):
+        raise CannotFixError(f"`{member}` is a generator")
+    return "Iterator[None]" if yields_nothing(function) else "Iterator[object]"
 
 
 def _annotate_parameter(definition: Definition, clause: str, number: int) -> list[Edit]:
@@ -236,8 +247,7 @@ def _is_foreign_context(annotated: ast.expr, owner: ClassSource) -> bool:
 def _annotate_attribute(definition: Definition, clause: str) -> list[Edit]:
     """Annotate an assignment to ``self``, and the method around it, which may hide its type."""
     member, owner, statement = definition
-    methods = (each for each in owner.in_body.values() if isinstance(each, Function))
-    around = next((m for m in methods if m.lineno <= statement.lineno <= (m.end_lineno or 0)), None)
+    around = _method_around(statement, owner)
     if around is None or not isinstance(statement, ast.Assign):
         raise CannotFixError(f"the type of `{member}` is not known")
     if (member, "") not in EXPECTED_ANNOTATIONS:
@@ -251,6 +261,12 @@ def _annotate_attribute(definition: Definition, clause: str) -> list[Edit]:
         raise CannotFixError(f"`{member}` is assigned together with others")
     annotation = spell_text(EXPECTED_ANNOTATIONS[member, ""].text, definition.place)
     return [*edits, definition.edit(clause, EditKind.ATTRIBUTE, member, annotation)]
+
+
+def _method_around(statement: Member, owner: ClassSource) -> Function | None:
+    methods = (each for each in owner.in_body.values() if isinstance(each, Function))
+    around = (m for m in methods if m.lineno <= statement.lineno <= (m.end_lineno or 0))
+    return next(around, None)
 
 
 def _annotate_method(method: Function, owner: ClassSource, clause: str) -> list[Edit]:

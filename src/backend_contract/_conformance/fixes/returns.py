@@ -17,7 +17,8 @@ from backend_contract._conformance.source.parsing import (
     returns_of,
 )
 
-_Test: TypeAlias = Callable[[ast.expr], bool]
+Test: TypeAlias = Callable[[ast.expr, ClassSource], bool]
+"""Tests an expression in a method of a class."""
 
 _BOOL_FUNCTIONS = {"bool", "isinstance", "issubclass", "all", "any", "hasattr", "callable"}
 _BOOL_METHODS = {
@@ -63,17 +64,13 @@ def yields_nothing(function: Function) -> bool:
     )
 
 
-def returns_a_bool(function: Function, owner: ClassSource) -> bool:
-    """Return whether *function* can only return a ``bool``."""
-    return _returns_only(function, owner, lambda value: is_bool(value, owner))
-
-
-def _returns_only(function: Function, owner: ClassSource, accepts: _Test) -> bool:
+def returns_only(function: Function, owner: ClassSource, accepts: Test) -> bool:
     """Return whether a plain function can only return what *accepts* accepts, or raise."""
     returned = _returned(function)
     if not returned and is_abstract(function):
         return True
-    return all(map(accepts, returned)) and not may_end(owner, owner, function)
+    are_accepted = all(accepts(value, owner) for value in returned)
+    return are_accepted and not may_end(owner, owner, function)
 
 
 def is_bool(value: ast.expr, owner: ClassSource) -> bool:
@@ -90,18 +87,18 @@ def is_bool(value: ast.expr, owner: ClassSource) -> bool:
         case ast.Call(func=ast.Attribute(attr=name)):
             return name in _BOOL_METHODS
         case ast.Attribute(value=ast.Name(id="self"), attr=name):
-            return _is_set_to(name, owner, lambda each: is_bool(each, owner))
+            return _is_set_to(name, owner, is_bool)
         case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr=name):
             return name in _BOOL_ATTRIBUTES
         case _:
             return False
 
 
-def _is_set_to(name: str, owner: ClassSource, accepts: _Test) -> bool:
+def _is_set_to(name: str, owner: ClassSource, accepts: Test) -> bool:
     """Return whether the known classes assign *name*, and only values that *accepts* accepts."""
     nodes = [node for source in owner.known_lineage for node in ast.walk(source.node)]
     values = [value for node in nodes for each, value in _assigned(node) if each == name]
-    return bool(values) and all(value is not None and accepts(value) for value in values)
+    return bool(values) and all(value is not None and accepts(value, owner) for value in values)
 
 
 def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
@@ -128,31 +125,21 @@ def _targets(target: ast.expr) -> Iterator[str]:
             pass
 
 
-def returns_a_lock(function: Function, owner: ClassSource) -> bool:
-    """Return whether *function* can only return a lock, or another usual context manager."""
-    return _returns_only(function, owner, lambda value: _is_lock(value, owner))
-
-
-def _is_lock(value: ast.expr, owner: ClassSource) -> bool:
+def is_lock(value: ast.expr, owner: ClassSource) -> bool:
+    """Return whether an expression in a method of *owner* is a lock or a like context manager."""
     match value:
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             return name in _LOCKS or name == "start_lock"
         case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
-            return _is_set_to(name, owner, lambda each: _is_lock(each, owner))
+            return _is_set_to(name, owner, is_lock)
         case _:
             return False
 
 
-def returns_a_str(function: Function, owner: ClassSource) -> bool:
-    """Return whether *function* can only return a ``str``."""
-    return _returns_only(
-        function,
-        owner,
-        lambda value: (
-            isinstance(value, ast.JoinedStr)
-            or (isinstance(value, ast.Constant) and isinstance(value.value, str))
-        ),
-    )
+def is_str(value: ast.expr, _: ClassSource) -> bool:
+    """Return whether an expression is the literal of a ``str``."""
+    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return is_text or isinstance(value, ast.JoinedStr)
 
 
 def awaits(function: Function) -> bool:

@@ -250,20 +250,7 @@ def _fit(function: cst.FunctionDef, indent: str, depth: int, width: int) -> cst.
     A signature that has several lines already stays as it is.
     """
     room = width - len(indent * depth)
-    header = _header(function)
-    every = function.params
-    parameters = [
-        cst.Module([]).code_for_node(parameter).rstrip().removesuffix(",")
-        for parameter in (
-            *every.posonly_params,
-            every.posonly_ind,
-            *every.params,
-            every.star_arg,
-            *every.kwonly_params,
-            every.star_kwarg,
-        )
-        if isinstance(parameter, cst.Param | cst.ParamStar | cst.ParamSlash)
-    ]
+    header, parameters = _header(function), _parameters(function.params)
     if len(header) != 1 or len(header[0]) <= room or not parameters:
         return function
     for lines in ([", ".join(parameters)], [f"{parameter}," for parameter in parameters]):
@@ -275,6 +262,22 @@ def _fit(function: cst.FunctionDef, indent: str, depth: int, width: int) -> cst.
         if all(len(line) <= room for line in _header(function)):
             break
     return function
+
+
+def _parameters(every: cst.Parameters) -> list[str]:
+    """Return the parameters of a function as code, with the signs ``*`` and ``/``."""
+    return [
+        cst.Module([]).code_for_node(parameter).rstrip().removesuffix(",")
+        for parameter in (
+            *every.posonly_params,
+            every.posonly_ind,
+            *every.params,
+            every.star_arg,
+            *every.kwonly_params,
+            every.star_kwarg,
+        )
+        if isinstance(parameter, cst.Param | cst.ParamStar | cst.ParamSlash)
+    ]
 
 
 def _header(function: cst.FunctionDef) -> list[str]:

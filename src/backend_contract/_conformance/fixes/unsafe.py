@@ -64,12 +64,7 @@ def _rename(definition: Definition, clause: str) -> list[Edit]:
     parameters = [parameter for parameter, _ in parameters_of(function)[:2]]
     if len(parameters) < 2:
         return []
-    passed = {
-        keyword.arg
-        for node in ast.walk(definition.owner.module.tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(f".{_HANDLER}")
-        for keyword in node.keywords
-    }
+    passed = _keywords_of_calls(definition.owner.module.tree)
     edits: list[Edit] = []
     for parameter, new in zip(parameters, _PARAMETERS, strict=True):
         old = parameter.arg
@@ -81,8 +76,31 @@ def _rename(definition: Definition, clause: str) -> list[Edit]:
     return edits
 
 
+def _keywords_of_calls(tree: ast.Module) -> set[str | None]:
+    return {
+        keyword.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(f".{_HANDLER}")
+        for keyword in node.keywords
+    }
+
+
 def _require_renamable(function: Function, parameter: ast.arg, new: str) -> None:
-    old = parameter.arg
+    names = {node: _names_in_scope(node) for node in ast.walk(function)}
+    if any(new in each for each in names.values()):
+        raise CannotFixError(f"`{_HANDLER}` uses the name `{new}` already")
+    uses = _uses_of_variables(function)
+    if any(parameter.arg in names[node] for node in names.keys() - uses - {parameter}):
+        raise CannotFixError(f"`{_HANDLER}` binds the name `{parameter.arg}` twice")
+    if _LOOKS_UP_NAMES & {node.id for node in uses}:
+        raise CannotFixError(f"`{_HANDLER}` may look up its parameters by name")
+
+
+def _uses_of_variables(function: Function) -> set[ast.Name]:
+    """Return the names that may be variables of *function* itself.
+
+    A name that a nested scope assigns is another variable there.
+    """
     scopes = (Function, ast.Lambda, ast.ClassDef, ast.comprehension)
     inside = {
         node
@@ -90,18 +108,8 @@ def _require_renamable(function: Function, parameter: ast.arg, new: str) -> None
         if isinstance(scope, scopes) and scope is not function
         for node in ast.walk(scope)
     }
-    for node in ast.walk(function):
-        names = _names_in_scope(node)
-        if new in names:
-            raise CannotFixError(f"`{_HANDLER}` uses the name `{new}` already")
-        # A name that a nested scope assigns is another variable there.
-        is_use = isinstance(node, ast.Name) and not (
-            isinstance(node.ctx, ast.Store) and node in inside
-        )
-        if old in names and not is_use and node is not parameter:
-            raise CannotFixError(f"`{_HANDLER}` binds the name `{old}` twice")
-        if isinstance(node, ast.Name) and node.id in _LOOKS_UP_NAMES:
-            raise CannotFixError(f"`{_HANDLER}` may look up its parameters by name")
+    every = (node for node in ast.walk(function) if isinstance(node, ast.Name))
+    return {each for each in every if not isinstance(each.ctx, ast.Store) or each not in inside}
 
 
 def _names_in_scope(node: ast.AST) -> set[object]:
@@ -134,28 +142,40 @@ def _give_default(definition: Definition, clause: str) -> list[Edit]:
 
 def _needs_a_value(function: Function, name: str) -> bool:
     """Return whether the body uses *name* in a way that ``None`` breaks, and never tests it."""
-    used = False
-    for node in ast.walk(function):
-        match node:
-            case ast.BoolOp(values=[ast.Name(id=tested), *_]) if tested == name:
-                return False
-            case ast.If(test=test) | ast.IfExp(test=test) if _mentions(test, name):
-                return False
-            case ast.Attribute(value=ast.Name(id=each)) | ast.Subscript(value=ast.Name(id=each)):
-                used |= each == name
-            case ast.Starred(value=ast.Name(id=each)) | ast.For(iter=ast.Name(id=each)):
-                used |= each == name
-            case ast.keyword(arg=None, value=ast.Name(id=each)):
-                used |= each == name
-            case ast.Call(func=callee, args=arguments):
-                # Only a constructor of the base class is known to accept None.
-                is_super = ast.unparse(callee).endswith(".__init__")
-                used |= not is_super and any(_mentions(a, name) for a in arguments)
-            case ast.Compare(comparators=operands):
-                used |= any(_mentions(operand, name) for operand in operands)
-            case _:
-                pass
-    return used
+    nodes = [*ast.walk(function)]
+    return not any(_tests(node, name) for node in nodes) and any(
+        _breaks_with_none(node, name) for node in nodes
+    )
+
+
+def _tests(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.BoolOp(values=[ast.Name(id=tested), *_]):
+            return tested == name
+        case ast.If(test=test) | ast.IfExp(test=test):
+            return _mentions(test, name)
+        case _:
+            return False
+
+
+def _breaks_with_none(node: ast.AST, name: str) -> bool:
+    match node:
+        case (
+            ast.Attribute(value=ast.Name(id=used))
+            | ast.Subscript(value=ast.Name(id=used))
+            | ast.Starred(value=ast.Name(id=used))
+            | ast.For(iter=ast.Name(id=used))
+            | ast.keyword(arg=None, value=ast.Name(id=used))
+        ):
+            return used == name
+        case ast.Call(func=callee, args=operands):
+            # Only a constructor of the base class is known to accept None.
+            is_super = ast.unparse(callee).endswith(".__init__")
+            return not is_super and any(_mentions(each, name) for each in operands)
+        case ast.Compare(comparators=operands):
+            return any(_mentions(each, name) for each in operands)
+        case _:
+            return False
 
 
 def _mentions(expression: ast.expr, name: str) -> bool:
