@@ -60,16 +60,7 @@ class Options(Protocol):
 def check(options: Options) -> int:
     """Run the command, print its report, and return its exit status."""
     load(options.output_format)  # reports a missing package before anything runs
-    has_fixes = False
-    try:
-        _validate(options)
-        run = _prepare(options)
-        has_fixes = options.fix and _fix(options, run)
-        outcome = _run(options, run)
-    except CouldNotCheckError as error:
-        outcome = Outcome(problems=(str(error),))
-    except OSError as error:
-        outcome = Outcome(problems=(format_os_error(error),))
+    outcome, has_fixes = _carry_out(options)
     if not options.diff or outcome.problems:  # a diff takes the place of the report
         show(outcome, options.output_format, options.color)
         _show_printed(outcome, options.verbose)
@@ -78,6 +69,19 @@ def check(options: Options) -> int:
     if outcome.errors:
         return COULD_NOT_CHECK
     return VIOLATED if outcome.fails or (options.diff and has_fixes) else OK
+
+
+def _carry_out(options: Options) -> tuple[Outcome, bool]:
+    """Return the outcome of a run, and whether there was something to fix."""
+    try:
+        _validate(options)
+        run = _prepare(options)
+        has_fixes = options.fix and _fix(options, run)
+        return _run(options, run), has_fixes
+    except CouldNotCheckError as error:
+        return Outcome(problems=(str(error),)), False
+    except OSError as error:
+        return Outcome(problems=(format_os_error(error),)), False
 
 
 class _Prepared(NamedTuple):

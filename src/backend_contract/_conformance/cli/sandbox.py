@@ -159,10 +159,7 @@ class _Trying:
                     self.trying, self.calling = step, ""
                     self._show_step()
                 case {"calling": what}:
-                    if what != self.calling and member_of(what) == "start":
-                        self.starts += 1
-                        self._show_step()
-                    self.calling = what
+                    self._note_call(what)
                 case {"finding": document}:
                     finding = as_finding(document)
                     self.findings[finding.clause.id] = finding
@@ -178,6 +175,12 @@ class _Trying:
                     pass
         return None
 
+    def _note_call(self, what: str) -> None:
+        if what != self.calling and member_of(what) == "start":
+            self.starts += 1
+            self._show_step()
+        self.calling = what
+
     def _show_step(self) -> None:
         self.on_step(self.trying + (f", start {self.starts}" if self.starts else ""))
 
@@ -186,23 +189,27 @@ class _Trying:
         if self.trying not in CLAUSES:
             self.error = f"{ended} during {self.trying}"
             return
-        member, what = member_of(self.calling), self.calling.rstrip(",")
+        member = member_of(self.calling)
         if member == "__init__" and self.options.factory is not None:
             self.error = f"{ended} in {self.options.factory}, while {self.trying} was tried"
-            return
-        if not member:
+        elif member:
+            self._blame_member(member, ended)
+        else:
             why = f"{ended} while this was tried, outside of the members of the backend"
             self._decide(self.trying, Verdict.UNCHECKED, because=(why,))
-            return
+
+    def _blame_member(self, member: str, ended: str) -> None:
         self.deaths[member] += 1
+        is_hopeless = self.deaths[member] >= DEATHS
         of_member = _CLAUSE_OF_MEMBER[member]
         holds = [f.clause.id for f in self.findings.values() if f.verdict is Verdict.OK]
         clause = blame(self.trying, self.calling, holds)
-        if self.deaths[member] >= DEATHS:
-            clause = clause if member == "handle_runtime_context" else of_member
-        if clause == of_member or self.deaths[member] >= DEATHS:
+        if is_hopeless and member != "handle_runtime_context":
+            clause = of_member
+        if is_hopeless or clause == of_member:
             self.deadly[member] = clause
-        self._decide(clause, Verdict.VIOLATED, found=f"{what}: {ended}", member=member)
+        found = f"{self.calling.rstrip(',')}: {ended}"
+        self._decide(clause, Verdict.VIOLATED, found=found, member=member)
         if self.trying not in self.findings:
             self._decide(self.trying, Verdict.BLOCKED, because=(clause,))
 

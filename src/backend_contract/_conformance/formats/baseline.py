@@ -10,7 +10,7 @@ from backend_contract._conformance.formats.common import (
     printable,
     to_report,
 )
-from backend_contract._conformance.results import Finding, Outcome, Verdict
+from backend_contract._conformance.results import Finding, Outcome, Report, Verdict
 
 REASON = "TODO: say why this is expected"
 
@@ -28,17 +28,22 @@ def baseline(outcome: Outcome, _color: bool) -> Iterator[str]:
     listed: dict[tuple[str, str], Finding] = {}
     for report in outcome.reports:
         target = outcome.names_in_settings.get(report.target, report.target)
-        for finding in to_report(report.findings):
-            fails = outcome.is_failure(finding) and not finding.is_stale
-            # If there is an error, it says why; another run may decide the clause.
-            is_open = report.error is not None and finding.verdict is Verdict.UNCHECKED
-            if (fails or finding.is_expected) and not is_open:
-                listed.setdefault((target, finding.clause.id), finding)
+        for finding in _to_list(report, outcome):
+            listed.setdefault((target, finding.clause.id), finding)
     yield _HEADER if listed else "# Nothing is violated or unchecked."
     for (target, _), finding in listed.items():
         yield ""
         yield from _entry(target, finding)
     yield from (f"# {printable(line)}" for line in closing(outcome))
+
+
+def _to_list(report: Report, outcome: Outcome) -> Iterator[Finding]:
+    for finding in to_report(report.findings):
+        fails = outcome.is_failure(finding) and not finding.is_stale
+        # If there is an error, it says why; another run may decide the clause.
+        is_open = report.error is not None and finding.verdict is Verdict.UNCHECKED
+        if (fails or finding.is_expected) and not is_open:
+            yield finding
 
 
 def _entry(target: str, finding: Finding) -> Iterator[str]:

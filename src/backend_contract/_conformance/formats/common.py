@@ -76,27 +76,30 @@ def _disagreement(finding: Finding) -> list[str]:
 
 def details(finding: Finding) -> list[tuple[str, str]]:
     """Return what a reader needs to know about a finding, each part with its label."""
+    labeled = [
+        *_evidence(finding),
+        *(("says", verdict) for verdict in _disagreement(finding)),
+        ("known", finding.expected_because),
+        ("stale", STALE if finding.is_stale else ""),
+    ]
+    return [(label, text) for label, text in labeled if text]
+
+
+def _evidence(finding: Finding) -> list[tuple[str, str]]:
     because = "; ".join(finding.because)
-    details: list[tuple[str, str]] = []
-    match finding.verdict:
-        case Verdict.OK:
-            pass
-        case Verdict.BLOCKED:
-            details = [("by", f"{because}, which has to hold first")]
-        case verdict:
-            is_violated = verdict is Verdict.VIOLATED
-            details = [
-                ("at", location(finding)),
-                ("found", finding.found),
-                ("because" if is_violated else "why", because),
-                ("expected", finding.clause.expected if is_violated else ""),
-                ("fix", finding.advice or (finding.clause.fix if is_violated else "")),
-                ("see", reference(finding.clause)),
-            ]
-    details += [("says", verdict) for verdict in _disagreement(finding)]
-    details.append(("known", finding.expected_because))
-    details.append(("stale", STALE if finding.is_stale else ""))
-    return [(label, text) for label, text in details if text]
+    if finding.verdict is Verdict.OK:
+        return []
+    if finding.verdict is Verdict.BLOCKED:
+        return [("by", f"{because}, which has to hold first")]
+    is_violated = finding.verdict is Verdict.VIOLATED
+    return [
+        ("at", location(finding)),
+        ("found", finding.found),
+        ("because" if is_violated else "why", because),
+        ("expected", finding.clause.expected if is_violated else ""),
+        ("fix", finding.advice or (finding.clause.fix if is_violated else "")),
+        ("see", reference(finding.clause)),
+    ]
 
 
 def location(place: Finding | NotChecked) -> str:

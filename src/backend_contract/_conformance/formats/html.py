@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from backend_contract.clauses import CLAUSES, Clause
 from backend_contract.errors import CouldNotCheckError
 
 try:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 except ModuleNotFoundError:
     raise CouldNotCheckError(
         "--output-format html requires jinja2; install it with: pip install "
@@ -100,13 +99,19 @@ class _Row:
         ]
 
 
+def _legend(rows: Sequence[_Row]) -> list[_Cell]:
+    """Return a cell for each label on the page, in the order of the verdicts."""
+    cells = {cell.label: cell for row in rows for cell in row.cells if cell}
+    verdicts = [*Verdict]
+    return sorted(cells.values(), key=lambda cell: verdicts.index(cell.finding.verdict))
+
+
 def html(outcome: Outcome, _color: bool) -> Iterator[str]:
     """Yield the page."""
     present = {finding.clause.id for finding in outcome.findings}
     clauses = [clause for clause in CLAUSES.values() if clause.id in present]
     rows = [_Row(number, report, clauses) for number, report in enumerate(outcome.checked, 1)]
-    cells = [cell for row in rows for cell in row.cells if cell]
-    page = _template().render(
+    page = _TEMPLATE.render(
         status=_status(outcome),
         summary=sum_up(outcome) or "nothing was checked",
         version=version("backend-contract"),
@@ -115,10 +120,7 @@ def html(outcome: Outcome, _color: bool) -> Iterator[str]:
         notes=outcome.notes,
         clauses=clauses,
         rows=rows,
-        legend=sorted(
-            {cell.label: cell for cell in cells}.values(),
-            key=lambda cell: [*Verdict].index(cell.finding.verdict),
-        ),
+        legend=_legend(rows),
         count=count,
         details=details,
         page_of=page_of,
@@ -128,22 +130,19 @@ def html(outcome: Outcome, _color: bool) -> Iterator[str]:
     yield page.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.jinja")
-
-
 def _finalize(value: object) -> object:
     """Let no text hide characters; what the template made itself is finished."""
     return value if hasattr(value, "__html__") else printable(value)
+
+
+_TEMPLATE = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_finalize,
+    trim_blocks=True,
+    lstrip_blocks=True,
+).get_template("report.html.jinja")
 
 
 def _status(outcome: Outcome) -> str:
