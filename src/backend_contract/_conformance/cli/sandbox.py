@@ -9,7 +9,6 @@ close, write to or leave to its children.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -38,6 +37,7 @@ from backend_contract._conformance.kit import CHECKED_BY
 from backend_contract._conformance.request_servers import NO_FORK_HANDLERS
 from backend_contract._conformance.results import Finding, Report, Verdict
 from backend_contract._conformance.source.environment import Environment
+from backend_contract._conformance.source.members import location_of
 from backend_contract._conformance.source.targets import Target
 from backend_contract.clauses import CLAUSES
 
@@ -222,26 +222,18 @@ class _Trying:
         because: tuple[str, ...] = (),
         member: str = "",
     ) -> None:
+        path, line = location_of(self.target.source, member)
         self.findings[clause] = Finding(
             clause=CLAUSES[clause],
             verdict=verdict,
-            path=self.target.source.module.path,
-            line=_line_of(self.target.source.node, member),
+            path=path,
+            line=line,
             found=found,
             because=because,
             advice="Raise an exception instead of ending or blocking the process." if found else "",
             layer="B",
             checked_by=CHECKED_BY,
         )
-
-
-def _line_of(cls: ast.ClassDef, member: str) -> int:
-    lines = (
-        node.lineno
-        for node in cls.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == member
-    )
-    return next(lines, cls.lineno)
 
 
 def blame(trying: str, calling: str, holds: Sequence[str]) -> str:
