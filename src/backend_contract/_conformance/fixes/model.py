@@ -12,24 +12,16 @@ class CannotFixError(Exception):
 
 
 class EditKind(enum.Enum):
-    """The kinds of edits. Only the first three leave the behaviour as it is."""
+    """The kinds of edits, described. Only the first three leave the behaviour as it is."""
 
-    PARAMETER = "parameter"
-    """The annotation of a parameter."""
-    RESULT = "result"
-    """The return annotation."""
-    ATTRIBUTE = "attribute"
-    """The annotation of an assignment to an attribute of ``self``."""
-    RENAME = "rename"
-    """The name of a parameter, with its uses."""
-    DEFAULT = "default"
-    """The default ``None`` of a parameter."""
-    SUPER = "super"
-    """A call of the base class's constructor."""
-    UPPER_CASE = "upper case"
-    """The case of a literal."""
-    SYNCHRONOUS = "synchronous"
-    """``def`` instead of ``async def``."""
+    PARAMETER = "`{0.member}`: annotated `{0.name}: {0.text}`"
+    RESULT = "`{0.member}`: annotated `-> {0.text}`"
+    ATTRIBUTE = "annotated `self.{0.name}: {0.text}`"
+    RENAME = "`{0.member}`: renamed `{0.name}` to `{0.text}`"
+    DEFAULT = "`{0.member}`: `{0.name}` defaults to `None`"
+    SUPER = "`{0.member}`: calls `super().__init__({0.text})`"
+    UPPER_CASE = "`{0.member}`: written in upper case"
+    SYNCHRONOUS = "`{0.member}`: `def` instead of `async def`"
 
 
 @dataclass(frozen=True)
@@ -68,16 +60,7 @@ class Edit:
         return (self.path, self.owner, self.member, self.kind, self.name, self.text)
 
     def __str__(self) -> str:
-        return {
-            EditKind.PARAMETER: f"`{self.member}`: annotated `{self.name}: {self.text}`",
-            EditKind.RESULT: f"`{self.member}`: annotated `-> {self.text}`",
-            EditKind.ATTRIBUTE: f"annotated `self.{self.name}: {self.text}`",
-            EditKind.RENAME: f"`{self.member}`: renamed `{self.name}` to `{self.text}`",
-            EditKind.DEFAULT: f"`{self.member}`: `{self.name}` defaults to `None`",
-            EditKind.SUPER: f"`{self.member}`: calls `super().__init__({self.text})`",
-            EditKind.UPPER_CASE: f"`{self.member}`: written in upper case",
-            EditKind.SYNCHRONOUS: f"`{self.member}`: `def` instead of `async def`",
-        }[self.kind]
+        return self.kind.value.format(self)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ Refuses = Callable[[Path], "str | None"]
 class Definition(NamedTuple):
     """The definition of a member that counts, in a file that may be changed."""
 
+    clause: str
+    """The id of the clause whose finding asks for edits of it."""
     member: str
     owner: ClassSource
     statement: Member
@@ -53,16 +55,14 @@ class Definition(NamedTuple):
         """The place of its annotations."""
         return Place(self.owner, self.statement.lineno, names_of_module(self.owner.module.tree))
 
-    def edit(
-        self, clause: str, kind: EditKind, name: str = "", annotation: Annotation | None = None
-    ) -> Edit:
+    def edit(self, kind: EditKind, name: str = "", annotation: Annotation | None = None) -> Edit:
         """Return an edit of the statement."""
         return Edit(
             path=self.owner.module.path,
             line=self.statement.lineno,
             owner=self.place.names.classes.index(self.owner.node),
             member=self.member,
-            clause=clause,
+            clause=self.clause,
             kind=kind,
             name=name,
             text=annotation.text if annotation else "",
@@ -70,7 +70,7 @@ class Definition(NamedTuple):
         )
 
 
-def define(source: ClassSource, member: str, refuses: Refuses) -> Definition:
+def define(source: ClassSource, clause: str, member: str, refuses: Refuses) -> Definition:
     """Return the definition of *member*. Raises :class:`CannotFixError` if it must not change."""
     found = source.find(member)
     if found is None:
@@ -82,7 +82,7 @@ def define(source: ClassSource, member: str, refuses: Refuses) -> Definition:
         raise CannotFixError(f"`{member}`{inherited} {reason}")
     if isinstance(statement, Function):
         statement = _only_definition(owner, member)
-    return Definition(member, owner, statement)
+    return Definition(clause, member, owner, statement)
 
 
 def _only_definition(owner: ClassSource, member: str) -> Function:
@@ -122,7 +122,7 @@ def plan_annotations(
         step
         for member in finding.clause.members
         if member != "__init__" or source.find(member) is not None
-        for step in _steps(source, member, refuses, finding.clause.id)
+        for step in _steps(source, finding.clause.id, member, refuses)
     )
     edits, reasons = carry_out(steps)
     return edits, reasons or ([] if edits else list(finding.because))
@@ -144,23 +144,23 @@ def carry_out(steps: Iterable[Step]) -> tuple[list[Edit], list[str]]:
     return edits, list(reasons)
 
 
-def _steps(source: ClassSource, member: str, refuses: Refuses, clause: str) -> Iterator[Step]:
+def _steps(source: ClassSource, clause: str, member: str, refuses: Refuses) -> Iterator[Step]:
     try:
-        definition = define(source, member, refuses)
+        definition = define(source, clause, member, refuses)
     except CannotFixError as reason:
         if _is_open(source, member):
             yield partial(_refuse, reason)
         return
     if not isinstance(definition.statement, Function):
-        yield partial(_annotate_attribute, definition, clause)
+        yield partial(_annotate_attribute, definition)
         return
     parts = [part for name, part in EXPECTED_ANNOTATIONS if name == member and part]
     for part in sorted(parts):
         if part == "result":
-            yield partial(_annotate_result, definition, clause)
+            yield partial(_annotate_result, definition)
         else:
             number = int(part.removeprefix("parameter "))
-            yield partial(_annotate_parameter, definition, clause, number)
+            yield partial(_annotate_parameter, definition, number)
 
 
 def _refuse(reason: CannotFixError) -> list[Edit]:
@@ -178,12 +178,12 @@ def _is_open(source: ClassSource, member: str) -> bool:
     )
 
 
-def _annotate_result(definition: Definition, clause: str) -> list[Edit]:
+def _annotate_result(definition: Definition) -> list[Edit]:
     function = definition.statement
     if not isinstance(function, Function) or function.returns is not None:
         return []
     annotation = spell_text(_result(definition, function), definition.place)
-    return [definition.edit(clause, EditKind.RESULT, annotation=annotation)]
+    return [definition.edit(EditKind.RESULT, annotation=annotation)]
 
 
 _RESULTS: dict[str, tuple[Test, str]] = {
@@ -218,7 +218,7 @@ def _generator_result(member: str, function: Function) -> str:
     return "Iterator[None]" if yields_nothing(function) else "Iterator[object]"
 
 
-def _annotate_parameter(definition: Definition, clause: str, number: int) -> list[Edit]:
+def _annotate_parameter(definition: Definition, number: int) -> list[Edit]:
     function = definition.statement
     if not isinstance(function, Function):
         return []
@@ -235,7 +235,7 @@ def _annotate_parameter(definition: Definition, clause: str, number: int) -> lis
     annotation = spell_part(definition.member, number, default, definition.place)
     if annotation is None:
         raise CannotFixError(f"the default of `{parameter.arg}` does not fit its annotation")
-    return [definition.edit(clause, EditKind.PARAMETER, parameter.arg, annotation)]
+    return [definition.edit(EditKind.PARAMETER, parameter.arg, annotation)]
 
 
 def _is_foreign_context(annotated: ast.expr, owner: ClassSource) -> bool:
@@ -244,9 +244,9 @@ def _is_foreign_context(annotated: ast.expr, owner: ClassSource) -> bool:
     return name.startswith("caikit.") and name.endswith(".RuntimeServerContextType")
 
 
-def _annotate_attribute(definition: Definition, clause: str) -> list[Edit]:
+def _annotate_attribute(definition: Definition) -> list[Edit]:
     """Annotate an assignment to ``self``, and the method around it, which may hide its type."""
-    member, owner, statement = definition
+    _, member, owner, statement = definition
     around = _method_around(statement, owner)
     if around is None or not isinstance(statement, ast.Assign):
         raise CannotFixError(f"the type of `{member}` is not known")
@@ -254,13 +254,13 @@ def _annotate_attribute(definition: Definition, clause: str) -> list[Edit]:
         raise CannotFixError(f"`{member}` is assigned to `self`; define it as a method")
     if member == "is_started" and not is_bool(statement.value, owner):
         raise CannotFixError(f"its source does not show that `{member}` is a `bool`")
-    edits = _annotate_method(around, owner, clause)
+    edits = _annotate_method(definition._replace(member=around.name, statement=around), around)
     if edits and isinstance(statement.value, ast.Constant):
         return edits
     if [type(target) for target in statement.targets] != [ast.Attribute]:
         raise CannotFixError(f"`{member}` is assigned together with others")
     annotation = spell_text(EXPECTED_ANNOTATIONS[member, ""].text, definition.place)
-    return [*edits, definition.edit(clause, EditKind.ATTRIBUTE, member, annotation)]
+    return [*edits, definition.edit(EditKind.ATTRIBUTE, member, annotation)]
 
 
 def _method_around(statement: Member, owner: ClassSource) -> Function | None:
@@ -269,15 +269,14 @@ def _method_around(statement: Member, owner: ClassSource) -> Function | None:
     return next(around, None)
 
 
-def _annotate_method(method: Function, owner: ClassSource, clause: str) -> list[Edit]:
+def _annotate_method(definition: Definition, method: Function) -> list[Edit]:
     """Return the edits of a method without any annotation: checkers do not read its body."""
     parameters = parameters_of(method)
     if method.returns is not None or any(p.annotation is not None for p, _ in parameters):
         return []
-    if not returns_none(method, owner):
+    if not returns_none(method, definition.owner):
         return []
-    definition = Definition(method.name, owner, method)
-    edits = [definition.edit(clause, EditKind.RESULT, annotation=Annotation("None"))]
+    edits = [definition.edit(EditKind.RESULT, annotation=Annotation("None"))]
     if method.name == "__init__" and parameters:
-        edits += _annotate_parameter(definition, clause, 1)
+        edits += _annotate_parameter(definition, 1)
     return edits

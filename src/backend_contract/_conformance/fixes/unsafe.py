@@ -33,7 +33,7 @@ def plan_behaviour(
     clause = finding.clause
 
     def carry_out_plan(plan: _Plan, member: str) -> list[Edit]:
-        return plan(define(source, member, refuses), clause.id)
+        return plan(define(source, clause.id, member, refuses))
 
     return carry_out(
         partial(carry_out_plan, plan, member)
@@ -43,7 +43,7 @@ def plan_behaviour(
     )
 
 
-def _make_synchronous(definition: Definition, clause: str) -> list[Edit]:
+def _make_synchronous(definition: Definition) -> list[Edit]:
     function, member = definition.statement, definition.member
     if not isinstance(function, ast.AsyncFunctionDef):
         return []
@@ -54,10 +54,10 @@ def _make_synchronous(definition: Definition, clause: str) -> list[Edit]:
     for node in ast.walk(definition.owner.module.tree):
         if isinstance(node, ast.Await) and f".{member}(" in ast.unparse(node):
             raise CannotFixError(f"line {node.lineno} awaits `{member}`")
-    return [definition.edit(clause, EditKind.SYNCHRONOUS)]
+    return [definition.edit(EditKind.SYNCHRONOUS)]
 
 
-def _rename(definition: Definition, clause: str) -> list[Edit]:
+def _rename(definition: Definition) -> list[Edit]:
     function = definition.statement
     if not isinstance(function, Function):
         return []
@@ -72,7 +72,7 @@ def _rename(definition: Definition, clause: str) -> list[Edit]:
             if old in passed:
                 raise CannotFixError(f"a call of `{_HANDLER}` passes `{old}` by name")
             _require_renamable(function, parameter, new)
-            edits.append(definition.edit(clause, EditKind.RENAME, old, Annotation(new)))
+            edits.append(definition.edit(EditKind.RENAME, old, Annotation(new)))
     return edits
 
 
@@ -122,7 +122,7 @@ def _names_in_scope(node: ast.AST) -> set[object]:
     return {*map(fields.get, ("id", "arg", "name", "rest")), *fields.get("names", ())}
 
 
-def _give_default(definition: Definition, clause: str) -> list[Edit]:
+def _give_default(definition: Definition) -> list[Edit]:
     function = definition.statement
     if not isinstance(function, Function) or definition.member != "__init__":
         return []
@@ -137,7 +137,7 @@ def _give_default(definition: Definition, clause: str) -> list[Edit]:
     annotation = Annotation("")
     if config.annotation is not None:
         annotation = optional(config.annotation, definition.place)
-    return [definition.edit(clause, EditKind.DEFAULT, config.arg, annotation)]
+    return [definition.edit(EditKind.DEFAULT, config.arg, annotation)]
 
 
 def _needs_a_value(function: Function, name: str) -> bool:
@@ -182,7 +182,7 @@ def _mentions(expression: ast.expr, name: str) -> bool:
     return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(expression))
 
 
-def _call_super(definition: Definition, clause: str) -> list[Edit]:
+def _call_super(definition: Definition) -> list[Edit]:
     """Call the constructor of ``BackendBase`` if that is the next one, and nothing reaches it."""
     function, owner = definition.statement, definition.owner
     if not isinstance(function, Function) or definition.member != "__init__":
@@ -195,7 +195,7 @@ def _call_super(definition: Definition, clause: str) -> list[Edit]:
         return []
     parameters = parameters_of(function)
     argument = parameters[0][0].arg if parameters else ""
-    return [definition.edit(clause, EditKind.SUPER, annotation=Annotation(argument))]
+    return [definition.edit(EditKind.SUPER, annotation=Annotation(argument))]
 
 
 def _reaches_a_constructor(owner: ClassSource) -> bool:
@@ -204,15 +204,15 @@ def _reaches_a_constructor(owner: ClassSource) -> bool:
     )
 
 
-def _write_in_upper_case(definition: Definition, clause: str) -> list[Edit]:
+def _write_in_upper_case(definition: Definition) -> list[Edit]:
     match getattr(definition.statement, "value", None):
         case ast.Constant(value=str(text)) if text.strip() == text and text.upper() != text:
-            return [definition.edit(clause, EditKind.UPPER_CASE, text, Annotation(text.upper()))]
+            return [definition.edit(EditKind.UPPER_CASE, text, Annotation(text.upper()))]
         case _:
             return []
 
 
-_Plan = Callable[[Definition, str], "list[Edit]"]
+_Plan = Callable[[Definition], "list[Edit]"]
 _PLANS: dict[str, tuple[_Plan, ...]] = {
     "BC103": (_write_in_upper_case,),
     "BC201": (_give_default, _call_super),

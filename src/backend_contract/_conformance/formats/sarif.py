@@ -97,7 +97,9 @@ def _results(findings: Sequence[Finding], outcome: Outcome) -> Iterator[dict[str
             "level": severity(finding, outcome),
             "message": {"text": summarize(finding)},
             "locations": [_location(finding.path, finding.line)],
-            "suppressions": _suppressions(finding),
+            "suppressions": [{"kind": "external", "justification": finding.expected_because}]
+            if finding.is_expected
+            else [],
             "properties": {"verdict": finding.verdict.value},
         }
     for each in outcome.not_checked:
@@ -107,12 +109,6 @@ def _results(findings: Sequence[Finding], outcome: Outcome) -> Iterator[dict[str
             "message": {"text": f"{each.name}: {each.because}"},
             "locations": [_location(each.path, each.line)],
         }
-
-
-def _suppressions(finding: Finding) -> list[dict[str, str]]:
-    if not finding.is_expected:
-        return []
-    return [{"kind": "external", "justification": finding.expected_because}]
 
 
 def _location(path: Path, line: int) -> dict[str, Any]:
