@@ -115,11 +115,10 @@ class ModuleNames:
     def _reuse(self, module: str, name: str, line: int, hidden: Iterable[str]) -> Spelling | None:
         for bound, nodes in sorted(self._bound.items(), key=lambda each: each[0] != name):
             for node in nodes:
-                attribute = _imported_as(node, bound, module, name)
-                if attribute is None or bound in hidden or not self._keeps(nodes, module, name):
+                text = dict(_offered_by(node, module, name)).get(bound)
+                if text is None or bound in hidden or not self._keeps(nodes, module, name):
                     continue
                 is_early = node in self._tree.body and getattr(node, "lineno", line) < line
-                text = f"{bound}.{attribute}" if attribute else bound
                 return Spelling(text, (), not (is_early and len(nodes) == 1))
         return None
 
@@ -128,8 +127,7 @@ class ModuleNames:
         for node in nodes:
             match node:
                 case ast.Import() | ast.ImportFrom():
-                    bound = [*map(bound_by_import, node.names)]
-                    if all(_imported_as(node, each, module, name) is None for each in bound):
+                    if not any(_offered_by(node, module, name)):
                         return False
                 case ast.Assign(value=ast.Constant(value=None)):
                     pass
@@ -138,24 +136,22 @@ class ModuleNames:
         return True
 
 
-def _imported_as(node: ast.AST, bound: str, module: str, name: str) -> str | None:
-    """Return the attribute of *bound*, which *node* imports, that is *name* of *module*.
-
-    Empty if *bound* itself is; ``None`` if *node* imports something else.
-    """
+def _offered_by(node: ast.AST, module: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield how to write *name* of *module* after an import, with the name that it binds."""
     match node:
         case ast.ImportFrom(module=str(origin), names=aliases, level=0):
-            names = {alias.name for alias in aliases if bound_by_import(alias) == bound}
-            if name in names and _same(origin, module):
-                return ""
-            return name if any(f"{origin}.{each}" == module for each in names) else None
+            for alias in aliases:
+                bound = bound_by_import(alias)
+                if alias.name == name and _same(origin, module):
+                    yield bound, bound
+                elif f"{origin}.{alias.name}" == module:
+                    yield bound, f"{bound}.{name}"
         case ast.Import(names=aliases):
             for alias in aliases:
-                if alias.name == module and bound_by_import(alias) == bound:
-                    return name if alias.asname else f"{module}.{name}".partition(".")[2]
-            return None
+                if alias.name == module:
+                    yield bound_by_import(alias), f"{alias.asname or module}.{name}"
         case _:
-            return None
+            pass
 
 
 def _same(module: str, wanted: str) -> bool:
