@@ -13,11 +13,12 @@ from functools import lru_cache
 from types import CodeType, FunctionType, WrapperDescriptorType
 from typing import Any
 
-_NO_ARGUMENTS, _ONE_ARGUMENT = (0, ()), (1, ())
+Members = Mapping[str, Any]
+Call = tuple[int, tuple[str, ...]]  # the number of positional arguments, and the keywords
 
-# By member: the violated clause, and the calls that the contract makes, each with the number of its
-# positional arguments and its keywords.
-_MEMBERS: Mapping[str, tuple[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
+_NO_ARGUMENTS, _ONE_ARGUMENT = (0, ()), (1, ())
+# By member: the clause that its lack violates, and the calls that the contract makes.
+_MEMBERS: Mapping[str, tuple[str, tuple[Call, ...]]] = {
     "backend_type": ("BC101", ()),
     "__init__": ("BC201", (_NO_ARGUMENTS, _ONE_ARGUMENT)),
     "register_config": ("BC202", (_ONE_ARGUMENT,)),
@@ -28,8 +29,6 @@ _MEMBERS: Mapping[str, tuple[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
     "handle_runtime_context": ("BC501", ((2, ()), (0, ("model_id", "runtime_context")))),
 }
 _SETS_ANY_ATTRIBUTE = {"setattr", "__setattr__", "__dict__", "vars"}
-
-Members = Mapping[str, Any]
 
 
 def find_problems(cls: type) -> dict[str, str]:

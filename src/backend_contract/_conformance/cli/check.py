@@ -28,7 +28,6 @@ OK, VIOLATED, COULD_NOT_CHECK = 0, 1, 2
 ALL = "all"
 """The name that stands for every installed checker."""
 
-
 _SHOWN_LINES = 20
 """The number of lines that a target printed which are shown beside a failure."""
 
