@@ -6,7 +6,7 @@ import inspect
 import multiprocessing
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,7 +19,10 @@ from backend_contract._conformance.behavioural.outcomes import (
 )
 from backend_contract._conformance.behavioural.run import Run
 from backend_contract._conformance.behavioural.trial import Trial
-from backend_contract.protocol import Backend
+from backend_contract.protocol import Backend, ConfigType
+
+SHORT_WINDOW = 0.05
+"""Seconds of the windows of which there are many."""
 
 
 class InjectedError(ConnectionError):
@@ -29,23 +32,36 @@ class InjectedError(ConnectionError):
 def must_start(trial: Trial, backend: Backend, what: str) -> object:
     """Start *backend*, and require that it is started then; *what* names the call in messages."""
     returned = trial.start(backend, what)
-    if trial.is_started(backend, f"after {what}") is not True:
-        raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+    require_state(trial, backend, f"after {what} returned", started=True)
     return returned
 
 
 def must_stop(trial: Trial, backend: Backend, what: str) -> object:
     """Stop *backend*, and require that it is stopped then; *what* names the call in messages."""
     returned = trial.stop(backend, what)
-    if trial.is_started(backend, f"after {what}") is not False:
-        raise violated(f"is_started is {backend.is_started!r} after {what} returned")
+    require_state(trial, backend, f"after {what} returned", started=False)
     return returned
+
+
+def require_state(trial: Trial, backend: Backend, when: str, *, started: bool) -> None:
+    """Require that ``is_started`` is *started*; *when* completes messages."""
+    value = trial.is_started(backend, when)
+    if value is not started:
+        raise violated(f"is_started is {value!r} {when}")
 
 
 def start_if_possible(trial: Trial, backend: Backend) -> None:
     """Start *backend*, ignoring whether that fails or hangs: other clauses report it."""
     with trial.doing("start()", "start"), suppress(StopTrial):
         close_coroutine(trial.start(backend))
+
+
+def accepts(trial: Trial, backend: Backend, given: ConfigType) -> bool:
+    """Register *given* with *backend*; return whether that succeeds, which other clauses judge."""
+    with trial.doing("register_config()"), suppress(Exception, SystemExit):
+        close_coroutine(backend.register_config(given))
+        return True
+    return False
 
 
 def lock_is_free(trial: Trial, backend: Backend, when: str) -> bool:
@@ -63,6 +79,33 @@ def lock_is_free(trial: Trial, backend: Backend, when: str) -> bool:
             return False
         entering.result()
     return True
+
+
+def enter_lock(
+    trial: Trial,
+    backend: Backend,
+    lock: AbstractContextManager[object] | None = None,
+    meeting: threading.Barrier | None = None,
+) -> WorkerCall[bool]:
+    """Enter *lock*, or that of a new call, in another thread; return when it is about to.
+
+    The result of the call is whether it met another one inside, at *meeting*.
+    """
+    arrived = trial.event()
+
+    def enter() -> bool:
+        manager = backend.start_lock() if lock is None else lock
+        arrived.set()
+        with manager:
+            if meeting is not None:
+                with suppress(threading.BrokenBarrierError):
+                    meeting.wait(SHORT_WINDOW)
+                    return True
+        return False
+
+    call = trial.in_thread(enter, "a second thread at the lock")
+    call.reaches(arrived)
+    return call
 
 
 def require_free_lock(trial: Trial, backend: Backend, when: str) -> None:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.calls import (
@@ -45,6 +45,7 @@ from backend_contract.protocol import Backend
 from backend_contract.runtime_context import RuntimeServerContextType
 
 T = TypeVar("T")
+Arguments = ParamSpec("Arguments")
 
 WINDOW = 0.2
 """Seconds for which the kit waits for something that must not happen."""
@@ -109,27 +110,30 @@ class Trial:
             ):
                 backend = self.subject.create(*arguments)
         except (Exception, SystemExit) as error:
-            end_if_forked(self._process)
             if is_skip(error):
                 raise
             if of_class:
                 raise blocked("BC201") from error
             raise unchecked(f"the factory raised {describe_exception(error)}") from error
-        end_if_forked(self._process)
-        problem = _problem_with(backend)
-        if problem is not None:
+        finally:
+            end_if_forked(self._process)
+        if problem := _problem_with(backend):
             raise unchecked(problem)
-        if any(backend is other for other in self.run.seen):
-            if of_class:
-                problem = "two calls of the class returned the same object"
-                self.run.observed.setdefault("BC312", violated(problem))
-                raise blocked("BC312")
-            raise unchecked("the factory returned the same backend twice; return a new one")
+        self._require_unseen(backend)
         self.run.seen.append(backend)
         if lacks_base_state(backend):  # nor can it be stopped
             raise blocked("BC201")
         self._created.append(backend)
         return backend
+
+    def _require_unseen(self, backend: Backend) -> None:
+        if not any(backend is other for other in self.run.seen):
+            return
+        if self.subject.cls is None:
+            raise unchecked("the factory returned the same backend twice; return a new one")
+        problem = "two calls of the class returned the same object"
+        self.run.observed.setdefault("BC312", violated(problem))
+        raise blocked("BC312")
 
     def started(self) -> Backend:
         """Return a started backend, which others may have used and will use.
@@ -221,11 +225,9 @@ class Trial:
         for other in (*self._created, self.run.shared):
             if other is None or other is backend:
                 continue
-            is_started = False
             with self.doing("is_started, of another backend,"), suppress(Exception):
-                is_started = other.is_started
-            if is_started:
-                with self.doing("stop(), of another backend,"), suppress(Exception):
+                if other.is_started:
+                    self.set_description("stop(), of another backend,")
                     other.stop()
                     self.run.note_stop(other)
 
@@ -345,19 +347,24 @@ class Trial:
 
         If an event loop is running there, *function* is called in this one instead.
         """
-        if self._beside_loop:
-            return function()
+        return function() if self._beside_loop else self._let_kit_call(function).result()
+
+    def _let_kit_call(self, function: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
         self._for_kit.put((function, future))
-        return future.result()
+        return future
 
     @contextmanager
     def starting_servers(self) -> Generator[None]:
         """Start the servers, in the thread that uses the kit, while the block runs."""
-        future: Future[None] = Future()
-        self._for_kit.put((self.run.servers.start, future))
+        servers = self._let_kit_call(self.run.servers.start)
         yield
-        future.result()
+        servers.result()
+
+    def start_a_server(self) -> str | None:
+        """Start one server; return the kind of its contexts, or ``None`` if there can be none."""
+        with self.doing("starting a server"):
+            return self.run.servers.start_one()
 
     def event(self) -> threading.Event:
         """Return an event that is set when the trial ends at the latest."""
@@ -464,6 +471,21 @@ class Trial:
     def clean_up(self) -> list[str]:
         """Stop every backend of this trial; return one line per problem."""
         return stop_all(self.run, self._created)
+
+
+def observed_once(
+    observe: Callable[Concatenate[Trial, Arguments], T],
+) -> Callable[Concatenate[Trial, Arguments], T]:
+    """Let several clauses judge one observation, which the first of them makes.
+
+    A trial alone makes its own.
+    """
+
+    @wraps(observe)
+    def recorded(trial: Trial, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> T:
+        return trial.record(observe.__name__, partial(observe, trial, *arguments, **named))
+
+    return recorded
 
 
 def stop_all(run: Run, backends: Iterable[Backend]) -> list[str]:

@@ -11,11 +11,12 @@ from backend_contract._conformance.behavioural.calls import WorkerCall, describe
 from backend_contract._conformance.behavioural.helpers import (
     answers,
     close_coroutine,
+    enter_lock,
     must_stop,
     new_with_work,
 )
 from backend_contract._conformance.behavioural.outcomes import StopTrial, unchecked
-from backend_contract._conformance.behavioural.trial import WINDOW, Trial
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial, observed_once
 from backend_contract._conformance.results import Verdict
 from backend_contract.runtime_context import RuntimeServerContextType
 
@@ -35,14 +36,6 @@ class HeldStart:
     """Whether another thread entered the lock, which the caller of ``start`` held."""
 
 
-def held_starts(trial: Trial) -> list[HeldStart]:
-    """Return what was observed on a first start and on one after a stop.
-
-    Without the hook, the clause needs a suite.
-    """
-    return trial.record("held start", partial(_observe, trial))
-
-
 def held_if_possible(trial: Trial) -> list[HeldStart]:
     """Return what :func:`held_starts` does, or nothing if starts cannot be held."""
     if not trial.can_start:
@@ -55,7 +48,12 @@ def held_if_possible(trial: Trial) -> list[HeldStart]:
         return []
 
 
-def _observe(trial: Trial) -> list[HeldStart]:
+@observed_once
+def held_starts(trial: Trial) -> list[HeldStart]:
+    """Return what was observed on a first start and on one after a stop.
+
+    Without the hook, the clause needs a suite.
+    """
     gate = _Gate(trial)
     first = gate.hold("start()")
     if first is None:
@@ -128,16 +126,8 @@ class _Gate:
             answered=answered,
             was_started=was_started,
             took_context=took,
-            lets_in=under_lock and self._lets_in(),
+            lets_in=under_lock and enter_lock(self._trial, backend).ended_within(WINDOW),
         )
-
-    def _lets_in(self) -> bool:
-        def enter() -> None:
-            with self.backend.start_lock():
-                pass
-
-        entering = self._trial.in_thread(enter, "a second thread at the lock")
-        return entering.ended_within(WINDOW)
 
 
 def _any_context(trial: Trial, stack: ExitStack) -> RuntimeServerContextType | None:

@@ -9,15 +9,18 @@ import threading
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from backend_contract._conformance.behavioural.calls import is_call_error
 from backend_contract._conformance.behavioural.helpers import (
+    accepts,
     close_coroutine,
     lock_is_free,
     must_start,
     must_stop,
     require_free_lock,
     require_none,
+    require_state,
     start_if_possible,
     unless_skipped,
 )
@@ -28,13 +31,13 @@ from backend_contract._conformance.behavioural.outcomes import (
     violated,
 )
 from backend_contract._conformance.behavioural.run import Received, configuration
-from backend_contract._conformance.behavioural.trial import Trial, tries
+from backend_contract._conformance.behavioural.trial import Trial, observed_once, tries
 from backend_contract._conformance.behavioural.trials.restarts import (
-    accepts,
-    configured_with,
+    configure,
     failed_start,
-    has_configuration,
+    is_configured,
     second_starts,
+    shows,
 )
 from backend_contract.protocol import Backend
 
@@ -48,22 +51,19 @@ for arguments in ways if isinstance(make, type) else [()]:
     assert make(*arguments).is_started is False""",
 )
 def _try_new_backend(trial: Trial) -> None:
-    _require_not_started(trial, trial.new(), "on a new backend")
     if trial.subject.cls is None:
+        when = "on a new backend; the factory must not start it"
+        require_state(trial, trial.new(), when, started=False)
         return
+    require_state(trial, trial.new(), "on a new backend", started=False)
     config = configuration(trial.subject.config or {"conformance": {"kit": True}})
     for argument, kind in ((None, "no"), (config, "a")):
         try:
             backend = trial.new(argument)
         except StopTrial:  # BC201 reports it
             continue
-        _require_not_started(trial, backend, f"on a new backend that got {kind} configuration")
-
-
-def _require_not_started(trial: Trial, backend: Backend, when: str) -> None:
-    if trial.is_started(backend, when) is not False:
-        hint = "" if trial.subject.cls else "; the factory must not start it"
-        raise violated(f"is_started is {backend.is_started!r} {when}{hint}")
+        when = f"on a new backend that got {kind} configuration"
+        require_state(trial, backend, when, started=False)
 
 
 @tries(
@@ -94,20 +94,15 @@ def _try_start(trial: Trial) -> None:
         _require_work_done(trial)
     backend = trial.new()
     must_start(trial, backend, "start()")
-    _require_in_every_thread(trial, backend, True, "start()")
+    _require_in_every_thread(trial, backend, "start()", started=True)
     trial.share(backend)
 
 
-def _require_in_every_thread(trial: Trial, backend: Backend, expected: bool, what: str) -> None:
-    """Require that ``is_started`` is *expected* in a new thread and an empty context too."""
-
-    def read() -> bool:
-        when = f"in another thread after {what}"
-        return contextvars.Context().run(lambda: trial.is_started(backend, when))
-
-    value = trial.in_thread(read, "reading is_started").result()
-    if value is not expected:
-        raise violated(f"is_started is {value!r} in another thread after {what} returned")
+def _require_in_every_thread(trial: Trial, backend: Backend, what: str, *, started: bool) -> None:
+    """Require that ``is_started`` is *started* in a new thread and an empty context too."""
+    when = f"in another thread after {what} returned"
+    require = partial(require_state, trial, backend, when, started=started)
+    trial.in_thread(partial(contextvars.Context().run, require), "reading is_started").result()
 
 
 def _require_work_done(trial: Trial) -> None:
@@ -148,9 +143,8 @@ def _try_stop(trial: Trial) -> None:
         must_stop(trial, backend, "stop()")
     else:  # or in one whose id was given again, after that of start() has ended
         trial.in_thread(lambda: must_stop(trial, backend, "stop()"), "another thread").result()
-    _require_in_every_thread(trial, backend, False, "stop()")
-    if trial.is_started(backend, "after stop() in another thread") is not False:
-        raise violated(f"is_started is {backend.is_started!r} after stop() in another thread")
+    _require_in_every_thread(trial, backend, "stop()", started=False)
+    require_state(trial, backend, "after stop() in another thread", started=False)
 
 
 @tries(
@@ -235,11 +229,11 @@ assert backend.is_started is True""",
 )
 def _try_stop_without_start(trial: Trial) -> None:
     backend = trial.new()
-    configured = configured_with(trial, backend)
+    was_configured = configure(trial, backend)
     must_stop(trial, backend, "stop(), on a new backend,")
     require_free_lock(trial, backend, "after stop() on a new backend")
     must_stop(trial, backend, "stop(), called twice on a new backend,")
-    if configured and not has_configuration(trial, backend, configured):
+    if was_configured and not is_configured(trial, backend):
         raise violated("after stop() on a new backend, the registered configuration is lost")
     if not trial.can_start:
         return
@@ -313,12 +307,9 @@ class _FirstUse:
     """What each call returned, or the outcome by which it ended."""
 
 
+@observed_once
 def _first_use(trial: Trial) -> _FirstUse:
     """Return what the first start and stop of the run show, which BC307 and BC309 judge."""
-    return trial.record("first use", lambda: _observe_first_use(trial))
-
-
-def _observe_first_use(trial: Trial) -> _FirstUse:
     backend, found = trial.new(), _FirstUse()
     try:
         _read(trial, backend, "on a new backend")
@@ -477,10 +468,10 @@ def _try_independence(trial: Trial) -> None:
 
 def _require_own_configuration(trial: Trial, one: Backend, other: Backend) -> None:
     told = {"told_to_one_backend": {"by": "the conformance kit"}}
-    if not accepts(trial, one, configuration(told)):
+    if not (trial.holds("BC203") and accepts(trial, one, configuration(told))):
         return
     for backend, which in ((other, "another"), (trial.new(), "a new")):
-        if has_configuration(trial, backend, told):
+        if shows(trial, backend, told):
             raise violated(f"{which} backend has the configuration that was registered with one")
 
 
@@ -495,8 +486,7 @@ def _require_own_lock(trial: Trial, one: Backend, other: Backend) -> None:
 def _require_own_contexts(trial: Trial, one: Backend, other: Backend) -> None:
     if trial.subject.received_contexts is None:
         return
-    with trial.doing("starting a server"):
-        kind = trial.run.servers.start_one()
+    kind = trial.start_a_server()
     if kind is None:
         return
     model_id = "told to one backend"
@@ -516,8 +506,7 @@ def _require_own_contexts(trial: Trial, one: Backend, other: Backend) -> None:
 
 def _require_own_state(trial: Trial, one: Backend, other: Backend) -> None:
     for backend, which in ((other, "another"), (trial.new(), "a new")):
-        if trial.is_started(backend, "of another backend") is not False:
-            raise violated(f"is_started is {backend.is_started!r} on {which} backend after start()")
+        require_state(trial, backend, f"on {which} backend after start()", started=False)
     if trial.holds("BC305"):
         trial.stop(other, "stop(), of another backend,")
         _require_still_started(trial, one, "stop() of another one that was not started")
@@ -528,8 +517,7 @@ def _require_own_state(trial: Trial, one: Backend, other: Backend) -> None:
 
 
 def _require_still_started(trial: Trial, backend: Backend, after: str) -> None:
-    if trial.is_started(backend, f"after {after}") is not True:
-        raise violated(f"is_started is {backend.is_started!r} on a started backend after {after}")
+    require_state(trial, backend, f"on a started backend after {after}", started=True)
 
 
 def _starts_beside(trial: Trial, one: Backend, other: Backend) -> bool:

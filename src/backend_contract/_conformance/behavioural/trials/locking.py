@@ -13,9 +13,12 @@ from typing import Any, cast
 
 from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
 from backend_contract._conformance.behavioural.helpers import (
+    SHORT_WINDOW,
     InjectedError,
+    accepts,
     answers,
     close_coroutine,
+    enter_lock,
     lock_is_free,
     lock_is_held,
     must_start,
@@ -25,7 +28,7 @@ from backend_contract._conformance.behavioural.helpers import (
 from backend_contract._conformance.behavioural.interleaving import Pause
 from backend_contract._conformance.behavioural.outcomes import StopTrial, violated
 from backend_contract._conformance.behavioural.run import configuration
-from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial, observed_once, tries
 from backend_contract._conformance.behavioural.trials.held_start import (
     held_if_possible,
     held_starts,
@@ -35,9 +38,6 @@ from backend_contract.protocol import Backend, ConfigType
 
 _LONG = 1.0
 """Seconds for which the kit holds the lock once: some locks give up waiting."""
-
-_SHORT = 0.05
-"""Seconds of the windows of which there are many."""
 
 _UNKNOWN = {"by_the_conformance_kit": 1}
 """A configuration that a backend may refuse."""
@@ -176,17 +176,27 @@ def _try_exclusion(trial: Trial) -> None:
     backend = trial.new()
     with trial.starting_servers():  # which takes long
         _require_exclusion(trial, backend)
-    earlier = backend.start_lock()
     if trial.holds("BC403"):  # otherwise this may keep the lock
-        for given in (None, _UNKNOWN):
-            _register(trial, backend, given)
-        for kind in trial.kinds:
-            _tell(trial, backend, kind, trial.subject.metadata)
-        if _admits(trial, backend, earlier):
-            raise _two_inside("an earlier call")
-    _try_interleaving(trial)
-    if trial.holds("BC403") and trial.can_start:
-        if which := _restart(trial).admits:
+        _require_exclusion_after_calls(trial, backend)
+    _require_exclusion_before_each_line(trial)
+    if trial.can_start:
+        _require_exclusion_around_starts(trial)
+
+
+def _require_exclusion_after_calls(trial: Trial, backend: Backend) -> None:
+    """Require that a context manager still excludes others after calls of other members."""
+    earlier = backend.start_lock()
+    for given in (_sample(trial), _UNKNOWN):
+        accepts(trial, backend, configuration(given))
+    for kind in trial.kinds:
+        _tell(trial, backend, kind, trial.subject.metadata)
+    if _admits(trial, backend, earlier):
+        raise _two_inside("an earlier call")
+
+
+def _require_exclusion_around_starts(trial: Trial) -> None:
+    if trial.holds("BC403"):
+        if which := _restart_at_the_lock(trial).admits:
             raise _two_inside(f"a call before {which}")
         for start in held_if_possible(trial):
             if start.lets_in:
@@ -194,8 +204,8 @@ def _try_exclusion(trial: Trial) -> None:
                     f"another thread was inside while {start.what}, whose caller held the lock, "
                     "was still working"
                 )
-    if trial.can_start and trial.holds("BC404") and (frees := _members_under_lock(trial)):
-        raise violated(f"{frees}, under the lock, lets another thread enter it")
+    if trial.holds("BC404") and (frees := _members_that_free_the_lock(trial)):
+        raise violated(f"{frees[0]}, under the lock, lets another thread enter it")
 
 
 def _require_exclusion(trial: Trial, backend: Backend) -> None:
@@ -203,10 +213,11 @@ def _require_exclusion(trial: Trial, backend: Backend) -> None:
     what = "the lock, entered by two threads in turn,"
     trial.set_description(what)
     earlier, meeting = backend.start_lock(), threading.Barrier(2)
-    meanwhile = trial.in_thread(partial(_try_at_changes, trial, trial.new()), "meanwhile")
+    at_changes = partial(_require_exclusion_before_each_change, trial, trial.new())
+    meanwhile = trial.in_thread(at_changes, "meanwhile")
     with backend.start_lock():
-        another = _enter_in_thread(trial, backend, meeting=meeting)
-        old = _enter_in_thread(trial, backend, earlier, meeting)
+        another = enter_lock(trial, backend, meeting=meeting)
+        old = enter_lock(trial, backend, earlier, meeting)
         with trial.unlimited():
             another.ended_within(_LONG)
         for waiter, which in ((another, "another call"), (old, "an earlier call")):
@@ -224,10 +235,10 @@ def _require_exclusion_after_failure(trial: Trial, backend: Backend) -> None:
     meeting = threading.Barrier(2)
     calls: list[WorkerCall[bool]] = []
     with suppress(Exception), backend.start_lock():  # BC403 reports other errors
-        calls.append(_enter_in_thread(trial, backend, meeting=meeting))
-        calls[0].ended_within(_SHORT)
+        calls.append(enter_lock(trial, backend, meeting=meeting))
+        calls[0].ended_within(SHORT_WINDOW)
         raise InjectedError
-    calls.append(_enter_in_thread(trial, backend, meeting=meeting))
+    calls.append(enter_lock(trial, backend, meeting=meeting))
     # Otherwise the lock is kept, which BC403 reports.
     if all(call.ended_within(_LONG / 4) for call in calls) and any(c.result() for c in calls):
         raise violated("two threads were inside: one had waited while the body of another raised")
@@ -237,34 +248,7 @@ def _two_inside(which: str) -> StopTrial:
     return violated(f"two threads were inside: the second used the context manager of {which}")
 
 
-def _enter_in_thread(
-    trial: Trial,
-    backend: Backend,
-    lock: AbstractContextManager[object] | None = None,
-    meeting: threading.Barrier | None = None,
-) -> WorkerCall[bool]:
-    """Enter *lock*, or the one of a new call, in another thread; wait until it is about to.
-
-    Its result is whether it met another one at *meeting*.
-    """
-    arrived = trial.event()
-
-    def enter() -> bool:
-        manager = backend.start_lock() if lock is None else lock
-        arrived.set()
-        with manager:
-            if meeting is not None:
-                with suppress(threading.BrokenBarrierError):
-                    meeting.wait(_SHORT)
-                    return True
-        return False
-
-    call = trial.in_thread(enter, "a second thread at the lock")
-    call.reaches(arrived)
-    return call
-
-
-def _try_interleaving(trial: Trial) -> None:
+def _require_exclusion_before_each_line(trial: Trial) -> None:
     """Stop a thread before each line on its way in, and let another one enter meanwhile."""
     number = 2  # nothing has been done before the first line
     while number <= _MOST_PAUSES and _require_exclusion_at(
@@ -273,7 +257,7 @@ def _try_interleaving(trial: Trial) -> None:
         number += 1
 
 
-def _try_at_changes(trial: Trial, backend: Backend) -> None:
+def _require_exclusion_before_each_change(trial: Trial, backend: Backend) -> None:
     """Stop a thread before each change on its way in, and before it leaves with an error."""
     for number in range(1, _MOST_PAUSES):
         if not _require_exclusion_at(trial, backend, Pause(number, trial.event(), "opcode")):
@@ -302,9 +286,9 @@ def _require_exclusion_at(trial: Trial, backend: Backend, pause: Pause) -> bool:
         return False
     fast = trial.in_thread(enter, "a second thread at the lock")
     # If it does not enter, the first thread has gone far enough to keep it out.
-    is_inside = fast_is_inside.wait(_SHORT)
+    is_inside = fast_is_inside.wait(SHORT_WINDOW)
     pause.go_on.set()
-    both = is_inside and slow_is_inside.wait(_SHORT)
+    both = is_inside and slow_is_inside.wait(SHORT_WINDOW)
     leave.set()
     if both:
         raise violated("two threads were inside: both called start_lock() at the same time")
@@ -354,17 +338,16 @@ def _try_release(trial: Trial) -> None:
     for error in _ERRORS:
         _require_propagation(backend, error("raised by the conformance kit under the lock"))
         require_free_lock(trial, backend, f"after the body raised {error.__name__}")
-    _register(trial, backend)
+    accepts(trial, backend, configuration(_sample(trial)))
     require_free_lock(trial, backend, "after register_config()")
-    _register(trial, backend, _UNKNOWN)
+    accepts(trial, backend, configuration(_UNKNOWN))
     require_free_lock(trial, backend, "after register_config() with a key that is not known")
     for kind, metadata in itertools.product(trial.kinds, (trial.subject.metadata, ())):
         if _tell(trial, backend, kind, metadata):
             require_free_lock(trial, backend, "after handle_runtime_context()")
-    with trial.doing("register_config()"), suppress(Exception, SystemExit):
-        close_coroutine(backend.register_config(cast("ConfigType", 1)))
+    accepts(trial, backend, cast("ConfigType", 1))
     require_free_lock(trial, backend, "after register_config() with a number")
-    if trial.can_start and (kept_by := _restart(trial).kept_by):
+    if trial.can_start and (kept_by := _restart_at_the_lock(trial).kept_by):
         raise lock_is_held(f"after {kept_by}")
 
 
@@ -386,13 +369,8 @@ def _require_propagation(backend: Backend, error: BaseException) -> None:
         )
 
 
-def _register(trial: Trial, backend: Backend, given: Mapping[str, Any] | None = None) -> bool:
-    """Register *given*, or else the sample configuration; return whether that succeeds."""
-    given = given or trial.subject.config or {}
-    with trial.doing("register_config()"), suppress(Exception):
-        close_coroutine(backend.register_config(configuration(given)))
-        return True
-    return False
+def _sample(trial: Trial) -> Mapping[str, Any]:
+    return trial.subject.config or {}
 
 
 def _tell(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> bool:
@@ -421,11 +399,8 @@ class _Restart:
     """Whether ``is_started`` returned while another thread held the lock."""
 
 
-def _restart(trial: Trial) -> _Restart:
-    return trial.record("a restart at the lock", partial(_observe_restart, trial))
-
-
-def _observe_restart(trial: Trial) -> _Restart:
+@observed_once
+def _restart_at_the_lock(trial: Trial) -> _Restart:
     backend = trial.started()
     if not lock_is_free(trial, backend, "after start()"):
         return _Restart(kept_by="start()")
@@ -450,8 +425,8 @@ def _observe_restart(trial: Trial) -> _Restart:
 def _admits(trial: Trial, backend: Backend, lock: AbstractContextManager[object]) -> bool:
     """Return whether a second thread enters by *lock* beside a first one."""
     with backend.start_lock():
-        second = _enter_in_thread(trial, backend, lock)
-        is_inside = second.ended_within(_SHORT)
+        second = enter_lock(trial, backend, lock)
+        is_inside = second.ended_within(SHORT_WINDOW)
     second.result()
     return is_inside
 
@@ -502,36 +477,37 @@ assert len(worked) == 4, "a member fails, or waits for the lock that its caller 
 assert all(worked), "another thread is let in\"""",
 )
 def _try_members_under_lock(trial: Trial) -> None:
-    _members_under_lock(trial)
+    _members_that_free_the_lock(trial)
 
 
-def _members_under_lock(trial: Trial) -> str:
-    """Call the members while the caller holds the lock; return the first one that frees it."""
-    return trial.record("members under the lock", partial(_observe_members, trial))
+def _members_to_call(trial: Trial, backend: Backend) -> dict[str, Callable[[str], object]]:
+    """Return the members that the caller may call while it holds the lock, by name."""
+    given = configuration(_sample(trial))
+    start = partial(must_start, trial, backend)
+    members: dict[str, Callable[[str], object]] = {}
+    if trial.holds("BC203") and trial.holds("BC403") and accepts(trial, backend, given):
+        members["register_config()"] = lambda what: trial.call(what, backend.register_config, given)
+    members["start()"] = start
+    if trial.holds("BC304"):
+        members["a second start()"] = start
+    members["stop()"] = partial(must_stop, trial, backend)
+    return members
 
 
-def _observe_members(trial: Trial) -> str:
+@observed_once
+def _members_that_free_the_lock(trial: Trial) -> list[str]:
+    """Call members while the caller holds the lock; return those that let another thread in."""
     backend = trial.new()
-    given = configuration(trial.subject.config or {})
-    members: dict[str, Callable[[str], object]] = {
-        "register_config()": lambda what: trial.call(what, backend.register_config, given),
-        "start()": partial(must_start, trial, backend),
-        "a second start()": partial(must_start, trial, backend),
-        "stop()": partial(must_stop, trial, backend),
-    }
-    if not (all(map(trial.holds, ("BC203", "BC403"))) and _register(trial, backend)):
-        del members["register_config()"]
-    if not trial.holds("BC304"):
-        del members["a second start()"]
-    frees, waiting = "", list[WorkerCall[bool]]()
+    members = _members_to_call(trial, backend)
+    frees, waiting = list[str](), list[WorkerCall[bool]]()
     try:
         with backend.start_lock():
             trial.is_started(backend, "under the lock")
             for name, call in members.items():
                 call(f"{name}, under the lock,")
-                waiting.append(_enter_in_thread(trial, backend))
-                if waiting[-1].ended_within(_SHORT):
-                    frees = frees or name
+                waiting.append(enter_lock(trial, backend))
+                if waiting[-1].ended_within(SHORT_WINDOW):
+                    frees.append(name)
     except RuntimeError:  # a lock that is free cannot be freed
         if not frees:
             raise
@@ -556,7 +532,7 @@ assert True not in seen, seen""",
 )
 def _try_reading_during_start(trial: Trial) -> None:
     # It takes no hook to hold a start that waits for the lock.
-    if all(map(trial.holds, ("BC303", "BC401", "BC403"))) and _restart(trial).is_early:
+    if all(map(trial.holds, ("BC303", "BC401", "BC403"))) and _restart_at_the_lock(trial).is_early:
         raise violated("is_started was True while start() was still waiting for the lock")
     for start in held_starts(trial):
         if start.was_started:
@@ -585,7 +561,7 @@ for change in (lambda: None, backend.start, backend.stop):
     with_requests=True,
 )
 def _try_reading_without_waiting(trial: Trial) -> None:
-    if not _restart(trial).answers:
+    if not _restart_at_the_lock(trial).answers:
         raise violated("is_started did not answer while another thread held the lock")
     for start in held_if_possible(trial):
         if not start.answered:

@@ -15,6 +15,7 @@ from backend_contract._conformance import real_time
 from backend_contract._conformance.behavioural.calls import describe_exception
 from backend_contract._conformance.behavioural.helpers import (
     InjectedError,
+    accepts,
     close_coroutine,
     injects_work,
     lock_is_free,
@@ -42,7 +43,7 @@ from backend_contract._conformance.behavioural.process_state import (
     undo,
 )
 from backend_contract._conformance.behavioural.run import configuration
-from backend_contract._conformance.behavioural.trial import WINDOW, Trial, tries
+from backend_contract._conformance.behavioural.trial import WINDOW, Trial, observed_once, tries
 from backend_contract._conformance.behavioural.trials.arrivals import Storage
 from backend_contract.protocol import Backend, ConfigType
 
@@ -55,32 +56,23 @@ _LATE = 1.0
 _KEPT = {"kept_by_the_backend": {"registered": "by the conformance kit"}}
 
 
-def accepts(trial: Trial, backend: Backend, given: ConfigType) -> bool:
-    """Register *given* with *backend*, and return whether it accepts that."""
-    if not trial.holds("BC203"):
-        return False
-    with trial.doing("register_config()"), suppress(Exception):
-        backend.register_config(given)
-        return True
-    return False
-
-
-def configured_with(
-    trial: Trial, backend: Backend, given: ConfigType | None = None
-) -> Mapping[str, Any]:
-    """Register a configuration with *backend*, and return what it shows then, if it does."""
-    told: Mapping[str, Any] = {**(trial.subject.config or {}), **_KEPT}
-    found: Mapping[str, Any] = {}
-    given = configuration(_KEPT) if given is None else given
-    with suppress(StopTrial):  # of the hook, or of a backend that rejects keys it does not know
-        if accepts(trial, backend, given) and has_configuration(trial, backend, told):
-            found = told
+def configure(trial: Trial, backend: Backend, given: ConfigType | None = None) -> bool:
+    """Register a configuration with *backend*, and return whether it shows that then."""
+    is_shown = False
+    if trial.holds("BC203") and accepts(trial, backend, given or configuration(_KEPT)):
+        with suppress(StopTrial):  # of the hook
+            is_shown = is_configured(trial, backend)
     if trial.holds("BC401") and not lock_is_free(trial, backend, "after register_config()"):
         raise blocked("BC403")
-    return found
+    return is_shown
 
 
-def has_configuration(trial: Trial, backend: Backend, told: Mapping[str, Any]) -> bool:
+def is_configured(trial: Trial, backend: Backend) -> bool:
+    """Return whether *backend* shows the sample, and what :func:`configure` has registered."""
+    return shows(trial, backend, {**(trial.subject.config or {}), **_KEPT})
+
+
+def shows(trial: Trial, backend: Backend, told: Mapping[str, Any]) -> bool:
     """Return whether *backend* shows all of *told*, by the hook or in its ``config``."""
     found: object = trial.hook("merged_config", backend)
     if found is None:
@@ -102,8 +94,8 @@ class _Restarts:
     """Five starts of one instance, and a stop after each but the last."""
 
     backend: Backend
-    told: Mapping[str, Any]
-    """What it showed to be configured with before it was started."""
+    is_configured: bool
+    """Whether it showed its configuration before it was started."""
     given: ConfigType
     """The configuration that was registered with it, which must not be changed."""
     held: list[Resources] = field(default_factory=list[Resources])
@@ -125,15 +117,12 @@ class _Restarts:
         }
 
 
+@observed_once
 def _restarts(trial: Trial, *, undoing: bool = True) -> _Restarts:
     """Return what restarts show, which BC306, BC310 and BC313 judge.
 
     *undoing* puts back first what earlier starts have changed in the process.
     """
-    return trial.record("restarts", lambda: _observe_restarts(trial, undoing=undoing))
-
-
-def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
     trial.run.servers.close()  # they have threads and sockets
     trial.make_room()
     if undoing:
@@ -162,13 +151,13 @@ def _observe_restarts(trial: Trial, *, undoing: bool) -> _Restarts:
 def _start_configured(trial: Trial) -> _Restarts:
     """Start a backend that is configured, if the kit may do that and can see it."""
     backend, given = trial.in_thread_of_kit(trial.new), configuration(_KEPT)
-    if told := configured_with(trial, backend, given):
+    if configure(trial, backend, given):
         with suppress(StopTrial):
             must_start(trial, backend, "start()")
-            return _Restarts(backend, told, given)
+            return _Restarts(backend, True, given)
     backend = trial.new()
     must_start(trial, backend, "start()")
-    return _Restarts(backend, {}, configuration(_KEPT))
+    return _Restarts(backend, False, configuration(_KEPT))
 
 
 def _start_and_stop(trial: Trial, found: _Restarts, time: str) -> None:
@@ -211,7 +200,7 @@ def _try_restart(trial: Trial) -> None:
     found = _restarts(trial, undoing=not trial.is_alone)
     for what, returned in found.returned.items():
         require_none(returned, what)
-    if found.told and not has_configuration(trial, found.backend, found.told):
+    if found.is_configured and not is_configured(trial, found.backend):
         raise violated("after restarts, the configuration is not what it was before")
     _require_contexts(trial, found.backend)
     trial.share(found.backend)
@@ -219,8 +208,7 @@ def _try_restart(trial: Trial) -> None:
 
 def _require_contexts(trial: Trial, restarted: Backend) -> None:
     """Require that *restarted* accepts a context, if a backend that was started once does."""
-    with trial.doing("starting a server"):
-        kind = trial.run.servers.start_one()
+    kind = trial.start_a_server()
     problem = kind and _context_problem(trial, restarted, kind)
     if not (kind and problem):
         return
@@ -262,40 +250,37 @@ class _SecondStarts:
     """Without the hook: the kinds of what was made anew each time."""
 
 
+@observed_once
 def second_starts(trial: Trial) -> _SecondStarts:
     """Return what second starts do, which BC304 and BC310 judge."""
-    return trial.record("second starts", lambda: _observe_second_starts(trial))
-
-
-def _observe_second_starts(trial: Trial) -> _SecondStarts:
     found, calls = _SecondStarts(), list[None]()
-    backend, told = _started_and_configured(trial)
+    backend, was_configured = _started_and_configured(trial)
     trial.run.servers.close()
-    what = "start(), on a started backend,"
-    must_start(trial, backend, what)
+    start_again = partial(must_start, trial, backend, "start(), on a started backend,")
+    start_again()
     require_free_lock(trial, backend, "after start() was called twice")
     if not injects_work(trial, backend, lambda: calls.append(None)):
         found.made_again = _steady_kinds()
-    for number in range(4):
+
+    def start_in_thread() -> None:  # as a server does
+        trial.in_thread(start_again, "a second start").result()
+
+    for start in (start_again, start_in_thread, start_again, start_again):
         before = resources()
-        if number == 1:  # as a server does
-            trial.in_thread(partial(must_start, trial, backend, what), "a second start").result()
-        else:
-            must_start(trial, backend, what)
-        found.held.append(resources())
+        start()
+        now = resources()
+        found.held.append(now)
         found.made_again = {
-            kind
-            for kind in found.made_again
-            if _is_made_again(kind, before[kind], found.held[-1][kind])
+            kind for kind in found.made_again if _is_made_again(kind, before[kind], now[kind])
         }
     found.work_again = bool(calls)
-    if told and not has_configuration(trial, backend, told):
+    if was_configured and not is_configured(trial, backend):
         found.lost = "its configuration is"
     elif _loses_contexts(trial, backend):
         found.lost = "contexts that it has received are"
     if trial.holds("BC303"):
         must_stop(trial, backend, "stop(), after start() was called twice,")
-    restarts: _Restarts | None = trial.run.records.get("restarts")
+    restarts: _Restarts | None = trial.run.records.get(_restarts.__name__)
     if restarts and restarts.backend is backend:
         restarts.note_last_stop()
     return found
@@ -306,9 +291,7 @@ def _loses_contexts(trial: Trial, backend: Backend) -> bool:
     if trial.subject.received_contexts is None:
         return False
     with suppress(StopTrial):  # other clauses report it
-        with trial.doing("starting a server"):
-            kind = trial.run.servers.start_one()
-        if kind:
+        if kind := trial.start_a_server():
             _context_problem(trial, backend, kind)
     trial.run.servers.close()
     gc.collect()  # a backend may keep contexts as long as others do
@@ -331,17 +314,17 @@ def _received(trial: Trial, backend: Backend) -> set[object] | None:
     return None
 
 
-def _started_and_configured(trial: Trial) -> tuple[Backend, Mapping[str, Any]]:
-    """Return a started backend, and the configuration that it is seen to have, if any."""
+def _started_and_configured(trial: Trial) -> tuple[Backend, bool]:
+    """Return a started backend, and whether it shows its configuration."""
     if trial.is_alone:
         backend = trial.new()
-        told = configured_with(trial, backend)
+        is_shown = configure(trial, backend)
         start_if_possible(trial, backend)
-        return backend, told
-    backend, told = trial.take(), {**(trial.subject.config or {}), **_KEPT}
+        return backend, is_shown
+    backend = trial.take()
     with suppress(StopTrial):  # of the hook
-        return backend, told if has_configuration(trial, backend, told) else {}
-    return backend, {}
+        return backend, is_configured(trial, backend)
+    return backend, False
 
 
 def _steady_kinds() -> set[str]:
@@ -390,11 +373,6 @@ class _FailedStart:
     """Whether the process holds more than before."""
 
 
-def failed_start(trial: Trial) -> _FailedStart:
-    """Return what a failing start does, which BC302, BC308 and BC310 judge."""
-    return trial.record("failed start", lambda: _observe_failed_start(trial))
-
-
 def _fail(trial: Trial, backend: Backend, what: str = "start()") -> StopTrial | None:
     """Return how ``start()`` fails, if it does."""
     try:
@@ -404,7 +382,9 @@ def _fail(trial: Trial, backend: Backend, what: str = "start()") -> StopTrial | 
     return None
 
 
-def _observe_failed_start(trial: Trial) -> _FailedStart:
+@observed_once
+def failed_start(trial: Trial) -> _FailedStart:
+    """Return what a failing start does, which BC302, BC308 and BC310 judge."""
     work = _Work()
     backend = new_with_work(trial, work)
     before = resources()
@@ -579,16 +559,21 @@ def _leak(held: Sequence[Resources], what: str) -> str:
         for kind in held[0]
         if _grows([len(each[kind]) for each in held])
     }
+    left = [f"{len(ids)} {kind}: {', '.join(sorted(ids))}" for kind, ids in _settled(added).items()]
+    return f"after {len(held)} {what}, these are left: {'; '.join(left)}" if left else ""
+
+
+def _settled(added: Resources) -> Resources:
+    """Return what the process does not give back of *added*, by itself or by a collection."""
     until = real_time.monotonic() + _SETTLING
     while added and real_time.monotonic() < until:
         gc.collect()  # an object in a cycle is given back then
         now = resources()
-        added = {kind: ids & now[kind] for kind, ids in added.items()}
+        kept = {kind: ids & now[kind] for kind, ids in added.items()}
         # The last of them may be given back, if only its predecessors have been forgotten.
-        added = {kind: ids for kind, ids in added.items() if len(ids) > 1}
+        added = {kind: ids for kind, ids in kept.items() if len(ids) > 1}
         threading.Event().wait(WINDOW / 4)
-    kept = [f"{len(ids)} {kind}: {', '.join(sorted(ids))}" for kind, ids in added.items()]
-    return f"after {len(held)} {what}, these are left: {'; '.join(kept)}" if kept else ""
+    return added
 
 
 def _grows(counts: Sequence[int]) -> bool:
