@@ -65,6 +65,14 @@ class Sent:
     request: Request
     context: RuntimeServerContextType
 
+    def values_in(self, entries: Entries) -> list[object]:
+        """Return what is kept for the model."""
+        return [value for key, value in entries if key == self.model_id]
+
+    def is_in(self, entries: Entries) -> bool:
+        """Return whether something of the request is kept for the model."""
+        return any(map(self.request.is_in, self.values_in(entries)))
+
 
 def _texts(value: str | bytes) -> set[str]:
     if isinstance(value, str):
@@ -124,6 +132,19 @@ class Storage:
                 self._attribute = name
                 return
 
+    def tell_in_turn(
+        self, sent: Sequence[Sent], look: Callable[[Sent], Entries | None]
+    ) -> list[Entries | None]:
+        """Tell the backend of *sent*, one after the other; return what is kept after each.
+
+        If *look* shows nothing, return for each what is found in the end.
+        """
+        seen = tell(self._trial, self._backend, sent, look, at_once=False)
+        if seen[-1] is None:
+            self.find(sent)
+            seen = [self.entries()] * len(sent)
+        return seen
+
     def entries(self) -> Entries | None:
         """Return what is kept now, or ``None`` if it cannot be seen."""
         received: object = self._trial.hook("received_contexts", self._backend)
@@ -172,7 +193,7 @@ def _as_entries(received: object) -> Entries:
 
 
 def _has_only(entries: Entries, one: Sent, sent: Sequence[Sent]) -> bool:
-    values = [value for key, value in entries if key == one.model_id]
+    values = one.values_in(entries)
     others = [other for other in sent if other is not one]
     return (
         len(values) == 1
@@ -186,8 +207,8 @@ def require_own(entries: Entries, one: Sent, requests: Sequence[Request]) -> boo
 
     Return whether anything is.
     """
-    values = [value for key, value in entries if key == one.model_id]
-    if not values or any(map(one.request.is_in, values)):
+    values = one.values_in(entries)
+    if not values or one.is_in(entries):
         return bool(values)
     for other in requests:
         if any(map(other.is_in, values)):

@@ -95,7 +95,7 @@ def _try_concurrent_calls(trial: Trial) -> None:
     ids = trial.subject.model_ids
     # All callers meet when they read the metadata. If the backend admits one at a time, the first
     # round shows that, and the others do not wait.
-    meeting = threading.Barrier(min(AT_ONCE, len({*ids}) if ids else AT_ONCE), timeout=WINDOW)
+    meeting = threading.Barrier(min(AT_ONCE, len({*(ids or range(AT_ONCE))})), timeout=WINDOW)
     with (
         open_requests(trial, kinds, meeting, unlike=unlike) as requests,
         _frequent_thread_switches(),
@@ -103,19 +103,8 @@ def _try_concurrent_calls(trial: Trial) -> None:
         if not all(_accepts_copy(trial, backend, request) for request in requests[: len(kinds)]):
             requests = [replace(each, meeting_context=each.context) for each in requests]
         calls = _Calls(trial, backend, requests)
-        calls.make_in_turn()
-        calls.make_at_once()
-        if calls.kept > 1:
-            calls.make_interleaved()
-        if calls.kept:
-            calls.require_later(0, 1)
-            calls.require_later(1, 0)
-            calls.require_variable_set(kinds[0])
-    if calls.can_be_seen and not calls.kept:
-        raise calls.nothing_arrived()
-    member = getattr(type(backend), "handle_runtime_context", None)
-    if not calls.can_be_seen and member is not BackendBase.handle_runtime_context:
-        raise needs_a_suite("no call failed; define `received_contexts` to check what was stored")
+        calls.make(kinds[0])
+    calls.require_evidence()
 
 
 def _accepts_copy(trial: Trial, backend: Backend, request: Request) -> bool:
@@ -135,25 +124,49 @@ class _Calls:
         self._trial, self._backend, self._requests = trial, backend, requests
         self._storage = Storage(trial, backend)
         self._ids = trial.subject.model_ids
-        self.can_be_seen = False
+        self._can_be_seen = False
         """Whether the hook, or an attribute, shows what the backend keeps."""
-        self.kept = 0
+        self._kept = 0
         """How many of the requests made in turn it kept until all had been made."""
 
-    def make_in_turn(self) -> None:
+    def make(self, kind: str) -> None:
+        """Make calls in all orders; *kind* is that of a request without metadata."""
+        self._make_in_turn()
+        self._make_at_once()
+        if self._kept > 1:
+            self._make_interleaved()
+        if self._kept:
+            self._require_later(0, 1)
+            self._require_later(1, 0)
+            self._require_variable_set(kind)
+
+    def require_evidence(self) -> None:
+        """End the trial if it is not seen what the backend has done with the calls."""
+        member = getattr(type(self._backend), "handle_runtime_context", None)
+        if not self._can_be_seen and member is not BackendBase.handle_runtime_context:
+            raise needs_a_suite(
+                "no call failed; define `received_contexts` to check what was stored"
+            )
+        if not self._can_be_seen or self._kept:
+            return
+        if self._ids:
+            raise violated(f"{self._ids[0]!r} was received 0 times")
+        raise needs_a_suite(
+            "no call failed, but `received_contexts` shows none of the requests; if the backend "
+            "keeps those of some models only, give their ids as `model_ids`"
+        )
+
+    def _make_in_turn(self) -> None:
         """Make one call per model, one after the other."""
         sent = self._sent(0)
-        seen = tell(self._trial, self._backend, sent, self._look_for, at_once=False)
-        if seen[-1] is None:
-            self._storage.find(sent)
-            seen = [self._storage.entries()] * len(sent)
-        self.can_be_seen = seen[-1] is not None
+        seen = self._storage.tell_in_turn(sent, self._look_for)
+        self._can_be_seen = seen[-1] is not None
         for one, entries in zip(sent, seen, strict=True):
-            self.kept += require_own(entries or [], one, self._requests)
+            self._kept += require_own(entries or [], one, self._requests)
             self._require_once(entries or [], one)
-        self._keeps_all = self.kept == len(sent)
+        self._keeps_all = self._kept == len(sent)
 
-    def make_at_once(self) -> None:
+    def _make_at_once(self) -> None:
         """Make calls in rounds, each with one call per model."""
         sent: list[Sent] = []
         for round_ in range(1, _ROUNDS + 1):
@@ -163,7 +176,7 @@ class _Calls:
         for one in sent:
             require_own(at_the_end or [], one, self._requests)
 
-    def make_interleaved(self) -> None:
+    def _make_interleaved(self) -> None:
         """Make two calls at a time, of which the first one is stopped before each line in turn."""
         for number in range(2, _MOST_PAUSES + 1):
             pause = Pause(number, self._trial.event())
@@ -172,7 +185,7 @@ class _Calls:
             if not pause.is_past:
                 return
 
-    def require_later(self, first: int, second: int) -> None:
+    def _require_later(self, first: int, second: int) -> None:
         """Require that of two requests for one model, the later one counts."""
         model_id = self._ids[0] if self._ids else f"again-{first}"
         requests = self._requests[first], self._requests[second]
@@ -181,38 +194,31 @@ class _Calls:
 
         def look(one: Sent) -> Entries | None:
             if one is later and self._keeps_all:
-                return self._storage.wait_for(lambda entries: _has_own(entries, one))
+                return self._storage.wait_for(one.is_in)
             return self._storage.entries()
 
         entries = tell(self._trial, self._backend, sent, look, at_once=False)[1] or []
-        values = [value for key, value in entries if key == model_id]
-        if not _has_own(entries, later) and any(map(requests[0].is_in, values)):
+        if not later.is_in(entries) and sent[0].is_in(entries):
             raise violated(
                 f"after two requests for {model_id!r}, one after the other, it is stored with "
-                f"{values[-1]!r}, which belongs to the first"
+                f"{later.values_in(entries)[-1]!r}, which belongs to the first"
             )
 
-    def require_variable_set(self, kind: str) -> None:
+    def _require_variable_set(self, kind: str) -> None:
         """Require that a request does not see what the one before it in its thread had set."""
-        one, other = self._requests[:2]
-        first, second = Sent("with a value", one, one.context), "without one"
         if self._ids:
             return
+        one, other = self._requests[:2]
+        first, second = Sent("with a value", one, one.context), "without one"
         seen: dict[str, Entries] = {}
 
         def tell_all() -> None:
+            what = "handle_runtime_context(), again in one thread,"
+            handle = self._backend.handle_runtime_context
             with self._trial.context(kind, ()) as bare:
-                for model_id, context in (
-                    ("with another", other.context),
-                    (first.model_id, one.context),
-                    (second, bare),
-                ):
-                    self._trial.call(
-                        "handle_runtime_context(), again in one thread,",
-                        self._backend.handle_runtime_context,
-                        model_id,
-                        context,
-                    )
+                told = {"with another": other.context, first.model_id: one.context, second: bare}
+                for model_id, context in told.items():
+                    self._trial.call(what, handle, model_id, context)
                     seen[model_id] = self._storage.entries() or []
 
         with suppress(StopTrial):  # BC504 reports it
@@ -226,15 +232,6 @@ class _Calls:
                 "after a request without metadata, the thread that served it still has what the "
                 "request before it had set"
             )
-
-    def nothing_arrived(self) -> Exception:
-        """Return the outcome if nothing of the calls in turn was kept."""
-        if self._ids:
-            return violated(f"{self._ids[0]!r} was received 0 times")
-        return needs_a_suite(
-            "no call failed, but `received_contexts` shows none of the requests; if the backend "
-            "keeps those of some models only, give their ids as `model_ids`"
-        )
 
     def _sent(self, round_: int) -> list[Sent]:
         """Return one request per model; which one a model gets changes with each round."""
@@ -256,12 +253,9 @@ class _Calls:
                 self._require_arrival(entries, one, sent)
 
     def _look_for(self, one: Sent) -> Entries | None:
+        # Ids that are given are used again: an entry may be of an earlier request.
         return self._storage.wait_for(
-            lambda entries: (
-                _has_own(entries, one)
-                if self._ids
-                else any(key == one.model_id for key, _ in entries)
-            )
+            one.is_in if self._ids else lambda entries: bool(one.values_in(entries))
         )
 
     def _require_arrival(self, entries: Entries, one: Sent, sent: Sequence[Sent]) -> None:
@@ -270,13 +264,9 @@ class _Calls:
         self._require_once(entries, one, f"{len(sent)} concurrent calls: ")
 
     def _require_once(self, entries: Entries, one: Sent, when: str = "") -> None:
-        times = [key for key, _ in entries].count(one.model_id)
+        times = len(one.values_in(entries))
         if times > 1 and not self._ids:  # those were used before
             raise violated(f"{when}{one.model_id!r} was received {times} times")
-
-
-def _has_own(entries: Entries, one: Sent) -> bool:
-    return any(key == one.model_id and one.request.is_in(value) for key, value in entries)
 
 
 @contextmanager

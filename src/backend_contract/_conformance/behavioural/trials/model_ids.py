@@ -11,7 +11,6 @@ from backend_contract._conformance.behavioural.trials.arrivals import (
     Request,
     Sent,
     Storage,
-    tell,
 )
 from backend_contract.protocol import Backend
 
@@ -49,7 +48,7 @@ class _ModelIds:
     """Requests for models of unusual ids, each group in turn."""
 
     def __init__(self, trial: Trial, backend: Backend, requests: Sequence[Request]) -> None:
-        self._trial, self._backend, self._requests = trial, backend, requests
+        self._requests = requests
         self._storage = Storage(trial, backend)
         self.confused = ""
         """Two ids of the last group whose requests were kept under one key."""
@@ -65,10 +64,7 @@ class _ModelIds:
         def look(one: Sent) -> Entries | None:
             return self._storage.wait_for(lambda entries: _is_kept(entries, one, known))
 
-        seen = tell(self._trial, self._backend, sent, look, at_once=False)
-        if seen[-1] is None:
-            self._storage.find(sent)
-            seen = [self._storage.entries()] * len(sent)
+        seen = self._storage.tell_in_turn(sent, look)
         self.confused = _find_confused(seen[-1] or [], sent, known)
         return [
             one.model_id

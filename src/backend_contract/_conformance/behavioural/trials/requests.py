@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import cast
 
 from backend_contract._conformance.behavioural.calls import describe_exception, is_call_error
-from backend_contract._conformance.behavioural.helpers import answers, must_stop, require_none
+from backend_contract._conformance.behavioural.helpers import (
+    answers,
+    must_stop,
+    require_none,
+    require_state,
+)
 from backend_contract._conformance.behavioural.outcomes import (
     StopTrial,
     blocked,
@@ -17,7 +23,7 @@ from backend_contract._conformance.behavioural.outcomes import (
     violated,
 )
 from backend_contract._conformance.behavioural.run import ROUTE
-from backend_contract._conformance.behavioural.trial import Trial, tries
+from backend_contract._conformance.behavioural.trial import Trial, observed_once, tries
 from backend_contract._conformance.behavioural.trials.arrivals import make_unlike, open_requests
 from backend_contract._conformance.behavioural.trials.model_ids import require_model_ids_accepted
 from backend_contract._conformance.request_servers import Pairs, pairs
@@ -41,11 +47,7 @@ def _try_both_call_styles(trial: Trial) -> None:
     kinds = _kinds(trial)
     for kind in kinds:
         with trial.context(kind, trial.subject.metadata) as context:
-            named = {"model_id": "a model", "runtime_context": context}
-            backend = trial.started()
-            by_position = _failure_of_a_call(trial, backend, "by position", *named.values())
-            by_keyword = _failure_of_a_call(trial, backend, "by keyword", **named)
-        failures = [*filter(None, (by_position, by_keyword))]
+            failures = _call_both_ways(trial, trial.started(), context, "a model")
         if len(failures) == 1:  # only one of the two ways works
             raise violated(failures[0])
         failed += failures
@@ -57,36 +59,35 @@ def _try_both_call_styles(trial: Trial) -> None:
 
 def _require_none_every_time(trial: Trial, kind: str) -> None:
     """Require ``None`` for known models and unknown ones, with metadata and without."""
-
-    def call_both_ways(backend: Backend, context: RuntimeServerContextType) -> None:
-        for model_id in ("a model", "a model", "another"):
-            named = {"model_id": model_id, "runtime_context": context}
-            _failure_of_a_call(trial, backend, "by position", *named.values())
-            _failure_of_a_call(trial, backend, "by keyword", **named)
-
+    models = ("a model", "a model", "another")
     what = "handle_runtime_context()"
     for backend in (trial.started(), trial.new()):
         for metadata in ((), trial.subject.metadata):
             with trial.context(kind, metadata) as context:
-                calls = trial.in_thread(partial(call_both_ways, backend, context), what)
+                call = partial(_call_both_ways, trial, backend, context, *models)
+                calls = trial.in_thread(call, what)
                 if answers(trial, calls, what):  # otherwise BC504 or BC505 reports it
                     calls.result()
 
 
-def _failure_of_a_call(
-    trial: Trial, backend: Backend, how: str, *arguments: object, **named: object
-) -> str | None:
+def _call_both_ways(
+    trial: Trial, backend: Backend, context: RuntimeServerContextType, *models: str
+) -> list[str]:
+    """Call for each of *models* by position and by keyword; return the failures of the backend."""
     handle = cast("Callable[..., object]", backend.handle_runtime_context)
-    try:
-        with trial.doing("handle_runtime_context()"):
-            returned = handle(*arguments, **named)
-    except (Exception, SystemExit) as error:  # BC502 to BC506 report it
-        problem = f"called {how}, it raised {describe_exception(error)}"
-        if is_call_error(error):
-            raise violated(problem) from error
-        return problem
-    require_none(returned, "handle_runtime_context()")
-    return None
+    failures: list[str] = []
+    for model, way in itertools.product(models, ("by position", "by keyword")):
+        named = {"model_id": model, "runtime_context": context}
+        try:
+            with trial.doing("handle_runtime_context()"):
+                returned = handle(*named.values()) if way == "by position" else handle(**named)
+        except (Exception, SystemExit) as error:  # BC502 to BC506 report it
+            failures.append(f"called {way}, it raised {describe_exception(error)}")
+            if is_call_error(error):
+                raise violated(failures[-1]) from error
+        else:
+            require_none(returned, "handle_runtime_context()")
+    return failures
 
 
 def _kinds(trial: Trial) -> tuple[str, ...]:
@@ -130,19 +131,19 @@ def _failure(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> str 
     return None
 
 
+@observed_once
 def _usual_failures(trial: Trial) -> Mapping[str, str | None]:
-    def observe() -> Mapping[str, str | None]:
-        usual = trial.subject.metadata
-        return {kind: _failure(trial, trial.started(), kind, usual) for kind in _kinds(trial)}
-
-    return trial.record("usual requests", observe)
+    """Return how usual requests fail, by kind."""
+    usual = trial.subject.metadata
+    return {kind: _failure(trial, trial.started(), kind, usual) for kind in _kinds(trial)}
 
 
 def accepted_kinds(trial: Trial) -> Sequence[str]:
     """Return the kinds of context that the backend accepts; if there are none, it is blocked."""
     usual = _usual_failures(trial)
     if None not in usual.values():
-        raise blocked(_blocking_clause(usual))
+        of_kind = "BC502" if "grpc" in usual else "BC503"
+        raise blocked("BC504" if _same_for_all_kinds(usual) else of_kind)
     return [kind for kind, failure in usual.items() if failure is None]
 
 
@@ -248,8 +249,7 @@ def _require_metadata_accepted(trial: Trial, backend: Backend, kind: str) -> Non
     if kind == "http":
         unusual["with a Latin-1 header"] = [*usual, ("x-kit", "caf\u00e9")]
     for what, metadata in unusual.items():
-        failure = _failure(trial, backend, kind, metadata)
-        if failure is not None:
+        if failure := _failure(trial, backend, kind, metadata):
             raise violated(
                 f"handle_runtime_context() raised {failure} for a context {what} ({kind})"
             )
@@ -258,25 +258,26 @@ def _require_metadata_accepted(trial: Trial, backend: Backend, kind: str) -> Non
 
 def _require_values_accepted(trial: Trial, backend: Backend, kind: str) -> None:
     """Require that the usual keys may have unusual values, if they may have other values."""
-    given = pairs(trial.subject.metadata)
+    for what, usual, unusual in _unusual_values(pairs(trial.subject.metadata), kind):
+        if _failure(trial, backend, kind, usual):
+            continue  # the value has to be of some form
+        if failure := _failure(trial, backend, kind, unusual):
+            raise violated(f"handle_runtime_context() raised {failure} for {what} ({kind})")
+
+
+def _unusual_values(
+    given: Sequence[tuple[str, str | bytes]], kind: str
+) -> Generator[tuple[str, Pairs, Pairs]]:
+    """Yield a description, and metadata with another usual value and with an unusual one."""
     for key, value in (dict(given) or {ROUTE: b""}).items():
         if key.lower().endswith("-bin"):
             continue
-        text = value if isinstance(value, str) else "somewhere"
         others = [pair for pair in given if pair[0] != key]
-        for usual, unusual, which in (
-            (f"e{text}", f"\u00e9{text}", "a Latin-1"),
-            ("x", "", "an empty"),
-        ):
-            if unusual and kind != "http":
-                continue
-            if _failure(trial, backend, kind, [*others, (key, usual)]) is not None:
-                continue  # the value has to be of some form
-            failure = _failure(trial, backend, kind, [*others, (key, unusual)])
-            if failure is not None:
-                raise violated(
-                    f"handle_runtime_context() raised {failure} for {which} value of {key} ({kind})"
-                )
+        if kind == "http":
+            text = value if isinstance(value, str) else "somewhere"
+            usual, unusual = (key, f"e{text}"), (key, f"\u00e9{text}")
+            yield f"a Latin-1 value of {key}", [*others, usual], [*others, unusual]
+        yield f"an empty value of {key}", [*others, (key, "x")], [*others, (key, "")]
 
 
 @tries(
@@ -319,14 +320,11 @@ def _try_before_start(trial: Trial) -> None:
             _require_accepted(trial, backend, kind, "after stop()")
 
 
+@observed_once
 def waits_while_started(trial: Trial, kinds: Sequence[str], started: Backend | None = None) -> bool:
     """Do what :func:`waits_for_the_lock` does, with a started backend."""
-
-    def observe() -> bool:
-        backend = trial.started() if started is None else started  # which may be false
-        return any(waits_for_the_lock(trial, backend, kind) for kind in kinds)
-
-    return trial.record("told while started", observe)
+    backend = trial.started() if started is None else started  # which may be false
+    return any(waits_for_the_lock(trial, backend, kind) for kind in kinds)
 
 
 def waits_for_the_lock(trial: Trial, backend: Backend, kind: str) -> bool:
@@ -362,23 +360,11 @@ def _require_accepted(
     trial: Trial, backend: Backend, kind: str, when: str, *, started: bool = False
 ) -> None:
     """Require that calls do not fail, however many, and that they start and stop nothing."""
+    called = "after handle_runtime_context() was called "
     with trial.context(kind, trial.subject.metadata) as context:
         for number in range(20):
             what = f"call {number + 1} of handle_runtime_context(), {when},"
             trial.call(what, backend.handle_runtime_context, f"{number} {when}", context)
-            _require_state(trial, backend, when, started=started)
+            require_state(trial, backend, called + when, started=started)
     _failure(trial, backend, kind, ())  # which BC504 reports
-    _require_state(trial, backend, f"without metadata {when}", started=started)
-
-
-def _require_state(trial: Trial, backend: Backend, when: str, *, started: bool) -> None:
-    if trial.is_started(backend, f"after handle_runtime_context(), {when}") is not started:
-        raise violated(
-            f"is_started is {not started} after handle_runtime_context() was called {when}"
-        )
-
-
-def _blocking_clause(usual: Mapping[str, str | None]) -> str:
-    if _same_for_all_kinds(usual):
-        return "BC504"
-    return "BC502" if usual.get("grpc") else "BC503"
+    require_state(trial, backend, f"{called}without metadata {when}", started=started)

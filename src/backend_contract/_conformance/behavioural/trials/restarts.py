@@ -249,6 +249,13 @@ class _SecondStarts:
     made_again: set[str] = field(default_factory=set[str])
     """Without the hook: the kinds of what was made anew each time."""
 
+    def note(self, before: Resources, now: Resources) -> None:
+        """Note what the process held before a second start, and what it holds now."""
+        self.held.append(now)
+        self.made_again = {
+            kind for kind in self.made_again if _is_made_again(kind, before[kind], now[kind])
+        }
+
 
 @observed_once
 def second_starts(trial: Trial) -> _SecondStarts:
@@ -268,11 +275,7 @@ def second_starts(trial: Trial) -> _SecondStarts:
     for start in (start_again, start_in_thread, start_again, start_again):
         before = resources()
         start()
-        now = resources()
-        found.held.append(now)
-        found.made_again = {
-            kind for kind in found.made_again if _is_made_again(kind, before[kind], now[kind])
-        }
+        found.note(before, resources())
     found.work_again = bool(calls)
     if was_configured and not is_configured(trial, backend):
         found.lost = "its configuration is"
