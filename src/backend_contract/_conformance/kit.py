@@ -300,11 +300,7 @@ class Kit:
         if behaviour.with_requests or "handle_runtime_context" in clause.members:
             self._start_servers()
         self._before_trial(clause.id)
-        outcome, borrowed = self._carry_out(clause, alone=False)
-        if outcome is not None and borrowed and outcome.verdict not in _SAME_ALONE:
-            # What other clauses did may be to blame.
-            self._stop_shared()
-            outcome, _ = self._carry_out(clause, alone=True)
+        outcome = self._carry_out(clause)
         if outcome is None:
             return None
         if root := self._root_of(clause, outcome):
@@ -329,14 +325,17 @@ class Kit:
                 return root
         return ""
 
-    def _carry_out(self, clause: Clause, *, alone: bool) -> tuple[StopTrial | None, bool]:
-        """Try *clause*; return its outcome, and whether it used the backend of the run."""
+    def _carry_out(self, clause: Clause, *, alone: bool = False) -> StopTrial | None:
+        """Try *clause*; again, alone, if it fails on a backend that other clauses have used."""
         trial = Trial(self._run, alone=alone)
         try:
             outcome = trial.carry_out(BEHAVIOURS[clause.id].function, clause.id)
         finally:
             self.notes += trial.clean_up()
-        return outcome, trial.borrows
+        if outcome is None or not trial.borrows or outcome.verdict in _SAME_ALONE:
+            return outcome
+        self._stop_shared()  # what other clauses did may be to blame
+        return self._carry_out(clause, alone=True)
 
     def _starts_in_main_thread(self, outcome: StopTrial) -> StopTrial:
         """Return the outcome of BC302 after no start succeeded in the threads of the trials."""

@@ -115,7 +115,8 @@ class SuiteTest:
         """Fail, or expect to fail, unless the result is acceptable."""
         import pytest
 
-        clause, kit, strict = finding.clause, self._kit(), self._given("strict")
+        clause, kit = finding.clause, self._kit()
+        failing = ("violated", "warning", *UNDECIDED) if self._given("strict") else ("violated",)
         if self._result == "expected violation":
             pytest.xfail(expected or "")
         if kit.could_not_start is not None and clause.id == "BC302":
@@ -126,12 +127,12 @@ class SuiteTest:
                 f"{clause.id} is expected to be violated ({expected}), but is ok; remove it from "
                 "expected_violations"
             )
-        if self._result == "violated" or (strict and self._result == "warning"):
-            given = kit.subject.config
-            _fail(failure_message(finding, kit.name, given, self._fixtures_of_author()))
-        if strict and self._result in UNDECIDED:
+        if self._result not in failing:
+            return
+        if self._result in UNDECIDED:
             problem = _with_reasons(self._result, finding)
             _fail(f"{clause.id} is undecided, and the suite is strict: {problem}")
+        _fail(failure_message(finding, kit.name, kit.subject.config, self._fixtures_of_author()))
 
     def _finding(self, clause: Clause) -> Finding:
         kit = self._kit()

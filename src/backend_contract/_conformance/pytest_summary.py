@@ -156,26 +156,23 @@ def _title(test: str) -> str:
     return f"{match['suite']}[{parameters}]" if parameters else match["suite"]
 
 
-_IN_WORDS = (
-    "violated",
-    "could not start",
-    *UNDECIDED,
-    "not applicable",
-    "not tried",
-    "skipped",
-)
+_AS_THEY_ARE = ("violated", "could not start", *UNDECIDED, "not applicable", "not tried", "skipped")
+
+_IN_WORDS = {
+    IN_HALF: "of them only half",
+    **{result: result for result in _AS_THEY_ARE},
+    "warning": "warning{s}",
+    "expected violation": "expected violation{s}",
+}
+"""The results that the summary counts, as it names them."""
 
 
 def _in_words(counts: Counter[str]) -> str:
     exercised = sum(counts[result] for result in DECIDED)
-    parts = [f"{exercised} of {counts.total()} clauses exercised"]
-    if counts[IN_HALF]:
-        parts.append(f"{counts[IN_HALF]} of them only half")
-    parts += [f"{counts[result]} {result}" for result in _IN_WORDS if counts[result]]
-    for result in ("warning", "expected violation"):
-        if counts[result]:
-            parts.append(f"{counts[result]} {result}{'s' if counts[result] > 1 else ''}")
-    for result, count in counts.items():
-        if result.startswith("blocked by "):
-            parts.append(f"{count} clause{'s' if count > 1 else ''} {result}")
-    return ", ".join(parts)
+    blocked = {each: f"clause{{s}} {each}" for each in counts if each.startswith("blocked by ")}
+    parts = [
+        f"{counts[result]} {words.format(s='s' if counts[result] > 1 else '')}"
+        for result, words in {**_IN_WORDS, **blocked}.items()
+        if counts[result]
+    ]
+    return ", ".join([f"{exercised} of {counts.total()} clauses exercised", *parts])

@@ -154,12 +154,11 @@ def _require_complete(trial: Trial, backend: Backend, what: str) -> None:
 
 
 def _why_missing(backend: Backend, member: str) -> AttributeError | None:
-    try:
-        getattr(backend, member)
-    except AttributeError as error:
-        return error
-    except Exception:  # other clauses are about the value
-        return None
+    with suppress(Exception):  # other clauses are about the value
+        try:
+            getattr(backend, member)
+        except AttributeError as error:
+            return error
     return None
 
 
@@ -213,23 +212,24 @@ assert len(set(raised)) == 1, raised""",
 )
 def _try_repeated_registration(trial: Trial) -> None:
     backend, sample = trial.new(), trial.subject.config or {}
-    first = _register_unless_rejected(trial, backend, configuration(_first()))
     given: list[Mapping[str, Any]] = [_first(), _second(), sample, {}, _first()]
-    accepts_own_keys = first is not _REJECTED
-    if not accepts_own_keys:
+    try:
+        is_dynamic = _register(trial, backend, configuration(_first()))
+    except StopTrial:  # it rejects the kit's keys
         backend, given = trial.new(), [sample]
-        first = _register(trial, backend, configuration(sample))
+        is_dynamic = _register(trial, backend, configuration(sample))
     for config in given * 3:
         _look_at_configuration(backend)
-        if _register(trial, backend, configuration(config)) is not first:
+        if _register(trial, backend, configuration(config)) is not is_dynamic:
             raise violated(
                 "register_config() raised NotImplementedError once, and accepted another call"
             )
-    if not accepts_own_keys and not sample:
-        raise unchecked("register_config() rejects unknown keys; give a sample configuration")
+    if given == [{}]:
+        raise _rejects_unknown_keys()
 
 
-_ACCEPTED, _NOT_DYNAMIC, _REJECTED = "accepted", "not dynamic", "rejected"
+def _rejects_unknown_keys() -> StopTrial:
+    return unchecked("register_config() rejects unknown keys; give a sample configuration")
 
 
 def _look_at_configuration(backend: Backend) -> None:
@@ -238,23 +238,32 @@ def _look_at_configuration(backend: Backend) -> None:
         getattr(backend, "config", None)
 
 
-def _register_unless_rejected(trial: Trial, backend: Backend, config: ConfigType) -> str:
-    """Register *config*, which the backend may reject."""
+def _accepts(trial: Trial, backend: Backend, config: ConfigType) -> bool:
+    """Register *config*; return whether the backend accepts it.
+
+    Ends the trial as not applicable if the backend has no dynamic configuration.
+    """
     try:
-        return _register(trial, backend, config)
+        is_dynamic = _register(trial, backend, config)
     except StopTrial:
-        return _REJECTED
+        return False
+    if not is_dynamic:
+        raise not_applicable("register_config() raises NotImplementedError")
+    return True
 
 
-def _register(trial: Trial, backend: Backend, config: ConfigType) -> str:
-    """Register *config*. Any exception but ``NotImplementedError`` violates the clause."""
+def _register(trial: Trial, backend: Backend, config: ConfigType) -> bool:
+    """Register *config*; return whether that does not raise ``NotImplementedError``.
+
+    Any other exception violates the clause.
+    """
     try:
         trial.call("register_config()", backend.register_config, config)
     except StopTrial as outcome:
         if isinstance(outcome.__cause__, NotImplementedError):
-            return _NOT_DYNAMIC
+            return False
         raise
-    return _ACCEPTED
+    return True
 
 
 @tries(
@@ -318,10 +327,7 @@ def _register_own_keys(
         given = [sample, _first(), *given[1:]]
     for config in given[1:]:
         _look_at_configuration(backend)
-        answer = _register_unless_rejected(trial, backend, configuration(config))
-        if answer is _NOT_DYNAMIC:
-            raise not_applicable("register_config() raises NotImplementedError")
-        if answer is _REJECTED:
+        if not _accepts(trial, backend, configuration(config)):
             return None
     return backend, given
 
@@ -339,12 +345,11 @@ def _create_with(trial: Trial, config: Mapping[str, Any]) -> Backend | None:
 def _register_sample(trial: Trial, sample: Mapping[str, Any]) -> tuple[Backend, Configurations]:
     """Return a backend that was given the author's *sample* in two parts, and the parts."""
     if not sample:
-        raise unchecked("register_config() rejects unknown keys; give a sample configuration")
+        raise _rejects_unknown_keys()
     parts = [part for part in _split(sample) if part]
     backend = _create_with(trial, parts[0]) or trial.new()
-    for part in parts:
-        if _register_unless_rejected(trial, backend, configuration(part)) is _REJECTED:
-            raise unchecked("register_config() rejects a part of the sample configuration")
+    if not all(_accepts(trial, backend, configuration(part)) for part in parts):
+        raise unchecked("register_config() rejects a part of the sample configuration")
     return backend, parts
 
 
@@ -477,22 +482,22 @@ def _try_configurations_stay_unchanged(trial: Trial) -> None:
         with trial.doing("start()", "start"), suppress(StopTrial):  # other clauses report it
             trial.start(to_start)
             trial.stop(to_start)
-    for receiver, now, before in given:
-        if _snapshot(now) != before:
-            path, new, old = _first_change(_snapshot(now), before)
-            raise violated(
-                f"the configuration given to {receiver} was changed: {path} is now {new!r}",
-                f"{path} was {old!r}",
-                advice=_advice_on_copies(backends[0], receiver),
-            )
+    for receiver, config, before in given:
+        _require_unchanged(receiver, _snapshot(config), before, backends[0])
     if trial.subject.cls is None:
         raise unchecked("a factory was given; to check the constructor, give the class")
 
 
-def _advice_on_copies(backend: Backend, receiver: str) -> str:
-    if isinstance(backend, BackendBase) and receiver != _CONSTRUCTOR:
-        return "Call `super().register_config(config)`, which merges into a copy."
-    return ""
+def _require_unchanged(receiver: str, now: object, before: object, backend: Backend) -> None:
+    if now == before:
+        return
+    path, new, old = _first_change(now, before)
+    advice = "Call `super().register_config(config)`, which merges into a copy."
+    raise violated(
+        f"the configuration given to {receiver} was changed: {path} is now {new!r}",
+        f"{path} was {old!r}",
+        advice=advice if isinstance(backend, BackendBase) and receiver != _CONSTRUCTOR else "",
+    )
 
 
 def _first_change(now: object, before: object, path: str = "") -> tuple[str, object, object]:
@@ -529,23 +534,19 @@ assert "changed later" not in str(backend.config), backend.config""",
 )
 def _try_changes_of_the_caller(trial: Trial) -> None:
     backend, sample = trial.new(), trial.subject.config or {}
-    given = configuration({**sample, **_first()})
-    answer = _register_unless_rejected(trial, backend, given)
-    if answer is _NOT_DYNAMIC:
-        raise not_applicable("register_config() raises NotImplementedError")
-    own_keys = answer is not _REJECTED
-    if not own_keys:
+    given, later = configuration({**sample, **_first()}), configuration(_second())
+    shown: Configurations = [sample, _first()]
+    if not _accepts(trial, backend, given):
         if not sample:
-            raise unchecked("register_config() rejects unknown keys; give a sample configuration")
-        backend, given = trial.new(), configuration(sample)
+            raise _rejects_unknown_keys()
+        backend, shown = trial.new(), [sample]
+        given, later = configuration(sample), configuration(sample)
         _register(trial, backend, given)
     _change(given)
-    shown: Configurations = [sample, _first()] if own_keys else [sample]
     for _ in ("now", "after another registration"):
         if _CHANGE in repr(_snapshot(_merged_config(trial, backend, shown))):
             raise violated("the caller changed the mapping, and the merged configuration changed")
-        other = configuration(_second() if own_keys else sample)
-        _register_unless_rejected(trial, backend, other)
+        _accepts(trial, backend, later)
 
 
 _CHANGE = "backend_contract_changed_by_the_caller"
