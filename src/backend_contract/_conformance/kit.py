@@ -306,7 +306,7 @@ class Kit:
         if root := self._root_of(clause, outcome):
             return blocked(root)
         if outcome.could_not_start and clause.id == "BC302":
-            return self._starts_in_main_thread(outcome)
+            return self._judge_without_start(outcome)
         return outcome
 
     def _root_of(self, clause: Clause, outcome: StopTrial) -> str:
@@ -337,22 +337,16 @@ class Kit:
         self._stop_shared()  # what other clauses did may be to blame
         return self._carry_out(clause, alone=True)
 
-    def _starts_in_main_thread(self, outcome: StopTrial) -> StopTrial:
+    def _judge_without_start(self, outcome: StopTrial) -> StopTrial:
         """Return the outcome of BC302 after no start succeeded in the threads of the trials."""
-        if threading.current_thread() is threading.main_thread():
-            trial, starts = Trial(self._run), False
-            with suppress(Exception):
-                trial.start(trial.new())
-                starts = True
-            self.notes += trial.clean_up()
-            if starts:
-                return violated(
-                    f"in a thread other than the main one, {outcome.because[0]}; in the main "
-                    "thread it succeeds",
-                    advice="Let `start` work in every thread: leave to the runtime what only the "
-                    "main thread may do, such as setting signal handlers, or do it only if "
-                    "`threading.current_thread() is threading.main_thread()`.",
-                )
+        if self._starts_in_main_thread():
+            return violated(
+                f"in a thread other than the main one, {outcome.because[0]}; in the main thread it "
+                "succeeds",
+                advice="Let `start` work in every thread: leave to the runtime what only the main "
+                "thread may do, such as setting signal handlers, or do it only if "
+                "`threading.current_thread() is threading.main_thread()`.",
+            )
         given = {
             "config": self.subject.config is not None,
             "make_backend": self.subject.cls is None,
@@ -366,6 +360,16 @@ class Kit:
             f"{' or '.join(options)}"
         )
         return outcome
+
+    def _starts_in_main_thread(self) -> bool:
+        """Return whether a start succeeds in this thread, if it is the main one."""
+        trial, starts = Trial(self._run), False
+        if threading.current_thread() is threading.main_thread():
+            with suppress(Exception):
+                trial.start(trial.new())
+                starts = True
+            self.notes += trial.clean_up()
+        return starts
 
     def _start_servers(self) -> None:
         self._servers.start()  # which may take longer than a trial may

@@ -303,7 +303,7 @@ class _FirstUse:
     """Whether it is, after the first start."""
     problem: StopTrial | None = None
     """Why that could not be read."""
-    calls: list[tuple[str, object]] = field(default_factory=list[tuple[str, object]])
+    calls: dict[str, object] = field(default_factory=dict[str, object])
     """What each call returned, or the outcome by which it ended."""
 
 
@@ -313,16 +313,17 @@ def _first_use(trial: Trial) -> _FirstUse:
     backend, found = trial.new(), _FirstUse()
     try:
         _read(trial, backend, "on a new backend")
-        found.calls.append(("start()", _outcome_of(trial, backend, "start()")))
+        found.calls["start()"] = _outcome_of(trial, backend, "start()")
         found.is_started = _read(trial, backend, "after start()")
     except StopTrial as problem:
         found.problem = problem
-    for what in [*_MAY_KEEP][len(found.calls) :]:
-        _require_free_lock_after(trial, backend, found)
-        found.calls.append((what, _outcome_of(trial, backend, what)))
+    for what in _MAY_KEEP:
+        if what not in found.calls:
+            found.calls[what] = _outcome_of(trial, backend, what)
         if what == "stop()":
             found.problem = found.problem or _problem_after_stop(trial, backend)
-    _require_free_lock_after(trial, backend, found)
+        if found.problem is None:
+            _require_free_lock_after(trial, backend, what)
     return found
 
 
@@ -335,14 +336,11 @@ def _problem_after_stop(trial: Trial, backend: Backend) -> StopTrial | None:
     return None
 
 
-def _require_free_lock_after(trial: Trial, backend: Backend, found: _FirstUse) -> None:
-    """Block all trials that start something, if the last call has kept the lock.
+def _require_free_lock_after(trial: Trial, backend: Backend, what: str) -> None:
+    """Block all trials that start something, if the call *what* has kept the lock.
 
     They would all wait for it, in vain.
     """
-    if found.problem is not None or not found.calls:
-        return
-    what = found.calls[-1][0]
     try:
         require_free_lock(trial, backend, f"after {what.rstrip(',')}")
     except StopTrial as outcome:
@@ -372,7 +370,7 @@ for call in (backend.start, backend.start, backend.stop, backend.stop):
     after=("BC301",),
 )
 def _try_return_values(trial: Trial) -> None:
-    for what, returned in _first_use(trial).calls:
+    for what, returned in _first_use(trial).calls.items():
         if not isinstance(returned, StopTrial):
             require_none(returned, what)
             continue

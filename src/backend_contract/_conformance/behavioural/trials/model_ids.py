@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from backend_contract._conformance.behavioural.outcomes import violated
 from backend_contract._conformance.behavioural.trial import Trial
@@ -30,13 +31,13 @@ def require_model_ids_accepted(trial: Trial, backend: Backend, requests: Sequenc
 
     Only a backend that keeps the requests for all models with plain ids has to keep others.
     """
-    ids = _ModelIds(trial, backend, requests)
-    if ids.lost(_PLAIN) or ids.confused:
+    tell_of = partial(_tell_of, Storage(trial, backend), requests)
+    if any(tell_of(_PLAIN)):
         return  # with others, only failures show
     for alike in _ALIKE:
-        lost = ids.lost(alike)
-        if ids.confused:
-            raise violated(f"requests for {ids.confused} were kept as if for one model")
+        lost, confused = tell_of(alike)
+        if confused:
+            raise violated(f"requests for {confused} were kept as if for one model")
         if lost:
             others = ", ".join(f"{other!r:.20}" for other in alike if other not in lost)
             raise violated(
@@ -44,33 +45,26 @@ def require_model_ids_accepted(trial: Trial, backend: Backend, requests: Sequenc
             )
 
 
-class _ModelIds:
-    """Requests for models of unusual ids, each group in turn."""
+def _tell_of(
+    storage: Storage, requests: Sequence[Request], ids: Sequence[str]
+) -> tuple[list[str], str]:
+    """Make a request for each of *ids*; return those that are seen to be lost, or confused."""
+    sent = [
+        Sent(model_id, request, request.context)
+        for model_id, request in zip(ids, requests, strict=True)
+    ]
+    known = [key for key, _ in storage.entries() or ()]
 
-    def __init__(self, trial: Trial, backend: Backend, requests: Sequence[Request]) -> None:
-        self._requests = requests
-        self._storage = Storage(trial, backend)
-        self.confused = ""
-        """Two ids of the last group whose requests were kept under one key."""
+    def look(one: Sent) -> Entries | None:
+        return storage.wait_for(lambda entries: _is_kept(entries, one, known))
 
-    def lost(self, ids: Sequence[str]) -> list[str]:
-        """Make a request for each of *ids*; return those whose requests are seen to be lost."""
-        sent = [
-            Sent(model_id, request, request.context)
-            for model_id, request in zip(ids, self._requests, strict=True)
-        ]
-        known = [key for key, _ in self._storage.entries() or ()]
-
-        def look(one: Sent) -> Entries | None:
-            return self._storage.wait_for(lambda entries: _is_kept(entries, one, known))
-
-        seen = self._storage.tell_in_turn(sent, look)
-        self.confused = _find_confused(seen[-1] or [], sent, known)
-        return [
-            one.model_id
-            for one, entries in zip(sent, seen, strict=True)
-            if entries is not None and not _is_kept(entries, one, known)
-        ]
+    seen = storage.tell_in_turn(sent, look)
+    lost = [
+        one.model_id
+        for one, entries in zip(sent, seen, strict=True)
+        if entries is not None and not _is_kept(entries, one, known)
+    ]
+    return lost, _find_confused(seen[-1] or [], sent, known)
 
 
 def _is_kept(entries: Entries, one: Sent, known: Sequence[object]) -> bool:
