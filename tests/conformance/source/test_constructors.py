@@ -85,7 +85,7 @@ def test_not_reached(tmp_path: Path, body: str) -> None:
     "body",
     [
         "config = config or {}\nif config: super().__init__(config)",
-        "if self.name: super().__init__(config)",
+        "if unknown: super().__init__(config)",
         "for each in config: super().__init__(each)",
         "try: super().__init__(config)\nexcept TypeError: pass",
         "config and super().__init__(config)",

@@ -11,6 +11,7 @@ from conformance.source.support import source_of
 
 from backend_contract._conformance.results import Verdict
 from backend_contract._conformance.source.evaluation.inference import kinds_of
+from backend_contract._conformance.source.evaluation.instances import why_other_class
 from backend_contract._conformance.source.evaluation.kinds import Context
 from backend_contract._conformance.source.evaluation.names import name_opinion
 from backend_contract._conformance.source.evaluation.opinions import opinion_on
@@ -314,6 +315,27 @@ def test_name(tmp_path: Path, body: str, expected: Verdict | None) -> None:
     """The literal name of a class is judged; without a literal there is no opinion."""
     opinion = name_opinion(mine(tmp_path, f"class Mine(Base):\n    {body}"))
     assert (opinion and opinion.verdict) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "literal", "reason"),
+    [
+        ("TEXT = 'X'\nclass Mine:\n    backend_type = TEXT", True, None),
+        ("TEXT = 'X'\nfrom other import *\nclass Mine:\n    backend_type = TEXT", False, None),
+        ("from other import *\nTEXT = 'X'\nclass Mine:\n    backend_type = TEXT", True, None),
+        ("class Mine:\n    backend_type = 'X'\nfrom other import *", True, "a later `import *`"),
+        ("class Mine:\n    backend_type = 'X'\nfrom other import Mine", False, "line 3 binds"),
+        ("class Mine:\n    backend_type = 'X'\nMine = wrap(Mine)", True, None),
+        ("class Mine:\n    backend_type = 'X'\nif a:\n    Mine = B", True, None),
+    ],
+)
+def test_bound_again(tmp_path: Path, text: str, literal: bool, reason: str | None) -> None:
+    """A star import may bind a name again, of a value as of the class itself."""
+    (tmp_path / "other.py").write_text("TEXT = 'x'\nclass Mine: ...\n")
+    source = mine(tmp_path, text)
+    assert (name_opinion(source) is not None) == literal
+    found = why_other_class(source)
+    assert found is None if reason is None else found is not None and found.startswith(reason)
 
 
 STUB = "class Mine:\n    backend_type: str\n    def start(self) -> None: ...\n"

@@ -574,6 +574,16 @@ class ModuleFinder:
         self._star_imports.update(dict.fromkeys(((path, name) for path in entered), None))
         return None
 
+    def is_bound_by_star(self, module: Module, name: str, *, behind: int) -> bool:
+        """Return whether ``from ... import *`` behind a line of *module* binds *name*."""
+        for statement in module.star_imports:
+            if statement.lineno > behind:
+                with suppress(CouldNotCheckError):
+                    origin = self._imported_module(_origin(module, statement))
+                    if origin and (origin.exports(name) or self._search_star_imports(origin, name)):
+                        return True
+        return False
+
     def _star_origins(self, module: Module) -> Iterator[Module]:
         for statement in reversed(module.star_imports):  # the last one wins
             try:

@@ -25,9 +25,9 @@ from backend_contract._conformance.source.evaluation.headers import (
 from backend_contract._conformance.source.evaluation.instances import (
     abstract_opinion,
     constructor_opinion,
-    is_chosen_at_run_time,
     reads_other_class,
     why_incomplete,
+    why_other_class,
 )
 from backend_contract._conformance.source.evaluation.names import name_opinion, own_name_opinion
 from backend_contract._conformance.source.evaluation.opinions import opinion_on
@@ -73,14 +73,12 @@ def interpret(result: ProbeResult) -> Report:
     if problem is not None:
         return Report(target=target.text, error=f"{target.text}: {result.checker}: {problem}")
     findings: dict[str, Finding] = {}
-    name = target.source.node.name
-    is_open = is_chosen_at_run_time(target.source)
+    other_class = why_other_class(target.source)
     for clause in in_layer("S"):
         judgement = (_judge_name if clause.id in _NAMES else _judge)(clause, result)
-        if judgement is not None and is_open:
-            reason = f"`if` or `try` decides at run time which class `{name}` is"
-            advice = f"Rename the other definitions of `{name}`."
-            judgement = _Judgement(Verdict.UNCHECKED, clause.members, [reason], advice=advice)
+        if judgement is not None and other_class is not None:
+            advice = f"Rename the other definitions of `{target.source.node.name}`."
+            judgement = _Judgement(Verdict.UNCHECKED, clause.members, [other_class], advice=advice)
         if judgement is None:
             continue
         blocking = blocked_by(clause, findings.__getitem__)
@@ -245,12 +243,16 @@ def _judge_generated(clause: Clause, result: ProbeResult) -> _Judgement | None:
         return None
     if (
         (result.checker == "zuban" and constructors.replaces_generated(source))
-        or (result.checker in ("pyright", "ty", "zuban") and fields.has_classic_fields(source))
+        or (result.checker in ("pyright", "ty", "zuban") and _has_fields_of_attrs(source))
         or (result.checker == "mypy" and fields.has_fields_with_defaults(source))
     ):
         reason = f"{result.checker} takes the constructor for a generated one with other parameters"
         return _doubt("__init__", reason)
     return None
+
+
+def _has_fields_of_attrs(source: ClassSource) -> bool:
+    return fields.has_classic_fields(source) or fields.has_decorated_defaults(source)
 
 
 def _judge_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:

@@ -183,3 +183,14 @@ class AttrsWhole(Whole):  # ok
 class AttrsKw(Whole):  # BC201
     conf: aconfig.Config | None = attrs.field(default=None, kw_only=True)
     is_started: bool = False
+
+
+@attrs.define(slots=False)
+class AttrsDefaultOfAMethod(Whole):  # ok or BC201u
+    conf: aconfig.Config | None = None
+    name: str = attrs.field()
+    is_started: bool = False
+
+    @name.default
+    def _default_name(self) -> str:
+        return "x"

@@ -20,14 +20,17 @@ from backend_contract._conformance.source.construction.factories import (
     of_new,
 )
 from backend_contract._conformance.source.evaluation.assignments import to_class
+from backend_contract._conformance.source.evaluation.bodies import kinds_returned
 from backend_contract._conformance.source.evaluation.fields import (
     generated_by,
     is_dataclass,
     is_frozen,
     is_made_field,
+    refused_default,
     slots_of,
 )
 from backend_contract._conformance.source.evaluation.headers import is_final
+from backend_contract._conformance.source.evaluation.kinds import NONE, Context, inside
 from backend_contract._conformance.source.members import base_names
 from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.parsing import (
@@ -55,6 +58,7 @@ def find_defect(source: ClassSource) -> Defect | None:
             of_metaclass,
             of_new,
             _of_init,
+            _of_generated,
             _of_attributes,
         ):
             defect = find(source)
@@ -99,6 +103,9 @@ def _of_statement(source: ClassSource) -> Defect | None:
         for name in sorted(slots_of(cls)):
             if name in cls.in_body and getattr(cls.in_body[name], "value", cls) is not None:
                 return Defect(True, f"`{name}` is in `__slots__`, and has a value in the class")
+        if (refused := refused_default(cls)) is not None:
+            advice = f"Write `{refused}: ... = field(default_factory=...)`."
+            return Defect(True, f"the default of the field `{refused}` is mutable", advice)
         if not _takes_keywords(cls):
             return Defect(True, f"`__init_subclass__` does not take what `{cls.node.name}` gives")
     return None
@@ -137,15 +144,29 @@ def _of_init(source: ClassSource) -> Defect | None:
         return Defect(True, "`__init__` is a coroutine function, and has to return `None`")
     if is_generator(function):
         return Defect(True, "`__init__` is a generator function, and has to return `None`")
-    if any(_is_not_none(each.value) for each in returns_of(function)):
+    at = inside(found[0], function, source)
+    values = [each.value for each in returns_of(function) if each.value]
+    if any(_is_never_none(each, at) for each in values):
         return Defect(True, "`__init__` returns a value, and has to return `None`")
     return None
 
 
-def _is_not_none(value: ast.expr | None) -> bool:
-    if isinstance(value, ast.Constant):
-        return value.value is not None
-    return isinstance(value, ast.Dict | ast.List | ast.Tuple | ast.JoinedStr)
+def _is_never_none(value: ast.expr, at: Context) -> bool:
+    kinds = kinds_returned(value, at)
+    return kinds is not None and bool(kinds) and NONE not in kinds
+
+
+def _of_generated(source: ClassSource) -> Defect | None:
+    """Judge the constructor of a dataclass, which passes each ``InitVar`` to a method."""
+    generated = generated_by(source)
+    found = method_of(source, "__post_init__")
+    if generated is None or "__post_init__" not in generated.hooks_after or found is None:
+        return None
+    passed: list[ast.expr] = [ast.Name(each) for each in generated.passed_on]
+    if takes(found[1], passed, {}):
+        return None
+    names = " and ".join(f"`{each}`" for each in generated.passed_on) or "nothing"
+    return Defect(True, f"`__post_init__` is given {names}, and does not take that")
 
 
 def _of_attributes(source: ClassSource) -> Defect | None:
@@ -157,6 +178,9 @@ def _of_attributes(source: ClassSource) -> Defect | None:
         return Defect(True, "the constructor always raises or exits")
     for name, why in _not_assignable(source, state):
         return Defect(True, f"the constructor assigns `{name}`, {why}")
+    for name in _read_too_early(source, state):
+        advice = "Read it later in the constructor, or set it before."
+        return Defect(True, f"the constructor reads `{name}`, which is not set yet", advice)
     return _of_each_call(source, state, [*_needed_attributes(source, state)])
 
 
@@ -238,6 +262,13 @@ def _not_assignable(source: ClassSource, state: State) -> Iterator[tuple[str, st
             yield name, "a property without a setter"
         elif slots is not None and name not in slots | _given_by_classes(source):
             yield name, "which is not in `__slots__`"
+
+
+def _read_too_early(source: ClassSource, state: State) -> Iterator[str]:
+    """Yield the attributes that the constructor reads before anything can have set them."""
+    names = sorted(state.unset - _given_by_classes(source))
+    if not _answers_for_any_attribute(source):
+        yield from (name for name in names if name[-2:] != "__" and not _is_open(source, [name]))
 
 
 def _slots(source: ClassSource) -> set[str] | None:
@@ -350,11 +381,9 @@ def _needed_attributes(source: ClassSource, state: State) -> Iterator[tuple[str,
         if found is None:
             continue
         owner, statement = found
-        if member in owner.in_body:
-            if isinstance(statement, Function):
-                for name in _reads(source, owner, statement):
-                    yield member, name
-        else:
+        if isinstance(statement, Function):
+            yield from ((member, name) for name in _reads(source, owner, statement))
+        elif member not in owner.in_body or (statement.value is None and owner.on_self.get(member)):
             yield member, member
     yield from (("register_config", name) for name in _needed_to_register(source))
 

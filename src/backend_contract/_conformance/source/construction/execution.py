@@ -7,7 +7,8 @@ Whatever cannot be followed, and might assign an attribute, makes the result unk
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import (
@@ -48,6 +49,8 @@ class State(NamedTuple):
     """Whether something that cannot be followed may have assigned others."""
     assigned: frozenset[str] = frozenset()
     """Those of ``always`` that plain assignments gave it."""
+    unset: frozenset[str] = frozenset()
+    """Those that were read on every path, before anything can have set them."""
 
     def having(self, name: str) -> State:
         """Return the state with one more attribute."""
@@ -70,7 +73,8 @@ def _join(states: Iterable[State | None]) -> State | None:
     always = known[0].always.intersection(*(state.always for state in known))
     maybe = frozenset[str]().union(*(state.maybe for state in known))
     assigned = known[0].assigned.intersection(*(state.assigned for state in known))
-    return State(always, maybe, any(state.is_unknown for state in known), assigned)
+    unset = frozenset[str]().union(*(state.unset for state in known))
+    return State(always, maybe, any(state.is_unknown for state in known), assigned, unset)
 
 
 class Walker:
@@ -80,6 +84,8 @@ class Walker:
         self.lineage: Sequence[ClassSource | None] = source.lineage
         self.has_config = has_config
         """Whether the class is called with a configuration, unless either counts."""
+        self.is_certain = True
+        """Whether what is followed runs in every call, and what it raises is not caught."""
         self._depth = 0
         self._calls = 0
 
@@ -91,6 +97,7 @@ class Walker:
             return state.unknown()
         self._depth += 1
         self._calls += 1
+        was_certain = self.is_certain
         try:
             path = _Path(self, owner, names)
             if self._depth == 1 and function.name == "__init__":
@@ -98,6 +105,16 @@ class Walker:
             return _join([path.follow(function.body, state), *path.ends])
         finally:
             self._depth -= 1
+            self.is_certain = was_certain
+
+    @contextmanager
+    def perhaps(self) -> Generator[None, None, None]:
+        """Follow what may run or not, or may raise without an effect."""
+        was_certain, self.is_certain = self.is_certain, False
+        try:
+            yield
+        finally:
+            self.is_certain = was_certain
 
     def call(self, name: str, state: State, lineage: Sequence[ClassSource | None]) -> State | None:
         """Return the state after a call of the method *name* that *lineage* finds first."""
@@ -238,7 +255,7 @@ class _Path:
         self, subject: ast.expr, cases: Sequence[ast.match_case], state: State
     ) -> State | None:
         after = self._value(subject, state)
-        followed = [self.follow(case.body, after) for case in cases]
+        followed = self._alternatives([case.body for case in cases], after)
         return _join([None if is_exhaustive(cases) else after, *followed])
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
@@ -287,7 +304,16 @@ class _Path:
         outcome = self._outcome(test)
         if outcome is not None:
             return self.follow(body if outcome else orelse, after)
-        return _join([self.follow(body, after), self.follow(orelse, after)])
+        return _join(self._alternatives([body, orelse], after))
+
+    def _alternatives(
+        self, bodies: Sequence[Sequence[ast.stmt]], state: State
+    ) -> list[State | None]:
+        with self.walker.perhaps():
+            followed = [self.follow(body, state) for body in bodies]
+        if None in followed:
+            self.walker.is_certain = False
+        return followed
 
     def _outcome(self, test: ast.expr) -> bool | None:
         """Return the value of a condition, if it is known."""
@@ -312,17 +338,19 @@ class _Path:
         condition = node.test if isinstance(node, ast.While) else node.iter
         after = self._value(condition, state)
         is_endless = isinstance(condition, ast.Constant) and bool(condition.value)
-        body = self.follow(node.body, after)
+        with self.walker.perhaps():
+            body = self.follow(node.body, after)
         whole = _join([*([] if is_endless else [after, body]), *self._left])
         self._left = before
         return self.follow(node.orelse, whole)
 
     def _try(self, node: ast.Try, state: State) -> State | None:
-        body = self.follow(node.body, state)
-        # Any statement of the body may be the last one before a handler.
-        partly = _join([state, body])
-        handlers = [self.follow(each.body, partly) for each in node.handlers]
-        after = _join([self.follow(node.orelse, body), *handlers])
+        with self.walker.perhaps():
+            body = self.follow(node.body, state)
+            # Any statement of the body may be the last one before a handler.
+            partly = _join([state, body])
+            handlers = [self.follow(each.body, partly) for each in node.handlers]
+            after = _join([self.follow(node.orelse, body), *handlers])
         return self.follow(node.finalbody, after)
 
     def _with(
@@ -334,17 +362,21 @@ class _Path:
             after = after and self._value(item.context_expr, after)
             after = after and self._assign(item.optional_vars, after)
             may_suppress = may_suppress or "suppress" in unparse(item.context_expr)
-        return _join([self.follow(body, after), after if may_suppress else None])
+        if not may_suppress:
+            return self.follow(body, after)
+        with self.walker.perhaps():
+            return _join([self.follow(body, after), after])
 
     def _later(self, body: Sequence[ast.AST], state: State) -> State:
         """Return the state after a function was defined, which may be called or not."""
         inner = _Path(self.walker, self.owner, self.names)
         after: State | None = state
-        for node in body:
-            if isinstance(node, ast.stmt):
-                after = inner.follow([node], after)
-            else:
-                after = after and inner._value(node, after)
+        with self.walker.perhaps():
+            for node in body:
+                if isinstance(node, ast.stmt):
+                    after = inner.follow([node], after)
+                else:
+                    after = after and inner._value(node, after)
         return _join([state, after, *inner.ends]) or state
 
     def _simple(self, node: ast.stmt, state: State) -> State:
@@ -359,6 +391,8 @@ class _Path:
                     state = self._assign(target, state)
             case ast.AnnAssign(target=target, value=ast.expr()):
                 state = self._assign(target, state)
+            case ast.AugAssign(target=ast.Attribute(value=value, attr=name)):
+                state = self._read(value, name, state)
             case ast.Delete(targets=targets):
                 for target in targets:
                     if isinstance(target, ast.Attribute) and self._is_instance(target.value):
@@ -398,9 +432,12 @@ class _Path:
                 return self._later(others, self._value(first, state))
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 after = self._value(test, state)
-                return _join([self._value(body, after), self._value(orelse, after)]) or after
+                with self.walker.perhaps():
+                    return _join([self._value(body, after), self._value(orelse, after)]) or after
             case ast.Attribute(value=value, attr="__dict__") if self._is_instance(value):
                 return state.unknown()
+            case ast.Attribute(value=ast.Name() as value, attr=name, ctx=ast.Load()):
+                return self._read(value, name, state)
             case ast.Call():
                 return self._call(node, state)
             case _ if isinstance(node, _REPEATED):
@@ -409,6 +446,12 @@ class _Path:
                 for child in children(node):
                     state = self._value(child, state)
                 return state
+
+    def _read(self, subject: ast.expr, name: str, state: State) -> State:
+        is_known = not self._is_instance(subject) or name in state.maybe or state.is_unknown
+        if is_known or not self.walker.is_certain:
+            return state
+        return state._replace(unset=state.unset | {name})
 
     def _call(self, node: ast.Call, state: State) -> State:
         arguments = [*node.args, *(each.value for each in node.keywords)]

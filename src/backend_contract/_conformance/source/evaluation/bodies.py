@@ -45,6 +45,7 @@ from backend_contract._conformance.source.evaluation.kinds import (
     inside,
     union,
 )
+from backend_contract._conformance.source.evaluation.standard_library import RETURNING_ANYTHING
 from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.parsing import (
     Function,
@@ -111,8 +112,7 @@ def _opinion_on_value(source: ClassSource, member: str, value: Value) -> Opinion
     if body is None:
         return None
     if is_generator(body.function):
-        reason = f"`{member}` is a generator function: a call only makes a generator"
-        return None if body.is_manager else body.misfit(reason)
+        return _opinion_on_generator(body)
     if body.function.returns is None or not isinstance(body.function, ast.FunctionDef):
         return None
     returns = returns_of(body.function)
@@ -120,6 +120,15 @@ def _opinion_on_value(source: ClassSource, member: str, value: Value) -> Opinion
     if found is None and not returns:
         return _refusal(body) or _missing_value(body)
     return found or _missing_return(body, returns)
+
+
+def _opinion_on_generator(body: _Body) -> Opinion | None:
+    if not body.is_manager:
+        reason = f"`{body.member}` is a generator function: a call only makes a generator"
+        return body.misfit(reason)
+    if isinstance(body.function, ast.AsyncFunctionDef):
+        return body.misfit(f"`{body.member}` is `async`, and `contextmanager` cannot enter it")
+    return None
 
 
 def _body_of(source: ClassSource, member: str, value: Value) -> _Body | None:
@@ -234,7 +243,7 @@ def _verdict_on(
         return verdict
     if _is_wrong_by_own_method(member, value, at, is_manager):
         return Verdict.VIOLATED
-    if member == "start_lock" and _is_none_when_new(value, at):
+    if member == "start_lock" and (_is_none_when_new(value, at) or _is_used_up(value, at)):
         return Verdict.VIOLATED
     kinds = kinds_returned(value, at) or _none_at_first(member, value, at)
     if not kinds:
@@ -339,6 +348,26 @@ def _is_none_when_new(value: ast.expr, at: Context) -> bool:
             return False
 
 
+def _is_used_up(value: ast.expr, at: Context) -> bool:
+    """Return whether a lock is an attribute that keeps what can be entered only once."""
+    match value, at.target:
+        case ast.Attribute(value=ast.Name(), attr=name), ClassSource() as target:
+            given = [each for each in to_instance(target, name) if each.at.function != at.function]
+            return bool(given) and all(
+                isinstance(each.value, ast.Call) and _makes_generator(each.value.func, each.at)
+                for each in given
+            )
+        case _:
+            return False
+
+
+def _makes_generator(function: ast.expr, at: Context) -> bool:
+    """Return whether a function makes the context manager of a generator, good for one entry."""
+    followed = function_of(function, at)
+    names = decorator_names(followed[0]) if followed else set[str]()
+    return names == {"contextmanager"}
+
+
 def _is_doubtful(member: str, value: ast.expr, at: Context) -> bool:
     """Return whether a value of unknown kind may well be another one than has to be returned."""
     match value:
@@ -353,6 +382,8 @@ def _is_doubtful(member: str, value: ast.expr, at: Context) -> bool:
         case ast.Call(func=ast.Attribute(value=ast.Attribute(attr=name))):
             _, statement = (at.target and at.target.find(name)) or (None, None)
             return last_part(getattr(statement, "annotation", value)) == "Any"
+        case ast.Call(func=function):
+            return name_of(function, at) in RETURNING_ANYTHING
         case _:
             return False
 

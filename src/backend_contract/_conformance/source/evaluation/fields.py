@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from backend_contract._conformance.source.definitions import dotted_name, name_of
-from backend_contract._conformance.source.evaluation.inference import is_field
-from backend_contract._conformance.source.evaluation.kinds import ancestor_names
+from backend_contract._conformance.source.evaluation.inference import is_field, kinds_of
+from backend_contract._conformance.source.evaluation.kinds import ancestor_names, inside
 from backend_contract._conformance.source.modules import (
     Assignment,
     ClassSource,
@@ -25,6 +25,7 @@ _ATTRS = _CLASSIC | _ATTRS_BY_ANNOTATION
 _DATACLASSES = {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"}
 GENERATING = _ATTRS | {"pydantic.dataclasses.dataclass"}
 """Decorators from other packages that make members of fields, whether or not they are installed."""
+_UNHASHABLE = {"dict", "list", "set"}
 _NAMED_TUPLES = {"typing.NamedTuple", "typing_extensions.NamedTuple"}
 
 
@@ -128,6 +129,8 @@ class Generated(NamedTuple):
     fields: Sequence[str]
     hooks_before: Sequence[str]
     hooks_after: Sequence[str]
+    passed_on: Sequence[str] = ()
+    """The parameters that are given to the hook after, and to no field."""
 
 
 def generated_by(source: ClassSource) -> Generated | None:
@@ -141,7 +144,7 @@ def generated_by(source: ClassSource) -> Generated | None:
         if "__init__" in source.in_body and written not in _CLASSIC:
             return None
         if is_data:
-            return Generated(_fields(source), (), ("__post_init__",))
+            return Generated(_fields(source), (), ("__post_init__",), _passed_on(source))
         return Generated(_fields(source), ("__attrs_pre_init__",), ("__attrs_post_init__",))
     return None
 
@@ -168,6 +171,17 @@ def has_classic_fields(source: ClassSource) -> bool:
     )
 
 
+def has_decorated_defaults(source: ClassSource) -> bool:
+    """Return whether a method gives the default of a field of attrs: ``@field.default``."""
+    return any(
+        name.endswith(".default") and name.partition(".")[0] in cls.in_body
+        for cls in source.known_lineage
+        for method in cls.in_body.values()
+        if isinstance(method, Function)
+        for name in map(unparse, method.decorator_list)
+    )
+
+
 def has_fields_with_defaults(source: ClassSource) -> bool:
     """Return whether the class is a named tuple whose fields all have defaults.
 
@@ -186,6 +200,36 @@ def _fields(source: ClassSource) -> list[str]:
         for name, statement in cls.in_body.items()
         if _is_field(statement)
     ]
+
+
+def _passed_on(source: ClassSource) -> list[str]:
+    found = {
+        name
+        for cls in source.known_lineage
+        if cls is source or generated_by(cls) is not None
+        for name, statement in cls.in_body.items()
+        if isinstance(statement, ast.AnnAssign) and "InitVar" in unparse(statement.annotation)
+    }
+    return sorted(found)
+
+
+def refused_default(cls: ClassSource) -> str | None:
+    """Return the field that ``dataclass`` refuses to make, as all instances would share it."""
+    names = {name_of(callee_of(each), cls) for each in cls.node.decorator_list}
+    if "dataclasses.dataclass" not in names:
+        return None
+    for name, statement in cls.in_body.items():
+        if isinstance(statement, ast.AnnAssign) and "ClassVar" not in unparse(statement.annotation):
+            kinds = kinds_of(_default(statement.value), inside(cls))
+            if kinds and all(kind.name in _UNHASHABLE for kind in kinds):
+                return name
+    return None
+
+
+def _default(value: ast.expr | None) -> ast.expr:
+    given = value.keywords if isinstance(value, ast.Call) and is_made_field(value) else ()
+    defaults = [each.value for each in given if each.arg == "default"]
+    return next(iter(defaults), value) or ast.Constant(None)
 
 
 def _is_field(statement: Member) -> bool:

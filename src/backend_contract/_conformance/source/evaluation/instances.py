@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
-from backend_contract._conformance.results import MEMBERS
+from backend_contract._conformance.results import MEMBERS, Verdict
 from backend_contract._conformance.source.evaluation.assignments import (
     Value,
+    function_of,
     given_after_creation,
     to_class,
     to_instance,
@@ -25,13 +26,13 @@ from backend_contract._conformance.source.evaluation.opinions import LAST_COUNTS
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.members import abstract_members
 from backend_contract._conformance.source.modules import ClassSource
-from backend_contract._conformance.source.parsing import Function, unparse
+from backend_contract._conformance.source.parsing import Function, unparse, walk
 
 
 @lru_cache(maxsize=2**12)
 def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
     """Return the opinion on ``__init__`` if *checker* takes another one than Python does."""
-    declared = stub_opinion(source, "__init__")
+    declared = stub_opinion(source, "__init__") or _opinion_on_assigned(source)
     if declared is not None:
         return declared
     cls = _class_of_constructor(source)
@@ -45,6 +46,19 @@ def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
     values = [Value(cls, each) for each in alternatives if each is not None]
     opinions = [_opinion_on_constructor(value, source) for value in values]
     return one_of(opinions) if len(values) == len(alternatives) else None
+
+
+def _opinion_on_assigned(source: ClassSource) -> Opinion | None:
+    """Return the opinion on a constructor that is assigned after the class body, if one is."""
+    given = [each for each in to_class(source, "__init__") if each.member == "__init__"]
+    if not given:
+        return None
+    last = given[-1]
+    followed = function_of(last.value, last.at) if last.value else None
+    opinion = fits_constructor(*followed) if followed else unknown("cannot follow `__init__`")
+    if opinion.verdict is Verdict.OK or not last.is_certain:
+        opinion = unknown("`__init__` is assigned after the class body")
+    return opinion._replace(statement=last.statement, module=last.at.module)
 
 
 def _sees_constructor(cls: ClassSource, checker: str) -> bool:
@@ -71,9 +85,26 @@ def _opinion_on_constructor(value: Value, source: ClassSource) -> Opinion:
     return fits_constructor(statement, at)._replace(statement=statement, module=cls.module)
 
 
-def is_chosen_at_run_time(source: ClassSource) -> bool:
-    """Return whether a class is one of several of its name, and the source does not tell which."""
-    return bool(source.module.namesakes.get(source.node)) and not source.is_decided
+def why_other_class(source: ClassSource) -> str | None:
+    """Return why the name of a class may mean something else in its module when that has run."""
+    module, node = source.module, source.node
+    if module.namesakes.get(node) and not source.is_decided:
+        return f"`if` or `try` decides at run time which class `{node.name}` is"
+    if node not in module.statements:
+        return None
+    bindings = module.scope(source.modules.version).bindings.get(node.name, ())
+    left = [each.statement for each in bindings if each]
+    if left and node not in left and not any(_mentions(each, node.name) for each in left):
+        return f"line {left[-1].lineno} binds the name `{node.name}` again"
+    if source.modules.is_bound_by_star(module, node.name, behind=node.lineno):
+        return f"a later `import *` binds the name `{node.name}` again"
+    return None
+
+
+def _mentions(statement: ast.stmt, name: str) -> bool:
+    """Return whether a statement such as ``Name = decorate(Name)`` reads the name that it binds."""
+    nodes = (each for each in walk(statement) if isinstance(each, ast.Name))
+    return any(each.id == name and isinstance(each.ctx, ast.Load) for each in nodes)
 
 
 def reads_other_class(source: ClassSource, checker: str) -> bool:

@@ -234,7 +234,9 @@ def _literals_of_global(node: ast.expr, at: Context) -> Literals:
     name, *attributes = found.parts
     scope = found.module.scope(at.modules.version)
     is_later = found.module is at.module and _is_bound_behind(node, name, scope, at)
-    if name in found.module.rebound or is_later:
+    lines = [each.lineno for each in scope.reached.get(name, ())]
+    is_hidden = lines and at.modules.is_bound_by_star(found.module, name, behind=max(lines))
+    if name in found.module.rebound or is_later or is_hidden:
         return None
     there = at.of_module(found.module)
     if attributes:

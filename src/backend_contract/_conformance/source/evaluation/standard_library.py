@@ -87,6 +87,11 @@ _FUNCTIONS = {
 FUNCTIONS = {name: kinds.split() for kinds, names in _FUNCTIONS.items() for name in names.split()}
 """The kinds of the result, by the full name of a function."""
 
+RETURNING_ANYTHING = {
+    "ast.literal_eval", "builtins.eval", "json.load", "json.loads", "pickle.load", "pickle.loads",
+}  # fmt: skip
+"""Functions that may return whatever their argument says."""
+
 WRAPPERS = {
     "builtins.property": "property",
     "functools.cached_property": "cached_property",
