@@ -80,7 +80,8 @@ def _carry_out(options: Options) -> tuple[Outcome, bool]:
     except CouldNotCheckError as error:
         return Outcome(problems=(str(error),)), False
     except OSError as error:
-        return Outcome(problems=(format_os_error(error),)), False
+        problem = f"{error.filename or 'this command'}: {error.strerror or error}"
+        return Outcome(problems=(problem,)), False
 
 
 class _Prepared(NamedTuple):
@@ -321,8 +322,3 @@ def _cache_of(options: Options, checker: str) -> Path | None:
             f"cannot create the cache {cache}: {error.strerror}; use --no-cache"
         ) from None
     return cache
-
-
-def format_os_error(error: OSError) -> str:
-    """Return the file and the reason of an ``OSError`` on one line."""
-    return f"{error.filename or 'this command'}: {error.strerror or error}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+from libcst.metadata import CodePosition, CodeRange, MetadataWrapper, PositionProvider
 
 from backend_contract._conformance.fixes.importing import add_imports
 from backend_contract._conformance.fixes.model import Edit, EditKind
@@ -69,31 +69,21 @@ class _Rewriter(cst.CSTTransformer):
         super().__init__()
         self._edits = edits
         self._style = style
-        self._depth = 0
         self.applied: list[Edit] = []
 
-    def _line(self, node: cst.CSTNode) -> int:
+    def _start(self, node: cst.CSTNode) -> CodePosition:
         position = self.get_metadata(PositionProvider, node)
         assert isinstance(position, CodeRange)
-        return position.start.line
-
-    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
-        self._depth += 1
-
-    def leave_IndentedBlock(
-        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
-    ) -> cst.IndentedBlock:
-        self._depth -= 1
-        return updated_node
+        return position.start
 
     def leave_FunctionDef(
         self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
     ) -> cst.FunctionDef:
-        line = self._line(original_node)
+        start = self._start(original_node)
         mine = [
             edit
             for edit in self._edits
-            if edit.line == line
+            if edit.line == start.line
             and edit.member == original_node.name.value
             and edit.kind not in (EditKind.ATTRIBUTE, EditKind.UPPER_CASE)
         ]
@@ -104,7 +94,7 @@ class _Rewriter(cst.CSTTransformer):
         for edit in sorted(mine, key=lambda edit: edit.kind is EditKind.RENAME):
             function = self._edit_function(function, edit)
             self.applied.append(edit)
-        return _fit(function, self._style.indent, self._depth, self._style.width)
+        return _fit(function, self._style.indent, self._style.width - start.column)
 
     def _edit_function(self, function: cst.FunctionDef, edit: Edit) -> cst.FunctionDef:
         match edit.kind:
@@ -182,7 +172,7 @@ class _Rewriter(cst.CSTTransformer):
         return value.with_changes(value=start + edit.text + value.quote)
 
     def _edit_at(self, node: cst.CSTNode, kind: EditKind) -> Edit | None:
-        line = self._line(node)
+        line = self._start(node).line
         return next((e for e in self._edits if e.kind is kind and e.line == line), None)
 
 
@@ -244,12 +234,11 @@ def _is_empty(statements: Sequence[cst.BaseSmallStatement]) -> bool:
             return False
 
 
-def _fit(function: cst.FunctionDef, indent: str, depth: int, width: int) -> cst.FunctionDef:
-    """Return *function*, wrapped as Black and Ruff would if its first line is too long.
+def _fit(function: cst.FunctionDef, indent: str, room: int) -> cst.FunctionDef:
+    """Return *function*, wrapped as Black and Ruff would if its first line is longer than *room*.
 
     A signature that has several lines already stays as it is.
     """
-    room = width - len(indent * depth)
     header, parameters = _header(function), _parameters(function.params)
     if len(header) != 1 or len(header[0]) <= room or not parameters:
         return function
