@@ -26,7 +26,7 @@ from backend_contract._conformance.fixes.returns import (
     returns_only,
     yields_nothing,
 )
-from backend_contract._conformance.fixes.spelling import names_of_module, same_named
+from backend_contract._conformance.fixes.spelling import names_of_module
 from backend_contract._conformance.results import Finding
 from backend_contract._conformance.source.members import EXPECTED_ANNOTATIONS
 from backend_contract._conformance.source.modules import ClassSource, Member, qualified_name
@@ -88,12 +88,11 @@ def define(source: ClassSource, clause: str, member: str, refuses: Refuses) -> D
 def _only_definition(owner: ClassSource, member: str) -> Function:
     """Return the function that counts: the getter of a property, or the only definition."""
     functions = [
-        function
-        for function in same_named(owner.node.body, member)
-        if not any(
-            isinstance(decorator, ast.Attribute) and decorator.attr in ("setter", "deleter")
-            for decorator in function.decorator_list
-        )
+        each
+        for each in owner.statements
+        if isinstance(each, Function)
+        and each.name == member
+        and not decorator_names(each) & {"setter", "deleter"}
     ]
     if len(functions) != 1:
         raise CannotFixError(f"`{member}` is defined more than once")
@@ -110,8 +109,7 @@ def parameters_of(function: Function) -> list[tuple[ast.arg, ast.expr | None]]:
     positional = positional_of(arguments)
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     pairs = list(zip(positional, [*defaults, *arguments.defaults], strict=True))
-    is_static = any(ast.unparse(each) == "staticmethod" for each in function.decorator_list)
-    return pairs if is_static else pairs[1:]
+    return pairs if "staticmethod" in decorator_names(function) else pairs[1:]
 
 
 def plan_annotations(
@@ -151,16 +149,17 @@ def _steps(source: ClassSource, clause: str, member: str, refuses: Refuses) -> I
         if _is_open(source, member):
             yield partial(_refuse, reason)
         return
-    if not isinstance(definition.statement, Function):
+    function = definition.statement
+    if not isinstance(function, Function):
         yield partial(_annotate_attribute, definition)
         return
     parts = [part for name, part in EXPECTED_ANNOTATIONS if name == member and part]
     for part in sorted(parts):
         if part == "result":
-            yield partial(_annotate_result, definition)
+            yield partial(_annotate_result, definition, function)
         else:
             number = int(part.removeprefix("parameter "))
-            yield partial(_annotate_parameter, definition, number)
+            yield partial(_annotate_parameter, definition, function, number)
 
 
 def _refuse(reason: CannotFixError) -> list[Edit]:
@@ -178,9 +177,8 @@ def _is_open(source: ClassSource, member: str) -> bool:
     )
 
 
-def _annotate_result(definition: Definition) -> list[Edit]:
-    function = definition.statement
-    if not isinstance(function, Function) or function.returns is not None:
+def _annotate_result(definition: Definition, function: Function) -> list[Edit]:
+    if function.returns is not None:
         return []
     annotation = spell_text(_result(definition, function), definition.place)
     return [definition.edit(EditKind.RESULT, annotation=annotation)]
@@ -218,10 +216,7 @@ def _generator_result(member: str, function: Function) -> str:
     return "Iterator[None]" if yields_nothing(function) else "Iterator[object]"
 
 
-def _annotate_parameter(definition: Definition, number: int) -> list[Edit]:
-    function = definition.statement
-    if not isinstance(function, Function):
-        return []
+def _annotate_parameter(definition: Definition, function: Function, number: int) -> list[Edit]:
     parameters = parameters_of(function)
     if number > len(parameters):
         if function.args.vararg is not None and function.args.vararg.annotation is None:
@@ -278,5 +273,5 @@ def _annotate_method(definition: Definition, method: Function) -> list[Edit]:
         return []
     edits = [definition.edit(EditKind.RESULT, annotation=Annotation("None"))]
     if method.name == "__init__" and parameters:
-        edits += _annotate_parameter(definition, 1)
+        edits += _annotate_parameter(definition, method, 1)
     return edits

@@ -8,8 +8,8 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.fixes.model import NewImport
-from backend_contract._conformance.source.modules import bound_names, iter_statements
-from backend_contract._conformance.source.parsing import Function, bound_by_import
+from backend_contract._conformance.source.modules import bound_names
+from backend_contract._conformance.source.parsing import bound_by_import
 
 # A module that imports one of these can import aconfig too.
 _DEPEND_ON_ACONFIG = ("aconfig", "backend_contract", "caikit")
@@ -194,8 +194,3 @@ def _bound_by(node: ast.AST) -> list[str]:
 def names_of_class(node: ast.ClassDef) -> set[str]:
     """Return the names that the body of a class binds; annotations in it mean these."""
     return {name for name, _ in _bindings_of_scope(ast.Module(node.body, []))}
-
-
-def same_named(body: Iterable[ast.stmt], name: str) -> list[Function]:
-    """Return the functions of a scope with that name."""
-    return [s for s in iter_statements(body) if isinstance(s, Function) and s.name == name]

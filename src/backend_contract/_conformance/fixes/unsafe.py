@@ -124,7 +124,7 @@ def _names_in_scope(node: ast.AST) -> set[object]:
 
 def _give_default(definition: Definition) -> list[Edit]:
     function = definition.statement
-    if not isinstance(function, Function) or definition.member != "__init__":
+    if not isinstance(function, Function):
         return []
     parameters = parameters_of(function)
     if not parameters or parameters[0][1] is not None:
@@ -185,7 +185,7 @@ def _mentions(expression: ast.expr, name: str) -> bool:
 def _call_super(definition: Definition) -> list[Edit]:
     """Call the constructor of ``BackendBase`` if that is the next one, and nothing reaches it."""
     function, owner = definition.statement, definition.owner
-    if not isinstance(function, Function) or definition.member != "__init__":
+    if not isinstance(function, Function):
         return []
     bases = (cls for cls in owner.lineage[1:] if cls is None or "__init__" in cls.in_body)
     following = next(bases, None)
