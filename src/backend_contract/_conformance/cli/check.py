@@ -75,8 +75,8 @@ def _carry_out(options: Options) -> tuple[Outcome, bool]:
     try:
         _validate(options)
         run = _prepare(options)
-        has_fixes = options.fix and _fix(options, run)
-        return _run(options, run), has_fixes
+        has_fixes = options.fix and _fix(run)
+        return _check(run), has_fixes
     except CouldNotCheckError as error:
         return Outcome(problems=(str(error),)), False
     except OSError as error:
@@ -84,16 +84,17 @@ def _carry_out(options: Options) -> tuple[Outcome, bool]:
         return Outcome(problems=(problem,)), False
 
 
-class _Prepared(NamedTuple):
+class _Run(NamedTuple):
     """The options of a run, completed by the settings of the project."""
 
+    options: Options
     settings: Settings
     checkers: list[Checker]
     selection: Selection
     environment: Environment
 
 
-def _prepare(options: Options) -> _Prepared:
+def _prepare(options: Options) -> _Run:
     from backend_contract._conformance.cli.settings import read_settings, select_clauses
     from backend_contract._conformance.source.environment import environment_of, this_environment
 
@@ -105,15 +106,15 @@ def _prepare(options: Options) -> _Prepared:
         layers="SB" if options.run else "S",
     )
     environment = environment_of(options.python) if options.python else this_environment()
-    return _Prepared(settings, checkers, selection, environment)
+    return _Run(options, settings, checkers, selection, environment)
 
 
-def _fix(options: Options, run: _Prepared) -> bool:
+def _fix(run: _Run) -> bool:
     """Fix the targets; return whether there was something to fix."""
     from backend_contract._conformance.cli.expected_violations import mark, mark_expected
     from backend_contract._conformance.cli.fix import fix
 
-    found = _find(options, run).targets
+    options, found = run.options, _find(run).targets
     spared = dict.fromkeys(run.selection.not_selected, "not selected")
 
     def spare(reports: Sequence[Report]) -> Sequence[Report]:
@@ -138,29 +139,28 @@ def _without_errors(found: Sequence[Target | CouldNotCheckError]) -> list[Target
     return [each for each in found if not isinstance(each, CouldNotCheckError)]
 
 
-def _run(options: Options, run: _Prepared) -> Outcome:
+def _check(run: _Run) -> Outcome:
     from backend_contract._conformance.cli.expected_violations import (
         mark_expected,
         names_in_settings,
     )
 
-    settings, selection = run.settings, run.selection
-    search = _find(options, run)
+    options, settings, selection = run.options, run.settings, run.selection
+    search = _find(run)
     found = search.targets
     if options.factory is not None and len(found) != 1:
         raise CouldNotCheckError(f"--factory requires exactly one target, got {len(found)}")
     targets = _without_errors(found)
-    reports_of, problems = _check_types(targets, options, run)
+    reports_of, problems = _check_types(targets, run)
     if options.run:
-        _try_behaviour(reports_of, options, run)
+        _try_behaviour(reports_of, run)
     reports = [selection.filter(report) for report in _combine(found, reports_of)]
     reports = mark_expected(settings, run.environment, found, reports, not options.targets)
-    names = names_in_settings(targets, settings) if options.output_format == "baseline" else {}
     return Outcome(
         reports=reports,
         problems=tuple(problems),
         not_selected=selection.not_selected,
-        names_in_settings=names,
+        names_in_settings=names_in_settings(targets, settings),
         notes=tuple(search.notes),
         not_checked=search.not_checked,
         excluded=search.excluded,
@@ -193,12 +193,12 @@ def _choose(option: bool | None, setting: bool) -> bool:
     return setting if option is None else option
 
 
-def _find(options: Options, run: _Prepared) -> Found:
+def _find(run: _Run) -> Found:
     from backend_contract._conformance.source.discovery import search
 
     settings, environment = run.settings, run.environment
-    if options.targets:
-        return search(options.targets, environment, Path.cwd(), settings)
+    if run.options.targets:
+        return search(run.options.targets, environment, Path.cwd(), settings)
     here = settings.directory
     found = search(settings.targets, environment, here, settings, whole_project=True)
     if settings.targets or found.targets:
@@ -220,7 +220,7 @@ def _choose_checkers(names: Sequence[str]) -> list[Checker]:
 
 
 def _check_types(
-    targets: Sequence[Target], options: Options, run: _Prepared
+    targets: Sequence[Target], run: _Run
 ) -> tuple[dict[Target, list[Report]], list[str]]:
     """Return the reports of each target, one per checker, and the errors of unusable checkers."""
     from backend_contract._conformance.static.checkers.subprocesses import side_by_side
@@ -232,7 +232,7 @@ def _check_types(
 
     def check_by(checker: Checker) -> list[Report] | CouldNotCheckError:
         try:
-            cache = _cache_of(options, checker.name)
+            cache = _cache_of(run.options, checker.name)
             return check_types(list(reports_of), checker, cache, run.environment)
         except CouldNotCheckError as error:
             return error
@@ -251,12 +251,11 @@ def _check_types(
     return reports_of, problems
 
 
-def _try_behaviour(
-    reports_of: dict[Target, list[Report]], options: Options, run: _Prepared
-) -> None:
+def _try_behaviour(reports_of: dict[Target, list[Report]], run: _Run) -> None:
     from backend_contract._conformance.behavioural.run import DEFAULT_TIME_LIMIT
     from backend_contract._conformance.cli.sandbox import RunOptions, try_target
 
+    options = run.options
     given = RunOptions(
         config=options.backend_config,
         factory=options.factory,
