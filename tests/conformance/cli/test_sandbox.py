@@ -242,6 +242,15 @@ def test_start_ends_its_process(run: Try, end: str, how: str) -> None:
     }
 
 
+def test_inherited_member_ends_its_process(run: Try) -> None:
+    """The finding has the line of the member, which another class of the file defines."""
+    head = HEAD.replace("Mine", "Base")
+    body = "    def start(self) -> None:\n        os._exit(0)\nclass Mine(Base): pass\n"
+    findings = run(body, "BC302", head=head).findings
+    (finding,) = (f for f in findings if f.verdict is Verdict.VIOLATED)
+    assert (finding.clause.id, finding.path.name, finding.line) == ("BC302", "mine.py", 5)
+
+
 START = ("BC303", "BC401")
 
 
