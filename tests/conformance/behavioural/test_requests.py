@@ -703,6 +703,20 @@ def test_rejects_model_id(model_id: str) -> None:
     assert "raised ValueError: no (" in found
 
 
+@pytest.mark.parametrize("rejected", ["a\nb", "not asked"])
+def test_rejects_model_id_and_keeps_the_last(rejected: str) -> None:
+    """An id that is rejected counts, even if the backend keeps only its last request."""
+
+    class KeepsLast(Keeps):
+        def handle_runtime_context(self, model_id: str, runtime_context: Any) -> None:
+            if model_id == rejected:
+                raise ValueError("no")
+            self.kept[:] = [(model_id, runtime_context)]
+
+    verdict, found = said("BC504", KeepsLast, received_contexts=lambda backend: backend.kept)
+    assert verdict is (VIOLATED if rejected == "a\nb" else OK), found
+
+
 def test_starts_or_stops() -> None:
     """A call that starts or stops the backend, or fails after stop(), violates BC505."""
     found = "is_started is {} after handle_runtime_context() was called {}"
