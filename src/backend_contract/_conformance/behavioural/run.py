@@ -63,6 +63,11 @@ class Subject:
         """The class, unless a factory creates the backends."""
         return self.make if isinstance(self.make, type) else None
 
+    @property
+    def sample(self) -> Mapping[str, Any]:
+        """A configuration that is valid for the class: empty, unless the author gives one."""
+        return self.config or {}
+
     def name_of(self, option: str) -> str:
         """Return the name by which the author gives *option*, for a message."""
         return _COMMAND_LINE[option] if self.on_command_line else option

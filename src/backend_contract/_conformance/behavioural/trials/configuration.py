@@ -175,7 +175,7 @@ for keys in ({}, {"first": 1}, {"first": {"second": 2}}, {"first": {"second": 2}
 )
 def _try_register_config(trial: Trial) -> None:
     register: Callable[[ConfigType], object] = trial.new().register_config
-    sample = trial.subject.config or {}
+    sample = trial.subject.sample
     rejections: list[Exception | SystemExit] = []
     for number, content in enumerate((sample, _first(), {}, _second(), _second(), sample), start=1):
         what = "register_config()" if number == 1 else f"call {number} of register_config()"
@@ -211,7 +211,7 @@ for _ in range(20):
 assert len(set(raised)) == 1, raised""",
 )
 def _try_repeated_registration(trial: Trial) -> None:
-    backend, sample = trial.new(), trial.subject.config or {}
+    backend, sample = trial.new(), trial.subject.sample
     given: list[Mapping[str, Any]] = [_first(), _second(), sample, {}, _first()]
     try:
         is_dynamic = _register(trial, backend, configuration(_first()))
@@ -290,7 +290,7 @@ assert backend.config["a_kept"] == 1, backend.config
 assert backend.config["_a-\\ufb01"] == 1, backend.config""",
 )
 def _try_merging(trial: Trial) -> None:
-    sample = trial.subject.config or {}
+    sample = trial.subject.sample
     variable = "BACKEND_CONTRACT_KEPT"  # aconfig would replace `backend_contract_kept` by it
     before = os.environ.get(variable)
     os.environ[variable] = "from the environment"
@@ -455,7 +455,7 @@ for arguments in ((given[0],), (None,), ()):
     after=("BC304",),  # which leaves nothing started; BC306, before it, may see a violation
 )
 def _try_configurations_stay_unchanged(trial: Trial) -> None:
-    sample = trial.subject.config or {}
+    sample = trial.subject.sample
     given: list[tuple[str, ConfigType, object]] = []
 
     def keep(receiver: str, content: Mapping[str, Any]) -> ConfigType:
@@ -533,7 +533,7 @@ backend.register_config(aconfig.Config({}))
 assert "changed later" not in str(backend.config), backend.config""",
 )
 def _try_changes_of_the_caller(trial: Trial) -> None:
-    backend, sample = trial.new(), trial.subject.config or {}
+    backend, sample = trial.new(), trial.subject.sample
     given, later = configuration({**sample, **_first()}), configuration(_second())
     shown: Configurations = [sample, _first()]
     if not _accepts(trial, backend, given):

@@ -56,7 +56,7 @@ def _try_new_backend(trial: Trial) -> None:
         require_state(trial, trial.new(), when, started=False)
         return
     require_state(trial, trial.new(), "on a new backend", started=False)
-    config = configuration(trial.subject.config or {"conformance": {"kit": True}})
+    config = configuration(trial.subject.sample or {"conformance": {"kit": True}})
     for argument, kind in ((None, "no"), (config, "a")):
         try:
             backend = trial.new(argument)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from backend_contract._conformance.behavioural.calls import WorkerCall, describe_exception
 from backend_contract._conformance.behavioural.helpers import (
@@ -186,7 +186,7 @@ def _try_exclusion(trial: Trial) -> None:
 def _require_exclusion_after_calls(trial: Trial, backend: Backend) -> None:
     """Require that a context manager still excludes others after calls of other members."""
     earlier = backend.start_lock()
-    for given in (_sample(trial), _UNKNOWN):
+    for given in (trial.subject.sample, _UNKNOWN):
         accepts(trial, backend, configuration(given))
     for kind in trial.kinds:
         _tell(trial, backend, kind, trial.subject.metadata)
@@ -338,7 +338,7 @@ def _try_release(trial: Trial) -> None:
     for error in _ERRORS:
         _require_propagation(backend, error("raised by the conformance kit under the lock"))
         require_free_lock(trial, backend, f"after the body raised {error.__name__}")
-    accepts(trial, backend, configuration(_sample(trial)))
+    accepts(trial, backend, configuration(trial.subject.sample))
     require_free_lock(trial, backend, "after register_config()")
     accepts(trial, backend, configuration(_UNKNOWN))
     require_free_lock(trial, backend, "after register_config() with a key that is not known")
@@ -367,10 +367,6 @@ def _require_propagation(backend: Backend, error: BaseException) -> None:
         raise violated(
             f"the body raised {kind}, and the lock raised {describe_exception(caught[0])} instead"
         )
-
-
-def _sample(trial: Trial) -> Mapping[str, Any]:
-    return trial.subject.config or {}
 
 
 def _tell(trial: Trial, backend: Backend, kind: str, metadata: Pairs) -> bool:
@@ -482,7 +478,7 @@ def _try_members_under_lock(trial: Trial) -> None:
 
 def _members_to_call(trial: Trial, backend: Backend) -> dict[str, Callable[[str], object]]:
     """Return the members that the caller may call while it holds the lock, by name."""
-    given = configuration(_sample(trial))
+    given = configuration(trial.subject.sample)
     start = partial(must_start, trial, backend)
     members: dict[str, Callable[[str], object]] = {}
     if trial.holds("BC203") and trial.holds("BC403") and accepts(trial, backend, given):

@@ -105,18 +105,16 @@ def _kinds(trial: Trial) -> tuple[str, ...]:
     return kinds
 
 
+@observed_once
 def _problems(trial: Trial) -> Mapping[str, str]:
     """Return why no request can be made with the author's metadata, by kind."""
-    found: dict[str, str] | None = trial.run.records.get("requests that cannot be made")
-    if found is None:
-        found = dict(trial.run.servers.problems)
-        for kind in trial.kinds:
-            try:
-                with trial.context(kind, trial.subject.metadata):
-                    pass
-            except StopTrial as outcome:
-                found[kind] = outcome.because[0]
-        trial.run.records["requests that cannot be made"] = found
+    found = dict(trial.run.servers.problems)
+    for kind in trial.kinds:
+        try:
+            with trial.context(kind, trial.subject.metadata):
+                pass
+        except StopTrial as outcome:
+            found[kind] = outcome.because[0]
     return found
 
 
@@ -166,8 +164,8 @@ def _try_kind(trial: Trial, kind: str, extra: str) -> None:
         raise needs_an_extra(
             f"not tested: requires a real context; install backend-contract[{extra}]"
         )
-    if kind in _problems(trial):
-        raise unchecked(_problems(trial)[kind])
+    if problem := _problems(trial).get(kind):
+        raise unchecked(problem)
     failures = _usual_failures(trial)
     if _same_for_all_kinds(failures):
         raise blocked("BC504")

@@ -69,7 +69,7 @@ def configure(trial: Trial, backend: Backend, given: ConfigType | None = None) -
 
 def is_configured(trial: Trial, backend: Backend) -> bool:
     """Return whether *backend* shows the sample, and what :func:`configure` has registered."""
-    return shows(trial, backend, {**(trial.subject.config or {}), **_KEPT})
+    return shows(trial, backend, {**trial.subject.sample, **_KEPT})
 
 
 def shows(trial: Trial, backend: Backend, told: Mapping[str, Any]) -> bool:
