@@ -20,7 +20,7 @@ import threading
 import types
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from backend_contract._conformance import real_time
@@ -158,11 +158,11 @@ class RequestServers:
             if all(map(_is_installed, modules))
         )
 
-    def request(
-        self, kind: str, metadata: Pairs = ()
-    ) -> AbstractContextManager[RuntimeServerContextType]:
-        """Hold a request of *kind* with *metadata* open; the block receives its context."""
-        return self._servers[kind].request(metadata)
+    @contextmanager
+    def request(self, kind: str, metadata: Pairs = ()) -> Generator[RuntimeServerContextType]:
+        """Yield the context of a request of *kind* with *metadata*, which is held open."""
+        with self._servers[kind].request(metadata) as context:
+            yield context
 
     def close(self) -> None:
         """Stop the servers and end the requests that they hold open. Idempotent."""

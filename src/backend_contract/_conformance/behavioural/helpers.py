@@ -57,7 +57,7 @@ def start_if_possible(trial: Trial, backend: Backend) -> None:
 
 
 def accepts(trial: Trial, backend: Backend, given: ConfigType) -> bool:
-    """Register *given* with *backend*; return whether that succeeds, which other clauses judge."""
+    """Register *given*; return whether that succeeds, which other clauses judge."""
     with trial.doing("register_config()"), suppress(Exception, SystemExit):
         close_coroutine(backend.register_config(given))
         return True
@@ -87,9 +87,9 @@ def enter_lock(
     lock: AbstractContextManager[object] | None = None,
     meeting: threading.Barrier | None = None,
 ) -> WorkerCall[bool]:
-    """Enter *lock*, or that of a new call, in another thread; return when it is about to.
+    """Enter *lock*, or that of a new call, in another thread; its result: whether two met inside.
 
-    The result of the call is whether it met another one inside, at *meeting*.
+    Returns when it is about to enter.
     """
     arrived = trial.event()
 

@@ -257,17 +257,12 @@ class Trial:
     # For the functions that try a clause: calls.
 
     def call(
-        self,
-        what: str,
-        member: Callable[..., T],
-        *arguments: object,
-        limited_as: str = "",
-        **named: object,
+        self, what: str, member: Callable[..., T], *arguments: object, limited_as: str = ""
     ) -> T:
         """Call *member* and return its result. Any exception violates the clause."""
         self.set_description(what, limited_as)
         try:
-            return member(*arguments, **named)
+            return member(*arguments)
         except (StopTrial, AbandonedError):
             raise
         except BaseException as error:  # SystemExit is as bad as any other

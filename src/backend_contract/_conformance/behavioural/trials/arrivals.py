@@ -85,11 +85,10 @@ def make_unlike(metadata: Pairs, number: int) -> list[tuple[str, str | bytes]]:
     given = pairs(metadata)
     if ROUTE not in [key.lower() for key, _ in given]:
         given = [*given, (ROUTE, "route")]
-    return [(key, _with_number(value, number)) for key, value in given]
-
-
-def _with_number(value: str | bytes, number: int) -> str | bytes:
-    return f"{value}{number}" if isinstance(value, str) else value + str(number).encode()
+    return [
+        (key, f"{value}{number}" if isinstance(value, str) else value + str(number).encode())
+        for key, value in given
+    ]
 
 
 @contextmanager
@@ -135,10 +134,7 @@ class Storage:
     def tell_in_turn(
         self, sent: Sequence[Sent], look: Callable[[Sent], Entries | None]
     ) -> list[Entries | None]:
-        """Tell the backend of *sent*, one after the other; return what is kept after each.
-
-        If *look* shows nothing, return for each what is found in the end.
-        """
+        """Tell the backend of *sent* in turn; return what *look* shows, or is found in the end."""
         seen = tell(self._trial, self._backend, sent, look, at_once=False)
         if seen[-1] is None:
             self.find(sent)

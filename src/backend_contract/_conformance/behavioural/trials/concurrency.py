@@ -147,14 +147,13 @@ class _Calls:
             raise needs_a_suite(
                 "no call failed; define `received_contexts` to check what was stored"
             )
-        if not self._can_be_seen or self._kept:
-            return
-        if self._ids:
-            raise violated(f"{self._ids[0]!r} was received 0 times")
-        raise needs_a_suite(
-            "no call failed, but `received_contexts` shows none of the requests; if the backend "
-            "keeps those of some models only, give their ids as `model_ids`"
-        )
+        if self._can_be_seen and not self._kept:
+            if self._ids:
+                raise violated(f"{self._ids[0]!r} was received 0 times")
+            raise needs_a_suite(
+                "no call failed, but `received_contexts` shows none of the requests; if the "
+                "backend keeps those of some models only, give their ids as `model_ids`"
+            )
 
     def _make_in_turn(self) -> None:
         """Make one call per model, one after the other."""

@@ -108,14 +108,9 @@ for backend in (make(), make(None), make(aconfig.Config({}))):
     backend.stop, backend.start_lock, backend.handle_runtime_context""",
 )
 def _try_constructor(trial: Trial) -> None:
-    cls = trial.subject.cls
-    if cls is None:
-        _try_factory(trial)
-    else:
-        _try_class(trial, cls)
-
-
-def _try_factory(trial: Trial) -> None:
+    if trial.subject.cls is not None:
+        _try_class(trial, trial.subject.cls)
+        return
     try:
         backend = trial.new()
     except StopTrial as outcome:

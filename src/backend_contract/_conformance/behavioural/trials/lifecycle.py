@@ -507,15 +507,13 @@ def _require_own_state(trial: Trial, one: Backend, other: Backend) -> None:
         require_state(trial, backend, f"on {which} backend after start()", started=False)
     if trial.holds("BC305"):
         trial.stop(other, "stop(), of another backend,")
-        _require_still_started(trial, one, "stop() of another one that was not started")
+        when = "on a started backend after stop() of another one that was not started"
+        require_state(trial, one, when, started=True)
     if not trial.subject.exclusive and _starts_beside(trial, one, other):
         must_stop(trial, other, "stop(), of one of two started backends,")
-        _require_still_started(trial, one, "stop() of another one")
+        when = "on a started backend after stop() of another one"
+        require_state(trial, one, when, started=True)
     trial.share(one)
-
-
-def _require_still_started(trial: Trial, backend: Backend, after: str) -> None:
-    require_state(trial, backend, f"on a started backend after {after}", started=True)
 
 
 def _starts_beside(trial: Trial, one: Backend, other: Backend) -> bool:

@@ -250,11 +250,9 @@ def _two_inside(which: str) -> StopTrial:
 
 def _require_exclusion_before_each_line(trial: Trial) -> None:
     """Stop a thread before each line on its way in, and let another one enter meanwhile."""
-    number = 2  # nothing has been done before the first line
-    while number <= _MOST_PAUSES and _require_exclusion_at(
-        trial, trial.new(), Pause(number, trial.event())
-    ):
-        number += 1
+    for number in range(2, _MOST_PAUSES + 1):  # nothing has been done before the first line
+        if not _require_exclusion_at(trial, trial.new(), Pause(number, trial.event())):
+            break
 
 
 def _require_exclusion_before_each_change(trial: Trial, backend: Backend) -> None:
