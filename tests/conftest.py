@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
+from recorded_mypy import Recording, RecordingMypy
 from support import shared_directory
 
 from backend_contract._conformance.cli.main import main
+from backend_contract._conformance.source.discovery import find_targets
+from backend_contract._conformance.source.targets import Target
+from backend_contract._conformance.static.checkers import Mypy
+from backend_contract._conformance.static.checking import check
 from backend_contract._conformance.static.probe import digest
 
 # The tests start hundreds of processes: what these import is compiled once, in any environment.
@@ -26,6 +33,17 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Exempt modules and tests from garbage collection, which the kit starts often."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 class Shown(NamedTuple):
@@ -145,16 +163,35 @@ def run_command(
     )
 
 
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory, warm_cache: WarmCache) -> Recording:
+    """What mypy reports on ``mine.py``, found once for all workers."""
+    with shared_directory(tmp_path_factory, "recording") as shared:
+        file = shared / "recording.pickle"
+        if not file.exists():
+            (shared / "mine.py").write_text(BACKENDS)
+            found = find_targets([str(shared / "mine.py")])
+            targets = [target for target in found if isinstance(target, Target)]
+            check(targets, RecordingMypy(file, BACKENDS), warm_cache([shared]))
+        recording: Recording = pickle.loads(file.read_bytes())  # noqa: S301 - written here
+    return recording
+
+
 @pytest.fixture
 def run_main(
     project: Path,
     cache_home: Path,
     warm_cache: WarmCache,
+    recording: Recording,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Main:
-    """Run the command in this process, in the directory *project*, with a warm cache."""
+    """Run the command in this process, in the directory *project*, with a warm cache.
+
+    mypy checks what differs from its recording.
+    """
     warm_cache([project])
+    monkeypatch.setattr(Mypy, "check", recording.check(project, Mypy.check))
     monkeypatch.chdir(project)
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
 

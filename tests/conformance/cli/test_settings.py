@@ -15,7 +15,7 @@ from backend_contract._conformance.static.checkers import subprocesses
 from backend_contract.errors import CouldNotCheckError
 
 if TYPE_CHECKING:
-    from conftest import Command, Main
+    from conftest import Main
 
 CHECKERS = ("mypy", "ty")
 
@@ -36,14 +36,15 @@ reason = "an old server waits for the number"
 
 
 @pytest.mark.parametrize("cwd", ["", "sub"])
-def test_targets(project: Path, cwd: str, command: Command) -> None:
+def test_targets(project: Path, cwd: str, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     """Targets come from the nearest file, and are relative to its directory."""
     (project / "sub").mkdir()
     write(project, 'targets = ["mine.py:Good", "mine:Open"]\nlenient = true\n')
-    run = command("check", cwd=project / cwd)
-    assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.startswith("mine.py:Good\n")
-    assert "\nmine:Open\n" in run.stdout
+    monkeypatch.chdir(project / cwd)
+    shown = run_main("check")
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out.startswith("mine.py:Good\n")
+    assert "\nmine:Open\n" in shown.out
 
 
 def test_no_targets(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
