@@ -319,6 +319,7 @@ class TestModule(BackendConformance):
 """
 
 
+@pytest.mark.exhaustive
 def test_fixtures(tmp_path: Path) -> None:
     """A fixture of any place and scope gives the backend, for each of its parameters."""
     (tmp_path / "conftest.py").write_text(CONFTEST)
@@ -516,6 +517,7 @@ class TestMarked(BackendConformance):
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "skip",
     mostly_exhaustive(
@@ -556,6 +558,7 @@ class TestMine(BackendConformance):
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("hook", "exercised"),
     mostly_exhaustive(

@@ -149,16 +149,21 @@ def old_names(package: Path) -> list[str]:
     return found
 
 
-def test_direction() -> None:
+@pytest.fixture(scope="module")
+def imports() -> Imports:
+    """The imports of the package."""
+    return imports_of(PACKAGE)
+
+
+def test_direction(imports: Imports) -> None:
     """Imports go from the faces down to the core, and the core imports no other part."""
-    imports = imports_of(PACKAGE)
     assert {layer_of(module) for module in imports} == {*LAYERS, *FACES, CONFORMANCE, "core"}
     assert wrong_imports(imports) == []
 
 
-def test_no_circle() -> None:
+def test_no_circle(imports: Imports) -> None:
     """No module imports itself by way of others, not even in a function or for types only."""
-    assert circle(imports_of(PACKAGE)) == []
+    assert circle(imports) == []
 
 
 def test_folder_size() -> None:

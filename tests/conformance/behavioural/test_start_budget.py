@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from conformance.behavioural.mutants import HOOKS, Structural
+from support import mostly_exhaustive
 
 from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
@@ -76,7 +77,9 @@ def watched(base: type[Watched], hooks: Mapping[str, Any], exclusive: bool) -> t
 
 @pytest.mark.parametrize(
     ("base", "hooks", "exclusive"),
-    [(Watched, HOOKS, True), (LockInSteps, HOOKS, False), (LockInSteps, {}, False)],
+    mostly_exhaustive(
+        [(Watched, HOOKS, True), (LockInSteps, HOOKS, False), (LockInSteps, {}, False)], 2
+    ),
     ids=["exclusive", "steps", "no hooks"],
 )
 def test_starts(base: type[Watched], hooks: Mapping[str, Any], exclusive: bool) -> None:

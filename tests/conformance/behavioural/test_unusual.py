@@ -10,8 +10,8 @@ from conformance.behavioural.unusual import UNUSUAL
 from backend_contract._conformance.results import Verdict
 from backend_contract.testing import check_backend
 
-ALWAYS = {case[0].__name__ for case in UNUSUAL[::8]} - {"WithProcess"}
-"""One in eight, in the default run; ``nox -s kit`` tries all."""
+ALWAYS = {case[0].__name__ for case in UNUSUAL[::16]} - {"WithProcess"}
+"""One in sixteen, in the default run; ``nox -s kit`` tries all."""
 KEEPS_THREADS = {"KeepsItsMetricsThread", "WritesInAnotherThread"}
 
 

@@ -135,6 +135,13 @@ def mine(tmp_path: Path, text: str) -> ClassSource:
     return source_of(f"{file}:Mine")
 
 
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """A module with the definitions above."""
+    source = mine(tmp_path_factory.mktemp("head"), "class Mine: ...")
+    return Context(source.module, source.modules)
+
+
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
@@ -188,11 +195,9 @@ def mine(tmp_path: Path, text: str) -> ClassSource:
         ("Thing().other", None),
     ],
 )
-def test_kinds(tmp_path: Path, expression: str, expected: list[str] | None) -> None:
+def test_kinds(head: Context, expression: str, expected: list[str] | None) -> None:
     """The kinds of a value follow from literals, annotations and known functions."""
-    source = mine(tmp_path, "class Mine: ...")
-    at = Context(source.module, source.modules)
-    kinds = kinds_of(ast.parse(expression, mode="eval").body, at)
+    kinds = kinds_of(ast.parse(expression, mode="eval").body, head)
     assert (None if kinds is None else [kind.name for kind in kinds]) == expected
 
 
