@@ -102,10 +102,8 @@ def test_expected(project: Path, run_main: Main) -> None:
 @pytest.mark.parametrize("target", ["mine:Bad", "{project}/mine.py:Bad", "mine.py"])
 def test_expected_by_any_name(project: Path, target: str, run_main: Main) -> None:
     """A violation is expected however the target is named."""
-    write(project, EXPECTED.format(name="Bad", clause="BC309"))
-    (project / "mine.py").write_text(
-        (project / "mine.py").read_text().partition("\nclass Nameless")[0]
-    )
+    entries = [("Bad", "BC309"), ("Nameless", "BC101")]
+    write(project, "".join(EXPECTED.format(name=name, clause=clause) for name, clause in entries))
     target = target.format(project=project)
     shown = run_main("check", "--lenient", "--output-format", "concise", target)
     assert shown.status == 0

@@ -163,6 +163,7 @@ def test_fix(project: Path, run_main: Main) -> None:
     subprocess.run([sys.executable, "-c", "import backends"], cwd=project, check=True)
 
 
+@pytest.mark.exhaustive
 def test_diff(project: Path, run_main: Main) -> None:
     """A diff keeps tabs, carriage returns and the missing end of a file, but no escape sequence."""
     text = """\

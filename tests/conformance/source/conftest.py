@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import sysconfig
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+import backend_contract
+from backend_contract._conformance.source import modules, parsing
 
 FILES = {
     "package/__init__.py": "from .inner import Direct as Renamed\nfrom .star import *\n",
@@ -70,3 +77,23 @@ def modules_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     os.mkfifo(tmp_path / "pipe.py")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+INSTALLED = [
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")),
+    Path(backend_contract.__file__).parent,
+]
+parse_installed = cache(parsing.parse)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def installed_files_are_parsed_once() -> Iterator[None]:
+    """Parse each file of the standard library and of installed packages once per process."""
+
+    def parse(path: Path) -> ast.Module:
+        is_installed = any(directory in path.parents for directory in INSTALLED)
+        return parse_installed(path) if is_installed else parsing.parse(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modules, "parse", parse)
+        yield
