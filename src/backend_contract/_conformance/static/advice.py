@@ -131,13 +131,13 @@ def _fixes_of_name(
     source: ClassSource, clause: str, owner: ClassSource, statement: ast.stmt
 ) -> Iterator[str]:
     value = statement.value if isinstance(statement, Assignment) else None
-    literal = value if isinstance(value, ast.Constant) else None
+    name = _string(value)
     shape = _shape(source, "backend_type")
-    if clause == "BC103" and literal is not None and isinstance(literal.value, str):
-        name = literal.value.strip().upper()
+    if clause == "BC103" and name is not None:
+        name = name.strip().upper()
         yield f"Write `backend_type = {_quoted(name)}`." if name else f"Write `{shape}`."
     elif clause == "BC104":
-        if literal is not None and literal.value == _suggested_name(source):
+        if name == _suggested_name(source):
             shape = shape.replace('"', '"MY_', 1)
         yield f"Give the class its own name: `{shape}`."
     elif isinstance(statement, Function):
@@ -145,8 +145,17 @@ def _fixes_of_name(
         yield f"Replace the {kind} by a string in the class body: `{shape}`."
     elif "backend_type" not in owner.in_body:
         yield f"Assign it in the class body, not to `self`: `{shape}`."
-    elif literal is not None and not isinstance(literal.value, str):
+    elif isinstance(value, ast.Constant) and name is None:
         yield f"Give it a string: `{shape}`."
+
+
+def _string(value: ast.expr | None) -> str | None:
+    """Return the string that a literal is, or ``None``."""
+    match value:
+        case ast.Constant(value=str(text)):
+            return text
+        case _:
+            return None
 
 
 def _quoted(text: str) -> str:
@@ -314,14 +323,11 @@ def _annotated_value(member: str, statement: Assignment) -> str:
     else:
         target = unparse(statement.target)
     target = target if target.rpartition(".")[2] == member else member
-    value = "" if statement.value is None else f" = {_unparsed(statement.value)}"
-    return f"{target}: {expected}{value if len(value) <= 40 else ' = ...'}"
-
-
-def _unparsed(value: ast.expr) -> str:
-    if isinstance(value, ast.Constant) and isinstance(value.value, str):
-        return _quoted(value.value)
-    return unparse(value)
+    if statement.value is None:
+        return f"{target}: {expected}"
+    text = _string(statement.value)
+    value = unparse(statement.value) if text is None else _quoted(text)
+    return f"{target}: {expected} = {value if len(value) <= 37 else '...'}"
 
 
 def _annotated_function(source: ClassSource, member: str, function: Function) -> str:
@@ -335,16 +341,19 @@ def _annotated_function(source: ClassSource, member: str, function: Function) ->
         )
     ]
     if not parts:
-        shape = f"`{_shape(source, member)}`{_imports(source, _expected(member))}"
-        decorators = [unparse(each) for each in function.decorator_list]
-        if decorators:
-            return f"Annotate the decorator `@{decorators[0]}`, or write {shape} without it."
-        return f"Make the modules of its annotations importable, or write {shape}."
+        return _unresolved_function(source, member, function)
     if member == "handle_runtime_context" and len(_parameters(function).positional) < 2:
         return f"Write `{_SHAPES[member]}`{_imports(source, _expected(member))}."
     wanted = {part: _wanted(function, member, part) for part in parts}
     header = _header(function, {part: each.text for part, each in wanted.items()})
     return f"Write `{header}`{_imports(source, wanted)}."
+
+
+def _unresolved_function(source: ClassSource, member: str, function: Function) -> str:
+    shape = f"`{_shape(source, member)}`{_imports(source, _expected(member))}"
+    for decorator in function.decorator_list:
+        return f"Annotate the decorator `@{unparse(decorator)}`, or write {shape} without it."
+    return f"Make the modules of its annotations importable, or write {shape}."
 
 
 def _wanted(function: Function, member: str, part: str) -> ExpectedAnnotation:

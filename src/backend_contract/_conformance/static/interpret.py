@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import members, signatures
@@ -100,6 +100,9 @@ class _Judgement(NamedTuple):
     advice: str = ""
 
 
+_Judge: TypeAlias = Callable[[Clause, ProbeResult], "_Judgement | None"]
+
+
 def _doubt(member: str, reason: str) -> _Judgement:
     return _Judgement(Verdict.UNCHECKED, [member], [reason])
 
@@ -181,21 +184,23 @@ def _judge_name(clause: Clause, result: ProbeResult) -> _Judgement | None:
 
 def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
     """Return the first violation, else the first doubt, else that the clause holds."""
-    undecidable = (
-        _judge_class_name(clause, result)
-        or _judge_decorators(clause, result)
-        or _judge_generated(clause, result)
-    )
-    if undecidable is not None:
+    for undecidable in _judgements(_FIRST_JUDGES, clause, result):
         return undecidable
-    judgements = [found for judge in _JUDGES if (found := judge(clause, result)) is not None]
+    judgements = [*_judgements(_JUDGES, clause, result)]
     open_base = _judge_bases(clause, result)
     if open_base is not None:
         doubtful = {*open_base.members}
         judgements = [each for each in judgements if not doubtful.issuperset(each.members)]
         judgements.append(open_base)
-    violated = (each for each in judgements if each.verdict is Verdict.VIOLATED)
-    return next(violated, next(iter(judgements), _Judgement(Verdict.OK)))
+    violated = [each for each in judgements if each.verdict is Verdict.VIOLATED]
+    return [*violated, *judgements, _Judgement(Verdict.OK)][0]
+
+
+def _judgements(
+    judges: Iterable[_Judge], clause: Clause, result: ProbeResult
+) -> Iterator[_Judgement]:
+    found = (judge(clause, result) for judge in judges)
+    return (judgement for judgement in found if judgement is not None)
 
 
 def _judge_bases(clause: Clause, result: ProbeResult) -> _Judgement | None:
@@ -211,21 +216,25 @@ def _judge_bases(clause: Clause, result: ProbeResult) -> _Judgement | None:
     return _Judgement(Verdict.UNCHECKED, [*reasons], [*reasons.values()])
 
 
+def _judge_class_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
+    nothing = returns_nothing(result.target.source)
+    if nothing is None:
+        return None
+    reason = f"the class decorator `@{nothing}` returns nothing"
+    verdict = Verdict.VIOLATED if "__init__" in clause.members else Verdict.UNCHECKED
+    return _Judgement(verdict, clause.members, [reason])
+
+
 def _judge_class_name(clause: Clause, result: ProbeResult) -> _Judgement | None:
     """Judge a clause if the name of the class may mean something else to the checker."""
     source = result.target.source
-    nothing = returns_nothing(source)
-    if nothing is not None:
-        reason = f"the class decorator `@{nothing}` returns nothing"
-        verdict = Verdict.VIOLATED if "__init__" in clause.members else Verdict.UNCHECKED
-        return _Judgement(verdict, clause.members, [reason])
     retyped = retyping_decorator(source) if result.checker in _FOLLOW_DECORATORS else None
     is_other = reads_other_class(source, result.checker)
     if retyped is None and not is_other:
         return None
-    for judge in (_judge_opinions, _judge_bodies, _judge_never, _judge_construction):
-        judgement = judge(clause, result)
-        if judgement is not None and judgement.verdict is Verdict.VIOLATED:
+    judges = (_judge_opinions, _judge_bodies, _judge_never, _judge_construction)
+    for judgement in _judgements(judges, clause, result):
+        if judgement.verdict is Verdict.VIOLATED:
             return judgement
     if not is_other:
         reason = f"{result.checker} sees what the class decorator `@{retyped}` declares"
@@ -321,8 +330,11 @@ def _is_explained(mark: Mark, result: ProbeResult) -> bool:
         return not abstract.certain and not abstract.is_open
     if _opinion(mark.member, mark.clause, result) is not None:
         return True
-    if mark.kind == "defined":
-        return False
+    return mark.kind != "defined" and _is_explained_by_member(mark, result)
+
+
+def _is_explained_by_member(mark: Mark, result: ProbeResult) -> bool:
+    source = result.target.source
     if members.is_guarded_and_ours(source, mark.member):
         return True
     if mark.kind == "use" and _is_taken_for_method(mark.member, result):
@@ -489,6 +501,8 @@ def _why_untyped(mark: Mark, result: ProbeResult) -> str:
     return reason
 
 
+_FIRST_JUDGES = (_judge_class_decorators, _judge_class_name, _judge_decorators, _judge_generated)
+"""Those that decide a clause before the probe counts."""
 _JUDGES = (
     _judge_opinions,
     _judge_bodies,
