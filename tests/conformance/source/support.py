@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.discovery import Found, find_targets, search
 from backend_contract._conformance.source.environment import this_environment
-from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Project, Target
 from backend_contract.errors import CouldNotCheckError
 

@@ -10,12 +10,12 @@ import pytest
 from conformance.source.support import source_of
 
 from backend_contract._conformance.results import Verdict
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.evaluation.inference import kinds_of
 from backend_contract._conformance.source.evaluation.instances import why_other_class
 from backend_contract._conformance.source.evaluation.kinds import Context
 from backend_contract._conformance.source.evaluation.names import name_opinion
 from backend_contract._conformance.source.evaluation.opinions import opinion_on
-from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.scopes import decides, read_scope
 
 

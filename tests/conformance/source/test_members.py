@@ -9,7 +9,7 @@ import pytest
 from conformance.source.support import source_of
 
 from backend_contract._conformance.source import members
-from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.classes import ClassSource
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from conformance.source.support import source_of
 
 from backend_contract._conformance.source import signatures
-from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.classes import ClassSource
 
 HEAD = """\
 import functools, typing

@@ -9,7 +9,7 @@ from conformance.source.support import source_of
 from support import make_finding
 
 from backend_contract._conformance.results import Finding, Verdict
-from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.static.advice import advise, block_constructor, is_missing
 
 HEAD = """\

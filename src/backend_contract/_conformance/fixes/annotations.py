@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from backend_contract._conformance.fixes.model import CannotFixError, NewImport
 from backend_contract._conformance.fixes.spelling import ModuleNames, Spelling, names_of_class
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.members import EXPECTED_ANNOTATIONS
-from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.parsing import Function, positional_of
 
 _ORIGINS = {

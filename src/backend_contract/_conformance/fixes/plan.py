@@ -28,8 +28,9 @@ from backend_contract._conformance.fixes.returns import (
 )
 from backend_contract._conformance.fixes.spelling import names_of_module
 from backend_contract._conformance.results import Finding
+from backend_contract._conformance.source.classes import ClassSource, Member
 from backend_contract._conformance.source.members import EXPECTED_ANNOTATIONS
-from backend_contract._conformance.source.modules import ClassSource, Member, qualified_name
+from backend_contract._conformance.source.modules import qualified_name
 from backend_contract._conformance.source.parsing import (
     Function,
     decorator_names,

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.construction.execution import may_end
 from backend_contract._conformance.source.members import is_abstract
-from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.parsing import (
     Function,
     is_generator,

@@ -17,7 +17,7 @@ from backend_contract._conformance.fixes.plan import (
 )
 from backend_contract._conformance.fixes.returns import awaits
 from backend_contract._conformance.results import Finding
-from backend_contract._conformance.source.modules import ClassSource
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.parsing import Function, bound_by_import, decorator_names
 
 _HANDLER = "handle_runtime_context"

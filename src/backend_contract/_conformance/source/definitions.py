@@ -9,12 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from backend_contract._conformance.source.modules import (
-    Module,
-    ModuleFinder,
-    origin_of_name,
-    star_origins,
-)
+from backend_contract._conformance.source.classes import ModuleFinder
+from backend_contract._conformance.source.modules import Module, origin_of_name, star_origins
 from backend_contract.errors import CouldNotCheckError
 
 # Checkers have types of their own for these modules.

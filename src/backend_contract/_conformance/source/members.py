@@ -8,14 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from backend_contract._conformance.source.classes import ClassSource, Member
 from backend_contract._conformance.source.definitions import definition_of, name_of
 from backend_contract._conformance.source.evaluation.assignments import to_class, to_instance
-from backend_contract._conformance.source.modules import (
-    ClassSource,
-    Member,
-    Module,
-    qualified_name,
-)
+from backend_contract._conformance.source.modules import Module, qualified_name
 from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,

@@ -1,54 +1,25 @@
-"""Modules and classes, read from their source: nothing is imported, and no code of theirs runs."""
+"""Modules, read from their source: the names that their statements bind and import."""
 
 from __future__ import annotations
 
 import ast
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TypeAlias
 
-from backend_contract._conformance.source.environment import Environment
 from backend_contract._conformance.source.parsing import (
     Function,
-    InvalidSyntaxError,
-    SourceError,
     all_statements,
     blocks,
     bound_by_import,
-    generic_of,
     is_file,
-    parse,
     unparse,
     walk,
 )
-from backend_contract._conformance.source.roots import Roots
-from backend_contract._conformance.source.scopes import (
-    Binding,
-    Scope,
-    decides,
-    decides_as_checkers,
-    read_scope,
-)
-from backend_contract.errors import CouldNotCheckError
-
-# Their classes define no member of a backend.
-_TYPE_MODULES = ("abc", "typing", "typing_extensions")
-
-CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__")
-"""The methods that make an instance, or complete a new one."""
-
-# Cycles of aliases that grow longer, as in `x = x.y`, end here.
-_MAX_PARTS = 100
-
-_THIS_PACKAGE = Path(__file__).parents[2]
+from backend_contract._conformance.source.scopes import Scope, decides, read_scope
 
 Assignment: TypeAlias = ast.Assign | ast.AnnAssign
-Member: TypeAlias = Function | Assignment
-_Step: TypeAlias = tuple[Path, tuple[str, ...]]
 
 
 class Module:
@@ -62,7 +33,7 @@ class Module:
 
     def scope(self, version: tuple[int, int], *, type_checking: bool = False) -> Scope:
         """Return what the module binds under Python *version*, or what type checkers see."""
-        key = version, type_checking and _has_conditions(self.statements)
+        key = version, type_checking and has_conditions(self.statements)
         if key not in self._scopes:
             decide = decides(version, type_checking=type_checking)
             try:
@@ -79,7 +50,7 @@ class Module:
     @cached_property
     def bindings(self) -> dict[str, ast.stmt]:
         """The statement that binds each name of the module; see :func:`_bindings`."""
-        return _bindings(self.statements)
+        return bindings_of(self.statements)
 
     @cached_property
     def guarded(self) -> dict[str, ast.stmt]:
@@ -123,7 +94,7 @@ class Module:
     @cached_property
     def set_from_outside(self) -> set[str]:
         """The attributes that statements of the module assign, such as ``Class.member``."""
-        every = [t for s in self.statements if isinstance(s, Assignment) for t in _assigned(s)]
+        every = [t for s in self.statements if isinstance(s, Assignment) for t in targets_of(s)]
         return {unparse(each) for each in every if isinstance(each, ast.Attribute)}
 
     @cached_property
@@ -162,462 +133,6 @@ class Module:
         return self.name if self.path.stem == "__init__" else self.name.rpartition(".")[0]
 
 
-class ClassSource:
-    """A class statement, its module and the classes it inherits from."""
-
-    def __init__(
-        self,
-        module: Module,
-        node: ast.ClassDef,
-        modules: ModuleFinder,
-    ) -> None:
-        self.module = module
-        self.node = node
-        self.modules = modules
-        """The finder of the modules that its module imports."""
-        self._lineage: list[ClassSource | None] | None = None
-        self._found: dict[str, tuple[ClassSource, Member] | None] = {}
-        self.identity = module.path, node.lineno
-        """A key that the class has under every name: its file and line."""
-
-    @cached_property
-    def statements(self) -> Sequence[ast.stmt]:
-        """The statements of the class body; see :func:`iter_statements`."""
-        return [*iter_statements(self.node.body)]
-
-    @cached_property
-    def written_bases(self) -> list[ast.expr]:
-        """The bases that may define a member, as they are written, without type arguments."""
-        bases = map(generic_of, self.node.bases)
-        return [base for base in bases if not _defines_no_member(base, self.module)]
-
-    @cached_property
-    def bases(self) -> Sequence[ClassSource | None]:
-        """The classes of :attr:`written_bases`; ``None`` for one whose source was not found."""
-        return [*map(self.class_named, self.written_bases)]
-
-    def class_named(self, expression: ast.expr) -> ClassSource | None:
-        """Return the class that an expression in its module names; ``None`` if not found."""
-        return self.modules.class_at(self.module, unparse(expression).split("."))
-
-    @cached_property
-    def scope(self) -> Scope:
-        """The names that the class body binds when it runs."""
-        return read_scope(self.node.body, decides(self.modules.version))
-
-    @cached_property
-    def scope_for_checkers(self) -> Scope:
-        """The same by the conditions that all type checkers decide: ``TYPE_CHECKING`` is true."""
-        if not _has_conditions(self.statements):
-            return self.scope
-        return read_scope(self.node.body, decides_as_checkers(self.modules.version))
-
-    @cached_property
-    def in_body(self) -> dict[str, Member]:
-        """The statements that define members in the body of this class, without inherited ones.
-
-        Of several definitions it is the one that counts: the last one, in the branches that run.
-        """
-        found: dict[str, Member] = {
-            statement.target.id: statement
-            for statement in self.statements
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
-            if statement.value is None
-        }
-        for name, alternatives in self.scope.bindings.items():
-            for binding in alternatives:
-                if binding is not None and isinstance(binding.statement, Member):
-                    found[name] = binding.statement
-        return found
-
-    @cached_property
-    def nested(self) -> set[str]:
-        """The names of the classes directly in the class body."""
-        return {each.name for each in self.node.body if isinstance(each, ast.ClassDef)}
-
-    def definitions(self, *, type_checking: bool) -> list[ast.stmt]:
-        """The statements that may bind the name of the class in its module, in their order."""
-        scope = self.module.scope(self.modules.version, type_checking=type_checking)
-        return scope.reached.get(self.node.name, [])
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether Python takes this class, and no other one of its name in the module."""
-        bindings = self.module.scope(self.modules.version).bindings.get(self.node.name, ())
-        return [each and each.statement for each in bindings] == [self.node]
-
-    @cached_property
-    def unreachable(self) -> set[str]:
-        """The names that only branches of the class body bind that never run."""
-        names = {name for each in self.statements for name in bound_names(each)}
-        return names - self.scope.reached.keys() - self.in_body.keys()
-
-    @cached_property
-    def with_setter(self) -> dict[str, Function]:
-        """The setters of the properties of this class, by their names."""
-        return {
-            statement.name: statement
-            for statement in self.statements
-            if isinstance(statement, Function)
-            if f"{statement.name}.setter" in map(unparse, statement.decorator_list)
-        }
-
-    @cached_property
-    def on_self(self) -> dict[str, Member]:
-        """The assignments to attributes of ``self`` in the methods of this class."""
-        found: dict[str, Member] = {}
-        for method in self.statements:
-            if isinstance(method, Function) and method.args.args:
-                for name, statement in _attributes_set(method, method.args.args[0].arg):
-                    found.setdefault(name, statement)
-        return found
-
-    @property
-    def lineage(self) -> list[ClassSource | None]:
-        """The class and its ancestors, nearest first; ``None`` is where an unknown one may be.
-
-        A class that is inherited more than once keeps its last place, as in Python's own order. A
-        class that inherits from itself has an unknown base.
-        """
-        if self._lineage is None:
-            # In this order no call is nested in another one, however long the chain is.
-            for source in ancestors_first(self, lambda base: base._lineage is not None):
-                source._lineage = source._merge_lineages()
-        return self._lineage or []
-
-    def _merge_lineages(self) -> list[ClassSource | None]:
-        whole: list[ClassSource | None] = [self]
-        for base in self.bases:
-            whole += (base and base._lineage) or [None]
-        place = {source: number for number, source in enumerate(whole)}
-        if None in place:
-            place[None] = whole.index(None)
-        return [source for number, source in enumerate(whole) if number == place[source]]
-
-    @cached_property
-    def has_guarded_base(self) -> bool:
-        """Whether a ``try`` imports a base of the class, or of a base: checkers differ there."""
-        return any(
-            unparse(base).partition(".")[0] in cls.module.guarded
-            for cls in self.known_lineage
-            for base in cls.node.bases
-        )
-
-    @cached_property
-    def known_lineage(self) -> list[ClassSource]:
-        """The part of the lineage whose source was found."""
-        return [source for source in self.lineage if source is not None]
-
-    @cached_property
-    def known_members(self) -> set[str]:
-        """The names that the known lineage defines in its class bodies."""
-        return {name for source in self.known_lineage for name in source.in_body}
-
-    @property
-    def has_unknown_base(self) -> bool:
-        """Whether the source of a direct or indirect base was not found."""
-        return None in self.lineage
-
-    def find(self, member: str) -> tuple[ClassSource, Member] | None:
-        """Return the nearest class that defines *member* and its statement, or ``None``."""
-        if member not in self._found:
-            self._found[member] = self._find(member)
-        return self._found[member]
-
-    def _find(self, member: str) -> tuple[ClassSource, Member] | None:
-        for source in self.known_lineage:
-            statement = source.in_body.get(member) or source.on_self.get(member)
-            if statement is not None:
-                return source, statement
-        return None
-
-
-def ancestors_first(
-    source: ClassSource, is_known: Callable[[ClassSource], bool]
-) -> Iterator[ClassSource]:
-    """Yield the ancestors that are not known yet, each after its own ones, and at last *source*.
-
-    Of classes that inherit each other, the first that is reached comes last.
-    """
-    entered = {source}
-    waiting = [(source, iter(source.bases))]
-    while waiting:
-        current, bases = waiting[-1]
-        base = next(bases, current)
-        if base is current:
-            waiting.pop()
-            yield current
-        elif base is not None and base not in entered and not is_known(base):
-            entered.add(base)
-            waiting.append((base, iter(base.bases)))
-
-
-class ModuleFinder:
-    """The modules and classes that an environment can import; each file is parsed once."""
-
-    def __init__(self, environment: Environment, roots: Roots, root: Path | None = None) -> None:
-        self._environment = environment
-        self._roots = roots
-        first = [] if root is None else [str(root), *map(str, roots.search_path)]
-        self._search_path = [*first, *environment.path]
-        self._fallbacks = [] if root is None else list(map(str, roots.fallbacks(root)))
-        self._trees: dict[Path, ast.Module | CouldNotCheckError] = {}
-        self._modules: dict[str, Module | None] = {}
-        self._ours: dict[str, Module | None] = {}
-        self._classes: dict[_Step, ClassSource | CouldNotCheckError] = {}
-        self._sources: dict[ast.ClassDef, ClassSource] = {}
-        self._star_imports: dict[tuple[Path, str], Module | None] = {}
-        self._below: dict[Path, ModuleFinder] = {}
-
-    @property
-    def version(self) -> tuple[int, int]:
-        """The version of Python whose modules these are."""
-        return self._environment.version
-
-    def below(self, root: Path) -> ModuleFinder:
-        """Return a finder that searches *root* first, and shares the parsed files."""
-        if root not in self._below:
-            finder = ModuleFinder(self._environment, self._roots, root)
-            finder._trees = self._trees
-            self._below[root] = finder
-        return self._below[root]
-
-    def module(self, name: str) -> Module | None:
-        """Return the module with that dotted name; ``None`` if it has no Python source.
-
-        Raises :class:`CouldNotCheckError` if its source cannot be parsed.
-        """
-        if name not in self._modules:
-            self._modules[name] = self._find_module(name, self._find_top(name.partition(".")[0]))
-        return self._modules[name]
-
-    def _imported_module(self, name: str) -> Module | None:
-        """Return a module that another one imports: checkers get this package if it is missing."""
-        module = self.module(name)
-        if module is None and name.partition(".")[0] == _THIS_PACKAGE.name:
-            if name not in self._ours:
-                spec = PathFinder.find_spec(_THIS_PACKAGE.name, [str(_THIS_PACKAGE.parent)])
-                self._ours[name] = self._find_module(name, spec)
-            module = self._ours[name]
-        return module
-
-    def _find_module(self, name: str, spec: ModuleSpec | None) -> Module | None:
-        found, *others = name.split(".")
-        for part in others:
-            if spec is None or not part:
-                return None
-            # By its last name only: to find a dotted one, Python would import the parents. Without
-            # locations, the parent is not a package.
-            locations, found = spec.submodule_search_locations or [], f"{found}.{part}"
-            spec = PathFinder.find_spec(part, locations) or self._roots.find_editable(found)
-        if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-            return None
-        return Module(name, Path(spec.origin), self.parse(Path(spec.origin)))
-
-    def _find_top(self, name: str) -> ModuleSpec | None:
-        if not name:  # that of a relative import outside of packages
-            return None
-        spec = PathFinder.find_spec(name, self._search_path) or self._roots.find_editable(name)
-        if spec is None and name not in sys.stdlib_module_names:
-            spec = PathFinder.find_spec(name, self._fallbacks)
-            if spec is not None:
-                self._roots.use(spec)
-        return spec
-
-    def parse(self, path: Path) -> ast.Module:
-        """Return the syntax tree of a file. Raises :class:`CouldNotCheckError` if it has none."""
-        if path not in self._trees:
-            try:
-                self._trees[path] = parse(path)
-            except InvalidSyntaxError as error:
-                self._trees[path] = self._explain(error)
-            except CouldNotCheckError as error:
-                self._trees[path] = error
-        tree = self._trees[path]
-        if isinstance(tree, CouldNotCheckError):
-            raise tree.with_traceback(None)
-        return tree
-
-    def _explain(self, error: InvalidSyntaxError) -> CouldNotCheckError:
-        """Return *error*, or a better one if only the version of this interpreter is the reason."""
-        environment, here = self._environment, sys.version_info[:2]
-        if environment.version <= here or not environment.can_parse(error.content):
-            return error
-        version = "{}.{}".format(*here)
-        return SourceError(
-            f"{error}: this command runs on Python {version}, which cannot parse the file; Python "
-            f"{environment.written_version} can: install and run backend-contract there",
-            may_concern_us=error.may_concern_us,
-        )
-
-    def find_class(self, module: Module, name: Sequence[str]) -> ClassSource:
-        """Return the class that *module* defines or imports as *name*, one part per nesting.
-
-        Raises :class:`CouldNotCheckError` if that is not a class, or its source is not found.
-        """
-        steps: dict[_Step, None] = {}
-        result = self._follow(module, tuple(name), steps)
-        for step in steps:
-            self._classes[step] = result
-        if isinstance(result, CouldNotCheckError):
-            raise result.with_traceback(None)
-        return result
-
-    def _follow(
-        self, module: Module, name: tuple[str, ...], steps: dict[_Step, None]
-    ) -> ClassSource | CouldNotCheckError:
-        """Follow *name* through imports and aliases to a class, and add each step to *steps*."""
-        try:
-            while True:
-                step = (module.path, name)
-                if step in self._classes:
-                    return self._classes[step]
-                if step in steps or len(name) > _MAX_PARTS:
-                    return CouldNotCheckError(f"{module.path}: {'.'.join(name)} refers to itself")
-                steps[step] = None
-                following = self._step(module, name)
-                if isinstance(following, ast.ClassDef):
-                    return self.class_of(module, following)
-                module, name = following
-        except CouldNotCheckError as error:
-            return error
-
-    def _step(
-        self, module: Module, name: tuple[str, ...]
-    ) -> ast.ClassDef | tuple[Module, tuple[str, ...]]:
-        """Return the class that *name* means in *module*, or the module and name to read next."""
-        first, *rest = name
-        guarded = module.guarded.get(first)
-        if isinstance(guarded, ast.Import | ast.ImportFrom):
-            with suppress(CouldNotCheckError):  # then Python goes on with another definition
-                origin, following = self.imported(module, guarded, name)
-                if following[0] in origin.bindings:
-                    return origin, following
-        match module.bindings.get(first):
-            case ast.ClassDef() as node:
-                return _nested_class(module, self._defined(module, node), rest)
-            case ast.ImportFrom() | ast.Import() as statement:
-                return self.imported(module, statement, name)
-            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value) if isinstance(
-                alias := generic_of(value), ast.Name | ast.Attribute
-            ):
-                return module, (*unparse(alias).split("."), *rest)
-            case None:
-                return self._star_imported(module, name), name
-            case statement:
-                kind = "a function" if isinstance(statement, Function) else "not a class"
-                raise CouldNotCheckError(
-                    f"{module.path}:{statement.lineno}: {first!r} is {kind}; expected a class "
-                    "statement"
-                )
-
-    def _defined(self, module: Module, last: ast.ClassDef) -> ast.ClassDef:
-        """Return the class statement that binds the name of *last*, if conditions decide that."""
-        if len(module.namesakes.get(last, ())) < 2:
-            return last
-        match module.scope(self.version).bindings.get(last.name):
-            case (Binding(statement=ast.ClassDef() as node),):
-                return node
-            case _:
-                return last
-
-    def imported(
-        self, module: Module, statement: ast.ImportFrom | ast.Import, name: tuple[str, ...]
-    ) -> tuple[Module, tuple[str, ...]]:
-        """Return the module and the name there of a *name* that an import binds in *module*.
-
-        Raises :class:`CouldNotCheckError` if there is no source of it.
-        """
-        first, *rest = name
-        origin, *imported = origin_of_name(module, statement, first)
-        name = (*imported, *rest)
-        while name:
-            found = self._imported_module(origin)
-            if found is not None and (len(name) == 1 or name[0] in found.bindings):
-                return found, name
-            if len(name) == 1:
-                break
-            origin, name = f"{origin}.{name[0]}", name[1:]  # modules below the origin
-        raise CouldNotCheckError(f"no source of a class {'.'.join((origin, *name))!r}")
-
-    def _star_imported(self, module: Module, name: tuple[str, ...]) -> Module:
-        """Return the module that binds the first part of *name*, through star imports.
-
-        Each module is looked at once, however many ways lead to it.
-        """
-        path = (module.path, name[0])
-        if path not in self._star_imports:
-            self._star_imports[path] = self._search_star_imports(module, name[0])
-        found = self._star_imports[path]
-        if found is None:
-            raise CouldNotCheckError(f"{module.path}: no class {'.'.join(name)!r}")
-        return found
-
-    def _search_star_imports(self, module: Module, name: str) -> Module | None:
-        entered = {module.path}
-        waiting = [(module, self._star_origins(module))]
-        while waiting:
-            origin = next(waiting[-1][1], None)
-            if origin is None:
-                waiting.pop()
-            elif origin.path not in entered:
-                entered.add(origin.path)
-                key = (origin.path, name)
-                found = origin if origin.exports(name) else self._star_imports.get(key)
-                if found is not None:
-                    way = ((each.path, name) for each, _ in waiting)
-                    self._star_imports.update(dict.fromkeys(way, found))
-                    return found
-                if key not in self._star_imports:
-                    waiting.append((origin, self._star_origins(origin)))
-        # No module reachable from here binds it, so none reachable from there does.
-        self._star_imports.update(dict.fromkeys(((path, name) for path in entered), None))
-        return None
-
-    def is_bound_by_star(self, module: Module, name: str, *, behind: int) -> bool:
-        """Return whether ``from ... import *`` behind a line of *module* binds *name*."""
-        for statement in module.star_imports:
-            if statement.lineno > behind:
-                with suppress(CouldNotCheckError):
-                    origin = self._imported_module(_origin(module, statement))
-                    if origin and (origin.exports(name) or self._search_star_imports(origin, name)):
-                        return True
-        return False
-
-    def _star_origins(self, module: Module) -> Iterator[Module]:
-        for statement in reversed(module.star_imports):  # the last one wins
-            try:
-                origin = self._imported_module(_origin(module, statement))
-            except CouldNotCheckError:
-                continue
-            if origin is not None:
-                yield origin
-
-    def class_of(self, module: Module, node: ast.ClassDef) -> ClassSource:
-        """Return the class of a class statement of *module*, wherever it stands."""
-        if node not in self._sources:
-            self._sources[node] = ClassSource(module, node, self)
-        return self._sources[node]
-
-    def class_at(self, module: Module, name: Sequence[str]) -> ClassSource | None:
-        """Return what :meth:`find_class` does; ``None`` if it raises."""
-        with suppress(CouldNotCheckError):
-            return self.find_class(module, name)
-        return None
-
-
-def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> ast.ClassDef:
-    """Return the class that *names* lead to inside of *node*, or *node* without any."""
-    for name in names:
-        statement = _bindings(iter_statements(node.body)).get(name)
-        if not isinstance(statement, ast.ClassDef):
-            raise CouldNotCheckError(
-                f"{module.path}:{node.lineno}: class {node.name!r} has no class {name!r}"
-            )
-        node = statement
-    return node
-
-
 def iter_statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
     """Yield the statements of a scope, including those below an ``if``, ``try`` or ``with``."""
     waiting = [*body][::-1]
@@ -629,26 +144,14 @@ def iter_statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
             waiting += blocks(node)[::-1]
 
 
-def _has_conditions(statements: Iterable[ast.stmt]) -> bool:
+def has_conditions(statements: Iterable[ast.stmt]) -> bool:
+    """Return whether conditions decide which of the statements run."""
     return any(isinstance(each, ast.If | ast.While) for each in statements)
 
 
-def _assigned(statement: Assignment) -> list[ast.expr]:
+def targets_of(statement: Assignment) -> list[ast.expr]:
+    """Return what a statement assigns to."""
     return statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-
-
-def _attributes_set(function: Function, name: str) -> Iterator[tuple[str, Assignment]]:
-    """Yield the attributes that *function* assigns to the variable *name*, with the statements."""
-    for node in walk(function):
-        if isinstance(node, Assignment):
-            for target in _assigned(node):
-                if isinstance(target, ast.Attribute) and unparse(target.value) == name:
-                    yield target.attr, node
-
-
-def _variables_set(statement: Assignment) -> list[str]:
-    nodes = [node for target in _assigned(statement) for node in walk(target)]
-    return [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
 def bound_names(statement: ast.stmt) -> list[str]:
@@ -657,14 +160,16 @@ def bound_names(statement: ast.stmt) -> list[str]:
         case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
             return [name]
         case ast.Assign() | ast.AnnAssign():
-            return _variables_set(statement)
+            nodes = (node for target in targets_of(statement) for node in walk(target))
+            names = (node for node in nodes if isinstance(node, ast.Name))
+            return [each.id for each in names if isinstance(each.ctx, ast.Store)]
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return [*map(bound_by_import, names)]
         case _:
             return []
 
 
-def _bindings(statements: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
+def bindings_of(statements: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
     """Return the statement that binds each name: the last class or import, else the last one."""
     preferred: dict[str, ast.stmt] = {}
     others: dict[str, ast.stmt] = {}
@@ -677,10 +182,10 @@ def _bindings(statements: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
 
 def star_origins(module: Module) -> list[str]:
     """Return the dotted names of the modules that *module* imports all names of."""
-    return [_origin(module, statement) for statement in module.star_imports]
+    return [origin_of(module, statement) for statement in module.star_imports]
 
 
-def _origin(module: Module, statement: ast.ImportFrom) -> str:
+def origin_of(module: Module, statement: ast.ImportFrom) -> str:
     """Return the dotted name of the module that a ``from`` import reads."""
     if not statement.level:
         return statement.module or ""
@@ -695,7 +200,7 @@ def origin_of_name(
     """Return the module that an import binds *name* to, and the name in that module, if any."""
     alias = next(each for each in statement.names if bound_by_import(each) == name)
     if isinstance(statement, ast.ImportFrom):
-        return _origin(module, statement), alias.name
+        return origin_of(module, statement), alias.name
     return (alias.name if alias.asname else name,)
 
 
@@ -704,7 +209,7 @@ def imported_modules(module: Module) -> set[str]:
     names: set[str] = set()
     for node in all_statements(module.tree):
         if isinstance(node, ast.ImportFrom):
-            origin = _origin(module, node)
+            origin = origin_of(module, node)
             names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
@@ -721,10 +226,3 @@ def qualified_name(expression: ast.expr, module: Module) -> str:
     if not isinstance(statement, ast.ImportFrom | ast.Import):
         return ""
     return ".".join([*origin_of_name(module, statement, first), *rest])
-
-
-def _defines_no_member(base: ast.expr, module: Module) -> bool:
-    """Return whether a base, such as ``ABC`` or ``object``, has no member of a backend."""
-    if unparse(base) == "object" and "object" not in module.bindings:
-        return True
-    return qualified_name(base, module).partition(".")[0] in _TYPE_MODULES

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterable
 from functools import lru_cache
 
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.definitions import (
     Definition,
     Imports,
@@ -15,7 +16,7 @@ from backend_contract._conformance.source.definitions import (
     name_of,
     unquoted,
 )
-from backend_contract._conformance.source.modules import ClassSource, iter_statements
+from backend_contract._conformance.source.modules import iter_statements
 from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,

@@ -9,13 +9,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend_contract._conformance.source.classes import ClassSource, ModuleFinder, ancestors_first
 from backend_contract._conformance.source.environment import Environment
-from backend_contract._conformance.source.modules import (
-    ClassSource,
-    Module,
-    ModuleFinder,
-    ancestors_first,
-)
+from backend_contract._conformance.source.modules import Module
 from backend_contract._conformance.source.parsing import all_statements, is_directory
 from backend_contract._conformance.source.roots import Roots
 from backend_contract.errors import CouldNotCheckError

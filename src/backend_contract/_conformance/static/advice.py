@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from backend_contract._conformance.results import Finding, Verdict, blocked
 from backend_contract._conformance.source import members
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.members import (
     EXPECTED_ANNOTATIONS,
     ExpectedAnnotation,
 )
-from backend_contract._conformance.source.modules import Assignment, ClassSource
+from backend_contract._conformance.source.modules import Assignment, targets_of
 from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,
@@ -318,10 +319,7 @@ def _expected(member: str) -> dict[str, ExpectedAnnotation]:
 
 def _annotated_value(member: str, statement: Assignment) -> str:
     expected = EXPECTED_ANNOTATIONS[member, ""].text
-    if isinstance(statement, ast.Assign):
-        target = unparse(statement.targets[0])
-    else:
-        target = unparse(statement.target)
+    target = unparse(targets_of(statement)[0])
     target = target if target.rpartition(".")[2] == member else member
     if statement.value is None:
         return f"{target}: {expected}"

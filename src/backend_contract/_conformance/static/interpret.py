@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from backend_contract._conformance.results import Finding, Report, Verdict, blocked_by
 from backend_contract._conformance.source import members, signatures
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.construction import constructors
 from backend_contract._conformance.source.construction.factories import (
     Defect,
@@ -32,7 +33,6 @@ from backend_contract._conformance.source.evaluation.instances import (
 from backend_contract._conformance.source.evaluation.names import name_opinion, own_name_opinion
 from backend_contract._conformance.source.evaluation.opinions import opinion_on
 from backend_contract._conformance.source.members import abstract_members
-from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.targets import Target
 from backend_contract._conformance.static.advice import advise, block_constructor
 from backend_contract._conformance.static.checkers.base import Diagnostic

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
+from backend_contract._conformance.source.classes import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.construction.execution import State, Walker, takes
 from backend_contract._conformance.source.construction.factories import (
     Defect,
@@ -32,7 +33,6 @@ from backend_contract._conformance.source.evaluation.fields import (
 from backend_contract._conformance.source.evaluation.headers import is_final
 from backend_contract._conformance.source.evaluation.kinds import NONE, Context, inside
 from backend_contract._conformance.source.members import base_names
-from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.parsing import (
     Function,
     children,

@@ -7,6 +7,7 @@ import builtins
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.construction.execution import State, Walker
 from backend_contract._conformance.source.definitions import (
     definition_of,
@@ -15,7 +16,6 @@ from backend_contract._conformance.source.definitions import (
 from backend_contract._conformance.source.evaluation.fitness import call_problem
 from backend_contract._conformance.source.evaluation.kinds import ancestor_names
 from backend_contract._conformance.source.members import base_names
-from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.parsing import (
     Function,
     is_none,

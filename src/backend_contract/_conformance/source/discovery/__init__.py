@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backend_contract._conformance.results import NotChecked
+from backend_contract._conformance.source.classes import ClassSource, ModuleFinder
 from backend_contract._conformance.source.discovery.entry_points import declared_entry_points
 from backend_contract._conformance.source.discovery.files import Excludes, files_below
 from backend_contract._conformance.source.discovery.recognition import (
@@ -23,12 +24,7 @@ from backend_contract._conformance.source.discovery.registrations import (
     registered_classes,
 )
 from backend_contract._conformance.source.environment import Environment, this_environment
-from backend_contract._conformance.source.modules import (
-    ClassSource,
-    Module,
-    ModuleFinder,
-    imported_modules,
-)
+from backend_contract._conformance.source.modules import Module, imported_modules
 from backend_contract._conformance.source.parsing import (
     Function,
     SourceError,

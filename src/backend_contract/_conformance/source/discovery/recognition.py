@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend_contract._conformance.results import MEMBERS
+from backend_contract._conformance.source.classes import ClassSource, ancestors_first
 from backend_contract._conformance.source.definitions import name_of
 from backend_contract._conformance.source.members import base_names, is_abstract
-from backend_contract._conformance.source.modules import (
-    ClassSource,
-    ancestors_first,
-)
 from backend_contract._conformance.source.parsing import unparse
 
 _MOST = 5

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from backend_contract._conformance.source.classes import ClassSource, ModuleFinder
 from backend_contract._conformance.source.definitions import unquoted
 from backend_contract._conformance.source.modules import (
-    ClassSource,
     Module,
-    ModuleFinder,
     bound_names,
     iter_statements,
     origin_of_name,

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.definitions import Place, definition_of
 from backend_contract._conformance.source.evaluation.fields import GENERATING
 from backend_contract._conformance.source.evaluation.inference import kinds_of
 from backend_contract._conformance.source.evaluation.kinds import Context, inside
-from backend_contract._conformance.source.modules import ClassSource, Module, qualified_name
+from backend_contract._conformance.source.modules import Module, qualified_name
 from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,

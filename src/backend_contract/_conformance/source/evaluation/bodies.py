@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from backend_contract._conformance.results import MEMBERS, Verdict
+from backend_contract._conformance.source.classes import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.construction.execution import may_end
 from backend_contract._conformance.source.definitions import name_of
 from backend_contract._conformance.source.evaluation.assignments import (
@@ -46,7 +47,6 @@ from backend_contract._conformance.source.evaluation.kinds import (
     union,
 )
 from backend_contract._conformance.source.evaluation.standard_library import RETURNING_ANYTHING
-from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.parsing import (
     Function,
     decorator_names,

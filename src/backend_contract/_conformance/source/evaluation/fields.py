@@ -6,15 +6,11 @@ import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from backend_contract._conformance.source.classes import ClassSource, Member
 from backend_contract._conformance.source.definitions import dotted_name, name_of
 from backend_contract._conformance.source.evaluation.inference import is_field, kinds_of
 from backend_contract._conformance.source.evaluation.kinds import ancestor_names, inside
-from backend_contract._conformance.source.modules import (
-    Assignment,
-    ClassSource,
-    Member,
-    qualified_name,
-)
+from backend_contract._conformance.source.modules import Assignment, qualified_name
 from backend_contract._conformance.source.parsing import Function, callee_of, unparse, walk
 
 _ATTRS_BY_ANNOTATION = {

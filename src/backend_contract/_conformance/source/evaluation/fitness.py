@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from backend_contract._conformance.results import Verdict
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.definitions import name_of, unquoted
 from backend_contract._conformance.source.evaluation.inference import kinds_of_annotation, result_of
 from backend_contract._conformance.source.evaluation.kinds import Context, Kind, Kinds, is_string
-from backend_contract._conformance.source.modules import ClassSource, Module
+from backend_contract._conformance.source.modules import Module
 from backend_contract._conformance.source.parsing import (
     Function,
     decorator_names,

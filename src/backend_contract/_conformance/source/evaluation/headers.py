@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from backend_contract._conformance.source.classes import ClassSource, ModuleFinder
 from backend_contract._conformance.source.definitions import (
     definition_of,
     dotted_name,
@@ -22,12 +23,7 @@ from backend_contract._conformance.source.definitions import (
 )
 from backend_contract._conformance.source.evaluation.assignments import function_of, is_inert
 from backend_contract._conformance.source.evaluation.kinds import Context
-from backend_contract._conformance.source.modules import (
-    ClassSource,
-    Module,
-    ModuleFinder,
-    origin_of_name,
-)
+from backend_contract._conformance.source.modules import Module, origin_of_name
 from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from copy import copy
 
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.definitions import (
     definition_of,
     dotted_name,
@@ -39,7 +40,6 @@ from backend_contract._conformance.source.evaluation.standard_library import (
     of_standard_method,
     of_standard_name,
 )
-from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,

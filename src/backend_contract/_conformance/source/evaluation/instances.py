@@ -6,6 +6,7 @@ import ast
 from functools import lru_cache
 
 from backend_contract._conformance.results import MEMBERS, Verdict
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.evaluation.assignments import (
     Value,
     function_of,
@@ -25,7 +26,6 @@ from backend_contract._conformance.source.evaluation.kinds import inside
 from backend_contract._conformance.source.evaluation.opinions import LAST_COUNTS, why_computed
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.members import abstract_members
-from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.parsing import Function, unparse, walk
 
 

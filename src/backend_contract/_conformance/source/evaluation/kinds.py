@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from backend_contract._conformance.source.classes import ClassSource, ModuleFinder
 from backend_contract._conformance.source.definitions import name_of
-from backend_contract._conformance.source.modules import ClassSource, Module, ModuleFinder
+from backend_contract._conformance.source.modules import Module
 from backend_contract._conformance.source.parsing import Function, generic_of
 
 MAX_DEPTH = 25

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from backend_contract._conformance.results import MEMBERS, Verdict
+from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.definitions import definition_of, dotted_name
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
@@ -38,7 +39,6 @@ from backend_contract._conformance.source.evaluation.kinds import (
 )
 from backend_contract._conformance.source.evaluation.standard_library import STRING_METHODS
 from backend_contract._conformance.source.members import abstract_members
-from backend_contract._conformance.source.modules import ClassSource
 from backend_contract._conformance.source.parsing import first_parameter
 from backend_contract._conformance.source.scopes import Alternatives, Scope
 from backend_contract._conformance.source.signatures import always_raises

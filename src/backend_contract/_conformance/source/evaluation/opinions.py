@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from backend_contract._conformance.results import Verdict
+from backend_contract._conformance.source.classes import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.construction.factories import metaclass_of
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
@@ -46,7 +47,6 @@ from backend_contract._conformance.source.evaluation.inference import (
 from backend_contract._conformance.source.evaluation.kinds import Context, inside, is_enumeration
 from backend_contract._conformance.source.evaluation.names import with_names_of_instances
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
-from backend_contract._conformance.source.modules import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.parsing import Function, decorator_names, unparse
 
 LAST_COUNTS = ("pyright", "pyrefly", "ty")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from backend_contract._conformance.results import Verdict
+from backend_contract._conformance.source.classes import ClassSource, Member
 from backend_contract._conformance.source.evaluation.fitness import (
     ATTRIBUTES,
     Opinion,
@@ -20,7 +21,6 @@ from backend_contract._conformance.source.evaluation.inference import (
     result_of,
 )
 from backend_contract._conformance.source.evaluation.kinds import Context
-from backend_contract._conformance.source.modules import ClassSource, Member
 from backend_contract._conformance.source.parsing import Function, unparse, walk
 from backend_contract.errors import CouldNotCheckError
 
