@@ -73,8 +73,8 @@ class _Flow:
     def _step(self, statement: ast.stmt, state: _State) -> _State:
         self._bind_walruses(statement, state)
         match statement:
-            case ast.If(test=test, body=body, orelse=orelse):
-                return self._branch(self._decide(test), body, orelse, state)
+            case ast.If():
+                return self._if(statement, state)
             case ast.For(
                 target=ast.Name(id=name),
                 iter=ast.Tuple(elts=[*_, last]) | ast.List(elts=[*_, last]),
@@ -98,41 +98,30 @@ class _Flow:
             case ast.Match(cases=cases):
                 runs = [self.run(each.body, dict(state)) for each in cases]
                 return _join(runs if is_exhaustive(cases) else [state, *runs])
-            case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
-                return self.run(finalbody, self._try(body, handlers, orelse, state))
+            case ast.Try():
+                return self._try(statement, state)
             case _:
                 self._bind(statement, state)
                 return state
 
-    def _branch(
-        self,
-        outcome: bool | None,
-        body: Sequence[ast.stmt],
-        orelse: Sequence[ast.stmt],
-        state: _State,
-    ) -> _State:
+    def _if(self, node: ast.If, state: _State) -> _State:
+        outcome = self._decide(node.test)
         if outcome is not None:
-            return self.run(body if outcome else orelse, state)
-        return _join([self.run(body, dict(state)), self.run(orelse, dict(state))])
+            return self.run(node.body if outcome else node.orelse, state)
+        return _join([self.run(node.body, dict(state)), self.run(node.orelse, dict(state))])
 
-    def _try(
-        self,
-        body: Sequence[ast.stmt],
-        handlers: Sequence[ast.ExceptHandler],
-        orelse: Sequence[ast.stmt],
-        state: _State,
-    ) -> _State:
+    def _try(self, node: ast.Try, state: _State) -> _State:
         # Any statement of the body may raise, and the handlers go on from there.
         raised = [dict(state)]
         done = dict(state)
-        for each in body:
+        for each in node.body:
             done = self._step(each, done)
             raised.append(dict(done))
         # A single statement, such as an import, either binds its name or raises.
-        before = raised[0] if len(body) == 1 else _join(raised)
-        handled = [each for each in handlers if not isinstance(each.body[-1], ast.Raise)]
+        before = raised[0] if len(node.body) == 1 else _join(raised)
+        handled = [each for each in node.handlers if not isinstance(each.body[-1], ast.Raise)]
         runs = [self.run(each.body, dict(before)) for each in handled]
-        return _join([self.run(orelse, done), *runs])
+        return self.run(node.finalbody, _join([self.run(node.orelse, done), *runs]))
 
     def _bind(self, statement: ast.stmt, state: _State) -> None:
         match statement:

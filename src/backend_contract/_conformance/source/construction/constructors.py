@@ -218,7 +218,8 @@ def _of_missing(
     """Return the first of the *needed* attributes that a new instance lacks, or may lack."""
     given = state.always | _given_by_classes(source)
     missing = [each for each in needed if each[1] not in given and each[1][-2:] != "__"]
-    if not missing or _answers_for_any_attribute(source):
+    answers_for_any = not source.known_members.isdisjoint({"__getattr__", "__getattribute__"})
+    if not missing or answers_for_any:
         return None
     certain = [each for each in missing if each[1] not in state.maybe]
     if state.is_unknown or _is_open(source, [name for _, name in missing]):
@@ -341,14 +342,6 @@ def _given_by_classes(source: ClassSource) -> set[str]:
             if each.startswith(prefix)
         }
     return given
-
-
-def _answers_for_any_attribute(source: ClassSource) -> bool:
-    return any(
-        name in cls.in_body
-        for cls in source.known_lineage
-        for name in ("__getattr__", "__getattribute__")
-    )
 
 
 def _setter(source: ClassSource, name: str) -> ClassSource | None:

@@ -30,7 +30,7 @@ from backend_contract._conformance.source.parsing import (
     unparse,
     walk,
 )
-from backend_contract._conformance.source.scopes import Binding, is_exhaustive
+from backend_contract._conformance.source.scopes import is_exhaustive
 from backend_contract._conformance.source.signatures import signature_of
 
 _MAX_DEPTH = 20
@@ -129,22 +129,16 @@ class Walker:
             if alternatives is not None:
                 behind = lineage[number:]
                 return _join(
-                    [self._of_binding(source, each, name, state, behind) for each in alternatives]
+                    self._run_bound(source, each.statement, state)
+                    if each
+                    else self.call(name, state, behind)
+                    for each in alternatives
                 )
         return state
 
-    def _of_binding(
-        self,
-        source: ClassSource,
-        binding: Binding | None,
-        name: str,
-        state: State,
-        behind: Sequence[ClassSource | None],
-    ) -> State | None:
-        if binding is None:
-            return self.call(name, state, behind)
-        if isinstance(binding.statement, Function):
-            return self.run(source, binding.statement, state, first_parameter(binding.statement))
+    def _run_bound(self, source: ClassSource, statement: ast.stmt, state: State) -> State | None:
+        if isinstance(statement, Function):
+            return self.run(source, statement, state, first_parameter(statement))
         return state.unknown()
 
     def _generate(self, generated: Generated, state: State) -> State | None:
@@ -163,8 +157,8 @@ class Walker:
             if source is None:
                 return state.unknown()
             if name in source.with_setter:
-                setter = source.with_setter[name]
-                return self.run(source, setter, state, first_parameter(setter)) or state.unknown()
+                after = self._run_bound(source, source.with_setter[name], state)
+                return after or state.unknown()
             if name in source.in_body:
                 return state.unknown() if _is_descriptor(source, name) else state
         return state
@@ -224,16 +218,16 @@ class _Path:
             case ast.Return() | ast.Raise() | ast.Break() | ast.Continue():
                 self._leave(node, state)
                 return None
-            case ast.If(test=test, body=body, orelse=orelse):
-                return self._if(test, body, orelse, state)
+            case ast.If():
+                return self._if(node, state)
             case ast.For() | ast.AsyncFor() | ast.While():
                 return self._loop(node, state)
             case ast.Try():
                 return self._try(node, state)
-            case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
-                return self._with(items, body, state)
-            case ast.Match(subject=subject, cases=cases):
-                return self._match(subject, cases, state)
+            case ast.With() | ast.AsyncWith():
+                return self._with(node, state)
+            case ast.Match():
+                return self._match(node, state)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return self._later(node.body, state)
             case ast.ClassDef():
@@ -252,12 +246,10 @@ class _Path:
         elif not isinstance(node, ast.Raise):
             self._left.append(state)
 
-    def _match(
-        self, subject: ast.expr, cases: Sequence[ast.match_case], state: State
-    ) -> State | None:
-        after = self._value(subject, state)
-        followed = self._alternatives([case.body for case in cases], after)
-        return _join([None if is_exhaustive(cases) else after, *followed])
+    def _match(self, node: ast.Match, state: State) -> State | None:
+        after = self._value(node.subject, state)
+        followed = self._alternatives([case.body for case in node.cases], after)
+        return _join([None if is_exhaustive(node.cases) else after, *followed])
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -298,14 +290,12 @@ class _Path:
                 return all(each and _rejects(each.statement, call, source) for each in alternatives)
         return bool(call.args or call.keywords)  # `object` takes none
 
-    def _if(
-        self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], state: State
-    ) -> State | None:
-        after = self._value(test, state)
-        outcome = self._outcome(test)
+    def _if(self, node: ast.If, state: State) -> State | None:
+        after = self._value(node.test, state)
+        outcome = self._outcome(node.test)
         if outcome is not None:
-            return self.follow(body if outcome else orelse, after)
-        return _join(self._alternatives([body, orelse], after))
+            return self.follow(node.body if outcome else node.orelse, after)
+        return _join(self._alternatives([node.body, node.orelse], after))
 
     def _alternatives(
         self, bodies: Sequence[Sequence[ast.stmt]], state: State
@@ -354,19 +344,17 @@ class _Path:
             after = _join([self.follow(node.orelse, body), *handlers])
         return self.follow(node.finalbody, after)
 
-    def _with(
-        self, items: Sequence[ast.withitem], body: Sequence[ast.stmt], state: State
-    ) -> State | None:
+    def _with(self, node: ast.With | ast.AsyncWith, state: State) -> State | None:
         after: State | None = state
         may_suppress = False
-        for item in items:
+        for item in node.items:
             after = after and self._value(item.context_expr, after)
             after = after and self._assign(item.optional_vars, after)
             may_suppress = may_suppress or "suppress" in unparse(item.context_expr)
         if not may_suppress:
-            return self.follow(body, after)
+            return self.follow(node.body, after)
         with self.walker.perhaps():
-            return _join([self.follow(body, after), after])
+            return _join([self.follow(node.body, after), after])
 
     def _later(self, body: Sequence[ast.AST], state: State) -> State:
         """Return the state after a function was defined, which may be called or not."""
