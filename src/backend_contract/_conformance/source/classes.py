@@ -65,12 +65,7 @@ _Step: TypeAlias = tuple[Path, tuple[str, ...]]
 class ClassSource:
     """A class statement, its module and the classes it inherits from."""
 
-    def __init__(
-        self,
-        module: Module,
-        node: ast.ClassDef,
-        modules: ModuleFinder,
-    ) -> None:
+    def __init__(self, module: Module, node: ast.ClassDef, modules: ModuleFinder) -> None:
         self.module = module
         self.node = node
         self.modules = modules

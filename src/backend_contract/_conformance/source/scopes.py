@@ -75,21 +75,8 @@ class _Flow:
         match statement:
             case ast.If():
                 return self._if(statement, state)
-            case ast.For(
-                target=ast.Name(id=name),
-                iter=ast.Tuple(elts=[*_, last]) | ast.List(elts=[*_, last]),
-            ) if _runs_to_its_end(statement, last):
-                self._set(name, Binding(statement, last), state)
-                return self.run(statement.orelse, self.run(statement.body, state))
-            case ast.For(target=target) | ast.AsyncFor(target=target):
-                entered = dict(state)
-                self._bind_target(statement, target, None, entered)
-                looped = self.run(statement.body, entered)
-                return self.run(statement.orelse, _join([state, looped]))
-            case ast.While(test=test, body=body, orelse=orelse):
-                if self._decide(test) is False:
-                    return self.run(orelse, state)
-                return self.run(orelse, _join([state, self.run(body, dict(state))]))
+            case ast.For() | ast.AsyncFor() | ast.While():
+                return self.run(statement.orelse, self._loop(statement, state))
             case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
                 for item in items:
                     if item.optional_vars is not None:
@@ -109,6 +96,23 @@ class _Flow:
         if outcome is not None:
             return self.run(node.body if outcome else node.orelse, state)
         return _join([self.run(node.body, dict(state)), self.run(node.orelse, dict(state))])
+
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, state: _State) -> _State:
+        entered = dict(state)
+        match node:
+            case ast.For(
+                target=ast.Name(id=name),
+                iter=ast.Tuple(elts=[*_, last]) | ast.List(elts=[*_, last]),
+            ) if _runs_to_its_end(node, last):
+                self._set(name, Binding(node, last), state)
+                return self.run(node.body, state)
+            case ast.While(test=test) if self._decide(test) is False:
+                return state
+            case ast.While():
+                pass
+            case _:
+                self._bind_target(node, node.target, None, entered)
+        return _join([state, self.run(node.body, entered)])
 
     def _try(self, node: ast.Try, state: _State) -> _State:
         # Any statement of the body may raise, and the handlers go on from there.

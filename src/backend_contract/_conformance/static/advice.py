@@ -11,10 +11,7 @@ from typing import NamedTuple
 from backend_contract._conformance.results import Finding, Verdict, blocked
 from backend_contract._conformance.source import members
 from backend_contract._conformance.source.classes import ClassSource
-from backend_contract._conformance.source.members import (
-    EXPECTED_ANNOTATIONS,
-    ExpectedAnnotation,
-)
+from backend_contract._conformance.source.members import EXPECTED_ANNOTATIONS, ExpectedAnnotation
 from backend_contract._conformance.source.modules import Assignment, targets_of
 from backend_contract._conformance.source.parsing import (
     Function,

@@ -11,10 +11,7 @@ from backend_contract._conformance.results import Finding, Report, Verdict, bloc
 from backend_contract._conformance.source import members, signatures
 from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.construction import constructors
-from backend_contract._conformance.source.construction.factories import (
-    Defect,
-    has_untyped_factory,
-)
+from backend_contract._conformance.source.construction.factories import Defect, has_untyped_factory
 from backend_contract._conformance.source.evaluation import fields
 from backend_contract._conformance.source.evaluation.bodies import body_opinion
 from backend_contract._conformance.source.evaluation.fitness import POSITIONAL, Opinion
@@ -514,10 +511,7 @@ _JUDGES = (
     _judge_construction,
     _judge_missing_flag,
 )
-_EXPLANATIONS = {
-    "__init__": _explains_construction,
-    "register_config": _explains_registration,
-}
+_EXPLANATIONS = {"__init__": _explains_construction, "register_config": _explains_registration}
 """The members for which something else than types explains why nothing was reported."""
 _RETURNED = {"backend_type": "a `str`", "is_started": "a `bool`", "start_lock": "a context manager"}
 """The result that a member must have; that of the others is ``None``."""

@@ -315,8 +315,7 @@ def _variables_of_instances(function: Function) -> set[str]:
     for node in nodes_of(function):
         match node:
             case ast.Assign(
-                targets=[ast.Name(id=name), *_],
-                value=ast.Call(func=ast.Attribute(attr="__new__")),
+                targets=[ast.Name(id=name), *_], value=ast.Call(func=ast.Attribute(attr="__new__"))
             ):
                 names.add(name)
             case _:

@@ -12,11 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from backend_contract._conformance.source.classes import ClassSource
-from backend_contract._conformance.source.definitions import (
-    Definition,
-    definition_of,
-    dotted_name,
-)
+from backend_contract._conformance.source.definitions import Definition, definition_of, dotted_name
 from backend_contract._conformance.source.evaluation.fields import Generated, generated_by
 from backend_contract._conformance.source.modules import Module
 from backend_contract._conformance.source.parsing import (

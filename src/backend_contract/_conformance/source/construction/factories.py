@@ -9,10 +9,7 @@ from typing import NamedTuple
 
 from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.construction.execution import State, Walker
-from backend_contract._conformance.source.definitions import (
-    definition_of,
-    unquoted,
-)
+from backend_contract._conformance.source.definitions import definition_of, unquoted
 from backend_contract._conformance.source.evaluation.fitness import call_problem
 from backend_contract._conformance.source.evaluation.kinds import ancestor_names
 from backend_contract._conformance.source.members import base_names

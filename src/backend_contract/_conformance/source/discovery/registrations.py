@@ -128,11 +128,7 @@ def _function_scope(
         for name in bound_names(statement):
             names[name] = statement
     return _Scope(
-        module=outer.module,
-        names=names,
-        outer=outer,
-        self_class=cls,
-        loops=_loops(statements),
+        module=outer.module, names=names, outer=outer, self_class=cls, loops=_loops(statements)
     )
 
 
