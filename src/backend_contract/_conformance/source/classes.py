@@ -9,7 +9,7 @@ import ast
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TypeAlias
@@ -25,7 +25,6 @@ from backend_contract._conformance.source.modules import (
     origin_of,
     origin_of_name,
     qualified_name,
-    star_origins,
     targets_of,
 )
 from backend_contract._conformance.source.parsing import (
@@ -71,7 +70,6 @@ class ClassSource:
         self.modules = modules
         """The finder of the modules that its module imports."""
         self._lineage: list[ClassSource | None] | None = None
-        self._found: dict[str, tuple[ClassSource, Member] | None] = {}
         self.identity = module.path, node.lineno
         """A key that the class has under every name: its file and line."""
 
@@ -215,16 +213,16 @@ class ClassSource:
 
     def find(self, member: str) -> tuple[ClassSource, Member] | None:
         """Return the nearest class that defines *member* and its statement, or ``None``."""
-        if member not in self._found:
-            self._found[member] = self._find(member)
-        return self._found[member]
+        return _find(self, member)
 
-    def _find(self, member: str) -> tuple[ClassSource, Member] | None:
-        for source in self.known_lineage:
-            statement = source.in_body.get(member) or source.on_self.get(member)
-            if statement is not None:
-                return source, statement
-        return None
+
+@lru_cache(maxsize=2**14)
+def _find(source: ClassSource, member: str) -> tuple[ClassSource, Member] | None:
+    for each in source.known_lineage:
+        statement = each.in_body.get(member) or each.on_self.get(member)
+        if statement is not None:
+            return each, statement
+    return None
 
 
 def ancestors_first(
@@ -480,7 +478,7 @@ class ModuleFinder:
         return False
 
     def _star_origins(self, module: Module) -> Iterator[Module]:
-        for name in reversed(star_origins(module)):  # the last one wins
+        for name in reversed(module.star_origins):  # the last one wins
             with suppress(CouldNotCheckError):
                 origin = self._imported_module(name)
                 if origin is not None:

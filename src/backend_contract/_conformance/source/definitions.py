@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from backend_contract._conformance.source.classes import ModuleFinder
-from backend_contract._conformance.source.modules import Module, origin_of_name, star_origins
+from backend_contract._conformance.source.modules import Module, origin_of_name
 from backend_contract.errors import CouldNotCheckError
 
 # Checkers have types of their own for these modules.
@@ -126,7 +126,7 @@ def _follow_unbound(parts: list[str], module: Module, search: _Search) -> Defini
     """Follow a name that no statement of *module* binds: by a star import, or a builtin."""
     if hasattr(builtins, parts[0]):  # hardly any module exports one of those names
         return Definition(f"builtins.{'.'.join(parts)}")
-    for origin in star_origins(module):
+    for origin in module.star_origins:
         found = _import([*origin.split("."), *parts], search)
         if found is not None:
             return found

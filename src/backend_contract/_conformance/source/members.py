@@ -89,10 +89,15 @@ def describe(source: ClassSource, member: str) -> str:
 def _header(statement: Member) -> str:
     if not isinstance(statement, Function):
         return unparse(statement)
-    decorators = "".join(f"@{unparse(decorator)} " for decorator in statement.decorator_list)
-    keyword = "async def" if isinstance(statement, ast.AsyncFunctionDef) else "def"
-    returns = f" -> {unparse(statement.returns)}" if statement.returns else ""
-    return f"{decorators}{keyword} {statement.name}({unparse(statement.args)}){returns}"
+    is_async = isinstance(statement, ast.AsyncFunctionDef)
+    return format_header(statement, "async def" if is_async else "def")
+
+
+def format_header(function: Function, keyword: str = "def") -> str:
+    """Return the decorators, the parameters and the result of a function on one line."""
+    decorators = "".join(f"@{unparse(decorator)} " for decorator in function.decorator_list)
+    returns = f" -> {unparse(function.returns)}" if function.returns else ""
+    return f"{decorators}{keyword} {function.name}({unparse(function.args)}){returns}"
 
 
 # The parts of a member have the names of the probe: "result", "parameter N" (from 1, without

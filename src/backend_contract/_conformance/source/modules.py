@@ -81,11 +81,13 @@ class Module:
     @cached_property
     def star_imports(self) -> list[ast.ImportFrom]:
         """The statements ``from ... import *`` of the module."""
-        return [
-            statement
-            for statement in self.statements
-            if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
-        ]
+        imports = (each for each in self.statements if isinstance(each, ast.ImportFrom))
+        return [each for each in imports if each.names[0].name == "*"]
+
+    @property
+    def star_origins(self) -> list[str]:
+        """The dotted names of the modules that it imports all names of."""
+        return [origin_of(self, each) for each in self.star_imports]
 
     def exports(self, name: str) -> bool:
         """Return whether ``from ... import *`` of this module may bind *name*."""
@@ -178,11 +180,6 @@ def bindings_of(statements: Iterable[ast.stmt]) -> dict[str, ast.stmt]:
         for name in bound_names(statement):
             (preferred if is_preferred else others)[name] = statement
     return others | preferred
-
-
-def star_origins(module: Module) -> list[str]:
-    """Return the dotted names of the modules that *module* imports all names of."""
-    return [origin_of(module, statement) for statement in module.star_imports]
 
 
 def origin_of(module: Module, statement: ast.ImportFrom) -> str:

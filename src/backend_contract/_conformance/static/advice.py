@@ -370,9 +370,7 @@ def _header(function: Function, wanted: dict[str, str]) -> str:
         rest = [whole.args.vararg] if whole.args.vararg else []
         for parameter in positional[number : number + 1] or rest:
             parameter.annotation = annotation
-    decorators = "".join(f"@{unparse(each)} " for each in whole.decorator_list)
-    returns = f" -> {unparse(whole.returns)}" if whole.returns else ""
-    return f"{decorators}def {whole.name}({unparse(whole.args)}){returns}"
+    return members.format_header(whole)
 
 
 def _imports(source: ClassSource, wanted: dict[str, ExpectedAnnotation]) -> str:

@@ -218,8 +218,7 @@ def _of_missing(
     """Return the first of the *needed* attributes that a new instance lacks, or may lack."""
     given = state.always | _given_by_classes(source)
     missing = [each for each in needed if each[1] not in given and each[1][-2:] != "__"]
-    answers_for_any = not source.known_members.isdisjoint({"__getattr__", "__getattribute__"})
-    if not missing or answers_for_any:
+    if not missing or _answers_for_any_attribute(source):
         return None
     certain = [each for each in missing if each[1] not in state.maybe]
     if state.is_unknown or _is_open(source, [name for _, name in missing]):
@@ -263,6 +262,10 @@ def _not_assignable(source: ClassSource, state: State) -> Iterator[tuple[str, st
             yield name, "a property without a setter"
         elif slots is not None and name not in slots | _given_by_classes(source):
             yield name, "which is not in `__slots__`"
+
+
+def _answers_for_any_attribute(source: ClassSource) -> bool:
+    return not source.known_members.isdisjoint({"__getattr__", "__getattribute__"})
 
 
 def _read_too_early(source: ClassSource, state: State) -> Iterator[str]:
