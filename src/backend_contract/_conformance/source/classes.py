@@ -259,7 +259,6 @@ class ModuleFinder:
         self._ours: dict[str, Module | None] = {}
         self._classes: dict[_Step, ClassSource | CouldNotCheckError] = {}
         self._sources: dict[ast.ClassDef, ClassSource] = {}
-        self._star_imports: dict[tuple[Path, str], Module | None] = {}
         self._below: dict[Path, ModuleFinder] = {}
 
     @property
@@ -438,34 +437,18 @@ class ModuleFinder:
 
         Each module is looked at once, however many ways lead to it.
         """
-        path = (module.path, name[0])
-        if path not in self._star_imports:
-            self._star_imports[path] = self._search_star_imports(module, name[0])
-        found = self._star_imports[path]
-        if found is None:
-            raise CouldNotCheckError(f"{module.path}: no class {'.'.join(name)!r}")
-        return found
-
-    def _search_star_imports(self, module: Module, name: str) -> Module | None:
         entered = {module.path}
-        waiting = [(module, self._star_origins(module))]
+        waiting = [self._star_origins(module)]
         while waiting:
-            origin = next(waiting[-1][1], None)
+            origin = next(waiting[-1], None)
             if origin is None:
                 waiting.pop()
+            elif origin.exports(name[0]):
+                return origin
             elif origin.path not in entered:
                 entered.add(origin.path)
-                key = (origin.path, name)
-                found = origin if origin.exports(name) else self._star_imports.get(key)
-                if found is not None:
-                    way = ((each.path, name) for each, _ in waiting)
-                    self._star_imports.update(dict.fromkeys(way, found))
-                    return found
-                if key not in self._star_imports:
-                    waiting.append((origin, self._star_origins(origin)))
-        # No module reachable from here binds it, so none reachable from there does.
-        self._star_imports.update(dict.fromkeys(((path, name) for path in entered), None))
-        return None
+                waiting.append(self._star_origins(origin))
+        raise CouldNotCheckError(f"{module.path}: no class {'.'.join(name)!r}")
 
     def is_bound_by_star(self, module: Module, name: str, *, behind: int) -> bool:
         """Return whether ``from ... import *`` behind a line of *module* binds *name*."""
