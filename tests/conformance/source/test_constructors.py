@@ -46,6 +46,8 @@ def of_init(body: str, bases: str = "LocalBackend") -> str:
         "if config is None: config = {}\nsuper().__init__(config)",
         "self._started, (self._start_lock, *self.config) = config",
         "setattr(self, '_started', 0)\nobject.__setattr__(self, '_start_lock', 1)",
+        "me = self\nme._started = me._start_lock = me.config = None",
+        "me: Mine = self\nme._started = me._start_lock = me.config = None",
     ],
 )
 def test_reached(tmp_path: Path, body: str) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.definitions import Definition, definition_of, dotted_name
 from backend_contract._conformance.source.evaluation.fields import Generated, generated_by
-from backend_contract._conformance.source.modules import Module
+from backend_contract._conformance.source.modules import Module, targets_of
 from backend_contract._conformance.source.parsing import (
     Function,
     children,
@@ -369,13 +369,11 @@ class _Path:
             if isinstance(child, ast.expr) and not _is_target(child):
                 state = self._value(child, state)
         match node:
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    if isinstance(target, ast.Name) and self._is_instance(value):
+            case ast.Assign() | ast.AnnAssign(value=ast.expr()):
+                for target in targets_of(node):
+                    if isinstance(target, ast.Name) and self._is_instance(node.value):
                         self.names = self.names | {target.id}
                     state = self._assign(target, state)
-            case ast.AnnAssign(target=target, value=ast.expr()):
-                state = self._assign(target, state)
             case ast.AugAssign(target=ast.Attribute(value=value, attr=name)):
                 state = self._read(value, name, state)
             case ast.Delete(targets=targets):
