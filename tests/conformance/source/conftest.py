@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import backend_contract
-from backend_contract._conformance.source import modules, parsing
+from backend_contract._conformance.source import classes, parsing
 
 FILES = {
     "package/__init__.py": "from .inner import Direct as Renamed\nfrom .star import *\n",
@@ -95,5 +95,5 @@ def installed_files_are_parsed_once() -> Iterator[None]:
         return parse_installed(path) if is_installed else parsing.parse(path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(modules, "parse", parse)
+        patch.setattr(classes, "parse", parse)
         yield

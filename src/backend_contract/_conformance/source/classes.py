@@ -456,7 +456,9 @@ class ModuleFinder:
             if statement.lineno > behind:
                 with suppress(CouldNotCheckError):
                     origin = self._imported_module(origin_of(module, statement))
-                    if origin and (origin.exports(name) or self._search_star_imports(origin, name)):
+                    if origin is not None and not origin.exports(name):
+                        origin = self._star_imported(origin, (name,))
+                    if origin is not None:
                         return True
         return False
 
