@@ -133,6 +133,7 @@ class Walker:
         return state
 
     def _run_bound(self, source: ClassSource, statement: ast.stmt, state: State) -> State | None:
+        """Return the state after a call of what a statement in the class body defines."""
         if isinstance(statement, Function):
             return self.run(source, statement, state, first_parameter(statement))
         return state.unknown()

@@ -70,6 +70,7 @@ def _in_setup_py(file: Path) -> Iterator[str]:
 
 
 def _values(lines: Iterable[str]) -> Iterator[str]:
+    """Yield what follows the ``=`` of each line that has one."""
     for line in lines:
         _, equals, value = line.partition("=")
         if equals:
