@@ -44,7 +44,7 @@ def must_stop(trial: Trial, backend: Backend, what: str) -> object:
 
 
 def require_state(trial: Trial, backend: Backend, when: str, *, started: bool) -> None:
-    """Require that ``is_started`` is *started*; *when* completes messages."""
+    """Require that ``is_started`` is *started*; *when* completes the message."""
     value = trial.is_started(backend, when)
     if value is not started:
         raise violated(f"is_started is {value!r} {when}")
@@ -87,9 +87,9 @@ def enter_lock(
     lock: AbstractContextManager[object] | None = None,
     meeting: threading.Barrier | None = None,
 ) -> WorkerCall[bool]:
-    """Enter *lock*, or that of a new call, in another thread; its result: whether two met inside.
+    """Enter *lock*, or that of a new call, in another thread; return when it is about to enter.
 
-    Returns when it is about to enter.
+    The result of the call is whether it met another one inside, at *meeting*.
     """
     arrived = trial.event()
 

@@ -141,7 +141,7 @@ class _Calls:
             self._require_variable_set(kind)
 
     def require_evidence(self) -> None:
-        """End the trial if it is not seen what the backend has done with the calls."""
+        """Require that what the backend keeps of the calls could be seen."""
         member = getattr(type(self._backend), "handle_runtime_context", None)
         if not self._can_be_seen and member is not BackendBase.handle_runtime_context:
             raise needs_a_suite(

@@ -319,7 +319,7 @@ def _require_model_ids_accepted(
 def _tell_of(
     storage: Storage, requests: Sequence[Request], ids: Sequence[str]
 ) -> tuple[list[str], str]:
-    """Make a request for each of *ids*; return those that are seen to be lost, or confused."""
+    """Make a request for each of *ids*; return those that are seen to be lost, and two confused."""
     sent = [
         Sent(model_id, request, request.context)
         for model_id, request in zip(ids, requests, strict=True)
