@@ -123,7 +123,11 @@ def notes_of(failure: BaseException) -> list[str]:
 def run_python(script: str) -> subprocess.CompletedProcess[str]:
     """Run *script* in a new interpreter."""
     return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT, check=False
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=4 * WAIT,  # it may itself wait for something
+        check=False,
     )
 
 

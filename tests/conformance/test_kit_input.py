@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import pytest
 from conformance.behavioural.mutants import HOOKS, Inheriting, Structural
-from support import mostly_exhaustive
+from support import WAIT, mostly_exhaustive
 
 from backend_contract._conformance.behavioural.run import Subject
 from backend_contract._conformance.kit import Kit
@@ -25,7 +25,7 @@ from backend_contract.testing import check_backend
 
 
 def ends(thread: threading.Thread) -> bool:
-    thread.join(10)
+    thread.join(WAIT)
     return not thread.is_alive()
 
 
@@ -216,7 +216,7 @@ class AnswersEverything:
 
 def test_answers_everything() -> None:
     """A backend that has every attribute keeps next to no clause; every clause has a verdict."""
-    report = check_backend(AnswersEverything, time_limit=3)
+    report = check_backend(AnswersEverything, time_limit=WAIT)
     assert list(verdicts(report)) == list(CLAUSES)
     assert set(violated(report)) >= {"BC101", "BC202", "BC307", "BC309", "BC401", "BC501"}
     kept = [clause for clause, verdict in verdicts(report).items() if verdict is Verdict.OK]
