@@ -346,11 +346,12 @@ class LeavesThreads(Inheriting):
 def test_leaves_thread() -> None:
     """A thread that a backend leaves running at each start violates BC310, and is noted."""
     try:
-        report = check_backend(LeavesThreads, **HOOKS)
+        with Kit(Subject(make=LeavesThreads, **HOOKS)) as kit:
+            verdicts = [kit.finding(CLAUSES[clause]).verdict for clause in ("BC303", "BC310")]
     finally:
         LeavesThreads.go_on.set()
-    assert list(violated(report)) == ["BC310"]
-    assert report.notes == ("still running: the non-daemon thread 'poller'",)
+    assert verdicts == [Verdict.OK, Verdict.VIOLATED]
+    assert set(kit.notes) == {"still running: the non-daemon thread 'poller'"}
 
 
 class Deadlocks(Structural):

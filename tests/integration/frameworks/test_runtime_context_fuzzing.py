@@ -6,6 +6,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, StreamEnded, StreamReset
@@ -38,6 +39,7 @@ header_values = st.lists(
 ).map(bytes)
 
 
+@pytest.mark.exhaustive
 @given(st.lists(st.tuples(names, header_values), max_size=8))
 @settings(max_examples=100)
 def test_headers(http_call: HttpCaller, headers: list[tuple[str, bytes]]) -> None:
@@ -76,6 +78,7 @@ text_pairs = st.tuples(
 binary_pairs = st.tuples(grpc_names.map(lambda name: name + "-bin"), st.binary(max_size=8))
 
 
+@pytest.mark.exhaustive
 @given(st.lists(text_pairs | binary_pairs, max_size=8))
 @settings(max_examples=100)
 def test_metadata(grpc_call: GrpcCaller, metadata: list[tuple[str, str | bytes]]) -> None:

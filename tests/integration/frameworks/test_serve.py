@@ -419,6 +419,7 @@ def test_signal_in_another_thread(start: Start) -> None:
     assert server.read_line() == "stopped: GATE, ECHO"
 
 
+@pytest.mark.exhaustive
 def test_stop_under_load(start: Start) -> None:
     """A server that is stopped under load answers or refuses every request."""
     server = start()

@@ -378,6 +378,7 @@ def test_stop_before_the_call(serve: Serve, make: Make, monkeypatch: pytest.Monk
     assert watched.open == []
 
 
+@pytest.mark.exhaustive
 def test_stops_under_load(serve: Serve, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever threads generate while the backend is stopped and started, no channel is left."""
     watched = Watched(monkeypatch)
