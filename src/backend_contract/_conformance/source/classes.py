@@ -31,10 +31,10 @@ from backend_contract._conformance.source.parsing import (
     Function,
     InvalidSyntaxError,
     SourceError,
+    blocks,
     generic_of,
     parse,
     unparse,
-    walk,
 )
 from backend_contract._conformance.source.roots import Roots
 from backend_contract._conformance.source.scopes import (
@@ -496,7 +496,9 @@ def _nested_class(module: Module, node: ast.ClassDef, names: Iterable[str]) -> a
 
 def _attributes_set(function: Function, name: str) -> Iterator[tuple[str, Assignment]]:
     """Yield the attributes that *function* assigns to the variable *name*, with the statements."""
-    for node in walk(function):
+    nodes: list[ast.AST] = [function]
+    for node in nodes:
+        nodes += blocks(node)  # no expression contains an assignment
         if isinstance(node, Assignment):
             for target in targets_of(node):
                 if isinstance(target, ast.Attribute) and unparse(target.value) == name:

@@ -196,8 +196,10 @@ def _judge(clause: Clause, result: ProbeResult) -> _Judgement:
 def _judgements(
     judges: Iterable[_Judge], clause: Clause, result: ProbeResult
 ) -> Iterator[_Judgement]:
-    found = (judge(clause, result) for judge in judges)
-    return (judgement for judgement in found if judgement is not None)
+    for judge in judges:
+        judgement = judge(clause, result)
+        if judgement is not None:
+            yield judgement
 
 
 def _judge_bases(clause: Clause, result: ProbeResult) -> _Judgement | None:

@@ -75,7 +75,7 @@ def _of_bases(source: ClassSource) -> Defect | None:
         if any(is_final(base, cls) for base in cls.node.bases):
             return Defect(True, f"a base of `{cls.node.name}` cannot be inherited from")
         bases = cls.node.bases
-        if any(_is_misplaced(base, bases[number:], cls) for number, base in enumerate(bases, 1)):
+        if any(_is_misplaced(base, bases[n:], cls) for n, base in enumerate(bases[:-1], start=1)):
             return Defect(True, f"Python finds no order for the bases of `{cls.node.name}`")
     return None
 
