@@ -630,6 +630,17 @@ def test_thread_left(daemon: bool) -> None:
     assert kit.notes == [f"still running: the {kind} thread 'left'"]
 
 
+def test_thread_that_is_just_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that another one has not started yet cannot be joined, and does not run."""
+    enumerate_threads = threading.enumerate
+    starting = threading.Thread(name="starting")
+    monkeypatch.setattr(threading, "enumerate", lambda: [*enumerate_threads(), starting])
+    kit = Kit(Subject(make=Mine))
+    monkeypatch.setattr(kit, "_threads", {*enumerate_threads()})
+    kit.close()
+    assert kit.notes == []
+
+
 def test_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """All threads together get one grace period."""
     now = [100.0]

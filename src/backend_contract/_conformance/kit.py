@@ -238,7 +238,8 @@ class Kit:
             self.notes.append(f"a server could not be closed: {describe_exception(error)}")
         until = real_time.monotonic() + _GRACE
         for thread in {*threading.enumerate()} - self._threads - {threading.current_thread()}:
-            thread.join(max(until - real_time.monotonic(), 0))
+            if thread.ident is not None:  # not one that another thread is just starting
+                thread.join(max(until - real_time.monotonic(), 0))
             if thread.is_alive():
                 kind = "daemon" if thread.daemon else "non-daemon"
                 self.notes.append(f"still running: the {kind} thread {thread.name!r}")
