@@ -889,3 +889,19 @@ def generator(*_: object) -> typing.Iterator[None]:
 
 class LocksByAGeneratorFunction(LocalBackend):  # BC401
     start_lock = generator
+
+
+# ---- names that a class keeps
+
+
+class Names:
+    RIGHT = "RIGHT"
+    WRONG = "wrong"
+
+
+class NamedByAClass(LocalBackend):  # ok
+    backend_type = Names.RIGHT
+
+
+class MisnamedByAClass(LocalBackend):  # BC103
+    backend_type = Names.WRONG

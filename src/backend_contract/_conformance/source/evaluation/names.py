@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from backend_contract._conformance.results import MEMBERS, Verdict
 from backend_contract._conformance.source.classes import ClassSource
+from backend_contract._conformance.source.construction.factories import metaclass_of
 from backend_contract._conformance.source.definitions import definition_of, dotted_name
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
@@ -42,6 +43,12 @@ from backend_contract._conformance.source.members import abstract_members
 from backend_contract._conformance.source.parsing import first_parameter
 from backend_contract._conformance.source.scopes import Alternatives, Scope
 from backend_contract._conformance.source.signatures import always_raises
+
+_NOT_APPLIED = {
+    "center", "expandtabs", "format_map", "join", "ljust", "rjust", "translate", "zfill",
+}  # fmt: skip
+"""Methods of strings that take no string, or a length."""
+_MAX_LENGTH = 1000
 
 Literals: TypeAlias = "tuple[object, ...] | None"
 """The literals that an expression may have as its value; ``None`` if it may have another."""
@@ -173,7 +180,7 @@ def literals_of(node: ast.expr | None, at: Context) -> Literals:
         case ast.IfExp():
             return _either([literals_of(each, at) for each in chosen_branches(node, at)])
         case ast.Call(func=ast.Attribute(value=text, attr=name), args=given, keywords=[]) if (
-            STRING_METHODS.get(name) == "str" and name not in ("format_map", "join", "translate")
+            STRING_METHODS.get(name) == "str" and name not in _NOT_APPLIED
         ):
             return _applied(literals_of(text, at), name, [literals_of(each, at) for each in given])
         case ast.BinOp(left=left, op=ast.Add(), right=right):
@@ -196,10 +203,17 @@ def _applied(values: Literals, method: str, given: Sequence[Literals]) -> Litera
     arguments = [each[0] for each in given if each is not None and len(each) == 1]
     if values is None or len(arguments) != len(given):
         return None
+    if any(_is_large(each) for each in (*values, *arguments)):
+        return None
     try:
         return tuple(getattr(each, method)(*arguments) for each in values)
     except (AttributeError, LookupError, TypeError, ValueError):
         return None
+
+
+def _is_large(value: object) -> bool:
+    """Return whether a method of a string might take long, or make one that fills the memory."""
+    return isinstance(value, str) and (len(value) > _MAX_LENGTH or ("{" in value and ":" in value))
 
 
 def _joined(parts: Sequence[Literals]) -> Literals:
@@ -255,7 +269,8 @@ def _literals_of_attribute(cls: ClassSource, attributes: list[str], at: Context)
         return literals_of_class(cls)
     member, *rest = attributes
     if not is_enumeration(cls):
-        return None
+        bindings = None if rest or metaclass_of(cls) else cls.scope.bindings.get(member)
+        return _literals_of_bindings(bindings, at.of_class(cls)) if bindings else None
     if rest == ["name"] and member in cls.in_body:
         return (member,)
     is_value = rest == ["value"] or (not rest and is_string(Kind("", cls)))
