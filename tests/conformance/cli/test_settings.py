@@ -78,6 +78,20 @@ def test_select(project: Path, run_main: Main) -> None:
     assert run_main("check", "--select", "BC3").out.splitlines()[-1].startswith("2 ok (")
 
 
+def test_nothing_judged(project: Path, run_main: Main) -> None:
+    """A clause without a verdict is named, also if it is the only one that is selected."""
+    (project / "named.py").write_text(
+        "from mine import Good\n\nclass Named(Good):\n    backend_type = input()\n"
+    )
+    shown = run_main("check", "--select", "BC101,BC103", "named.py:Named").out
+    assert "note: BC103: not judged, as the source shows no literal name" in shown
+    only = run_main("check", "--select", "BC103", "named.py:Named").out.splitlines()
+    assert only[0] == "named.py:Named"
+    assert only[1].startswith("note: BC103: not judged")
+    assert only[-1].startswith("nothing judged")
+    assert "not judged" not in run_main("check", "--select", "BC103", "mine.py:Good").out
+
+
 @pytest.mark.exhaustive
 def test_checkers(project: Path, run_main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     """``checkers`` applies unless ``--checker`` is given."""

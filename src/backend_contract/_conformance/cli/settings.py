@@ -162,9 +162,18 @@ class Selection:
         self.not_selected = tuple(clause for clause in decidable if clause not in self.selected)
 
     def filter(self, report: Report) -> Report:
-        """Return *report* with the findings on the selected clauses only."""
-        findings = (each for each in report.findings if each.clause.id in self.selected)
-        return replace(report, findings=tuple(findings))
+        """Return *report* with the findings on the selected clauses only.
+
+        It has a note on those without a finding: only a literal shows a name without running it.
+        """
+        findings = [each for each in report.findings if each.clause.id in self.selected]
+        judged = {each.clause.id for each in findings}
+        left = [clause for clause in self.selected if clause not in judged]
+        notes = report.notes
+        if left and report.error is None:
+            reason = "not judged, as the source shows no literal name; `--run` does"
+            notes = (*notes, f"{' and '.join(left)}: {reason}")
+        return replace(report, findings=tuple(findings), notes=notes)
 
 
 def select_clauses(select: Sequence[str], ignore: Sequence[str], layers: str) -> Selection:
