@@ -366,6 +366,16 @@ def test_fix_of_body(tmp_path: Path, body: str, clause: str, fix: str) -> None:
     assert finding(found, clause).advice == fix
 
 
+def test_fix_of_decorator(tmp_path: Path) -> None:
+    """A decorator without a type is to be annotated: that of the member alone helps nothing."""
+    text = "    @untyped\n    def stop(self) -> None: ...\n"
+    (tmp_path / "decorators.py").write_text("def untyped(function): return function\n")
+    head = "from decorators import untyped\n"
+    found = finding(report(tmp_path, f"{head}class Mine(Whole):\n{text}"), "BC309")
+    assert found.verdict is Verdict.UNCHECKED
+    assert found.advice.startswith("Annotate `untyped`, such as `(function: Callable[P, R]) ->")
+
+
 def test_checker_first(tmp_path: Path) -> None:
     """The report of the checker comes first, unless the source shows the value."""
     errors = {line: ["wrong"] for line in lines("BC307", "use")}

@@ -276,7 +276,11 @@ def _judge_decorators(clause: Clause, result: ProbeResult) -> _Judgement | None:
         decorator = signatures.unknown_decorator(result.target.source, member)
         if decorator is not None:
             reason = f"the decorator `@{decorator}` of `{member}` has no type"
-            return _doubt(member, reason)
+            advice = (
+                f"Annotate `{decorator}`, such as `(function: Callable[P, R]) -> Callable[P, R]` "
+                f"with a ParamSpec `P`; annotate `{member}` as well."
+            )
+            return _doubt(member, reason)._replace(advice=advice)
     return None
 
 
