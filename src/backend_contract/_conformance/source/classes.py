@@ -36,6 +36,7 @@ from backend_contract._conformance.source.parsing import (
     parse,
     unparse,
 )
+from backend_contract._conformance.source.reachability import shadowed_nodes
 from backend_contract._conformance.source.roots import Roots
 from backend_contract._conformance.source.scopes import (
     Binding,
@@ -499,7 +500,7 @@ def _attributes_set(function: Function, name: str) -> Iterator[tuple[str, Assign
     nodes: list[ast.AST] = [function]
     for node in nodes:
         nodes += blocks(node)  # no expression contains an assignment
-        if isinstance(node, Assignment):
+        if isinstance(node, Assignment) and node not in shadowed_nodes(function, name):
             for target in targets_of(node):
                 if isinstance(target, ast.Attribute) and unparse(target.value) == name:
                     yield target.attr, node

@@ -847,3 +847,53 @@ def define(cls):
 @define
 class StoppedByANamesake(LocalBackend):  # BC309
     pass
+
+
+# ---- functions and classes inside of methods
+
+
+class StartsAHandler(LocalBackend):  # ok
+    def start(self) -> None:
+        class Handler:
+            def handle(self) -> None:
+                self._started = 3.5
+                setattr(self, "is_started", 3)
+
+        self._handler = Handler()
+        self._started = True
+
+
+class StartsByAFunctionOfAnother(LocalBackend):  # ok
+    def start(self) -> None:
+        def mark(self: Any) -> None:
+            self._started = 3
+
+        mark(Part())
+        self._started = True
+
+
+class StartsByAFunctionOfItsOwn(LocalBackend):  # BC307
+    def start(self) -> None:
+        def mark(self: Any) -> None:
+            self._started = 3
+
+        mark(self)
+
+
+class StartsInAClosure(LocalBackend):  # BC307
+    def start(self) -> None:
+        def mark() -> None:
+            self._started = 3
+
+        mark()
+
+
+class StartsInAHandler(LocalBackend):  # BC307
+    def start(self) -> None:
+        backend = self
+
+        class Handler:
+            def handle(self) -> None:
+                backend._started = 3
+
+        Handler().handle()

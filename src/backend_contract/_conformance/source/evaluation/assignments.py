@@ -25,6 +25,7 @@ from backend_contract._conformance.source.parsing import (
     unparse,
     walk,
 )
+from backend_contract._conformance.source.reachability import shadowed_nodes
 from backend_contract._conformance.source.scopes import Binding, Scope, bindings_of_target
 
 _Target: TypeAlias = tuple[ast.expr, "ast.expr | None"]
@@ -179,6 +180,7 @@ def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Itera
         target.id
         for node in walk(method)
         if isinstance(node, ast.Assign) and unparse(node.value) in first
+        if node not in shadowed_nodes(method, unparse(node.value))
         for target in node.targets
         if isinstance(target, ast.Name)
     }
@@ -188,9 +190,10 @@ def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Itera
             yield each
 
 
-def _assignments(scope: ast.AST, subjects: set[str], at: Context) -> Iterator[Assigned]:
-    """Yield the assignments to attributes of the *subjects*, which are written as dotted names."""
+def _assignments(scope: ast.AST, every: set[str], at: Context) -> Iterator[Assigned]:
+    """Yield the assignments to attributes of *every* subject, which are written as dotted names."""
     for node, targets in _statements_with_targets(scope):
+        subjects = {each for each in every if node not in shadowed_nodes(scope, each)}
         for target, value in targets:
             if isinstance(target, ast.Attribute) and unparse(target.value) in subjects:
                 yield Assigned(target.attr, value, node, at)
@@ -505,7 +508,11 @@ def _by_calls(statement: ast.stmt, names: set[str], at: Context) -> Iterator[Ass
         if not isinstance(node, ast.Call) or unparse(node.func) in ("setattr", "delattr"):
             continue
         for number, argument in enumerate(node.args):
-            if isinstance(argument, ast.Name) and argument.id in names:
+            if (
+                isinstance(argument, ast.Name)
+                and argument.id in names
+                and node not in shadowed_nodes(statement, argument.id)
+            ):
                 function = function_of(node.func, at)
                 if function is not None:
                     called, there = function
@@ -534,6 +541,8 @@ def _assignments_or_any(scope: ast.AST, subjects: set[str], at: Context) -> Iter
             case ast.Call(func=ast.Name(id="setattr"), args=[subject, name, *_]) if unparse(
                 subject
             ) in subjects and not isinstance(name, ast.Constant):
+                if node in shadowed_nodes(scope, unparse(subject)):
+                    continue
                 yield Assigned(None, None, node, at, why=f"`{unparse(node)}`")
             case _:
                 pass
