@@ -11,11 +11,12 @@ import contextvars
 import dataclasses
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aconfig
 
@@ -897,3 +898,76 @@ class StartsInAHandler(LocalBackend):  # BC307
                 backend._started = 3
 
         Handler().handle()
+
+
+# ---- code that never runs
+
+
+class StartsElsewhere(LocalBackend):  # ok
+    def start(self) -> None:
+        if sys.platform == "another":
+            self._started = 3
+            return 3
+        if TYPE_CHECKING:
+            return 4
+        self._started = True
+
+
+class StartsHere(LocalBackend):  # BC309
+    def start(self) -> None:
+        if sys.platform != "another":
+            return 3
+        self._started = True
+
+
+class StopsBeforeTheEnd(LocalBackend):  # ok
+    def stop(self) -> None:
+        while True:
+            try:
+                self._started = False
+                return
+            finally:
+                self._started = False
+        return 3
+
+
+class StopsAfterALoop(LocalBackend):  # BC309
+    def stop(self) -> None:
+        while True:
+            if self._started:
+                break
+            self._started = True
+        return 3
+
+
+class StopsWithALoopThatEnds(LocalBackend):  # BC309
+    def stop(self) -> None:
+        for each in ("first", "second"):
+            if each == "third":
+                break
+        else:
+            return 3
+
+
+class StartsAfterTheEnd(LocalBackend):  # ok
+    def start(self) -> None:
+        self._started = True
+        return
+        self._started = 3
+
+
+class StopsWithTheLastWord(LocalBackend):  # ok
+    def stop(self) -> None:
+        try:
+            return 3
+        finally:
+            self._started = False
+            return
+
+
+class StopsWithTheFirstWord(LocalBackend):  # BC309
+    def stop(self) -> None:
+        try:
+            return 3
+        finally:
+            self._started = False

@@ -25,7 +25,7 @@ from backend_contract._conformance.source.parsing import (
     unparse,
     walk,
 )
-from backend_contract._conformance.source.reachability import shadowed_nodes
+from backend_contract._conformance.source.reachability import dead_nodes, shadowed_nodes
 from backend_contract._conformance.source.scopes import Binding, Scope, bindings_of_target
 
 _Target: TypeAlias = tuple[ast.expr, "ast.expr | None"]
@@ -192,7 +192,10 @@ def _in_method(method: Function, cls: ClassSource, target: ClassSource) -> Itera
 
 def _assignments(scope: ast.AST, every: set[str], at: Context) -> Iterator[Assigned]:
     """Yield the assignments to attributes of *every* subject, which are written as dotted names."""
+    dead = dead_nodes(scope, at.modules.version)
     for node, targets in _statements_with_targets(scope):
+        if node in dead:
+            continue
         subjects = {each for each in every if node not in shadowed_nodes(scope, each)}
         for target, value in targets:
             if isinstance(target, ast.Attribute) and unparse(target.value) in subjects:

@@ -56,10 +56,10 @@ from backend_contract._conformance.source.parsing import (
     is_stub,
     last_part,
     nodes_of,
-    returns_of,
     unparse,
     walk,
 )
+from backend_contract._conformance.source.reachability import live_returns
 from backend_contract._conformance.source.signatures import always_raises
 
 _PROPERTIES = {"cached_property", "property"}
@@ -115,7 +115,7 @@ def _opinion_on_value(source: ClassSource, member: str, value: Value) -> Opinion
         return _opinion_on_generator(body)
     if body.function.returns is None or not isinstance(body.function, ast.FunctionDef):
         return None
-    returns = returns_of(body.function)
+    returns = live_returns(body.function, source.modules.version)
     found = _wrong_value(body, returns)
     if found is None and not returns:
         return _refusal(body) or _missing_value(body)
@@ -310,7 +310,8 @@ def _is_wrong_by_own_method(member: str, value: ast.expr, at: Context, is_manage
     match found:
         case (owner, ast.FunctionDef(decorator_list=[]) as method):
             there = inside(owner, method, target)._replace(depth=at.depth + 1)
-            values = [each.value for each in returns_of(method) if each.value]
+            returns = live_returns(method, target.modules.version)
+            values = [each.value for each in returns if each.value]
             verdicts = {_verdict_on(member, each, there) for each in values}
             return Verdict.VIOLATED in verdicts or (is_generator(method) and not is_manager)
         case _:

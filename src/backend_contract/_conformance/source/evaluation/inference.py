@@ -51,9 +51,9 @@ from backend_contract._conformance.source.parsing import (
     last_part,
     nodes_of,
     positional_of,
-    returns_of,
     walk,
 )
+from backend_contract._conformance.source.reachability import live_returns
 from backend_contract._conformance.source.scopes import Alternatives, decides, is_overload
 
 _DISPLAYS: dict[type[ast.expr], Kinds] = {
@@ -625,7 +625,8 @@ def _of_returned(function: Function, at: Context) -> Kinds:
     if is_generator(function):
         return known("generator")
     inside = at._replace(function=function)
-    values = [kinds_of(e.value, inside) if e.value else (NONE,) for e in returns_of(function)]
+    returns = live_returns(function, at.modules.version)
+    values = [kinds_of(each.value, inside) if each.value else (NONE,) for each in returns]
     if not isinstance(function.body[-1], ast.Return | ast.Raise):
         return None if values else (NONE,)
     return union(values) if values else None
