@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import aconfig
 
@@ -971,3 +971,58 @@ class StopsWithTheFirstWord(LocalBackend):  # BC309
             return 3
         finally:
             self._started = False
+
+
+# ---- overloads
+
+
+class StartsAsOverloaded(LocalBackend):  # ok
+    @overload
+    def start(self) -> None: ...
+    @overload
+    def start(self, *, wait: bool) -> None: ...
+    def start(self, *engines: Any, wait: bool = False) -> None:
+        self._started = True
+
+
+class StartsOnlyIfToldToWait(LocalBackend):  # BC309
+    @overload
+    def start(self) -> None: ...
+    @overload
+    def start(self, wait: bool) -> None: ...
+    def start(self, wait: bool) -> None:
+        self._started = True
+
+
+class StopsAsynchronously(LocalBackend):  # BC309
+    @overload
+    def stop(self) -> None: ...
+    @overload
+    def stop(self, wait: bool) -> None: ...
+    async def stop(self, wait: bool = False) -> None:
+        self._started = False
+
+
+class StopsNowhere(LocalBackend):  # BC309
+    @overload
+    def stop(self) -> None: ...
+    @overload
+    def stop(self, wait: bool) -> None: ...
+
+
+class MadeAsOverloaded(LocalBackend):  # ok
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(self, config: aconfig.Config | None) -> None: ...
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+
+
+class MadeWithASizeInSpiteOfOverloads(LocalBackend):  # BC201
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(self, config: aconfig.Config | None) -> None: ...
+    def __init__(self, config: Any, size: int) -> None:
+        super().__init__(config)

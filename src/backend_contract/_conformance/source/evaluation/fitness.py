@@ -21,6 +21,7 @@ from backend_contract._conformance.source.parsing import (
     positional_of,
     unparse,
 )
+from backend_contract._conformance.source.scopes import is_overload
 from backend_contract._conformance.source.signatures import alternatives, signature_of
 
 ATTRIBUTES = {"backend_type": "str", "is_started": "bool"}
@@ -193,6 +194,19 @@ def fits_function(
     bound = 0 if is_bound or "staticmethod" in names else 1
     accepts = _accepts(member, function, at, bound)
     return all_of([accepts, _returns(member, function, at, "contextmanager" in names)])
+
+
+def fits_overloads(member: str, last: Function, module: Module) -> Opinion | None:
+    """Return why the implementation, the *last* of overloads, breaks the contract, if it does."""
+    if is_overload(last):
+        return misfit(f"`{member}` has overloads, and no implementation", last, module)
+    names = decorator_names(last)
+    if names - {"staticmethod", "classmethod", "override", "final"}:
+        return None
+    if isinstance(last, ast.AsyncFunctionDef):
+        return misfit(f"the implementation of `{member}` is a coroutine function", last, module)
+    problem = call_problem(member, last.args, "staticmethod" in names)
+    return misfit(f"the implementation of `{member}`: {problem}", last, module) if problem else None
 
 
 def fits_constructor(function: Function, at: Context) -> Opinion:

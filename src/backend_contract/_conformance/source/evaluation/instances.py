@@ -18,6 +18,7 @@ from backend_contract._conformance.source.evaluation.fields import is_inherited_
 from backend_contract._conformance.source.evaluation.fitness import (
     Opinion,
     fits_constructor,
+    fits_overloads,
     misfit,
     one_of,
     unknown,
@@ -27,6 +28,7 @@ from backend_contract._conformance.source.evaluation.opinions import LAST_COUNTS
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.members import abstract_members
 from backend_contract._conformance.source.parsing import Function, unparse, walk
+from backend_contract._conformance.source.signatures import is_overloaded
 
 
 @lru_cache(maxsize=2**12)
@@ -41,6 +43,9 @@ def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
     alternatives = cls.scope.bindings["__init__"]
     is_value = any(each and each.value is not None for each in alternatives)
     is_seen = not is_value and _sees_constructor(cls, checker)
+    last = cls.in_body.get("__init__")
+    if is_seen and isinstance(last, Function) and is_overloaded(source, "__init__"):
+        return fits_overloads("__init__", last, cls.module)
     if is_seen and not is_inherited_by_model(source, cls):
         return None
     values = [Value(cls, each) for each in alternatives if each is not None]

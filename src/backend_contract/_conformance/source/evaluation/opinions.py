@@ -33,6 +33,7 @@ from backend_contract._conformance.source.evaluation.fitness import (
     fits_attribute,
     fits_function,
     fits_method,
+    fits_overloads,
     fits_results,
     misfit,
     one_of,
@@ -48,6 +49,7 @@ from backend_contract._conformance.source.evaluation.kinds import Context, insid
 from backend_contract._conformance.source.evaluation.names import with_names_of_instances
 from backend_contract._conformance.source.evaluation.stub_files import stub_opinion
 from backend_contract._conformance.source.parsing import Function, decorator_names, unparse
+from backend_contract._conformance.source.signatures import is_overloaded
 
 LAST_COUNTS = ("pyright", "pyrefly", "ty")
 """Checkers that take the last one of several methods, as Python does."""
@@ -182,6 +184,8 @@ class _Member(NamedTuple):
         statement = value.binding.statement
         if _is_class_property(statement):
             return unknown("Python 3.13 has no `classmethod` of a `property`")
+        if isinstance(statement, Function) and is_overloaded(self.source, self.name):
+            return fits_overloads(self.name, statement, value.cls.module)
         if isinstance(statement, Function | ast.ClassDef):
             return None
         opinion = self._fits_value(value)
