@@ -13,14 +13,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, overload
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import aconfig
+from typing_extensions import override
 
 from backend_contract import LocalBackend, RuntimeServerContextType
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Guard:
@@ -1026,3 +1030,119 @@ class MadeWithASizeInSpiteOfOverloads(LocalBackend):  # BC201
     def __init__(self, config: aconfig.Config | None) -> None: ...
     def __init__(self, config: Any, size: int) -> None:
         super().__init__(config)
+
+
+# ---- decorators with a wrapper
+
+
+def kept(function: F) -> F:
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with threading.Lock():
+                return function(*args, **kwargs)
+        except OSError:
+            raise
+
+    return cast(F, wrapper)
+
+
+def with_status(function: F) -> F:
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            function(*args, **kwargs)
+        except OSError:
+            return False
+        return True
+
+    return cast(F, wrapper)
+
+
+def forgotten(function: F) -> F:
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        function(*args, **kwargs)
+
+    return cast(F, wrapper)
+
+
+def repeated(times: int) -> Callable[[F], F]:
+    def decorate(finish: F) -> F:  # not the function of the module, which returns nothing
+        @wraps(finish)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            for _ in range(times):
+                result = finish(*args, **kwargs)
+            return result
+
+        return cast(F, wrapper)
+
+    return decorate
+
+
+def asynchronous(function: F) -> F:
+    @wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return cast(F, wrapper)
+
+
+def renamed(function: F) -> F:
+    @wraps(function)
+    def wrapper(self: Any, model: str, context: Any) -> Any:
+        return function(self, model, context)
+
+    return cast(F, wrapper)
+
+
+class KeptByADecorator(LocalBackend):  # ok
+    @kept
+    def start(self) -> None:
+        self._started = True
+
+    @repeated(3)
+    def start_lock(self) -> AbstractContextManager[Any]:
+        return self._start_lock
+
+    @property
+    @kept
+    def is_started(self) -> bool:
+        return self._started
+
+    @forgotten
+    def register_config(self, config: aconfig.Config) -> None:
+        super().register_config(config)
+
+
+class StartsWithAStatus(LocalBackend):  # BC309
+    @with_status
+    def start(self) -> None:
+        self._started = True
+
+
+class StartsAsynchronouslyByADecorator(LocalBackend):  # BC309
+    @override
+    @asynchronous
+    def start(self) -> None:
+        self._started = True
+
+
+class LockIsForgotten(LocalBackend):  # BC401
+    @forgotten
+    def start_lock(self) -> AbstractContextManager[Any]:
+        return self._start_lock
+
+
+class StateIsForgotten(LocalBackend):  # BC307
+    @property
+    @forgotten
+    def is_started(self) -> bool:
+        return self._started
+
+
+class HandlesByOtherNames(LocalBackend):  # BC501
+    @renamed
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...

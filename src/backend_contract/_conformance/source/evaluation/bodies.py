@@ -24,6 +24,7 @@ from backend_contract._conformance.source.evaluation.fitness import (
     ATTRIBUTES,
     FITS,
     Opinion,
+    call_problem,
     fits_attribute,
     is_manager_class,
     is_other_lock,
@@ -47,6 +48,7 @@ from backend_contract._conformance.source.evaluation.kinds import (
     union,
 )
 from backend_contract._conformance.source.evaluation.standard_library import RETURNING_ANYTHING
+from backend_contract._conformance.source.evaluation.wrappers import Wrapper, wrapper_of
 from backend_contract._conformance.source.parsing import (
     Function,
     decorator_names,
@@ -110,7 +112,7 @@ def _opinion_on_value(source: ClassSource, member: str, value: Value) -> Opinion
         return _opinion_on_state(source, member)
     body = _body_of(source, member, value)
     if body is None:
-        return None
+        return _opinion_on_wrapper(source, member, value)
     if is_generator(body.function):
         return _opinion_on_generator(body)
     if body.function.returns is None or not isinstance(body.function, ast.FunctionDef):
@@ -142,6 +144,39 @@ def _body_of(source: ClassSource, member: str, value: Value) -> _Body | None:
     body = _Body(member, function, source, value.cls, at)
     kept = _KEEPING | _PROPERTIES if member in ATTRIBUTES else _KEEPING
     return body if body.is_manager or decorator_names(function) <= kept else None
+
+
+def _opinion_on_wrapper(source: ClassSource, member: str, value: Value) -> Opinion | None:
+    """Return the opinion on what a decorator puts in the place of a method, if that is wrong."""
+    method = value.binding.statement
+    if not isinstance(method, Function) or value.binding.value is not None:
+        return None
+    kept = _KEEPING | _PROPERTIES if member in ATTRIBUTES else _KEEPING
+    wrapper = wrapper_of(method, inside(value.cls, None, source), kept)
+    reason = wrapper and _why_unfit(member, wrapper)
+    if wrapper is None or reason is None:
+        return None
+    reason = f"`@{wrapper.decorator}` replaces `{member}` by a function that {reason}"
+    return misfit(reason, method, value.cls.module)
+
+
+def _why_unfit(member: str, wrapper: Wrapper) -> str | None:
+    """Return what is wrong with a wrapper, if anything is."""
+    _, function, at, is_followed = wrapper
+    if isinstance(function, ast.AsyncFunctionDef):
+        return "is `async`"
+    if is_generator(function):
+        return "is a generator function"
+    problem = None if member in ATTRIBUTES else call_problem(member, function.args, is_bound=False)
+    if problem is not None:
+        return f"cannot be called as the contract calls it: {problem}"
+    returns = live_returns(function, at.modules.version)
+    for _, value in _values_returned(returns, at):
+        if is_followed and _verdict_on(member, value, at) is Verdict.VIOLATED:
+            return f"returns `{unparse(value)}`"
+    is_open = any(isinstance(node, ast.Raise) for node in nodes_of(function))
+    is_needed = member in (*ATTRIBUTES, "start_lock")
+    return "returns nothing" if is_needed and not returns and not is_open else None
 
 
 def _wrong_value(body: _Body, returns: Sequence[ast.Return]) -> Opinion | None:
