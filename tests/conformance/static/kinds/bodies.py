@@ -1146,3 +1146,70 @@ class HandlesByOtherNames(LocalBackend):  # BC501
     def handle_runtime_context(
         self, model_id: str, runtime_context: RuntimeServerContextType
     ) -> None: ...
+
+
+# ---- what the next class gives
+
+
+class CountingBase(LocalBackend):  # BC202 BC309
+    def start(self) -> int:
+        return 3
+
+    def stop(self) -> None:
+        return self.config
+
+    async def register_config(self, config: aconfig.Config) -> None: ...
+
+
+class StartsAsItsBase(CountingBase):  # BC202 BC309
+    def start(self) -> None:
+        return super().start()
+
+    def stop(self) -> None: ...
+
+
+class StopsAsItsBase(CountingBase):  # BC202 BC309
+    def start(self) -> None: ...
+
+    def stop(self) -> None:
+        return super().stop()
+
+
+class RegistersAsItsBase(CountingBase):  # BC202
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def register_config(self, config: aconfig.Config) -> None:
+        return super().register_config(config)
+
+
+class LocksByAMethodOfItsBase(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[object]:
+        return super().start_lock
+
+
+class StateIsCalled(LocalBackend):  # BC307
+    @property
+    def is_started(self) -> bool:
+        return super().is_started()
+
+
+class GeneratingBase(LocalBackend):  # ok
+    @contextmanager
+    def start_lock(self) -> Iterator[None]:
+        with self._start_lock:
+            yield
+
+
+class UsesItsBase(GeneratingBase):  # ok
+    @property
+    def is_started(self) -> bool:
+        return super().is_started
+
+    def start(self) -> None:
+        return super().start()
+
+    def register_config(self, config: aconfig.Config) -> None:
+        return super().register_config(config)
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return super().start_lock()

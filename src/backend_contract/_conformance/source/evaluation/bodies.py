@@ -36,11 +36,14 @@ from backend_contract._conformance.source.evaluation.fitness import (
 from backend_contract._conformance.source.evaluation.inference import (
     chosen_branches,
     kinds_of,
+    next_after,
     of_attribute,
 )
 from backend_contract._conformance.source.evaluation.kinds import (
     BOOL,
+    INT,
     NONE,
+    STR,
     Context,
     Kind,
     Kinds,
@@ -56,6 +59,7 @@ from backend_contract._conformance.source.parsing import (
     is_generator,
     is_none,
     is_stub,
+    is_super,
     last_part,
     nodes_of,
     unparse,
@@ -276,6 +280,8 @@ def _verdict_on(
     """Return the verdict on a value that *member* returns, unless it fits or is not known."""
     if member == "is_started" and (verdict := _verdict_on_choice(value, at)):
         return verdict
+    if _calls_a_plain_value(value, at):
+        return Verdict.VIOLATED
     if _is_wrong_by_own_method(member, value, at, is_manager):
         return Verdict.VIOLATED
     if member == "start_lock" and (_is_none_when_new(value, at) or _is_used_up(value, at)):
@@ -338,12 +344,16 @@ def _is_wrong_by_own_method(member: str, value: ast.expr, at: Context, is_manage
         case (
             ast.Call(func=ast.Attribute(value=ast.Name(id=subject), attr=name)),
             ClassSource() as target,
-        ) if subject in first_parameter(at.function) and at.depth < _MAX_CALLS:
+        ) if subject in first_parameter(at.function):
             found = target.find(name)
+        case ast.Call(func=ast.Attribute(value=subject) as called), ClassSource() as target if (
+            is_super(subject)
+        ):
+            found = next_after(called, at)
         case _:
             return False
     match found:
-        case (owner, ast.FunctionDef(decorator_list=[]) as method):
+        case (owner, ast.FunctionDef(decorator_list=[]) as method) if at.depth < _MAX_CALLS:
             there = inside(owner, method, target)._replace(depth=at.depth + 1)
             returns = live_returns(method, target.modules.version)
             values = [each.value for each in returns if each.value]
@@ -351,6 +361,14 @@ def _is_wrong_by_own_method(member: str, value: ast.expr, at: Context, is_manage
             return Verdict.VIOLATED in verdicts or (is_generator(method) and not is_manager)
         case _:
             return False
+
+
+def _calls_a_plain_value(value: ast.expr, at: Context) -> bool:
+    """Return whether a value is the result of calling an attribute that cannot be called."""
+    if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
+        return False
+    kinds = kinds_of(value.func, at)
+    return bool(kinds) and all(kind in (BOOL, INT, STR) for kind in kinds or ())
 
 
 def _none_at_first(member: str, value: ast.expr, at: Context) -> Kinds:

@@ -51,10 +51,11 @@ from backend_contract._conformance.source.parsing import (
     last_part,
     nodes_of,
     positional_of,
+    unparse,
     walk,
 )
 from backend_contract._conformance.source.reachability import live_returns
-from backend_contract._conformance.source.scopes import Alternatives, decides, is_overload
+from backend_contract._conformance.source.scopes import Alternatives, Binding, decides, is_overload
 
 _DISPLAYS: dict[type[ast.expr], Kinds] = {
     ast.JoinedStr: (STR,),
@@ -73,6 +74,8 @@ _TRANSPARENT = {
     "typing.override", "typing.final", "typing_extensions.override", "typing_extensions.final",
 }  # fmt: skip
 _OPAQUE_PROPERTY = "property of a getter that cannot be followed"
+_PLAIN = {"final", "override", "property"}
+"""Decorators after which a method of a base class is what its source shows."""
 _NUMBERS = ("bool", "int", "float", "complex")
 
 
@@ -217,6 +220,10 @@ def local_bindings(name: str, at: Context) -> Alternatives | None:
 
 def _of_name(node: ast.expr, at: Context) -> Kinds:
     parts = dotted_name(node)
+    if isinstance(node, ast.Attribute) and is_super(node.value):
+        found = next_after(node, at)
+        kinds = _of_member(found[1], found[0], at) if found else None
+        return tuple(_bound(kind) for kind in kinds) if kinds is not None else None
     if isinstance(node, ast.Attribute) and not parts:
         return _attributes(kinds_of(node.value, at), [node.attr], at)
     if at.function is not None:
@@ -270,6 +277,25 @@ def _of_self(parts: list[str], at: Context) -> Kinds:
     if isinstance(statement, ast.AnnAssign):
         kinds = kinds_of_annotation(statement.annotation, at.of_class(owner))
         return _attributes(kinds, parts[1:], at)
+    return None
+
+
+def next_after(node: ast.Attribute, at: Context) -> tuple[ClassSource, Function] | None:
+    """Return the method, or the getter, that an attribute of ``super()`` means, and its class."""
+    lineage = at.target.lineage if at.target is not None else []
+    if at.cls not in lineage or unparse(node.value) != "super()":
+        return None
+    for cls in lineage[lineage.index(at.cls) + 1 :]:
+        alternatives = cls.scope.bindings.get(node.attr) if cls is not None else ()
+        match alternatives:
+            case None:
+                continue
+            case [Binding(statement=statement, value=None)] if cls is not None:
+                if isinstance(statement, Function) and decorator_names(statement) <= _PLAIN:
+                    return cls, statement
+                return None
+            case _:
+                return None
     return None
 
 
@@ -442,8 +468,6 @@ def _of_call(node: ast.Call, at: Context) -> Kinds:
 
 
 def _results(function: ast.expr, at: Context) -> Kinds:
-    if isinstance(function, ast.Attribute) and is_super(function.value):
-        return None
     called = kinds_of(function, at)
     return union(_result(kind, at) for kind in called) if called else None
 
