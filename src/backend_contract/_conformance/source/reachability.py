@@ -12,6 +12,7 @@ from backend_contract._conformance.source.parsing import (
     children,
     nodes_of,
     returns_of,
+    unparse,
     walk,
 )
 from backend_contract._conformance.source.scopes import Decide, decides, is_exhaustive
@@ -49,6 +50,35 @@ def live_returns(function: Function, version: tuple[int, int]) -> list[ast.Retur
     """Return the statements that may end a call of the function."""
     dead = dead_nodes(function, version)
     return [each for each in returns_of(function) if each not in dead]
+
+
+def yields_in_every_call(function: Function, version: tuple[int, int]) -> int:
+    """Return how often every call yields; 1 if the number is not known."""
+    dead = dead_nodes(function, version)
+    nodes = [each for each in nodes_of(function) if each not in dead]
+    if not any(isinstance(each, ast.Yield | ast.YieldFrom) for each in nodes):
+        return 0
+    return max(1, _yields(function.body, dead))
+
+
+def _yields(body: Sequence[ast.stmt], dead: frozenset[ast.AST]) -> int:
+    """Return how often statements yield at least, if they all run."""
+    number = 0
+    for statement in body:
+        if statement in dead:
+            break
+        match statement:
+            case ast.Expr(value=ast.Yield()) | ast.Assign(value=ast.Yield()):
+                number += 1
+            case ast.With(body=inner) if "suppress" not in unparse(statement.items[0]):
+                number += _yields(inner, dead)
+            case ast.Try(body=inner, handlers=[], finalbody=last):
+                number += _yields(inner, dead) + _yields(last, dead)
+            case _ if any(isinstance(each, ast.Return) for each in walk(statement)):
+                break
+            case _:
+                pass
+    return number
 
 
 @lru_cache(maxsize=2**14)

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from functools import wraps
+from functools import cache, cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import aconfig
@@ -1213,3 +1213,110 @@ class UsesItsBase(GeneratingBase):  # ok
 
     def start_lock(self) -> AbstractContextManager[object]:
         return super().start_lock()
+
+
+# ---- managers that are used up
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    yield
+
+
+@cache
+@contextmanager
+def guarded_once() -> Iterator[None]:
+    yield
+
+
+GUARD = guarded()
+LOCK = threading.RLock()
+
+
+class LocksByAGuardOfTheModule(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[None]:
+        return GUARD
+
+
+class LocksByALockOfTheModule(LocalBackend):  # ok
+    def start_lock(self) -> AbstractContextManager[object]:
+        return LOCK
+
+
+class LocksByANewGuard(LocalBackend):  # ok
+    def start_lock(self) -> AbstractContextManager[None]:
+        GUARD = guarded()
+        return GUARD
+
+
+class LocksByACachedGuard(LocalBackend):  # BC401
+    def start_lock(self) -> AbstractContextManager[None]:
+        return guarded_once()
+
+
+class LocksByACachedProperty(LocalBackend):  # BC401
+    @cached_property
+    def _guard(self) -> AbstractContextManager[None]:
+        return guarded()
+
+    def start_lock(self) -> AbstractContextManager[None]:
+        return self._guard
+
+
+class LocksByACachedLock(LocalBackend):  # ok
+    @cached_property
+    def _guard(self) -> AbstractContextManager[object]:
+        return threading.RLock()
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return self._guard
+
+
+class LocksByAnAttributeOfTheClass(LocalBackend):  # BC401
+    _guard = guarded()
+
+    def start_lock(self) -> AbstractContextManager[None]:
+        return self._guard
+
+
+class LocksByANewAttribute(LocalBackend):  # ok
+    _guard = guarded()
+
+    def start_lock(self) -> AbstractContextManager[None]:
+        self._guard = guarded()
+        return self._guard
+
+
+class CachesItsLock(LocalBackend):  # BC401
+    @cache
+    @contextmanager
+    def start_lock(self) -> Iterator[None]:
+        yield
+
+
+class YieldsTwice(LocalBackend):  # BC401
+    @contextmanager
+    def start_lock(self) -> Iterator[None]:
+        with self._start_lock:
+            yield
+        yield
+
+
+class YieldsNever(LocalBackend):  # BC401
+    @contextmanager
+    def start_lock(self) -> Iterator[None]:
+        return
+        yield
+
+
+class YieldsOnceOnEachBranch(LocalBackend):  # ok
+    @contextmanager
+    def start_lock(self) -> Iterator[None]:
+        if self._started:
+            yield
+            return
+        with self._start_lock:
+            try:
+                yield
+            finally:
+                self.begun = True

@@ -10,7 +10,11 @@ from typing import NamedTuple
 from backend_contract._conformance.results import MEMBERS, Verdict
 from backend_contract._conformance.source.classes import CONSTRUCTORS, ClassSource
 from backend_contract._conformance.source.construction.execution import may_end
-from backend_contract._conformance.source.definitions import name_of
+from backend_contract._conformance.source.definitions import (
+    definition_of,
+    dotted_name,
+    name_of,
+)
 from backend_contract._conformance.source.evaluation.assignments import (
     Assigned,
     Value,
@@ -35,9 +39,11 @@ from backend_contract._conformance.source.evaluation.fitness import (
 )
 from backend_contract._conformance.source.evaluation.inference import (
     chosen_branches,
+    is_bound_in,
     kinds_of,
     next_after,
     of_attribute,
+    parameter_named,
 )
 from backend_contract._conformance.source.evaluation.kinds import (
     BOOL,
@@ -54,6 +60,7 @@ from backend_contract._conformance.source.evaluation.standard_library import RET
 from backend_contract._conformance.source.evaluation.wrappers import Wrapper, wrapper_of
 from backend_contract._conformance.source.parsing import (
     Function,
+    callee_of,
     decorator_names,
     first_parameter,
     is_generator,
@@ -65,12 +72,16 @@ from backend_contract._conformance.source.parsing import (
     unparse,
     walk,
 )
-from backend_contract._conformance.source.reachability import live_returns
+from backend_contract._conformance.source.reachability import (
+    live_returns,
+    yields_in_every_call,
+)
 from backend_contract._conformance.source.signatures import always_raises
 
 _PROPERTIES = {"cached_property", "property"}
 _KEEPING = {"final", "override"}
 """Decorators that leave a function as it is."""
+_CACHES = ("cache", "lru_cache")
 _STATE = {"is_started": "_started", "start_lock": "_start_lock"}
 """The attributes that members of this package return."""
 _NEVER_REFUSED = ("is_started", "stop", "start_lock", "handle_runtime_context")
@@ -134,7 +145,11 @@ def _opinion_on_generator(body: _Body) -> Opinion | None:
         return body.misfit(reason)
     if isinstance(body.function, ast.AsyncFunctionDef):
         return body.misfit(f"`{body.member}` is `async`, and `contextmanager` cannot enter it")
-    return None
+    yields = yields_in_every_call(body.function, body.source.modules.version)
+    if yields == 1:
+        return None
+    word = "twice" if yields else "never"
+    return body.misfit(f"`{body.member}` yields {word}, and `contextmanager` needs one `yield`")
 
 
 def _body_of(source: ClassSource, member: str, value: Value) -> _Body | None:
@@ -155,12 +170,15 @@ def _opinion_on_wrapper(source: ClassSource, member: str, value: Value) -> Opini
     method = value.binding.statement
     if not isinstance(method, Function) or value.binding.value is not None:
         return None
+    if member == "start_lock" and _is_manager(method, is_cached=True):
+        reason = "`start_lock` returns what it cached, which can be entered only once"
+        return misfit(reason, method, value.cls.module)
     kept = _KEEPING | _PROPERTIES if member in ATTRIBUTES else _KEEPING
     wrapper = wrapper_of(method, inside(value.cls, None, source), kept)
-    reason = wrapper and _why_unfit(member, wrapper)
-    if wrapper is None or reason is None:
+    why = wrapper and _why_unfit(member, wrapper)
+    if wrapper is None or why is None:
         return None
-    reason = f"`@{wrapper.decorator}` replaces `{member}` by a function that {reason}"
+    reason = f"`@{wrapper.decorator}` replaces `{member}` by a function that {why}"
     return misfit(reason, method, value.cls.module)
 
 
@@ -403,23 +421,76 @@ def _is_none_when_new(value: ast.expr, at: Context) -> bool:
 
 
 def _is_used_up(value: ast.expr, at: Context) -> bool:
-    """Return whether a lock is an attribute that keeps what can be entered only once."""
+    """Return whether a lock is kept, and can be entered only once."""
     match value, at.target:
-        case ast.Attribute(value=ast.Name(), attr=name), ClassSource() as target:
-            given = [each for each in to_instance(target, name) if each.at.function != at.function]
-            return bool(given) and all(
-                isinstance(each.value, ast.Call) and _makes_generator(each.value.func, each.at)
-                for each in given
-            )
+        case ast.Call(func=function), _:
+            return _makes_generator(function, at, is_cached=True)
+        case ast.Attribute(value=ast.Name(id=subject), attr=name), ClassSource() as target if (
+            subject in first_parameter(at.function)
+        ):
+            every = to_instance(target, name)
+            given = [each for each in every if each.at.function != at.function]
+            kept = [] if every else _values_kept(target, name)
+            values = [(each.value, each.at) for each in given] or kept
         case _:
-            return False
+            values = _values_of_global(value, at)
+    return bool(values) and all(
+        isinstance(each, ast.Call) and _makes_generator(each.func, there) for each, there in values
+    )
 
 
-def _makes_generator(function: ast.expr, at: Context) -> bool:
-    """Return whether a function makes the context manager of a generator, good for one entry."""
+def _values_kept(target: ClassSource, name: str) -> list[tuple[ast.expr | None, Context]]:
+    """Return the values that a class body, or the function of a cached property, gives once."""
+    match target.find(name):
+        case (owner, ast.Assign(value=value)) if name in owner.in_body:
+            return [(value, inside(owner))]
+        case (owner, ast.FunctionDef() as function) if decorator_names(function) == {
+            "cached_property"
+        }:
+            there = inside(owner, function, target)
+            returns = live_returns(function, target.modules.version)
+            return [(each.value, there) for each in returns]
+        case _:
+            return []
+
+
+def _values_of_global(node: ast.expr, at: Context) -> list[tuple[ast.expr | None, Context]]:
+    """Return the value of a name that a module binds once."""
+    found = definition_of(node, at)
+    if found is None or found.module is None or _is_local(node, at):
+        return []
+    name, *others = found.parts
+    bindings = found.module.scope(at.modules.version).bindings.get(name, ())
+    if others or len(bindings) != 1 or name in found.module.rebound:
+        return []
+    return [(each and each.value, at.of_module(found.module)) for each in bindings]
+
+
+def _makes_generator(function: ast.expr, at: Context, *, is_cached: bool = False) -> bool:
+    """Return whether a function makes the context manager of a generator, good for one entry.
+
+    *is_cached*: and whether it returns the same one in every call.
+    """
     followed = function_of(function, at)
-    names = decorator_names(followed[0]) if followed else set[str]()
-    return names == {"contextmanager"}
+    found = None if followed or _is_local(function, at) else definition_of(function, at)
+    maker = followed[0] if followed else found and found.statement
+    return isinstance(maker, Function) and _is_manager(maker, is_cached=is_cached)
+
+
+def _is_local(node: ast.expr, at: Context) -> bool:
+    """Return whether the first part of a dotted name is a variable of the function."""
+    first = "".join(dotted_name(node)[:1])
+    function = at.function
+    return function is not None and bool(
+        is_bound_in(first, function) or parameter_named(first, function)
+    )
+
+
+def _is_manager(function: Function, *, is_cached: bool) -> bool:
+    names = [last_part(callee_of(each)) for each in function.decorator_list]
+    if is_cached:
+        return len(names) == 2 and names[0] in _CACHES and names[1] == "contextmanager"
+    return names == ["contextmanager"]
 
 
 def _is_doubtful(member: str, value: ast.expr, at: Context) -> bool:
