@@ -1320,3 +1320,77 @@ class YieldsOnceOnEachBranch(LocalBackend):  # ok
                 yield
             finally:
                 self.begun = True
+
+
+# ---- statements that always raise
+
+
+class StartsWithAnUnknownArgument(LocalBackend):  # BC309
+    def start(self) -> None:
+        super().start(wait=True)
+
+
+class StartsWithAKnownArgument(GeneratingBase):  # ok
+    def start(self) -> None:
+        self._prepare()
+        super().start()
+
+    def register_config(self, config: aconfig.Config) -> None:
+        super().register_config(config=config)
+
+    def _prepare(self) -> None:
+        self.begun = True
+
+
+class HandlesWithoutABase(LocalBackend):  # BC501
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None:
+        super().handle_context(model_id, runtime_context)
+
+
+class ReloadsByNothing(LocalBackend):  # BC202u
+    def register_config(self, config: aconfig.Config) -> None:
+        super().register_config(config)
+        self._reload()
+
+
+class ReloadsByNothingAndReturns(LocalBackend):  # BC202
+    def register_config(self, config: aconfig.Config) -> None:
+        self._reload()
+        return 3
+
+
+class ReloadsByAnAttribute(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self._reload = print
+
+    def register_config(self, config: aconfig.Config) -> None:
+        super().register_config(config)
+        self._reload()
+
+
+class LocksByANameOfTheClass(LocalBackend):  # BC401
+    _hidden_lock = threading.RLock()
+
+    def start_lock(self) -> AbstractContextManager[object]:
+        return _hidden_lock
+
+
+class RegistersAnUnknownName(LocalBackend):  # BC202
+    def register_config(self, config: aconfig.Config) -> None:
+        with self._start_lock:
+            super().register_config(configured)
+
+
+class RegistersKnownNames(LocalBackend):  # ok
+    def register_config(self, config: aconfig.Config) -> None:
+        if not config:
+            return
+        for key in config:
+            print(key, __name__, [str(value) for value in config.values()])
+        try:
+            print(undefined_name)
+        except NameError as error:
+            print(error)

@@ -24,6 +24,7 @@ from backend_contract._conformance.source.evaluation.assignments import (
     to_instance,
     values_of,
 )
+from backend_contract._conformance.source.evaluation.failures import failure_of
 from backend_contract._conformance.source.evaluation.fitness import (
     ATTRIBUTES,
     FITS,
@@ -130,9 +131,16 @@ def _opinion_on_value(source: ClassSource, member: str, value: Value) -> Opinion
         return _opinion_on_wrapper(source, member, value)
     if is_generator(body.function):
         return _opinion_on_generator(body)
+    failure = failure_of(body.function, body.at)
+    if failure is not None and failure.verdict is Verdict.VIOLATED:
+        return failure
+    return _opinion_on_results(body) or failure
+
+
+def _opinion_on_results(body: _Body) -> Opinion | None:
     if body.function.returns is None or not isinstance(body.function, ast.FunctionDef):
         return None
-    returns = live_returns(body.function, source.modules.version)
+    returns = live_returns(body.function, body.source.modules.version)
     found = _wrong_value(body, returns)
     if found is None and not returns:
         return _refusal(body) or _missing_value(body)
