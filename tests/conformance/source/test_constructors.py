@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,17 @@ def defect(directory: Path, text: str) -> Defect | None:
 def of_init(body: str, bases: str = "LocalBackend") -> str:
     lines = "".join(f"        {line}\n" for line in body.splitlines())
     return f"class Mine({bases}):\n    def __init__(self, config=None):\n{lines}"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="this Python has no `except*`")
+def test_groups_of_exceptions(tmp_path: Path) -> None:
+    """A statement with `except*` is followed as one with `except`."""
+    reached = "try:\n    super().__init__(config)\nexcept* ValueError:\n    raise"
+    assert defect(tmp_path, of_init(reached)) is None
+    left = "try:\n    super().__init__(config)\nexcept* ValueError:\n    pass"
+    found = defect(tmp_path, of_init(left))
+    assert found is not None
+    assert not found.is_certain
 
 
 @pytest.mark.parametrize(

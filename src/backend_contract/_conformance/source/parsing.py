@@ -111,6 +111,9 @@ def parse(path: Path) -> ast.Module:
             f"{path}: cannot be parsed: {reason}", may_concern_us=_PACKAGE in content
         ) from None
     _cut_off_deep_expressions(tree)
+    for statement in all_statements(tree):
+        if isinstance(statement, _TRY_STAR):
+            statement.__class__ = ast.Try  # which binds and runs the same
     return tree
 
 
@@ -150,6 +153,8 @@ def blocks(node: ast.AST) -> list[ast.AST]:
     return [each for part in parts for each in part]
 
 
+_TRY_STAR: Any = getattr(ast, "TryStar", ())
+"""The statement with ``except*``, which Python 3.10 does not have."""
 _Node = ast.AST
 _KINDS = [each for each in vars(ast).values() if isinstance(each, type)]
 _BLOCKS = {
