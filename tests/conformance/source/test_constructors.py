@@ -16,6 +16,7 @@ HEAD = """\
 import functools
 from dataclasses import dataclass
 from backend_contract import BackendBase, LocalBackend
+from elsewhere import unheard, unknown
 
 class Stops:
     def __init__(self, config=None): ...

@@ -140,6 +140,40 @@ class ForgetsTheFlag(Flagged):  # BC201 BC307
         self.lock = threading.RLock()
 
 
+# ---- names that nothing binds
+
+
+class PassesAnUndefinedName(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(configuration)
+
+
+class PassesANameBoundBelow(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(given)
+        given = config
+
+
+class PassesANameBoundAbove(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        given = config
+        super().__init__(given)
+        self.size = SIZE
+
+
+class HasAnUndefinedDefault(LocalBackend):  # BC201
+    def resize(self, size: int = LENGTH) -> None: ...
+
+
+class HasADefaultOfTheBody(LocalBackend):  # ok
+    length = 3
+
+    def resize(self, size: int = length) -> None: ...
+
+
+SIZE = 3
+
+
 # ---- dataclasses that cannot be made
 
 

@@ -20,6 +20,10 @@ from backend_contract._conformance.source.construction.factories import (
     of_metaclass,
     of_new,
 )
+from backend_contract._conformance.source.construction.undefined import (
+    evaluated,
+    undefined_in_statement,
+)
 from backend_contract._conformance.source.evaluation.assignments import to_class
 from backend_contract._conformance.source.evaluation.bodies import kinds_returned
 from backend_contract._conformance.source.evaluation.fields import (
@@ -35,7 +39,6 @@ from backend_contract._conformance.source.evaluation.kinds import NONE, Context,
 from backend_contract._conformance.source.members import base_names
 from backend_contract._conformance.source.parsing import (
     Function,
-    children,
     generic_of,
     is_generator,
     is_stub,
@@ -100,6 +103,10 @@ def _of_statement(source: ClassSource) -> Defect | None:
     for cls in source.known_lineage:
         if metaclass_of(cls) is not None:
             continue
+        if (name := undefined_in_statement(cls)) is not None:
+            advice = f"Define `{name}` before the class; quote it if it is only an annotation."
+            reason = f"the class statement raises NameError: `{name}` is not defined"
+            return Defect(True, reason, advice)
         for name in sorted(slots_of(cls)):
             if name in cls.in_body and getattr(cls.in_body[name], "value", cls) is not None:
                 return Defect(True, f"`{name}` is in `__slots__`, and has a value in the class")
@@ -178,6 +185,9 @@ def _of_attributes(source: ClassSource) -> Defect | None:
         return Defect(True, "the constructor always raises or exits")
     for name, why in _not_assignable(source, state):
         return Defect(True, f"the constructor assigns `{name}`, {why}")
+    for name in sorted(state.undefined):
+        advice = f"Define or import `{name}` before it is read."
+        return Defect(True, f"the constructor reads `{name}`, which is not defined", advice)
     for name in _read_too_early(source, state):
         advice = "Read it later in the constructor, or set it before."
         return Defect(True, f"the constructor reads `{name}`, which is not set yet", advice)
@@ -439,32 +449,18 @@ def _executed(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
     for statement in body:
         match statement:
             case ast.If(test=test) | ast.While(test=test):
-                yield from _evaluated(test)
+                yield from evaluated(test)
                 return
             case ast.With(items=items, body=inner):
                 for item in items:
-                    yield from _evaluated(item.context_expr)
+                    yield from evaluated(item.context_expr)
                 yield from _executed(inner)
             case ast.Try() | ast.For() | ast.Match() | ast.AsyncWith() | ast.AsyncFor():
                 return
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 pass
             case ast.Return() | ast.Raise():
-                yield from _evaluated(statement)
+                yield from evaluated(statement)
                 return
             case _:
-                yield from _evaluated(statement)
-
-
-def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
-    match node:
-        case ast.BoolOp(values=[first, *_]):
-            yield from _evaluated(first)
-        case ast.IfExp(test=test):
-            yield from _evaluated(test)
-        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-            pass
-        case _:
-            yield node
-            for child in children(node):
-                yield from _evaluated(child)
+                yield from evaluated(statement)

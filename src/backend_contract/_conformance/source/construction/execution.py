@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from backend_contract._conformance.source.classes import ClassSource
+from backend_contract._conformance.source.construction.undefined import bound_in, is_undefined
 from backend_contract._conformance.source.definitions import Definition, definition_of, dotted_name
 from backend_contract._conformance.source.evaluation.fields import Generated, generated_by
 from backend_contract._conformance.source.modules import Module, targets_of
@@ -48,6 +49,8 @@ class State(NamedTuple):
     """Those of ``always`` that plain assignments gave it."""
     unset: frozenset[str] = frozenset()
     """Those that were read on every path, before anything can have set them."""
+    undefined: frozenset[str] = frozenset()
+    """The names that were read on every path, although nothing can have bound them."""
 
     def having(self, name: str) -> State:
         """Return the state with one more attribute."""
@@ -71,7 +74,9 @@ def _join(states: Iterable[State | None]) -> State | None:
     maybe = frozenset[str]().union(*(state.maybe for state in known))
     assigned = known[0].assigned.intersection(*(state.assigned for state in known))
     unset = frozenset[str]().union(*(state.unset for state in known))
-    return State(always, maybe, any(state.is_unknown for state in known), assigned, unset)
+    undefined = frozenset[str]().union(*(state.undefined for state in known))
+    is_unknown = any(state.is_unknown for state in known)
+    return State(always, maybe, is_unknown, assigned, unset, undefined)
 
 
 class Walker:
@@ -97,6 +102,7 @@ class Walker:
         was_certain = self.is_certain
         try:
             path = _Path(self, owner, names)
+            path.bound = bound_in(function)
             if self._depth == 1 and function.name == "__init__":
                 path.config = _only_given(positional_of(function.args)[1:2], function)
             return _join([path.follow(function.body, state), *path.ends])
@@ -202,6 +208,8 @@ class _Path:
         """Whether the last method that was called raises in any case."""
         self.config: str | None = None
         """The name of the configuration, if it is that of the call."""
+        self.bound: dict[str, int] | None = None
+        """The local names and the first line that binds each, if they are known."""
 
     def follow(self, body: Iterable[ast.stmt], state: State | None) -> State | None:
         for statement in body:
@@ -366,8 +374,10 @@ class _Path:
         return _join([state, after, *inner.ends]) or state
 
     def _simple(self, node: ast.stmt, state: State) -> State:
+        # A function evaluates no annotations of variables.
+        unread = getattr(node, "annotation", None), getattr(node, "msg", None)
         for child in children(node):
-            if isinstance(child, ast.expr) and not _is_target(child):
+            if isinstance(child, ast.expr) and not _is_target(child) and child not in unread:
                 state = self._value(child, state)
         match node:
             case ast.Assign() | ast.AnnAssign(value=ast.expr()):
@@ -408,8 +418,10 @@ class _Path:
 
     def _value(self, node: ast.AST | None, state: State) -> State:
         match node:
-            case None | ast.Constant() | ast.Name():
+            case None | ast.Constant():
                 return state
+            case ast.Name():
+                return self._name(node, state)
             case ast.Lambda(body=body):
                 return self._later([body], state)
             case ast.BoolOp(values=[first, *others]):
@@ -431,8 +443,20 @@ class _Path:
                     state = self._value(child, state)
                 return state
 
+    def _name(self, node: ast.Name, state: State) -> State:
+        """Return the state after a name was read, or bound."""
+        if self.bound is None or not self.walker.is_certain or not isinstance(node.ctx, ast.Load):
+            return state
+        if node.id in self.bound:
+            is_missing = node.lineno < self.bound[node.id]
+        else:
+            is_missing = is_undefined(node.id, self.owner.module, self.owner.modules.version)
+        return state._replace(undefined=state.undefined | {node.id}) if is_missing else state
+
     def _read(self, subject: ast.expr, name: str, state: State) -> State:
-        is_known = not self._is_instance(subject) or name in state.maybe or state.is_unknown
+        if not self._is_instance(subject):
+            return self._value(subject, state)
+        is_known = name in state.maybe or state.is_unknown
         if is_known or not self.walker.is_certain:
             return state
         return state._replace(unset=state.unset | {name})
