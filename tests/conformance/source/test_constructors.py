@@ -33,6 +33,61 @@ def of_init(body: str, bases: str = "LocalBackend") -> str:
     return f"class Mine({bases}):\n    def __init__(self, config=None):\n{lines}"
 
 
+@pytest.mark.parametrize(
+    ("decorator", "base", "is_slotted"),
+    [
+        ("attrs.define", "Empty", True),
+        ("attrs.define(kw_only=True)", "Empty", True),
+        ("dataclass(slots=True)", "Empty", True),
+        ("attrs.define(slots=False)", "Empty", False),
+        ("attrs.define(**options)", "Empty", False),
+        ("attr.s(auto_attribs=True)", "Empty", False),
+        ("dataclass", "Empty", False),
+        ("attrs.define", "Stops", False),
+    ],
+)
+def test_slots_of_decorators(
+    tmp_path: Path, decorator: str, base: str, *, is_slotted: bool
+) -> None:
+    """A decorator that makes slots leaves no place for an attribute that is not a field."""
+    hook = "attrs_post_init" if "attr" in decorator else "post_init"
+    text = (
+        "import attr, attrs\noptions = {}\nclass Empty:\n    __slots__ = ()\n"
+        f"@{decorator}\nclass Mine({base}):\n    size: int = 1\n"
+        f"    def __{hook}__(self):\n        self.size = 2\n"
+    )
+    assert defect(tmp_path, text) is None
+    found = defect(tmp_path, f"{text}        self.other = 3\n")
+    assert (found is not None and "`other`" in found.reason) is is_slotted
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "self.size = config.get('size')",
+        "self.size = config['size']",
+        "if 'size' in config: pass",
+        "super().__init__(dict(config))",
+        "super().__init__({**config})",
+        "super().__init__(**config)",
+        "print(*config)",
+    ],
+)
+def test_no_configuration(tmp_path: Path, call: str) -> None:
+    """The constructor must not use a configuration of ``None``, unless it was tested before."""
+    found = defect(tmp_path, of_init(call))
+    assert found is not None
+    assert "without a configuration" in found.reason
+    tested = (
+        f"if config is None:\n    return super().__init__()\n{call}\nsuper().__init__(config)",
+        f"check(config)\n{call}\nsuper().__init__(config)",
+        f"try:\n    {call}\nexcept TypeError: pass\nsuper().__init__(config)",
+        f"if config:\n    {call}\nsuper().__init__(config)",
+    )
+    for body in tested:
+        assert defect(tmp_path, f"def check(config): ...\n{of_init(body)}") is None
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="this Python has no `except*`")
 def test_groups_of_exceptions(tmp_path: Path) -> None:
     """A statement with `except*` is followed as one with `except`."""

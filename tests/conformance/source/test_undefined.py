@@ -109,7 +109,7 @@ def test_undefined(tmp_path: Path, text: str) -> None:
         of_init("size = config or undefined"),
         of_init("try:", "    size = undefined", "except NameError:", "    size = 3"),
         of_init("size = 0", "size = size + 1", "del size"),
-        of_init("sizes = sorted(config, key=lambda each: each.size)"),
+        of_init("sizes = sorted((), key=lambda each: each.size)"),
         of_init("sizes = {key: each for key, each in ()}"),
         of_init("for name in ('a', 'b'):", "    print(name)", "print(name)"),
         of_init("import json as j, os.path", "x = j, os", "from os import sep", "x = sep"),

@@ -140,6 +140,58 @@ class ForgetsTheFlag(Flagged):  # BC201 BC307
         self.lock = threading.RLock()
 
 
+# ---- constructors that need a configuration
+
+
+class ReadsNothing(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.size = config.get("size", 1)
+
+
+class ReadsNothingInAnItem(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        self.size = config["size"] if "size" in config else 1
+
+
+class CopiesNothing(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(dict(config))
+
+
+class UnpacksNothing(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__({"size": 1, **config})
+
+
+class ReadsWhatItTested(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__({"size": 1, **(config or {})})
+        self.size = 1 if config is None else config.get("size", 1)
+        self.length = config and config.get("length")
+        if config:
+            self.size = config["size"]
+        if config is None:
+            return
+        self.name = config.get("name")
+
+
+class ReadsWhatItReplaced(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        if config is None:
+            config = aconfig.Config({})
+        super().__init__(config)
+        self.size = config.get("size", 1)
+
+
+class InsistsOnAConfiguration(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        super().__init__(config)
+        assert config is not None
+        self.size = config.get("size", 1)
+
+
 # ---- names that nothing binds
 
 
@@ -174,7 +226,112 @@ class HasADefaultOfTheBody(LocalBackend):  # ok
 SIZE = 3
 
 
+# ---- calls that run nothing
+
+
+class SetsUpInACoroutine(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        self.prepare(config)
+
+    async def prepare(self, config: aconfig.Config | None) -> None:
+        super().__init__(config)
+
+
+class SetsUpInAGenerator(LocalBackend):  # BC201
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        self.prepare(config)
+
+    def prepare(self, config: aconfig.Config | None) -> Iterator[None]:
+        super().__init__(config)
+        yield
+
+
+class RunsWhatSetsUp(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        for _ in self.prepare(config):
+            pass
+
+    def prepare(self, config: aconfig.Config | None) -> Iterator[None]:
+        super().__init__(config)
+        yield
+
+
+# ---- arguments of class statements
+
+
+class GivesAnUnknownKeyword(LocalBackend, engine="vllm"):  # BC201
+    pass
+
+
+class TakesAKeyword(LocalBackend):  # ok
+    def __init_subclass__(cls, *, engine: str = "", **others: Any) -> None:
+        super().__init_subclass__(**others)
+
+
+class GivesAKnownKeyword(TakesAKeyword, engine="vllm"):  # ok
+    backend_type = "KNOWN"
+
+
 # ---- dataclasses that cannot be made
+
+
+@dataclass(slots=True)
+class AssignsMoreThanItsSlots:  # BC201
+    backend_type: ClassVar[str] = "SLOTS"
+    config: Mapping[str, Any] | None = None
+    is_started: bool = False
+
+    def __post_init__(self) -> None:
+        self.lock = threading.RLock()
+
+    def register_config(self, config: Mapping[str, Any]) -> None: ...
+    def start(self) -> None:
+        self.is_started = True
+
+    def stop(self) -> None:
+        self.is_started = False
+
+    def start_lock(self) -> threading.RLock:
+        return self.lock
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class AssignsItsSlots:  # ok
+    backend_type: ClassVar[str] = "SLOTS"
+    config: Mapping[str, Any] | None = None
+    is_started: bool = False
+    lock: threading.RLock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lock = threading.RLock()
+
+    def register_config(self, config: Mapping[str, Any]) -> None: ...
+    def start(self) -> None:
+        self.is_started = True
+
+    def stop(self) -> None:
+        self.is_started = False
+
+    def start_lock(self) -> threading.RLock:
+        return self.lock
+
+    def handle_runtime_context(
+        self, model_id: str, runtime_context: RuntimeServerContextType
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class HasADictOfItsBase(LocalBackend):  # ok
+    backend_type: ClassVar[str] = "SLOTS"
+    options: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        LocalBackend.__init__(self, self.options)
+        self.seen = 1
 
 
 @dataclass

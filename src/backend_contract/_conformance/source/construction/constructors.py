@@ -32,6 +32,7 @@ from backend_contract._conformance.source.evaluation.fields import (
     is_frozen,
     is_made_field,
     refused_default,
+    slots_made,
     slots_of,
 )
 from backend_contract._conformance.source.evaluation.headers import is_final
@@ -125,6 +126,8 @@ def _takes_keywords(cls: ClassSource) -> bool:
         return True
     hooks = (each.in_body.get("__init_subclass__") for each in cls.known_lineage[1:])
     hook = next(filter(None, hooks), None)
+    if hook is None:
+        return not given  # `object` takes none
     return not isinstance(hook, Function) or takes(hook, [], given)
 
 
@@ -185,12 +188,15 @@ def _of_attributes(source: ClassSource) -> Defect | None:
         return Defect(True, "the constructor always raises or exits")
     for name, why in _not_assignable(source, state):
         return Defect(True, f"the constructor assigns `{name}`, {why}")
-    for name in sorted(state.undefined):
-        advice = f"Define or import `{name}` before it is read."
-        return Defect(True, f"the constructor reads `{name}`, which is not defined", advice)
+    for error in sorted(state.errors):
+        return Defect(True, f"the constructor {error}", "Define the name before it is read.")
     for name in _read_too_early(source, state):
         advice = "Read it later in the constructor, or set it before."
         return Defect(True, f"the constructor reads `{name}`, which is not set yet", advice)
+    without = _constructed(source, has_config=False) if metaclass_of(source) is None else None
+    for error in sorted(without.errors if without is not None else ()):
+        advice = "Test whether it is `None` before, or read `self.config`."
+        return Defect(True, f"without a configuration, the constructor {error}", advice)
     return _of_each_call(source, state, [*_needed_attributes(source, state)])
 
 
@@ -288,6 +294,10 @@ def _read_too_early(source: ClassSource, state: State) -> Iterator[str]:
 def _slots(source: ClassSource) -> set[str] | None:
     names: set[str] = set()
     for cls in source.lineage:
+        made = slots_made(cls) if cls else None
+        if made is not None:
+            names |= made
+            continue
         match cls and cls.in_body.get("__slots__"):
             case ast.Assign(value=ast.Tuple(elts=parts) | ast.List(elts=parts)) if cls:
                 own = slots_of(cls)

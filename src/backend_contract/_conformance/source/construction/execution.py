@@ -20,6 +20,7 @@ from backend_contract._conformance.source.parsing import (
     Function,
     children,
     first_parameter,
+    is_generator,
     is_none,
     is_super,
     last_part,
@@ -49,8 +50,8 @@ class State(NamedTuple):
     """Those of ``always`` that plain assignments gave it."""
     unset: frozenset[str] = frozenset()
     """Those that were read on every path, before anything can have set them."""
-    undefined: frozenset[str] = frozenset()
-    """The names that were read on every path, although nothing can have bound them."""
+    errors: frozenset[str] = frozenset()
+    """What is evaluated on every path and raises, in words that follow "the constructor"."""
 
     def having(self, name: str) -> State:
         """Return the state with one more attribute."""
@@ -59,6 +60,10 @@ class State(NamedTuple):
     def without(self, name: str) -> State:
         """Return the state after a deletion."""
         return self._replace(always=self.always - {name})
+
+    def failing(self, error: str) -> State:
+        """Return the state after an expression that raises."""
+        return self._replace(errors=self.errors | {error})
 
     def unknown(self) -> State:
         """Return the state after something that cannot be followed."""
@@ -74,9 +79,9 @@ def _join(states: Iterable[State | None]) -> State | None:
     maybe = frozenset[str]().union(*(state.maybe for state in known))
     assigned = known[0].assigned.intersection(*(state.assigned for state in known))
     unset = frozenset[str]().union(*(state.unset for state in known))
-    undefined = frozenset[str]().union(*(state.undefined for state in known))
+    errors = frozenset[str]().union(*(state.errors for state in known))
     is_unknown = any(state.is_unknown for state in known)
-    return State(always, maybe, is_unknown, assigned, unset, undefined)
+    return State(always, maybe, is_unknown, assigned, unset, errors)
 
 
 class Walker:
@@ -105,6 +110,8 @@ class Walker:
             path.bound = bound_in(function)
             if self._depth == 1 and function.name == "__init__":
                 path.config = _only_given(positional_of(function.args)[1:2], function)
+                is_none = self.has_config is False and _is_optional(function)
+                path.none = path.config if is_none else None
             return _join([path.follow(function.body, state), *path.ends])
         finally:
             self._depth -= 1
@@ -210,6 +217,8 @@ class _Path:
         """The name of the configuration, if it is that of the call."""
         self.bound: dict[str, int] | None = None
         """The local names and the first line that binds each, if they are known."""
+        self.none: str | None = None
+        """The name of the configuration, if it is ``None`` and nothing has tested it."""
 
     def follow(self, body: Iterable[ast.stmt], state: State | None) -> State | None:
         for statement in body:
@@ -269,6 +278,8 @@ class _Path:
             return self._simple(node, state)
         if self._exits(value) or self._is_rejected(value):
             return None
+        if self._runs_nothing(value):
+            return state
         after = self._simple(node, state)
         subject = getattr(value.func, "value", None)
         is_method = subject is not None and (is_super(subject) or self._is_instance(subject))
@@ -282,6 +293,17 @@ class _Path:
             return ".".join([self._imported[parts[0]], *parts[1:]]) in _EXITS
         found = definition_of(call.func, self.owner)
         return found is not None and found.module is None and found.name in _EXITS
+
+    def _runs_nothing(self, call: ast.Call) -> bool:
+        """Return whether a call only makes a coroutine or a generator, which is discarded."""
+        func = call.func
+        if not isinstance(func, ast.Attribute) or not self._is_instance(func.value):
+            return False
+        for source in self.walker.lineage:
+            alternatives = source and source.scope.bindings.get(func.attr)
+            if source is None or alternatives is not None:
+                return all(each and _is_lazy(each.statement) for each in alternatives or [None])
+        return False
 
     def _is_rejected(self, call: ast.Call) -> bool:
         """Return whether the next class does not take the arguments of ``super().__init__``."""
@@ -380,6 +402,8 @@ class _Path:
             if isinstance(child, ast.expr) and not _is_target(child) and child not in unread:
                 state = self._value(child, state)
         match node:
+            case ast.Assert():
+                self.none = None
             case ast.Assign() | ast.AnnAssign(value=ast.expr()):
                 for target in targets_of(node):
                     if isinstance(target, ast.Name) and self._is_instance(node.value):
@@ -417,6 +441,7 @@ class _Path:
                 return state
 
     def _value(self, node: ast.AST | None, state: State) -> State:
+        state = self._operation(node, state) if node else state
         match node:
             case None | ast.Constant():
                 return state
@@ -451,7 +476,15 @@ class _Path:
             is_missing = node.lineno < self.bound[node.id]
         else:
             is_missing = is_undefined(node.id, self.owner.module, self.owner.modules.version)
-        return state._replace(undefined=state.undefined | {node.id}) if is_missing else state
+        return state.failing(f"reads `{node.id}`, which is not defined") if is_missing else state
+
+    def _operation(self, node: ast.AST, state: State) -> State:
+        """Return the state after an operation that may raise for a configuration of ``None``."""
+        if self.none is None or not self.walker.is_certain:
+            return state
+        if self.none in [getattr(each, "id", "") for each in _not_optional(node)]:
+            return state.failing(f"uses `{self.none}` as if it were not `None`")
+        return state
 
     def _read(self, subject: ast.expr, name: str, state: State) -> State:
         if not self._is_instance(subject):
@@ -465,6 +498,8 @@ class _Path:
         arguments = [*node.args, *(each.value for each in node.keywords)]
         for argument in arguments:
             state = self._value(argument, state)
+            if getattr(argument, "id", "") == self.none and not _is_of_super(node):
+                self.none = None  # it may be tested there
         self._has_raised = False
         if is_super(node):
             return state.unknown()  # kept, or given to something
@@ -543,6 +578,47 @@ def may_end(source: ClassSource, owner: ClassSource, function: Function) -> bool
     """Return whether a call of *function* may reach the end of its body."""
     path = _Path(Walker(source), owner, first_parameter(function))
     return path.follow(function.body, State()) is not None
+
+
+def _is_of_super(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and is_super(call.func.value)
+
+
+def _is_optional(function: Function) -> bool:
+    """Return whether the second parameter is ``None`` unless it is given."""
+    defaults = function.args.defaults
+    number = 1 - len(positional_of(function.args)) + len(defaults)
+    is_undecorated = not function.decorator_list
+    return is_undecorated and 0 <= number < len(defaults) and is_none(defaults[number])
+
+
+def _not_optional(node: ast.AST) -> Sequence[ast.expr]:
+    """Return the operands of an operation that raises if they are ``None``."""
+    match node:
+        case (
+            ast.Call(func=ast.Attribute(value=value, attr=name))
+            | ast.Attribute(value=value, attr=name)
+        ) if not hasattr(None, name):
+            return [value]
+        case ast.Call(func=ast.Name(id="dict" | "len" | "list" | "sorted"), args=[value]):
+            return [value]
+        case ast.Call(keywords=keywords):
+            return [each.value for each in keywords if each.arg is None]
+        case ast.Subscript(value=value) | ast.Starred(value=value):
+            return [value]
+        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[value]):
+            return [value]
+        case ast.Dict(keys=keys, values=values):
+            return [value for key, value in zip(keys, values, strict=True) if key is None]
+        case _:
+            return []
+
+
+def _is_lazy(statement: ast.stmt) -> bool:
+    """Return whether calling what a statement defines runs none of its body."""
+    if not isinstance(statement, Function) or statement.decorator_list:
+        return False
+    return isinstance(statement, ast.AsyncFunctionDef) or is_generator(statement)
 
 
 def _is_descriptor(source: ClassSource, name: str) -> bool:

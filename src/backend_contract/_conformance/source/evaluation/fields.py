@@ -16,6 +16,7 @@ from backend_contract._conformance.source.parsing import Function, callee_of, un
 _ATTRS_BY_ANNOTATION = {
     f"{package}.{name}" for package in ("attr", "attrs") for name in ("define", "frozen", "mutable")
 } | {"attr.dataclass"}
+_SLOTTED = _ATTRS_BY_ANNOTATION - {"attr.dataclass"}
 _CLASSIC = {"attr.s", "attr.attrs"}
 _ATTRS = _CLASSIC | _ATTRS_BY_ANNOTATION
 _DATACLASSES = {"dataclasses.dataclass", "pydantic.dataclasses.dataclass"}
@@ -54,6 +55,18 @@ def slots_of(cls: ClassSource) -> set[str]:
     nodes = walk(value) if isinstance(value, ast.expr) else ()
     constants = [node.value for node in nodes if isinstance(node, ast.Constant)]
     return {each for each in constants if isinstance(each, str)}
+
+
+def slots_made(cls: ClassSource) -> set[str] | None:
+    """Return the ``__slots__`` that a decorator makes of the fields; ``None`` if none does."""
+    for decorator in cls.node.decorator_list:
+        name = qualified_name(callee_of(decorator), cls.module)
+        keywords = decorator.keywords if isinstance(decorator, ast.Call) else ()
+        is_default = name in _SLOTTED and not any(each.arg in ("slots", None) for each in keywords)
+        is_asked_for = option_of(decorator, "slots") is True and name in _ATTRS | _DATACLASSES
+        if is_default or is_asked_for:
+            return {name for name, each in cls.in_body.items() if isinstance(each, Assignment)}
+    return None
 
 
 def _why_field(cls: ClassSource, member: str, statement: Assignment) -> str | None:
