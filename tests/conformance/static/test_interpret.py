@@ -329,7 +329,7 @@ def test_unresolved_base(tmp_path: Path) -> None:
             {"BC309": Verdict.VIOLATED},
             "`start` is `None`, of type `NoneType`, and cannot be called",
         ),
-        ("class Mine:\n    start: object = made()", {}, ""),
+        ("class Mine:\n    start: object = Whole.made()", {}, ""),
     ],
 )
 def test_declaration(tmp_path: Path, text: str, violated: dict[str, Verdict], because: str) -> None:
