@@ -1394,3 +1394,16 @@ class RegistersKnownNames(LocalBackend):  # ok
             print(undefined_name)
         except NameError as error:
             print(error)
+
+
+class StartsByAnImportOfTheClass(LocalBackend):  # ok
+    try:
+        import missing_engine
+    except ImportError:
+
+        def start(self) -> None:
+            self._started = True
+    else:
+
+        def start(self) -> None:
+            self._started = bool(missing_engine)

@@ -149,12 +149,15 @@ def _may_bind_others(module: Module) -> bool:
 
 @lru_cache(maxsize=256)
 def _names_bound(module: Module) -> frozenset[str]:
-    """Return the names that the module and its functions bind, wherever that is."""
+    """Return the names that the module and its functions bind, wherever that is.
+
+    Imports in class bodies count: they often guard one of several methods.
+    """
     found: set[str] = set()
     waiting: list[tuple[ast.AST, bool]] = [(module.tree, False)]
     while waiting:
         node, is_in_class = waiting.pop()
-        if not is_in_class:
+        if not is_in_class or isinstance(node, ast.alias):
             found |= _bound_by(node)
         is_class = isinstance(node, ast.ClassDef)
         inherits = is_in_class and not isinstance(node, Function)
