@@ -24,7 +24,8 @@ from backend_contract._conformance.source.evaluation.assignments import (
     to_instance,
     values_of,
 )
-from backend_contract._conformance.source.evaluation.failures import failure_of
+from backend_contract._conformance.source.evaluation.bodies.failures import failure_of
+from backend_contract._conformance.source.evaluation.bodies.wrappers import Wrapper, wrapper_of
 from backend_contract._conformance.source.evaluation.fitness import (
     ATTRIBUTES,
     FITS,
@@ -58,7 +59,6 @@ from backend_contract._conformance.source.evaluation.kinds import (
     union,
 )
 from backend_contract._conformance.source.evaluation.standard_library import RETURNING_ANYTHING
-from backend_contract._conformance.source.evaluation.wrappers import Wrapper, wrapper_of
 from backend_contract._conformance.source.parsing import (
     Function,
     callee_of,
