@@ -110,8 +110,9 @@ class Walker:
             path.bound = bound_in(function)
             if self._depth == 1 and function.name == "__init__":
                 path.config = _only_given(positional_of(function.args)[1:2], function)
-                is_none = self.has_config is False and _is_optional(function)
-                path.none = path.config if is_none else None
+                is_optional = any(map(is_none, function.args.defaults[:1]))
+                if self.has_config is False and is_optional and not function.decorator_list:
+                    path.none = path.config or None
             return _join([path.follow(function.body, state), *path.ends])
         finally:
             self._depth -= 1
@@ -215,8 +216,8 @@ class _Path:
         """Whether the last method that was called raises in any case."""
         self.config: str | None = None
         """The name of the configuration, if it is that of the call."""
-        self.bound: dict[str, int] | None = None
-        """The local names and the first line that binds each, if they are known."""
+        self.bound: dict[str, int] = {}
+        """The local names and the first line that binds each."""
         self.none: str | None = None
         """The name of the configuration, if it is ``None`` and nothing has tested it."""
 
@@ -299,11 +300,11 @@ class _Path:
         func = call.func
         if not isinstance(func, ast.Attribute) or not self._is_instance(func.value):
             return False
-        for source in self.walker.lineage:
-            alternatives = source and source.scope.bindings.get(func.attr)
-            if source is None or alternatives is not None:
-                return all(each and _is_lazy(each.statement) for each in alternatives or [None])
-        return False
+        bodies = [each.in_body for each in self.walker.lineage if each]
+        method = next((body[func.attr] for body in bodies if func.attr in body), None)
+        if not isinstance(method, Function) or method.decorator_list:
+            return False
+        return isinstance(method, ast.AsyncFunctionDef) or is_generator(method)
 
     def _is_rejected(self, call: ast.Call) -> bool:
         """Return whether the next class does not take the arguments of ``super().__init__``."""
@@ -469,20 +470,16 @@ class _Path:
                 return state
 
     def _name(self, node: ast.Name, state: State) -> State:
-        """Return the state after a name was read, or bound."""
-        if self.bound is None or not self.walker.is_certain or not isinstance(node.ctx, ast.Load):
+        if not self.walker.is_certain or not isinstance(node.ctx, ast.Load):
             return state
-        if node.id in self.bound:
-            is_missing = node.lineno < self.bound[node.id]
-        else:
-            is_missing = is_undefined(node.id, self.owner.module, self.owner.modules.version)
+        line = self.bound.get(node.id)
+        is_missing = is_undefined(node.id, self.owner) if line is None else node.lineno < line
         return state.failing(f"reads `{node.id}`, which is not defined") if is_missing else state
 
     def _operation(self, node: ast.AST, state: State) -> State:
         """Return the state after an operation that may raise for a configuration of ``None``."""
-        if self.none is None or not self.walker.is_certain:
-            return state
-        if self.none in [getattr(each, "id", "") for each in _not_optional(node)]:
+        operands = _not_optional(node) if self.none and self.walker.is_certain else ()
+        if self.none in [getattr(each, "id", "") for each in operands]:
             return state.failing(f"uses `{self.none}` as if it were not `None`")
         return state
 
@@ -498,7 +495,7 @@ class _Path:
         arguments = [*node.args, *(each.value for each in node.keywords)]
         for argument in arguments:
             state = self._value(argument, state)
-            if getattr(argument, "id", "") == self.none and not _is_of_super(node):
+            if getattr(argument, "id", "") == self.none and "super()." not in unparse(node.func):
                 self.none = None  # it may be tested there
         self._has_raised = False
         if is_super(node):
@@ -580,18 +577,6 @@ def may_end(source: ClassSource, owner: ClassSource, function: Function) -> bool
     return path.follow(function.body, State()) is not None
 
 
-def _is_of_super(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and is_super(call.func.value)
-
-
-def _is_optional(function: Function) -> bool:
-    """Return whether the second parameter is ``None`` unless it is given."""
-    defaults = function.args.defaults
-    number = 1 - len(positional_of(function.args)) + len(defaults)
-    is_undecorated = not function.decorator_list
-    return is_undecorated and 0 <= number < len(defaults) and is_none(defaults[number])
-
-
 def _not_optional(node: ast.AST) -> Sequence[ast.expr]:
     """Return the operands of an operation that raises if they are ``None``."""
     match node:
@@ -600,25 +585,19 @@ def _not_optional(node: ast.AST) -> Sequence[ast.expr]:
             | ast.Attribute(value=value, attr=name)
         ) if not hasattr(None, name):
             return [value]
-        case ast.Call(func=ast.Name(id="dict" | "len" | "list" | "sorted"), args=[value]):
+        case (
+            ast.Call(func=ast.Name(id="dict" | "len" | "list" | "sorted"), args=[value])
+            | ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[value])
+            | ast.Subscript(value=value)
+            | ast.Starred(value=value)
+        ):
             return [value]
         case ast.Call(keywords=keywords):
             return [each.value for each in keywords if each.arg is None]
-        case ast.Subscript(value=value) | ast.Starred(value=value):
-            return [value]
-        case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[value]):
-            return [value]
         case ast.Dict(keys=keys, values=values):
             return [value for key, value in zip(keys, values, strict=True) if key is None]
         case _:
             return []
-
-
-def _is_lazy(statement: ast.stmt) -> bool:
-    """Return whether calling what a statement defines runs none of its body."""
-    if not isinstance(statement, Function) or statement.decorator_list:
-        return False
-    return isinstance(statement, ast.AsyncFunctionDef) or is_generator(statement)
 
 
 def _is_descriptor(source: ClassSource, name: str) -> bool:

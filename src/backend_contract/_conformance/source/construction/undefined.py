@@ -8,45 +8,41 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from backend_contract._conformance.source.classes import ClassSource
+from backend_contract._conformance.source.definitions import Place
 from backend_contract._conformance.source.modules import Module
 from backend_contract._conformance.source.parsing import (
     Function,
     bound_by_import,
     children,
-    last_part,
 )
 from backend_contract._conformance.source.scopes import decides
 
 _BUILTINS = {*dir(builtins), "BaseExceptionGroup", "ExceptionGroup", "PythonFinalizationError"}
 """The builtins of this Python and of newer ones, which may be checked."""
-_BINDING_CALLS = {"eval", "exec", "global_enum", "globals", "locals", "vars"}
+_BINDING = {"eval", "exec", "global_enum", "globals", "locals", "vars"}
 _BINDING_ATTRIBUTES = {"_convert_", "global_enum", "modules"}
 """Functions, and ``sys.modules``, that may bind names which the source does not show."""
-_LAZY = (3, 14)
-"""The first Python that evaluates annotations only when they are asked for."""
-_SCOPES = (Function, ast.Lambda, ast.ClassDef)
+_READ = (Function, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Expr)
 _INNER = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def undefined_in_statement(cls: ClassSource) -> str | None:
     """Return a name that the class statement reads and nothing binds before it, if any."""
-    binders = _binders(cls.module, cls.modules.version)
-    if binders is None or cls.node not in binders.get(cls.node.name, ()):
+    node, binders = cls.node, _binders(cls.module, cls.modules.version)
+    if binders is None or node not in binders.get(node.name, ()):
         return None
-    is_at_top = cls.node in cls.module.tree.body
-    for name in _names_in(_expressions(cls)):
-        found = [each for each in binders.get(name, ()) if each is not cls.node]
-        if not _is_given(name) and not any(
-            getattr(each, "lineno", 0) <= (cls.node.end_lineno or 0) or not is_at_top
-            for each in found
-        ):
+    last = node.end_lineno if node in cls.module.tree.body else None
+    for name in _names_read(cls):
+        lines = [_line(each) for each in binders.get(name, ()) if each is not node]
+        is_bound = min(lines) <= last if lines and last else lines
+        if not is_bound and not _is_given(name):
             return name
     return None
 
 
-def is_undefined(name: str, module: Module, version: tuple[int, int]) -> bool:
-    """Return whether nothing in *module* binds a name that one of its functions reads."""
-    binders = _binders(module, version)
+def is_undefined(name: str, at: Place) -> bool:
+    """Return whether nothing in a module binds a name that one of its functions reads."""
+    binders = _binders(at.module, at.modules.version)
     return binders is not None and name not in binders and not _is_given(name)
 
 
@@ -58,10 +54,9 @@ def bound_in(function: Function) -> dict[str, int]:
     while waiting:
         node = waiting.pop()
         for name in _bound_by(node):
-            is_outer = isinstance(node, ast.Global | ast.Nonlocal)
-            line = 0 if is_outer else getattr(node, "lineno", 0)
+            line = 0 if isinstance(node, ast.Global | ast.Nonlocal) else _line(node)
             found[name] = min(line, found.get(name, line))
-        if not isinstance(node, (*_SCOPES, *_INNER)):
+        if not isinstance(node, (Function, ast.ClassDef, *_INNER)):
             waiting += children(node)
     return found
 
@@ -82,92 +77,66 @@ def evaluated(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_given(name: str) -> bool:
-    # Python gives modules and functions some names with underscores, and changes others in a
-    # class; gettext installs `_`. What is no identifier stands for an expression cut off.
+    # gettext installs `_`. A deep expression is replaced by a name that is not an identifier.
     return name in _BUILTINS or name == "_" or name[:2] == "__" or not name.isidentifier()
 
 
 @lru_cache(maxsize=2**10)
 def _binders(module: Module, version: tuple[int, int]) -> dict[str, list[ast.AST]] | None:
-    """Return the nodes that bind each name in any scope of a module, in branches that may run.
-
-    Return ``None`` if it may bind further names.
-    """
+    """Return what binds each name in any scope, in branches that may run; ``None`` if unknown."""
     found: dict[str, list[ast.AST]] = {}
     decide = decides(version)
     waiting: list[ast.AST] = [module.tree]
     while waiting:
         node = waiting.pop()
-        match node:
-            case ast.Name(id=name) if name in _BINDING_CALLS:
-                return None
-            case ast.Attribute(attr=name) if name in _BINDING_ATTRIBUTES:
-                return None
-            case _:
-                pass
+        if getattr(node, "id", "") in _BINDING or getattr(node, "attr", "") in _BINDING_ATTRIBUTES:
+            return None
         for name in _bound_by(node):
             found.setdefault(name, []).append(node)
-        outcome = None
-        if isinstance(node, ast.If):
-            is_for_checkers = last_part(node.test) == "TYPE_CHECKING"
-            outcome = False if is_for_checkers else decide(node.test)
-        match node:
-            case ast.If(body=body, orelse=orelse) if outcome is not None:
-                waiting += body if outcome else orelse
-            case _:
-                waiting += children(node)
+        if isinstance(node, ast.If) and (outcome := decide(node.test)) is not None:
+            waiting += node.body if outcome else node.orelse
+        else:
+            waiting += children(node)
     return None if "*" in found else found
 
 
 def _bound_by(node: ast.AST) -> Sequence[str]:
     match node:
-        case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+        case (
+            ast.Name(id=name, ctx=ast.Store())
+            | ast.arg(arg=name)
+            | ast.MatchMapping(rest=str(name))
+        ):
             return [name]
         case ast.alias():
             return [bound_by_import(node)]
         case ast.Global(names=names) | ast.Nonlocal(names=names):
             return names
-        case ast.MatchMapping(rest=str(name)):
-            return [name]
         case _:
             named: object = getattr(node, "name", None)
             return [named] if isinstance(named, str) else []
 
 
-def _expressions(cls: ClassSource) -> Iterator[ast.AST]:
-    """Yield the expressions that the class statement evaluates, up to blocks in its body."""
-    node = cls.node
-    is_lazy = cls.modules.version >= _LAZY or any(
-        isinstance(each, ast.ImportFrom) and each.module == "__future__"
-        for each in cls.module.tree.body
-    )
-    yield from [*node.decorator_list, *node.bases, *node.keywords]
-    for statement in node.body:
-        match statement:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                arguments = statement.args
-                yield from [*statement.decorator_list, *arguments.defaults]
-                yield from filter(None, arguments.kw_defaults)
-                if not is_lazy:
-                    yield from _annotations(statement)
-            case ast.AnnAssign():
-                yield from [] if is_lazy else [statement.annotation]
-                yield from [statement.value] if statement.value else []
-            case ast.Assign(value=value) | ast.Expr(value=value):
-                yield value
-            case _:
-                pass
+def _line(node: ast.AST) -> int:
+    return getattr(node, "lineno", 0)
 
 
-def _annotations(function: Function) -> Iterator[ast.AST]:
-    for each in children(function.args):
-        annotation = getattr(each, "annotation", None)
-        yield from [annotation] if annotation else []
-    yield from [function.returns] if function.returns else []
+def _names_read(cls: ClassSource) -> Iterator[str]:
+    """Yield the names that the class statement reads, without blocks in its body."""
+    imports = (each for each in cls.module.tree.body if isinstance(each, ast.ImportFrom))
+    is_lazy = cls.modules.version >= (3, 14) or any(i.module == "__future__" for i in imports)
+    for statement in [cls.node, *cls.node.body]:
+        for part in _parts_read(statement, is_lazy=is_lazy):
+            names = (each for each in evaluated(part) if isinstance(each, ast.Name))
+            yield from (each.id for each in names if isinstance(each.ctx, ast.Load))
 
 
-def _names_in(expressions: Iterator[ast.AST]) -> Iterator[str]:
-    for expression in expressions:
-        for node in evaluated(expression):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                yield node.id
+def _parts_read(statement: ast.stmt, *, is_lazy: bool) -> list[ast.AST]:
+    if not isinstance(statement, _READ):
+        return []
+    if isinstance(statement, Function) and is_lazy:
+        defaults = [*statement.args.defaults, *statement.args.kw_defaults]
+        return [*statement.decorator_list, *filter(None, defaults)]
+    skipped = getattr(statement, "annotation", None) if is_lazy else None
+    parts = [each for each in children(statement) if each is not skipped]
+    return [each for each in parts if isinstance(each, ast.expr | ast.arguments | ast.keyword)]
