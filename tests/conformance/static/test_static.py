@@ -73,6 +73,23 @@ def test_directory(tmp_path: Path) -> None:
     assert fake.texts[0][f"{CANARY_MODULE}.py"] == CANARIES
 
 
+def test_nested_too_deeply(tmp_path: Path) -> None:
+    """A class that cannot be read for its depth is an error of its own, and no other's."""
+    (tmp_path / "deep.py").write_text(
+        "from backend_contract import LocalBackend\n\nclass Deep(LocalBackend):\n"
+        "    def start(self) -> None:\n        if a: ...\n"
+        + "        elif a: ...\n"
+        * (sys.getrecursionlimit() // 2)
+    )
+    targets = [*targets_of([f"{tmp_path}/deep.py:Deep"]), *targets_in(tmp_path, "mine.py:Fine")]
+    deep, fine = check(targets, FakeChecker(), None)
+    assert verdicts(fine) == {Verdict.OK}
+    assert deep.error == (
+        f"{targets[0].text}: its source is nested too deeply to be read; divide its longest chain "
+        "of `elif`"
+    )
+
+
 def test_installed_class(tmp_path: Path) -> None:
     """An installed class has no root."""
     fake = FakeChecker()

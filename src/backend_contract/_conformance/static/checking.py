@@ -113,7 +113,11 @@ def _interpret(
 ) -> Report:
     from backend_contract._conformance.static.interpret import ProbeResult, interpret  # slow
 
-    return interpret(ProbeResult(target, checked_by, errors, diagnostics))
+    try:
+        return interpret(ProbeResult(target, checked_by, errors, diagnostics))
+    except RecursionError:
+        reason = "its source is nested too deeply to be read; divide its longest chain of `elif`"
+        return Report(target=target.text, error=f"{target.text}: {reason}")
 
 
 class _Reading(threading.Thread):
