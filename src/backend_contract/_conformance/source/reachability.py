@@ -119,17 +119,15 @@ class _Flow:
                 return False
             case ast.If(test=test, body=body, orelse=orelse):
                 return self._choose(self._decide(test), body, orelse)
-            case ast.While(test=test, body=body, orelse=orelse):
-                outcome = self._decide(test)
-                is_left = any(isinstance(each, ast.Break) for each in walk(node))
-                return (self._choose(outcome, body, orelse) and outcome is not True) or is_left
+            case ast.While():
+                return self._while(node)
             case ast.Match(cases=cases):
                 ends = [self.follow(each.body) for each in cases]
                 return any(ends) or not is_exhaustive(cases)
-            case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=last):
+            case ast.Try(body=body, handlers=handlers, orelse=orelse):
                 ends = [self.follow(body) and self.follow(orelse)]
                 ends += [self.follow(each.body) for each in handlers]
-                return self._finally(node, last) and any(ends)
+                return self._finally(node) and any(ends)
             case ast.For(body=body, orelse=orelse) | ast.AsyncFor(body=body, orelse=orelse):
                 self._choose(None, body, orelse)
                 return True
@@ -137,6 +135,11 @@ class _Flow:
                 return self.follow(body) or True  # it may suppress what is raised
             case _:
                 return True
+
+    def _while(self, node: ast.While) -> bool:
+        outcome = self._decide(node.test)
+        is_left = any(isinstance(each, ast.Break) for each in walk(node))
+        return (self._choose(outcome, node.body, node.orelse) and outcome is not True) or is_left
 
     def _choose(
         self, outcome: bool | None, body: Sequence[ast.AST], orelse: Sequence[ast.AST]
@@ -148,10 +151,10 @@ class _Flow:
         ends = [self.follow(body), self.follow(orelse)]
         return any(ends)
 
-    def _finally(self, node: ast.Try, last: Sequence[ast.stmt]) -> bool:
-        goes_on = self.follow(last)
-        if any(isinstance(each, ast.Return) for each in last):
-            kept = {each for statement in last for each in walk(statement)}
+    def _finally(self, node: ast.Try) -> bool:
+        goes_on = self.follow(node.finalbody)
+        if any(isinstance(each, ast.Return) for each in node.finalbody):
+            kept = {each for statement in node.finalbody for each in walk(statement)}
             returns = (each for each in walk(node) if isinstance(each, ast.Return))
             self.dead += [each for each in returns if each not in kept]
         return goes_on

@@ -41,13 +41,12 @@ def constructor_opinion(source: ClassSource, checker: str) -> Opinion | None:
     if cls is None:
         return None
     alternatives = cls.scope.bindings["__init__"]
-    is_value = any(each and each.value is not None for each in alternatives)
-    is_seen = not is_value and _sees_constructor(cls, checker)
-    last = cls.in_body.get("__init__")
-    if is_seen and isinstance(last, Function) and is_overloaded(source, "__init__"):
-        return fits_overloads("__init__", last, cls.module)
-    if is_seen and not is_inherited_by_model(source, cls):
-        return None
+    if _sees_constructor(cls, checker):
+        last = cls.in_body.get("__init__")
+        if isinstance(last, Function) and is_overloaded(source, "__init__"):
+            return fits_overloads("__init__", last, cls.module)
+        if not is_inherited_by_model(source, cls):
+            return None
     values = [Value(cls, each) for each in alternatives if each is not None]
     opinions = [_opinion_on_constructor(value, source) for value in values]
     return one_of(opinions) if len(values) == len(alternatives) else None
@@ -68,6 +67,8 @@ def _opinion_on_assigned(source: ClassSource) -> Opinion | None:
 
 def _sees_constructor(cls: ClassSource, checker: str) -> bool:
     """Return whether *checker* takes the ``__init__`` of the class body that Python takes."""
+    if any(each and each.value is not None for each in cls.scope.bindings["__init__"]):
+        return False
     reached = cls.scope.reached.get("__init__", [])
     if reached != cls.scope_for_checkers.reached.get("__init__", []):
         return False

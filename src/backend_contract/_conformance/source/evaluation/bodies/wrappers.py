@@ -59,14 +59,12 @@ def wrapper_of(method: Function, at: Context, kept: set[str]) -> Wrapper | None:
 
 def _returned(function: Function, at: Context) -> Function | None:
     """Return the inner function that a function returns, if nothing but ``wraps`` changes it."""
-    values = [each.value for each in returns_of(function)]
-    match values:
-        case [ast.Call(func=func, args=[_, value])] if last_part(func) == "cast":
-            values = [value]
-        case _:
-            pass
-    match values:
-        case [ast.Name(id=name)]:
+    match [each.value for each in returns_of(function)]:
+        case [ast.Name(id=name)] | [
+            ast.Call(
+                func=ast.Name(id="cast") | ast.Attribute(attr="cast"), args=[_, ast.Name(id=name)]
+            )
+        ]:
             found = [e for e in function.body if isinstance(e, Function) and e.name == name]
         case _:
             return None
