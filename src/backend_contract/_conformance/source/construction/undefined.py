@@ -6,6 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from backend_contract._conformance.source.classes import ClassSource
 from backend_contract._conformance.source.definitions import Place
@@ -19,7 +20,7 @@ from backend_contract._conformance.source.scopes import decides
 
 _BUILTINS = {*dir(builtins), "BaseExceptionGroup", "ExceptionGroup", "PythonFinalizationError"}
 """The builtins of this Python and of newer ones, which may be checked."""
-_BINDING = {"eval", "exec", "global_enum", "globals", "locals", "vars"}
+_BINDING = {"__import__", "eval", "exec", "global_enum", "globals", "locals", "vars"}
 _BINDING_ATTRIBUTES = {"_convert_", "global_enum", "modules"}
 """Functions, and ``sys.modules``, that may bind names which the source does not show."""
 _READ = (Function, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Expr)
@@ -28,12 +29,12 @@ _INNER = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 def undefined_in_statement(cls: ClassSource) -> str | None:
     """Return a name that the class statement reads and nothing binds before it, if any."""
-    node, binders = cls.node, _binders(cls.module, cls.modules.version)
-    if binders is None or node not in binders.get(node.name, ()):
+    node, names = cls.node, _names_of(cls.module, cls.modules.version)
+    if names is None or node not in names.binders.get(node.name, ()):
         return None
     last = node.end_lineno if node in cls.module.tree.body else None
     for name in _names_read(cls):
-        lines = [_line(each) for each in binders.get(name, ()) if each is not node]
+        lines = [_line(each) for each in names.binders.get(name, ()) if each is not node]
         is_bound = min(lines) <= last if lines and last else lines
         if not is_bound and not _is_given(name):
             return name
@@ -41,9 +42,12 @@ def undefined_in_statement(cls: ClassSource) -> str | None:
 
 
 def is_undefined(name: str, at: Place) -> bool:
-    """Return whether nothing in a module binds a name that one of its functions reads."""
-    binders = _binders(at.module, at.modules.version)
-    return binders is not None and name not in binders and not _is_given(name)
+    """Return whether nothing binds a name that a function of a module reads.
+
+    Names that the body of a class binds are not found there.
+    """
+    names = _names_of(at.module, at.modules.version)
+    return names is not None and name not in names.in_functions and not _is_given(name)
 
 
 @lru_cache(maxsize=2**12)
@@ -68,6 +72,9 @@ def evaluated(node: ast.AST) -> Iterator[ast.AST]:
             yield from evaluated(first)
         case ast.IfExp(test=test):
             yield from evaluated(test)
+        case ast.Compare(left=left, comparators=[second, *_]):
+            yield from evaluated(left)
+            yield from evaluated(second)
         case _ if isinstance(node, _INNER):
             pass
         case _:
@@ -81,23 +88,43 @@ def _is_given(name: str) -> bool:
     return name in _BUILTINS or name == "_" or name[:2] == "__" or not name.isidentifier()
 
 
+class _Names(NamedTuple):
+    """The names that a module binds, in branches that may run."""
+
+    binders: dict[str, list[ast.AST]]
+    """What binds each name, in any scope."""
+    in_functions: set[str]
+    """Those that are not only bound in the bodies of classes, where no function finds them."""
+
+
 @lru_cache(maxsize=2**10)
-def _binders(module: Module, version: tuple[int, int]) -> dict[str, list[ast.AST]] | None:
-    """Return what binds each name in any scope, in branches that may run; ``None`` if unknown."""
-    found: dict[str, list[ast.AST]] = {}
+def _names_of(module: Module, version: tuple[int, int]) -> _Names | None:
+    """Return the names that a module binds; ``None`` if it may bind others."""
+    found = _Names({}, set())
     decide = decides(version)
-    waiting: list[ast.AST] = [module.tree]
+    waiting: list[tuple[ast.AST, bool]] = [(module.tree, False)]
     while waiting:
-        node = waiting.pop()
-        if getattr(node, "id", "") in _BINDING or getattr(node, "attr", "") in _BINDING_ATTRIBUTES:
+        node, is_in_class = waiting.pop()
+        if _may_bind_others(node):
             return None
         for name in _bound_by(node):
-            found.setdefault(name, []).append(node)
+            found.binders.setdefault(name, []).append(node)
+            if not is_in_class or not isinstance(node, ast.Name | ast.stmt):
+                found.in_functions.add(name)
+        below: Sequence[ast.AST] = children(node)
         if isinstance(node, ast.If) and (outcome := decide(node.test)) is not None:
-            waiting += node.body if outcome else node.orelse
-        else:
-            waiting += children(node)
-    return None if "*" in found else found
+            below = node.body if outcome else node.orelse
+        is_in_class = isinstance(node, ast.ClassDef) or (
+            is_in_class and not isinstance(node, Function)
+        )
+        waiting += [(each, is_in_class) for each in below]
+    return found
+
+
+def _may_bind_others(node: ast.AST) -> bool:
+    if isinstance(node, ast.alias):
+        return node.name in ("*", "builtins")
+    return getattr(node, "id", "") in _BINDING or getattr(node, "attr", "") in _BINDING_ATTRIBUTES
 
 
 def _bound_by(node: ast.AST) -> Sequence[str]:
