@@ -499,6 +499,7 @@ def test_ctrl_c_on_trio(phase: str) -> None:
     run = run_python(
         "import signal, threading, trio\n"
         "from backend_contract import LocalBackend, running_async\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it\n"
         "interrupted, first = threading.Event(), LocalBackend()\n"
         "def hop(rounds):  # of the loop, in which the main task learns of it\n"
         "    token.run_sync_soon(hop, rounds - 1) if rounds else interrupted.set()\n"
