@@ -188,8 +188,8 @@ class Outcome:
 
     @property
     def checked(self) -> list[Report]:
-        """The reports that have findings, or notes on what has none."""
-        return [report for report in self.reports if report.findings or report.notes]
+        """The reports that have findings."""
+        return [report for report in self.reports if report.findings]
 
     @property
     def findings(self) -> list[Finding]:

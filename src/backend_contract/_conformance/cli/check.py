@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -157,16 +157,23 @@ def _check(run: _Run) -> Outcome:
     reports = [selection.filter(report) for report in _combine(found, reports_of)]
     reports = mark_expected(settings, run.environment, found, reports, not options.targets)
     return Outcome(
-        reports=reports,
+        reports=[report for report in reports if report.findings or report.error is not None],
         problems=tuple(problems),
         not_selected=selection.not_selected,
         names_in_settings=names_in_settings(targets, settings),
-        notes=tuple(search.notes),
+        notes=(*search.notes, *_notes_alone(reports)),
         not_checked=search.not_checked,
         excluded=search.excluded,
         lenient=_choose(options.lenient, settings.lenient),
         error_on_warning=_choose(options.error_on_warning, settings.error_on_warning),
     )
+
+
+def _notes_alone(reports: Sequence[Report]) -> Iterator[str]:
+    """Yield the notes of the targets that have no finding, which no format shows."""
+    for report in reports:
+        if not report.findings and report.error is None:
+            yield from (f"{report.target}: {note}" for note in report.notes)
 
 
 def _validate(options: Options) -> None:

@@ -134,8 +134,6 @@ def sum_up(outcome: Outcome) -> str:
 
 def count(findings: Sequence[Finding]) -> str:
     """Return how many findings have which verdict or are special, and what decided them."""
-    if not findings:
-        return "nothing judged"
     special = (
         _unless_zero(sum(f.is_warning for f in findings), "of them a warning", "of them warnings"),
         _unless_zero(sum(f.is_expected for f in findings), "expected violation"),
