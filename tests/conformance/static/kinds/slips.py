@@ -493,3 +493,13 @@ class ReturnsWhatItReads(LocalBackend):  # BC309u
     def start(self) -> None:
         super().start()
         return json.loads("3")
+
+
+class ReadsWhereABaseHasFailed(LocalBackend):  # ok
+    def __init__(self, config: aconfig.Config | None = None) -> None:
+        try:
+            super().__init__(config)
+            return
+        except TypeError:
+            super().__init__()
+        self.reason = self.missing

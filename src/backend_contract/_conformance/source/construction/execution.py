@@ -51,7 +51,7 @@ class State(NamedTuple):
     unset: frozenset[str] = frozenset()
     """Those that were read on every path, before anything can have set them."""
     errors: frozenset[str] = frozenset()
-    """What is evaluated on every path and raises, in words that follow "the constructor"."""
+    """The reasons why every path raises; each continues a sentence about the constructor."""
 
     def having(self, name: str) -> State:
         """Return the state with one more attribute."""
@@ -93,6 +93,8 @@ class Walker:
         """Whether the class is called with a configuration, unless either counts."""
         self.is_certain = True
         """Whether what is followed runs in every call, and what it raises is not caught."""
+        self.has_left = False
+        """Whether the call that is followed may have ended before."""
         self._depth = 0
         self._calls = 0
 
@@ -104,7 +106,8 @@ class Walker:
             return state.unknown()
         self._depth += 1
         self._calls += 1
-        was_certain = self.is_certain
+        outside = self.is_certain, self.has_left
+        self.has_left = False
         try:
             path = _Path(self, owner, names)
             path.bound = bound_in(function)
@@ -116,7 +119,7 @@ class Walker:
             return _join([path.follow(function.body, state), *path.ends])
         finally:
             self._depth -= 1
-            self.is_certain = was_certain
+            self.is_certain, self.has_left = outside
 
     @contextmanager
     def perhaps(self) -> Generator[None, None, None]:
@@ -125,7 +128,7 @@ class Walker:
         try:
             yield
         finally:
-            self.is_certain = was_certain
+            self.is_certain = was_certain and not self.has_left
 
     def call(self, name: str, state: State, lineage: Sequence[ClassSource | None]) -> State | None:
         """Return the state after a call of the method *name* that *lineage* finds first."""
@@ -256,10 +259,12 @@ class _Path:
                 return self._simple(node, state)
 
     def _leave(self, node: ast.stmt, state: State) -> None:
+        if isinstance(node, ast.Break | ast.Continue):
+            self._left.append(state)
+            return
+        self.walker.has_left = True
         if isinstance(node, ast.Return):
             self.ends.append(self._value(node.value, state))
-        elif not isinstance(node, ast.Raise):
-            self._left.append(state)
 
     def _match(self, node: ast.Match, state: State) -> State | None:
         after = self._value(node.subject, state)
@@ -329,10 +334,7 @@ class _Path:
         self, bodies: Sequence[Sequence[ast.stmt]], state: State
     ) -> list[State | None]:
         with self.walker.perhaps():
-            followed = [self.follow(body, state) for body in bodies]
-        if None in followed:
-            self.walker.is_certain = False
-        return followed
+            return [self.follow(body, state) for body in bodies]
 
     def _outcome(self, test: ast.expr) -> bool | None:
         """Return the value of a condition, if it is known."""
