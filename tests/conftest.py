@@ -165,7 +165,7 @@ def run_command(
 
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory: pytest.TempPathFactory, warm_cache: WarmCache) -> Recording:
-    """What mypy reports on ``mine.py``, found once for all workers."""
+    """Run mypy on ``mine.py`` once for all workers."""
     with shared_directory(tmp_path_factory, "recording") as shared:
         file = shared / "recording.pickle"
         if not file.exists():

@@ -15,7 +15,7 @@ Check = Callable[[Mypy, CheckRequest], list[Diagnostic]]
 
 
 class Recording(NamedTuple):
-    """What mypy reported on the probes of all classes in ``mine.py``."""
+    """The errors of one run of mypy on the probes of all classes in ``mine.py``."""
 
     text: str
     files: frozenset[str]

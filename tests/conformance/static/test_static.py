@@ -74,7 +74,7 @@ def test_directory(tmp_path: Path) -> None:
 
 
 def test_nested_too_deeply(tmp_path: Path) -> None:
-    """A class that cannot be read for its depth is an error of its own, and no other's."""
+    """If a class is nested too deeply, its report has an error, and the others are not affected."""
     (tmp_path / "deep.py").write_text(
         "from backend_contract import LocalBackend\n\nclass Deep(LocalBackend):\n"
         "    def start(self) -> None:\n        if a: ...\n"

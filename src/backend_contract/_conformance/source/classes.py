@@ -419,7 +419,7 @@ class ModuleFinder:
     ) -> tuple[Module, tuple[str, ...]]:
         """Return the module and the name there of a *name* that an import binds in *module*.
 
-        Raises :class:`CouldNotCheckError` if there is no source of it.
+        Raises :class:`CouldNotCheckError` if its source is not found.
         """
         first, *rest = name
         origin, *imported = origin_of_name(module, statement, first)

@@ -22,7 +22,7 @@ _NOTHING = frozenset[ast.AST]()
 
 @lru_cache(maxsize=2**14)
 def shadowed_nodes(scope: ast.AST, name: str) -> frozenset[ast.AST]:
-    """Return the nodes of functions inside *scope* that have a variable *name* of their own.
+    """Return the nodes of inner functions that bind *name* themselves, as a parameter or variable.
 
     *name* may be an expression such as ``type(self)``.
     """

@@ -339,7 +339,7 @@ def _tell_of(
 
 
 def _is_kept(entries: Entries, one: Sent, known: Sequence[object]) -> bool:
-    """Return whether *one* is in an entry of its own; a backend may write the id in its own way."""
+    """Return whether an entry keeps *one*; a backend may write the id in another way."""
     return any(
         one.request.is_in(value) and (key == one.model_id or key not in known)
         for key, value in entries

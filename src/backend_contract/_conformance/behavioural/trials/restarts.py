@@ -95,7 +95,7 @@ class _Restarts:
 
     backend: Backend
     is_configured: bool
-    """Whether it showed its configuration before it was started."""
+    """Whether its configuration could be read before the first start."""
     given: ConfigType
     """The configuration that was registered with it, which must not be changed."""
     held: list[Resources] = field(default_factory=list[Resources])

@@ -92,7 +92,7 @@ class _Names(NamedTuple):
     """The names that a module binds, in branches that may run."""
 
     binders: dict[str, list[ast.AST]]
-    """What binds each name, in any scope."""
+    """The nodes that bind each name, whatever their scope."""
     in_functions: set[str]
     """Those that are not only bound in the bodies of classes, where no function finds them."""
 

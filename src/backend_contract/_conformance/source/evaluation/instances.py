@@ -122,7 +122,7 @@ def reads_other_class(source: ClassSource, checker: str) -> bool:
 
 
 def why_incomplete(source: ClassSource) -> str | None:
-    """Return why instances of a class may lack a member, or be no instances of it at all."""
+    """Return why an instance may lack a member, or why a call may make something else."""
     return _why_replaced(source) or _why_not_assigned(source) or why_computed(source, "__init__")
 
 

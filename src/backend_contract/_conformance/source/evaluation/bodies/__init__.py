@@ -105,7 +105,7 @@ class _Body(NamedTuple):
 
     @property
     def is_manager(self) -> bool:
-        """Whether it is a generator function that makes a context manager."""
+        """Whether ``@contextmanager`` alone decorates the function."""
         return decorator_names(self.function) == {"contextmanager"}
 
     def misfit(self, reason: str) -> Opinion:
